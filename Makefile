@@ -1,0 +1,50 @@
+# Each target sets up what it needs by itself: a machine with Python 3.11 and make is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PEERS := .peers
+PEERS_STAMP := $(PEERS)/.installed
+
+.PHONY: demo test check format lint types imports lab bench lock clean
+.DEFAULT_GOAL := test
+
+$(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
+	@sh scripts/setup.sh $(PYTHON) $(VENV) requirements/dev.lock .
+	@touch $@
+
+$(PEERS_STAMP): requirements/peers.lock scripts/setup.sh
+	@sh scripts/setup.sh $(PYTHON) $(PEERS) requirements/peers.lock
+	@touch $@
+
+demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
+	@$(BIN)/tapewire demo
+
+test: check $(PEERS_STAMP)  ## the checks, then every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+
+check: $(STAMP)  ## format, lint, spelling, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell src docs README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+coverage: $(STAMP) $(PEERS_STAMP)  ## branch coverage; the pure rooms must be whole
+	$(BIN)/python scripts/coverage.py
+
+lab: $(STAMP) $(PEERS_STAMP)  ## the fault lab: tapewire and its peers against a misbehaving server
+	$(BIN)/python -m benchmarks.lab
+
+bench: $(STAMP)  ## the speed here beside websockets + json
+	$(BIN)/tapewire bench
+
+lock: $(STAMP)  ## renew the lock files
+	@sh scripts/lock.sh $(BIN)
+
+clean:
+	rm -rf $(VENV) $(PEERS) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,56 @@
+"""tapewire keeps crypto-exchange WebSocket feeds true. Public names are loaded when first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tapewire.client import WebSocketClient as WebSocketClient
+    from tapewire.client import decode as decode
+    from tapewire.client import markets as markets
+    from tapewire.config import FeedOptions as FeedOptions
+    from tapewire.config import LineOptions as LineOptions
+    from tapewire.config import MailboxOptions as MailboxOptions
+    from tapewire.config import SessionOptions as SessionOptions
+    from tapewire.errors import ConfigError as ConfigError
+    from tapewire.errors import DecodeError as DecodeError
+    from tapewire.errors import FeedError as FeedError
+    from tapewire.errors import SubscriptionError as SubscriptionError
+    from tapewire.errors import UnknownSymbol as UnknownSymbol
+    from tapewire.model.events import CandleEvent as CandleEvent
+    from tapewire.model.events import Event as Event
+    from tapewire.model.events import OrderbookEvent as OrderbookEvent
+    from tapewire.model.events import OrderbookUnit as OrderbookUnit
+    from tapewire.model.events import TickerEvent as TickerEvent
+    from tapewire.model.events import TradeEvent as TradeEvent
+    from tapewire.model.status import FeedEvent as FeedEvent
+    from tapewire.model.subscription import Subscription as Subscription
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "tapewire.client": ("WebSocketClient", "decode", "markets"),
+    "tapewire.config": ("FeedOptions", "LineOptions", "MailboxOptions", "SessionOptions"),
+    "tapewire.errors": ("ConfigError", "DecodeError", "FeedError", "SubscriptionError", "UnknownSymbol"),
+    "tapewire.model.events": (
+        "CandleEvent", "Event", "OrderbookEvent", "OrderbookUnit", "TickerEvent", "TradeEvent",
+    ),
+    "tapewire.model.status": ("FeedEvent",),
+    "tapewire.model.subscription": ("Subscription",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME_OF, "__version__"])  # noqa: PLE0605 - one table is the list
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'tapewire' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

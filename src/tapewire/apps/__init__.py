@@ -1,0 +1,1 @@
+"""Thin shells around the client: the command line and its settings."""

@@ -1,0 +1,169 @@
+"""Frozen option objects with their defaults, one per room. Reads no file and no environment.
+
+Every field's default, unit and meaning is in its class docstring; impossible values are refused when the
+object is made (``ConfigError`` names option, value and what would be right).
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tapewire.errors import ConfigError
+
+OverflowRule = Literal["block", "drop_oldest", "conflate", "raise"]
+Numbers = Literal["float", "decimal"]
+Format = Literal["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"]
+
+
+class LineOptions(Struct, frozen=True, kw_only=True):
+    """One WebSocket line.
+
+    Attributes:
+        connect_timeout: seconds for name, TCP, TLS and handshake together.
+        close_timeout: seconds to wait for the far end's close frame.
+        max_message: bytes of one message, over the sum of its fragments and after inflating.
+        max_fragments: frames one message may be split into.
+        max_control_rate: control frames (ping, pong, close) a second before the line is cut.
+        compression: ``"deflate"`` offers permessage-deflate, None does not.
+        proxy: ``http://``, ``https://``, ``socks4://`` or ``socks5://`` URL, with ``user:password@`` if needed.
+        headers: additional request headers (never logged).
+        ssl_context: own TLS context; None is the system's trust store, certificates always verified.
+    """
+
+    connect_timeout: float = 10.0
+    close_timeout: float = 2.0
+    max_message: int = 1024 * 1024
+    max_fragments: int = 1024
+    max_control_rate: int = 20
+    compression: Literal["deflate"] | None = None
+    proxy: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    ssl_context: ssl.SSLContext | None = None
+
+    def __post_init__(self) -> None:
+        for option in (
+            "connect_timeout",
+            "close_timeout",
+            "max_message",
+            "max_fragments",
+            "max_control_rate",
+        ):
+            _positive(self, option)
+        if self.compression not in (None, "deflate"):
+            raise ConfigError("compression", self.compression, '"deflate" or None')
+        if self.proxy is not None and self.proxy.split("://")[0] not in _PROXIES:
+            shown = f"{self.proxy.split('://')[0]}://…" if "://" in self.proxy else "without a scheme"
+            raise ConfigError("proxy", shown, "an http://, https://, socks4:// or socks5:// URL")
+
+
+class SessionOptions(Struct, frozen=True, kw_only=True):
+    """How one connection is kept true.
+
+    Attributes:
+        ping_interval: seconds between signs of life asked for.
+        ping_timeout: seconds to wait for the pong; then the line is lost (``ping_timeout``).
+        keep_alive: ``"frame"`` sends PING frames, ``"text"`` the venue's text message (Upbit: ``PING``).
+        backoff_base, backoff_factor, backoff_cap: the n-th delay is base × factor^(n-1), at most cap seconds.
+        jitter: draw each delay uniformly from 0 to that value (full jitter); off: exactly that value.
+        max_retries: attempts in a row before giving up loudly; None never gives up.
+        stable_after: seconds of uptime with data after which the delay falls back to the base.
+        quiet_time: seconds without an error after which an unanswered request counts as accepted.
+        stale_after: seconds of silence that no public stream may exceed while its line is alive, unless its own
+            rhythm is slower; None never calls a stream stale.
+        stale_factor: a stream is stale after this many of its own usual intervals (and at least ``stale_after``).
+        stale_reconnect: seconds of silence of every once-busy stream after which the line is replaced; None: only told.
+    """
+
+    ping_interval: float = 30.0
+    ping_timeout: float = 10.0
+    keep_alive: Literal["frame", "text"] = "frame"
+    backoff_base: float = 1.0
+    backoff_factor: float = 2.0
+    backoff_cap: float = 30.0
+    jitter: bool = True
+    max_retries: int | None = None
+    stable_after: float = 30.0
+    quiet_time: float = 2.0
+    stale_after: float | None = 60.0
+    stale_factor: float = 20.0
+    stale_reconnect: float | None = 120.0
+
+    def __post_init__(self) -> None:
+        for option in (
+            "ping_interval", "ping_timeout", "backoff_base", "backoff_cap", "stable_after",
+            "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
+        ):  # fmt: skip
+            _positive(self, option)
+        if self.backoff_factor < 1:
+            raise ConfigError("backoff_factor", self.backoff_factor, "1 or more")
+        if self.max_retries is not None and self.max_retries < 0:
+            raise ConfigError("max_retries", self.max_retries, "0 or more, or None for no end")
+        if self.keep_alive not in ("frame", "text"):
+            raise ConfigError("keep_alive", self.keep_alive, '"frame" or "text"')
+
+
+class MailboxOptions(Struct, frozen=True, kw_only=True):
+    """The queue of one async callback, iterator or sink.
+
+    Attributes:
+        size: events it holds at most.
+        rule: what happens when it is full: ``drop_oldest``, ``conflate`` (only the latest per symbol and kind
+            is kept; trades never are: for them it is ``drop_oldest``), ``raise`` (the subscriber ends with
+            ``Lagging``) or ``block`` (the feed waits: only for programs that own their feed).
+    """
+
+    size: int = 10_000
+    rule: OverflowRule = "drop_oldest"
+
+    def __post_init__(self) -> None:
+        _positive(self, "size")
+        if self.rule not in ("block", "drop_oldest", "conflate", "raise"):
+            raise ConfigError("rule", self.rule, '"block", "drop_oldest", "conflate" or "raise"')
+
+
+class FeedOptions(Struct, frozen=True, kw_only=True):
+    """All options of one venue's feed.
+
+    Attributes:
+        url: WebSocket address in place of the venue's (a simulator, a gateway); None is the venue's own.
+        rest_url: REST address in place of the venue's; None: derived from ``url``, or the venue's own.
+        format: wire format to ask for, ``DEFAULT`` or ``SIMPLE`` or their list forms.
+        numbers: ``"float"`` or ``"decimal"``.
+        keep_raw: put the frame's bytes into every event's ``raw``.
+        validate: check symbols against the venue's list of markets before subscribing.
+    """
+
+    url: str | None = None
+    rest_url: str | None = None
+    format: Format = "DEFAULT"
+    numbers: Numbers = "float"
+    keep_raw: bool = False
+    validate: bool = True
+    transport: Literal["picows", "websockets"] = "picows"
+    line: LineOptions = LineOptions()
+    session: SessionOptions = SessionOptions()
+    mailbox: MailboxOptions = MailboxOptions()
+
+    def __post_init__(self) -> None:
+        if self.url is not None and not self.url.startswith(("ws://", "wss://")):
+            raise ConfigError("url", self.url, "a ws:// or wss:// address")
+        if self.rest_url is not None and not self.rest_url.startswith(("http://", "https://")):
+            raise ConfigError("rest_url", self.rest_url, "an http:// or https:// address")
+        if self.format not in ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"):
+            raise ConfigError("format", self.format, "DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST")
+        if self.numbers not in ("float", "decimal"):
+            raise ConfigError("numbers", self.numbers, '"float" or "decimal"')
+        if self.transport not in ("picows", "websockets"):
+            raise ConfigError("transport", self.transport, '"picows" or "websockets"')
+
+
+_PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
+
+
+def _positive(options: Any, name: str) -> None:
+    value = getattr(options, name)
+    if value is not None and not value > 0:
+        raise ConfigError(name, value, "more than 0")

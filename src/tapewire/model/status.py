@@ -1,0 +1,147 @@
+"""The feed's own events: every step of a connection, told in the same way as the data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from tapewire.model.line import Loss
+from tapewire.model.subscription import Subscription
+
+
+class FeedEvent(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every feed event has.
+
+    Attributes:
+        venue: ``upbit``, ``upbit-sg`` …
+        connection: name of the connection it happened on, such as ``upbit-1``.
+        at_ns: when it happened, nanoseconds UTC.
+    """
+
+    venue: str
+    connection: str
+    at_ns: int
+
+
+class Connecting(FeedEvent, frozen=True, kw_only=True, tag="connecting"):
+    """A dial begins. ``attempt`` is 1 for the first after a success or the start."""
+
+    url: str
+    attempt: int
+
+
+class Connected(FeedEvent, frozen=True, kw_only=True, tag="connected"):
+    """The line is open. ``reconnect`` is the number of times this connection came back so far."""
+
+    url: str
+    reconnect: int
+    seconds: float = 0.0
+
+
+class Disconnected(FeedEvent, frozen=True, kw_only=True, tag="disconnected"):
+    """The line was lost or could not be had.
+
+    ``retry_in`` is the seconds until the next attempt, None when there will be none (then ``final``).
+    """
+
+    loss: Loss
+    attempt: int
+    retry_in: float | None
+    final: bool = False
+
+
+class Subscribed(FeedEvent, frozen=True, kw_only=True, tag="subscribed"):
+    """Streams that are live: data came, or nothing spoke against them within the quiet time."""
+
+    subscriptions: tuple[Subscription, ...]
+
+
+class Rejected(FeedEvent, frozen=True, kw_only=True, tag="rejected"):
+    """The exchange refused something. ``subscriptions`` are those that ended for it (empty: none did).
+
+    ``name`` is the exchange's word (``WRONG_FORMAT``), ``message`` its text; an unknown name is kept.
+    """
+
+    name: str
+    message: str
+    subscriptions: tuple[Subscription, ...] = ()
+    final: bool = False
+
+
+GapState = Literal["open", "unfilled", "nothing_missed", "full_state"]
+
+
+class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
+    """One row of the gap ledger: a stream was interrupted from ``last_*`` to ``first_*``.
+
+    Attributes:
+        state: ``open``: no data yet since; ``unfilled``: messages may be missing between the bounds;
+            ``nothing_missed``: the first trade after is the last one before; ``full_state``: the stream
+            sends complete state (ticker, order book, candle), only the span without it is lost.
+        last_id, first_id: trade ids on either side, None where the kind has none or nothing was seen.
+        last_timestamp, first_timestamp: the venue's milliseconds on either side.
+        from_ns, to_ns: our clock, nanoseconds UTC: line lost, first data again (None while open).
+    """
+
+    subscription: Subscription
+    cause: str
+    state: GapState
+    from_ns: int
+    to_ns: int | None = None
+    last_id: int | None = None
+    first_id: int | None = None
+    last_timestamp: int | None = None
+    first_timestamp: int | None = None
+
+
+class Recovered(FeedEvent, frozen=True, kw_only=True, tag="recovered"):
+    """Every stream that the loss interrupted has data again. ``seconds`` since the loss."""
+
+    subscriptions: tuple[Subscription, ...]
+    seconds: float
+
+
+class Stale(FeedEvent, frozen=True, kw_only=True, tag="stale"):
+    """A stream is silent beyond its own rhythm although the line is alive (``silent`` seconds).
+
+    ``over`` tells the end of it: data came again.
+    """
+
+    subscription: Subscription
+    silent: float
+    limit: float
+    over: bool = False
+
+
+class Lagged(FeedEvent, frozen=True, kw_only=True, tag="lagged"):
+    """A subscriber fell behind and its mailbox followed its rule; ``dropped`` since the last such event."""
+
+    subscriber: str
+    rule: str
+    dropped: int
+    total_dropped: int
+    size: int
+
+
+class Quarantined(FeedEvent, frozen=True, kw_only=True, tag="quarantined"):
+    """A frame that is no data: unknown type, unreadable, or a control answer. Kept raw, never fatal."""
+
+    reason: str
+    payload: bytes
+    count: int
+
+
+class CallbackFailed(FeedEvent, frozen=True, kw_only=True, tag="callback_failed"):
+    """A user's callback raised; the feed went on. ``traceback`` is the full text."""
+
+    subscriber: str
+    error: str
+    traceback: str
+
+
+class Stopped(FeedEvent, frozen=True, kw_only=True, tag="stopped"):
+    """The connection ended for good: on request, or with the error that trying again cannot mend."""
+
+    reason: str
+    error: bool = False

@@ -1,0 +1,1 @@
+"""Where tasks are started: the clock, the drivers, the pool, the manager."""

@@ -1,0 +1,1 @@
+"""Keeps one connection true: facts and time in, actions out (pure)."""

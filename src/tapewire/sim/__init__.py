@@ -1,0 +1,1 @@
+"""The exchange on the other side: market, faults, peer, scenario, server."""

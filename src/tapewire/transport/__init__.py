@@ -1,0 +1,1 @@
+"""Room 1, bytes → frame: lines (WebSocket connections) and single HTTP requests."""

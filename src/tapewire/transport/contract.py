@@ -1,0 +1,73 @@
+"""What a line is: open, send, ping, close; and what it tells its listener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tapewire.config import LineOptions
+from tapewire.model.line import Handshake, Loss
+
+
+class LineListener(Protocol):
+    """Whom a line tells what came. Called on the event loop's thread, never concurrently.
+
+    ``on_message`` is the hot path: one whole, valid message (fragments joined, inflated, UTF-8 checked when
+    it is text, within the size limits). ``received_ns`` is the wall clock in ns UTC, taken once a socket read.
+    What it raises goes to the loop's exception handler and never costs the line.
+    ``on_lost`` comes exactly once after a successful ``open``, whoever ended the line.
+    """
+
+    def on_message(self, payload: bytes, is_text: bool, received_ns: int) -> None: ...  # noqa: FBT001
+    def on_pong(self, payload: bytes) -> None: ...
+    def on_lost(self, loss: Loss) -> None: ...
+
+
+class Line(Protocol):
+    """One WebSocket connection of a client; made for one ``open`` and not used again after it was lost."""
+
+    async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
+        """Connect and shake hands within ``connect_timeout``. Sends no ``Origin`` header, follows no redirect.
+
+        Raises:
+            ConnectFailed: with the ``Loss`` (``refused`` with status, Retry-After and body, or ``unreachable``).
+        """
+        ...
+
+    def send(self, payload: bytes, *, is_text: bool = True) -> None:
+        """Send one message; buffered, returns at once.
+
+        Raises:
+            LineLost: the line is not open.
+        """
+        ...
+
+    def ping(self, payload: bytes = b"") -> None:
+        """Send a PING frame (at most 125 bytes); its answer comes to ``on_pong``. Raises as ``send``."""
+        ...
+
+    def close(self, loss: Loss, *, graceful: bool = True) -> None:
+        """End the line; ``on_lost(loss)`` follows with this very loss.
+
+        Graceful: a close frame (``loss.code``, or 1000) is sent first and the answer awaited for
+        ``close_timeout`` seconds; otherwise the connection is cut at once. A second call does nothing.
+        """
+        ...
+
+
+#: Makes a fresh line for each dial. ``wall_ns`` is the clock for ``received_ns``.
+LineFactory = Callable[[LineOptions, Callable[[], int]], Line]
+
+
+class Http(Protocol):
+    """Single HTTP requests to bytes."""
+
+    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109 - the limit of one request
+        """Body of a 200 answer. Follows no redirect to another host.
+
+        Raises:
+            HttpFailed: any other status (with Retry-After and body), no answer, or the time limit.
+        """
+        ...
+
+    async def close(self) -> None: ...

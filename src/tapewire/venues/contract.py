@@ -1,0 +1,129 @@
+"""The questions a session may ask a venue, as one frozen value of facts and pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from tapewire.config import Format, Numbers
+from tapewire.model.events import Event
+from tapewire.model.market import Market
+from tapewire.model.subscription import Subscription, Wish
+
+
+class Window(Struct, frozen=True):
+    """At most ``count`` in every sliding window of ``seconds``."""
+
+    count: int
+    seconds: float
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What is fixed about a venue; each number's source is named in the venue's ``profile``.
+
+    Attributes:
+        url, rest_url: the exchange's own addresses.
+        connects, messages: limits, each kept in every sliding window; connects per IP, messages per connection.
+        replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
+        acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
+        idle_timeout: seconds without traffic after which the exchange closes.
+        text_ping: the message that asks for a sign of life where PING frames cannot be sent.
+        kinds: what can be subscribed; full_state_kinds: those whose every message is the complete state.
+        fatal_statuses: handshake statuses that trying again cannot mend.
+    """
+
+    url: str
+    rest_url: str
+    connects: tuple[Window, ...]
+    messages: tuple[Window, ...]
+    replaces: bool
+    acknowledges: bool
+    idle_timeout: float
+    text_ping: bytes
+    kinds: tuple[str, ...]
+    candle_units: tuple[str, ...]
+    full_state_kinds: frozenset[str]
+    fatal_statuses: frozenset[int]
+
+
+class Control(Struct, frozen=True):
+    """A frame that is the exchange's own word to the client, not data.
+
+    ``kind``: ``"alive"`` (``{"status":"UP"}``), ``"error"`` (with ``name`` and ``message``),
+    ``"subscriptions"`` (the answer of LIST_SUBSCRIPTIONS in ``details``).
+    """
+
+    kind: str
+    name: str = ""
+    message: str = ""
+    details: Any = None
+
+
+class Quarantine(Struct, frozen=True):
+    """A frame, or an element of a list frame, that cannot be read: kept raw with the reason."""
+
+    reason: str
+    payload: bytes
+
+
+class Reading(Struct, frozen=True):
+    """Everything that one frame said."""
+
+    events: tuple[Event, ...] = ()
+    controls: tuple[Control, ...] = ()
+    quarantined: tuple[Quarantine, ...] = ()
+
+
+class Codec(Protocol):
+    """Reads the frames of one connection. Made once a connection by ``Venue.codec``.
+
+    The short road of the driver calls ``decode``; when that raises, or the result's class is not in
+    ``classes``, it calls ``read`` with the same bytes.
+    """
+
+    #: frame → one instance of a wire class (a subclass of the public event class); raises on anything else.
+    decode: Callable[[bytes], Any]
+    #: wire class → (public event class, kind, candle unit or None); the driver sets ``event.__class__`` to the public
+    classes: Mapping[type, tuple[type[Event], str, str | None]]
+
+    def read(self, payload: bytes, received_ns: int = 0) -> Reading:
+        """Any frame, whatever its form: complete and never raising. Events are of the public classes."""
+        ...
+
+
+class Venue(Struct, frozen=True, kw_only=True):
+    """One exchange (and region) as a value. Found by entry point, see ``registry``.
+
+    Attributes:
+        name: as users write it (``upbit``, ``upbit-sg``).
+        check: raises ``SubscriptionError`` for what the exchange would refuse or answer with silence; with the
+            venue's markets (may be None: not asked) also ``UnknownSymbol`` and unsupported levels.
+        same_line: whether two subscriptions may share a connection (False: their frames could not be told apart).
+        encode: the whole wanted set as wishes → payloads to send, in order. ``ticket`` is unique per request.
+        encode_list: the payload that asks what the connection is subscribed to.
+        codec: reader for a connection of that format; ``keep_raw`` puts the frame's bytes into ``event.raw``.
+        position: (trade id or None, venue timestamp in ms or None) of an event, for the gap ledger.
+        markets_request: REST path of the list of markets; read_markets: its body → markets.
+        levels_request, read_levels: the same for the supported order-book levels (None: the venue has none).
+        exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
+            product does not know the simulator.
+    """
+
+    name: str
+    facts: Facts
+    check: Callable[[Subscription, Mapping[str, Market] | None], None]
+    same_line: Callable[[Subscription, Subscription], bool]
+    encode: Callable[[Sequence[Wish], str, Format], list[bytes]]
+    encode_list: Callable[[str, Format], bytes]
+    codec: Callable[..., Codec]  # (format: Format, numbers: Numbers, keep_raw: bool) -> Codec
+    position: Callable[[Event], tuple[int | None, int | None]]
+    markets_request: str
+    read_markets: Callable[[bytes], list[Market]]
+    levels_request: Callable[[Sequence[str]], str] | None = None
+    read_levels: Callable[[bytes], dict[str, tuple[float, ...]]] | None = None
+    exchange: Callable[..., Any] | None = None
+
+
+CodecFactory = Callable[[Format, Numbers, bool], Codec]
