@@ -1,0 +1,133 @@
+"""Feeds one sink from a stream of events: batches by count and age, off the event loop's thread, time limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterable, Coroutine
+from typing import Any
+
+from msgspec import Struct
+
+from tapewire.errors import ConfigError, SinkError
+from tapewire.sinks.contract import Item, Sink
+from tapewire.sinks.worker import Worker
+
+
+class RunnerOptions(Struct, frozen=True, kw_only=True):
+    """How a sink is fed.
+
+    Attributes:
+        batch: events that are written at once; as many again may wait while a batch is being written.
+        max_age: seconds after which a smaller batch is written too.
+        flush_every: seconds at most from a write to the flush that covers it.
+        write_timeout: seconds one ``open``, ``write`` or ``flush`` may take.
+        close_timeout: seconds for all that remains when the feed has ended (Ctrl-C ends within five).
+    """
+
+    batch: int = 1000
+    max_age: float = 0.25
+    flush_every: float = 1.0
+    write_timeout: float = 30.0
+    close_timeout: float = 4.0
+
+    def __post_init__(self) -> None:
+        for option in ("batch", "max_age", "flush_every", "write_timeout", "close_timeout"):
+            if not getattr(self, option) > 0:
+                raise ConfigError(option, getattr(self, option), "more than 0")
+
+
+class SinkRunner:
+    """Reads a source and writes it to one sink until the source ends.
+
+    The source is read no further than two batches ahead of the sink. What a slow sink leaves unread stays in the
+    mailbox behind the source, whose overflow rule and counts hold: the feed itself is never slowed.
+    """
+
+    def __init__(self, sink: Sink, name: str = "sink", options: RunnerOptions | None = None) -> None:
+        self._sink = sink
+        self._options = options or RunnerOptions()
+        self._worker = Worker(name)
+        self._buffer: list[Item] = []
+        self._due = asyncio.Event()
+        self._space = asyncio.Event()
+        self._unflushed_since: float | None = None
+        self._failed = False
+
+    async def run(self, source: AsyncIterable[Item]) -> None:
+        """Open the sink, feed it, close it. Returns when the source has ended and all of it is flushed;
+        when cancelled, what was read so far is still written and flushed first.
+
+        Raises:
+            SinkError: writing failed or took too long; nothing more is read then.
+            FeedError: what the source raised, after everything before it was written.
+        """
+        try:
+            await self._worker.call(self._sink.open, seconds=self._options.write_timeout)
+        except BaseException:
+            self._worker.stop()
+            raise
+        reader = asyncio.create_task(self._read(source), name="sink reader")
+        try:
+            while not reader.done() or self._buffer:
+                await self._pause()
+                await self._hand_over()
+            reader.result()
+        finally:
+            reader.cancel()
+            await asyncio.wait([reader])
+            await self._end()
+
+    async def _read(self, source: AsyncIterable[Item]) -> None:
+        try:
+            async for item in source:
+                self._buffer.append(item)
+                if len(self._buffer) >= self._options.batch:
+                    self._due.set()
+                    self._space.clear()
+                    await self._space.wait()
+        finally:
+            self._due.set()
+
+    async def _pause(self) -> None:
+        """Until a batch is full, the source has ended, or a small batch is old enough."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.max_age):
+                await self._due.wait()
+        self._due.clear()
+
+    async def _hand_over(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._buffer:
+            await self._write(self._options.write_timeout)
+            if self._unflushed_since is None:
+                self._unflushed_since = now
+        if self._unflushed_since is not None and now >= self._unflushed_since + self._options.flush_every / 2:
+            await self._guard(self._worker.call(self._sink.flush, seconds=self._options.write_timeout))
+            self._unflushed_since = None
+
+    async def _write(self, seconds: float) -> None:
+        batch, self._buffer = self._buffer, []
+        self._space.set()
+        await self._guard(self._worker.call(self._sink.write, batch, seconds=seconds))
+
+    async def _end(self) -> None:
+        """Write what is left, unless writing has failed, and close; all within ``close_timeout``."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.close_timeout
+        try:
+            if not self._failed:
+                await self._guard(self._worker.idle(deadline - loop.time()))
+            if self._buffer and not self._failed:
+                await self._write(deadline - loop.time())
+        finally:
+            with contextlib.suppress(SinkError) if self._failed else contextlib.nullcontext():
+                await self._worker.call(self._sink.close, seconds=deadline - loop.time())
+            self._worker.stop()
+
+    async def _guard(self, call: Coroutine[Any, Any, None]) -> None:
+        try:
+            await call
+        except Exception:
+            self._failed = True
+            raise

@@ -1,0 +1,88 @@
+"""One daemon thread that runs blocking calls one at a time, so that a hung disk can hold up nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tapewire.errors import SinkError
+
+_Call = tuple[Callable[[], None], asyncio.Future[None]]
+
+
+class Worker:
+    """A thread for the blocking calls of one owner. Unlike an executor's it is never waited for when the
+    program ends: a write that hangs in the kernel cannot be cancelled, and must not hang the exit.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._calls: queue.Queue[_Call | None] = queue.Queue(maxsize=1)
+        self._thread: threading.Thread | None = None
+        self._last: asyncio.Future[None] | None = None
+
+    async def call(self, function: Callable[..., None], *args: Any, seconds: float) -> None:
+        """Run ``function(*args)`` on the thread; what it raises is raised here. When the caller is cancelled
+        the function still runs to its end; ``idle`` waits for that.
+
+        Raises:
+            SinkError: it did not return within ``seconds`` (it still runs: no further call will succeed).
+        """
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._calls.put_nowait((partial(function, *args), done))
+        except queue.Full:
+            raise SinkError(self._name, "an earlier call still hangs") from None
+        self._last = done
+        await self._wait(done, function.__name__, seconds)
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until the last call has ended; raises what it raised, unless somebody was told already."""
+        if self._last is not None and not self._last.done():
+            await self._wait(self._last, "the call before", seconds)
+
+    def stop(self) -> None:
+        """Let the thread end after the call it is in."""
+        if self._thread is not None:
+            with contextlib.suppress(queue.Full):  # it hangs: being a daemon it ends with the program
+                self._calls.put_nowait(None)
+
+    async def _wait(self, done: asyncio.Future[None], what: str, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                await asyncio.shield(done)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise SinkError(self._name, f"{what} took longer than {seconds:g} s") from None
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            function, done = call
+            try:
+                function()
+            except Exception as error:  # whatever it is, it belongs to the caller and not to this thread
+                _tell(done, error)
+            else:
+                _tell(done, None)
+
+
+def _tell(done: asyncio.Future[None], error: Exception | None) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop that asked is closed: nobody waits any more
+        done.get_loop().call_soon_threadsafe(_settle, done, error)
+
+
+def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    if error is None:
+        done.set_result(None)
+        return
+    done.set_exception(error)
+    done.exception()  # a caller that gave up is no reason for a warning
