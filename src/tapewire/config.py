@@ -17,6 +17,14 @@ OverflowRule = Literal["block", "drop_oldest", "conflate", "raise"]
 Numbers = Literal["float", "decimal"]
 Format = Literal["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"]
 
+_PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
+
+
+def _positive(options: Any, name: str) -> None:
+    value = getattr(options, name)
+    if value is not None and not value > 0:
+        raise ConfigError(name, value, "more than 0")
+
 
 class LineOptions(Struct, frozen=True, kw_only=True):
     """One WebSocket line.
@@ -158,12 +166,3 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("numbers", self.numbers, '"float" or "decimal"')
         if self.transport not in ("picows", "websockets"):
             raise ConfigError("transport", self.transport, '"picows" or "websockets"')
-
-
-_PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
-
-
-def _positive(options: Any, name: str) -> None:
-    value = getattr(options, name)
-    if value is not None and not value > 0:
-        raise ConfigError(name, value, "more than 0")
