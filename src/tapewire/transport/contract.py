@@ -1,4 +1,4 @@
-"""What a line is: open, send, ping, close; and what it tells its listener."""
+"""What a line is: open, send, ping, close (and hold); and what it tells its listener."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ class Line(Protocol):
 
     def ping(self, payload: bytes = b"") -> None:
         """Send a PING frame (at most 125 bytes); its answer comes to ``on_pong``. Raises as ``send``."""
+        ...
+
+    def hold(self, holding: bool) -> None:  # noqa: FBT001 - on or off
+        """Stop (True) or go on (False) reading from the socket; what was read already may still come."""
         ...
 
     def close(self, loss: Loss, *, graceful: bool = True) -> None:

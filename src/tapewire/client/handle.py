@@ -1,0 +1,159 @@
+"""One subscribe call and what became of it: its symbols, its listener on each, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from tapewire.errors import ConfigError, FeedError, SubscriptionError, TimedOut, UsageError
+from tapewire.hub.router import Listener
+from tapewire.model.status import FeedEvent, Rejected
+from tapewire.model.subscription import StreamPreference, Subscription
+from tapewire.runtime.pool import Pool
+
+PREFERENCES = ("both", "snapshot_only", "realtime_only")
+
+
+class Handle:
+    """What a ``subscribe_…`` call gives back: add and remove symbols while running, unsubscribe, see errors.
+
+    Attributes:
+        rejected: symbol → why it was refused (before sending, or by the exchange). The others go on.
+        error: what ended the whole handle (the connection gave up), None while it lives.
+    """
+
+    def __init__(self, name: str, pool: Pool, template: Subscription, preference: StreamPreference) -> None:
+        if preference not in PREFERENCES:
+            raise ConfigError("stream_preference", preference, " or ".join(f'"{one}"' for one in PREFERENCES))
+        self.name = name
+        self.rejected: dict[str, FeedError] = {}
+        self.error: FeedError | None = None
+        self._pool = pool
+        self._template = template
+        self._preference = preference
+        self._listeners: dict[Subscription, Listener] = {}
+        self._deliver: Callable[[Any], object] | None = None
+        self._ended: Callable[[FeedError | None], None] | None = None
+        self._changed = asyncio.Event()
+
+    def bind(self, deliver: Callable[[Any], object], ended: Callable[[FeedError | None], None]) -> None:
+        """Say where events go and who is told of the end (called once by the client)."""
+        self._deliver, self._ended = deliver, ended
+
+    @property
+    def symbols(self) -> list[str]:
+        """Symbols subscribed now, in the order they were added."""
+        return [subscription.symbol for subscription in self._listeners]
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        return tuple(self._listeners)
+
+    async def add(self, symbols: str | Iterable[str]) -> None:
+        """Subscribe more symbols. A bad one does not block the others: it is told in ``rejected``.
+
+        Raises:
+            SubscriptionError: none of the symbols can be subscribed; names field, value and what would be right.
+        """
+        await self.add_subscriptions([replace(self._template, symbol=symbol) for symbol in as_symbols(symbols)])
+
+    async def add_subscriptions(self, wanted: Sequence[Subscription]) -> None:
+        """As ``add``, for whole subscriptions."""
+        if self._deliver is None:
+            raise UsageError("the handle has been unsubscribed")
+        if not wanted:
+            raise SubscriptionError("symbols", [], "at least one market code, such as KRW-BTC")
+        new = [subscription for subscription in wanted if subscription not in self._listeners]
+        refused = await self._pool.check(new)
+        for subscription, error in refused.items():
+            self._reject(subscription, error)
+        if refused and len(refused) == len(new):
+            raise next(iter(refused.values()))
+        for subscription in new:
+            if subscription not in refused and subscription not in self._listeners:
+                listener = Listener(self.name, self._deliver, self._preference)
+                self._listeners[subscription] = listener
+                self._pool.add(subscription, listener, self._failed)
+
+    async def remove(self, symbols: str | Iterable[str]) -> None:
+        """Unsubscribe these symbols; the others go on. Unknown ones are a SubscriptionError."""
+        for symbol in as_symbols(symbols):
+            leaving = [subscription for subscription in self._listeners if subscription.symbol == symbol]
+            if not leaving:
+                known = ", ".join(self.symbols) or "none is"
+                raise SubscriptionError("symbol", symbol, f"one that is subscribed here ({known})")
+            for subscription in leaving:
+                self._pool.remove(subscription, self._listeners.pop(subscription))
+
+    async def unsubscribe(self) -> None:
+        """Give all symbols back. A second call does nothing."""
+        self.end()
+
+    def end(self, error: FeedError | None = None) -> None:
+        """As ``unsubscribe``, without waiting and with the error that ended it."""
+        listeners, self._listeners = self._listeners, {}
+        for subscription, listener in listeners.items():
+            self._pool.remove(subscription, listener)
+        ended, self._ended, self._deliver = self._ended, None, None
+        self.error = self.error or error
+        self._changed.set()
+        if ended is not None:
+            ended(error)
+
+    async def live(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the user's limit
+        """Wait until every symbol is confirmed: data came, or nothing spoke against it for the quiet time.
+
+        Raises:
+            TimedOut: not all were within ``timeout`` seconds.
+            FeedError: the handle ended.
+        """
+        self._pool.feed_listeners.append(self._hear)
+        try:
+            async with asyncio.timeout(timeout):
+                while not all(self._pool.is_live(subscription) for subscription in self._listeners):
+                    self._changed.clear()
+                    await self._changed.wait()
+                    if self.error is not None:
+                        raise self.error
+        except TimeoutError:
+            waiting = [str(s) for s in self._listeners if not self._pool.is_live(s)]
+            raise TimedOut(f"{self.name}: {', '.join(waiting[:5])}{' …' if waiting[5:] else ''}", timeout) from None
+        finally:
+            self._pool.feed_listeners.remove(self._hear)
+
+    def hold(self, holding: bool) -> None:  # noqa: FBT001
+        """Stop or go on reading the lines of these streams (``block`` rule)."""
+        for subscription in self._listeners:
+            self._pool.hold(subscription, holding)
+
+    def _hear(self, _event: FeedEvent) -> None:
+        self._changed.set()
+
+    def _reject(self, subscription: Subscription, error: FeedError) -> None:
+        self.rejected[subscription.symbol] = error
+        self._pool.publish(
+            Rejected(
+                venue=self._pool.venue.name,
+                connection="",
+                at_ns=self._pool.wall_ns(),
+                name=type(error).__name__,
+                message=str(error),
+                subscriptions=(subscription,),
+                final=False,
+            )
+        )
+
+    def _failed(self, subscription: Subscription, error: FeedError) -> None:
+        self._listeners.pop(subscription, None)
+        self.rejected[subscription.symbol] = error
+        self._changed.set()
+        if not self._listeners:
+            self.end(error)
+
+
+def as_symbols(symbols: str | Iterable[str]) -> list[str]:
+    """A list of symbols without doubles; a single string is one symbol, not its letters."""
+    return [symbols] if isinstance(symbols, str) else list(dict.fromkeys(symbols))

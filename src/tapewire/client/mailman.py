@@ -1,0 +1,51 @@
+"""Carries events from a mailbox to an async callback, in order, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tapewire.client.handle import Handle
+from tapewire.config import MailboxOptions
+from tapewire.hub.mailbox import Mailbox
+from tapewire.runtime.pool import Pool
+
+#: Seconds a closing client lets a callback work off what waits.
+FINISH_TIMEOUT = 4.0
+
+
+class Mailman:
+    """One async callback's mailbox and the task that empties it."""
+
+    def __init__(
+        self, handle: Handle, callback: Callable[[Any], Awaitable[Any]], options: MailboxOptions, pool: Pool
+    ) -> None:
+        self.mailbox = Mailbox(handle.name, options, on_full=handle.hold, on_drop=pool.lag_reporter())
+        self._name = handle.name
+        self._callback = callback
+        self._pool = pool
+        self._task = asyncio.create_task(self._run(), name=f"callback {handle.name}")
+
+    async def finish(self) -> None:
+        """Close, work off what waits for at most 4 s, then stop; an event that was not handed over is counted."""
+        self.mailbox.close()
+        _, late = await asyncio.wait([self._task], timeout=FINISH_TIMEOUT)
+        if late:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self.mailbox.abandon()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                event = await self.mailbox.get()
+            except StopAsyncIteration:
+                return
+            except Exception as error:  # the mailbox's own end (rule "raise"): told, nobody awaits this task
+                self._pool.callback_failed(self._name, error)
+                return
+            try:
+                await self._callback(event)
+            except Exception as error:  # a user's callback may raise anything; the feed goes on
+                self._pool.callback_failed(self._name, error)

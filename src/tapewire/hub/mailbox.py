@@ -1,0 +1,194 @@
+"""A bounded queue between the feed and one subscriber, with one stated overflow rule and counters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from tapewire.config import MailboxOptions
+from tapewire.errors import FeedError, Lagging
+from tapewire.model.events import TradeEvent
+
+_Key = tuple[type, str, str | None]
+
+
+class MailboxStatistics(Struct, frozen=True):
+    """Figures of one mailbox: events waiting now, the limit, put in, taken out, dropped, replaced by newer ones."""
+
+    waiting: int
+    size: int
+    put: int
+    taken: int
+    dropped: int
+    conflated: int
+
+
+class Mailbox:
+    """Events for one subscriber, oldest first.
+
+    Rules when it is full: ``drop_oldest`` drops and counts; ``conflate`` keeps only the latest event of each
+    (kind, symbol) that waits, trades excepted (for them it is ``drop_oldest``); ``raise`` closes the mailbox with
+    ``Lagging`` after what waits was taken; ``block`` asks the feed to hold (``on_full``) until half is taken.
+    sent = delivered + waiting + dropped + conflated, always.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: MailboxOptions,
+        *,
+        on_full: Callable[[bool], None] | None = None,
+        on_drop: Callable[[Mailbox], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.dropped = 0
+        self.conflated = 0
+        self.put_count = 0
+        self.taken = 0
+        self._queue: deque[Any] = deque()
+        self._latest: dict[_Key, Any] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed = False
+        self._error: FeedError | None = None
+        self._on_full = on_full
+        self._on_drop = on_drop
+        self._holding = False
+        self.put: Callable[[Any], None] = {
+            "drop_oldest": self._put_dropping,
+            "conflate": self._put_conflating,
+            "raise": self._put_raising,
+            "block": self._put_blocking,
+        }[options.rule]
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def statistics(self) -> MailboxStatistics:
+        return MailboxStatistics(
+            waiting=len(self._queue),
+            size=self.options.size,
+            put=self.put_count,
+            taken=self.taken,
+            dropped=self.dropped,
+            conflated=self.conflated,
+        )
+
+    def close(self, error: FeedError | None = None) -> None:
+        """Nothing more comes; what waits can still be taken, then ``get`` raises ``error`` or StopAsyncIteration."""
+        if not self._closed:
+            self._closed = True
+            self._error = error
+            self._release()
+            self._wake()
+
+    def abandon(self) -> None:
+        """Nobody will take what still waits: count it as dropped."""
+        waiting = len(self._queue)
+        self._queue.clear()
+        self._latest.clear()
+        if waiting:
+            self._count_drop(waiting)
+
+    async def get(self) -> Any:
+        """The oldest waiting event; waits for one.
+
+        Raises:
+            StopAsyncIteration: closed and empty.
+            FeedError: closed with that error and empty.
+        """
+        while not self._queue:
+            if self._closed:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self.take()
+
+    def take(self) -> Any:
+        """The oldest waiting event. Raises IndexError when nothing waits."""
+        item = self._queue.popleft()
+        self.taken += 1
+        if self._holding and len(self._queue) <= self.options.size // 2:
+            self._release()
+        return self._latest.pop(item) if type(item) is tuple else item
+
+    def _put_dropping(self, event: Any) -> None:
+        if self._closed:
+            return
+        self.put_count += 1
+        if len(self._queue) >= self.options.size:
+            self._drop()
+        self._queue.append(event)
+        self._wake()
+
+    def _put_conflating(self, event: Any) -> None:
+        symbol = getattr(event, "symbol", None)
+        if symbol is None or isinstance(event, TradeEvent):
+            self._put_dropping(event)
+            return
+        if self._closed:
+            return
+        self.put_count += 1
+        key = (event.__class__, symbol, getattr(event, "unit", None))
+        if key in self._latest:
+            self.conflated += 1
+        else:
+            if len(self._queue) >= self.options.size:
+                self._drop()
+            self._queue.append(key)
+        self._latest[key] = event
+        self._wake()
+
+    def _put_raising(self, event: Any) -> None:
+        if self._closed:
+            return
+        self.put_count += 1
+        if len(self._queue) >= self.options.size:
+            self._count_drop(1)
+            self.close(Lagging(self.name, len(self._queue)))
+            return
+        self._queue.append(event)
+        self._wake()
+
+    def _put_blocking(self, event: Any) -> None:
+        if self._closed:
+            return
+        self.put_count += 1
+        self._queue.append(event)
+        if not self._holding and len(self._queue) >= self.options.size and self._on_full is not None:
+            self._holding = True
+            self._on_full(True)
+        self._wake()
+
+    def _drop(self) -> None:
+        item = self._queue.popleft()
+        if type(item) is tuple:
+            del self._latest[item]
+        self._count_drop(1)
+
+    def _count_drop(self, events: int) -> None:
+        self.dropped += events
+        if self._on_drop is not None:
+            self._on_drop(self)
+
+    def _release(self) -> None:
+        if self._holding and self._on_full is not None:
+            self._holding = False
+            self._on_full(False)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,32 @@
+"""The only file of the engine that reads the time: monotonic from the running loop, wall clock for telling."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from tapewire.session.actions import Now
+
+
+class Clock(Protocol):
+    """``now`` for decisions, ``wall_ns`` (ns UTC) for time stamps, ``call_at`` (monotonic s) for the next deadline."""
+
+    def now(self) -> Now: ...
+    def wall_ns(self) -> int: ...
+    def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.TimerHandle: ...
+
+
+class LoopClock:
+    """Time of the running event loop. A virtual-time loop hands in its own ``wall_ns``."""
+
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.wall_ns: Callable[[], int] = wall_ns
+
+    def now(self) -> Now:
+        return Now(self._loop.time(), self.wall_ns())
+
+    def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._loop.call_at(t, callback)

@@ -1,0 +1,348 @@
+"""Runs one machine: performs its actions, feeds back the facts, and carries data on the short road."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from tapewire.errors import ConnectFailed, FeedError, LineLost
+from tapewire.hub.router import Listener, Router, Stream
+from tapewire.model.events import Event
+from tapewire.model.line import Loss
+from tapewire.model.status import FeedEvent, Quarantined
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, callback_failed, logger
+from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
+from tapewire.session.machine import Machine
+from tapewire.transport.contract import Line
+from tapewire.venues.contract import Codec
+
+#: Streams whose next message is timed at each tick, for the latency figures.
+LATENCY_STREAMS = 4
+#: Seconds between two reports of the same raising callback (each is counted).
+REPORT_INTERVAL = 1.0
+
+
+class DriverEvents:
+    """Whom a driver tells: feed events, snapshots that are done, the end."""
+
+    def __init__(
+        self,
+        publish: Callable[[FeedEvent], None],
+        snapshot_done: Callable[[Subscription, Listener], None],
+        finished: Callable[[Driver, FeedError | None], None],
+    ) -> None:
+        self.publish = publish
+        self.snapshot_done = snapshot_done
+        self.finished = finished
+
+
+class Driver:
+    """One connection: its machine, its line, its router."""
+
+    def __init__(
+        self, machine: Machine, codec: Codec, make_line: Callable[[], Line], clock: Clock, events: DriverEvents
+    ) -> None:
+        self.machine = machine
+        self.router = Router(codec.classes)
+        self.connects = 0
+        self.quarantined = 0
+        self.callback_errors = 0
+        self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
+        self.error: FeedError | None = None
+        self.done = asyncio.Event()
+        self._codec = codec
+        self._make_line = make_line
+        self._clock = clock
+        self._events = events
+        self._line: Line | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
+        self._telling = False
+        self._reported: dict[str, float] = {}
+        self._sampling: Iterator[Stream] = iter(())
+        self.receive = self._short_road()
+
+    # What the pool says.
+
+    def want(self) -> None:
+        """The router's streams changed: tell the machine the whole new set."""
+        self._tell(self.machine.want, self.router.wishes())
+
+    def refresh(self, subscriptions: set[Subscription]) -> None:
+        """Ask these live streams again with their snapshot: somebody joined who needs it."""
+        self._tell(self.machine.refresh, subscriptions)
+
+    def stop(self) -> None:
+        """End gracefully; ``done`` is set when the line is closed."""
+        self._tell(self.machine.stop)
+
+    def kill(self) -> None:
+        """Cut at once, without a word: the loop is about to end."""
+        if self._timer:
+            self._timer.cancel()
+        if self._dialling:
+            self._dialling.cancel()
+        if self._line:
+            self._line.close(Loss("stopped"), graceful=False)
+        self.done.set()
+
+    def hold(self, holding: bool) -> None:  # noqa: FBT001
+        """Stop or go on reading (the ``block`` rule of a full mailbox)."""
+        if self._line:
+            self._line.hold(holding)
+
+    def statistics(self) -> ConnectionStatistics:
+        machine, now = self.machine, self._clock.now()
+        return ConnectionStatistics(
+            name=machine.connection,
+            url=machine.url,
+            state=machine.state,
+            subscriptions=len(self.router.streams),
+            connects=self.connects,
+            reconnects=machine.reconnects,
+            messages=self.router.counts(),
+            unwanted=self.router.unwanted,
+            quarantined=self.quarantined,
+            open_gaps=len(machine.gaps),
+            retry_in=None if machine.retry_at is None else max(0.0, machine.retry_at - now.t),
+            last_error=None if machine.last_loss is None else str(machine.last_loss),
+        )
+
+    # The short road: what every data message costs.
+
+    def _short_road(self) -> Callable[[bytes, bool, int], None]:
+        decode, tables, careful, failed = (
+            self._codec.decode,
+            self.router.tables,
+            self._careful_road,
+            self._callback_failed,
+        )
+
+        def receive(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
+            try:
+                event = decode(payload)
+                public, streams = tables[event.__class__]
+                stream = streams[event.symbol]
+            except Exception:  # whatever is not plain data of a settled stream
+                careful(payload, received_ns)
+                return
+            event.__class__ = public
+            event.received_ns = received_ns
+            stream.last = event.timestamp
+            stream.count += 1
+            for callback in stream.callbacks:
+                try:
+                    callback(event)
+                except Exception as error:  # a user's callback may raise anything; the feed goes on
+                    failed(callback, error)
+
+        return receive
+
+    def _careful_road(self, payload: bytes, received_ns: int) -> None:
+        reading = self._codec.read(payload, received_ns)
+        for event in reading.events:
+            self._first_or_cold(event)
+        for control in reading.controls:
+            self._tell(self.machine.control, control)
+        for item in reading.quarantined:
+            self.quarantined += 1
+            now = self._clock.now()
+            self._events.publish(
+                Quarantined(
+                    venue=self.machine.venue.name,
+                    connection=self.machine.connection,
+                    at_ns=now.ns,
+                    reason=item.reason,
+                    payload=item.payload,
+                    count=self.quarantined,
+                )
+            )
+
+    def _first_or_cold(self, event: Event) -> None:
+        stream = self.router.deliver(event, self._listener_failed)
+        if stream is None:
+            return
+        if event.timestamp is not None and event.received_ns:
+            self.latencies.append(event.received_ns / 1e6 - event.timestamp)
+        snapshot = event.stream_type == "SNAPSHOT"
+        if snapshot or stream.subscription not in self.machine.live:
+            event_id = getattr(event, "sequential_id", None)
+            progress = Progress(stream.count - stream.base, event_id, event.timestamp)
+            self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
+        for listener in tuple(stream.listeners):
+            if listener.finished:
+                self._events.snapshot_done(stream.subscription, listener)
+
+    # Facts in, actions out.
+
+    def _tell(self, fact: Callable[..., list[Action]], *details: Any) -> None:
+        self._facts.append((fact, details))
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._facts:
+                fact, details = self._facts.popleft()
+                for action in fact(self._clock.now(), *details):
+                    self._perform(action)
+        except Exception as error:  # a fault of ours must end loudly, not leave a feed that looks alive
+            logger.exception("%s: internal error", self.machine.connection)
+            self._end(FeedError(f"internal error: {error!r}"))
+        finally:
+            self._telling = False
+        self._set_timer()
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Publish(event):
+                self._events.publish(event)
+            case Send(payload):
+                self._send(payload)
+            case Ping(payload):
+                with suppress(LineLost):  # on_lost says so
+                    if self._line:
+                        self._line.ping(payload)
+            case Connect():
+                self.connects += 1
+                self._dialling = asyncio.create_task(self._dial(action), name=f"dial {self.machine.connection}")
+            case Close(loss, graceful):
+                self._close(loss, graceful=graceful)
+            case Finish(error):
+                self._end(error)
+
+    def _send(self, payload: bytes) -> None:
+        live = self.machine.live
+        for stream in self.router.streams.values():
+            if stream.subscription not in live:
+                self.router.chill(stream)
+        with suppress(LineLost):  # on_lost says so
+            if self._line:
+                self._line.send(payload)
+
+    async def _dial(self, connect: Connect) -> None:
+        line = self._make_line()
+        ear = _Ear(self)
+        try:
+            handshake = await line.open(connect.url, dict(connect.headers), ear)
+        except ConnectFailed as failure:
+            self._dialling = None
+            self._tell(self.machine.failed, failure.loss)
+            return
+        self._dialling = None
+        self._line = line
+        self.router.chill_all()
+        self._tell(self.machine.opened, handshake)
+        ear.opened()
+
+    def _close(self, loss: Loss, *, graceful: bool) -> None:
+        if self._line:
+            self._line.close(loss, graceful=graceful)
+        elif self._dialling:
+            self._dialling.cancel()
+            self._dialling = None
+            self._tell(self.machine.failed, loss)
+
+    def line_lost(self, loss: Loss) -> None:
+        """The line is gone (told by its ear, exactly once)."""
+        self._line = None
+        progress = {
+            subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
+            for subscription, stream in self.router.streams.items()
+        }
+        for stream in self.router.streams.values():
+            self.router.chill(stream)
+        self._tell(self.machine.lost, loss, progress)
+
+    def pong(self, payload: bytes) -> None:
+        """A pong came."""
+        self._tell(self.machine.pong, payload)
+
+    def _tick(self) -> None:
+        self._timer = None
+        progress = {
+            subscription: Progress(stream.count - stream.base, None, stream.last)
+            for subscription, stream in self.router.streams.items()
+        }
+        self._tell(self.machine.tick, progress)
+        self._sample_latency()
+
+    def _set_timer(self) -> None:
+        deadline = None if self.done.is_set() else self.machine.deadline
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() == deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._clock.call_at(deadline, self._tick)
+
+    def _sample_latency(self) -> None:
+        for _ in range(LATENCY_STREAMS):
+            stream = next(self._sampling, None)
+            if stream is None:
+                self._sampling = iter(tuple(self.router.streams.values()))
+                return
+            if self.router.is_hot(stream):
+                self.router.chill(stream)
+
+    def _end(self, error: FeedError | None) -> None:
+        if self.done.is_set():
+            return
+        self.error = error
+        if self._line:
+            self._line.close(Loss("stopped"), graceful=False)
+        self.done.set()
+        if error is not None:
+            for stream in self.router.streams.values():
+                self.router.chill(stream)
+        self._events.finished(self, error)
+
+    # Callbacks that raise.
+
+    def _callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
+        listener = next(iter(self.router.callbacks_of(callback)), None)
+        self._report(listener.name if listener else repr(callback), error)
+
+    def _listener_failed(self, listener: Listener, error: BaseException) -> None:
+        self._report(listener.name, error)
+
+    def _report(self, subscriber: str, error: BaseException) -> None:
+        self.callback_errors += 1
+        now = self._clock.now()
+        if now.t - self._reported.get(subscriber, -REPORT_INTERVAL) < REPORT_INTERVAL:
+            return
+        self._reported[subscriber] = now.t
+        machine = self.machine
+        self._events.publish(callback_failed(machine.venue.name, machine.connection, now.ns, subscriber, error))
+
+
+class _Ear:
+    """What one line tells; holds back its loss until the machine knows that it opened."""
+
+    __slots__ = ("_driver", "_loss", "_opened", "on_message")
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._opened = False
+        self._loss: Loss | None = None
+        self.on_message = driver.receive
+
+    def on_pong(self, payload: bytes) -> None:
+        self._driver.pong(payload)
+
+    def on_lost(self, loss: Loss) -> None:
+        if self._opened:
+            self._driver.line_lost(loss)
+        else:
+            self._loss = loss
+
+    def opened(self) -> None:
+        self._opened = True
+        if self._loss is not None:
+            self._driver.line_lost(self._loss)

@@ -1,0 +1,145 @@
+"""Turns feed events into log lines and figures; the engine's only logger."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from tapewire.model.status import (
+    CallbackFailed,
+    Connected,
+    Disconnected,
+    FeedEvent,
+    Gap,
+    Lagged,
+    Quarantined,
+    Recovered,
+    Rejected,
+    Stale,
+    Stopped,
+    Subscribed,
+)
+
+logger = logging.getLogger("tapewire")
+
+#: Samples kept for the latency figures of one connection.
+LATENCY_SAMPLES = 4096
+
+
+class ConnectionStatistics(Struct, frozen=True, kw_only=True):
+    """One connection: ``state`` is idle, waiting, connecting, open or stopped; times are seconds.
+
+    ``messages`` counts every data message per kind (``trade``, ``candle.1s`` …) since the start.
+    """
+
+    name: str
+    url: str
+    state: str
+    subscriptions: int
+    connects: int
+    reconnects: int
+    messages: dict[str, int]
+    unwanted: int
+    quarantined: int
+    open_gaps: int
+    retry_in: float | None = None
+    last_error: str | None = None
+
+
+class LatencyStatistics(Struct, frozen=True):
+    """Milliseconds from the venue's time stamp to our receipt, over the newest sampled messages.
+
+    The clocks of exchange and host may differ: compare values, do not trust their zero.
+    """
+
+    samples: int
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+class Statistics(Struct, frozen=True, kw_only=True):
+    """What a client's connections did so far."""
+
+    connections: tuple[ConnectionStatistics, ...]
+    messages: dict[str, int]
+    total_processed: int
+    reconnects: int
+    gaps: int
+    quarantined: int
+    callback_errors: int
+    dropped: int
+    latency_ms: LatencyStatistics | None
+
+
+def latency_statistics(samples: Sequence[float]) -> LatencyStatistics | None:
+    """Percentiles of sampled milliseconds, None when there are none."""
+    if not samples:
+        return None
+    ordered = sorted(samples)
+
+    def at(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+    return LatencyStatistics(len(ordered), at(0.5), at(0.9), at(0.99), ordered[-1])
+
+
+def callback_failed(venue: str, connection: str, at_ns: int, subscriber: str, error: BaseException) -> CallbackFailed:
+    """The event that tells of a user's callback that raised, with its traceback."""
+    return CallbackFailed(
+        venue=venue,
+        connection=connection,
+        at_ns=at_ns,
+        subscriber=subscriber,
+        error=repr(error),
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def log(event: FeedEvent) -> None:
+    """One line for each feed event; user text stands in it, secrets never do."""
+    level, text = _line(event)
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s: %s", event.connection or event.venue, text)
+
+
+def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: PLR0911 - one return a kind of event
+    match event:
+        case Connected():
+            return (
+                logging.INFO,
+                f"connected to {event.url}{f' (reconnect {event.reconnect})' if event.reconnect else ''}",
+            )
+        case Disconnected():
+            then = "giving up" if event.final else f"try {event.attempt} in {event.retry_in or 0:.1f} s"
+            return logging.ERROR if event.final else logging.WARNING, f"line lost: {event.loss}; {then}"
+        case Subscribed():
+            return logging.INFO, f"{len(event.subscriptions)} streams live"
+        case Rejected():
+            about = ", ".join(map(str, event.subscriptions)) or "no subscription ended"
+            return (
+                logging.ERROR if event.final else logging.WARNING,
+                f"refused: {event.name}: {event.message} ({about})",
+            )
+        case Gap():
+            level = logging.WARNING if event.state in ("unfilled", "open") else logging.INFO
+            return level, f"gap ({event.state}) in {event.subscription}: {event.cause}"
+        case Stale():
+            state = "has data again" if event.over else f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
+            return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {state}"
+        case Lagged():
+            return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
+        case Quarantined():
+            return logging.WARNING, f"frame kept in quarantine: {event.reason}: {event.payload[:80]!r}"
+        case CallbackFailed():
+            return logging.ERROR, f"callback of {event.subscriber} raised {event.error}\n{event.traceback}"
+        case Stopped():
+            return logging.ERROR if event.error else logging.INFO, f"stopped: {event.reason}"
+        case Recovered():
+            return logging.INFO, f"{len(event.subscriptions)} streams back after {event.seconds:.1f} s"
+        case _:
+            return logging.DEBUG, str(event)
