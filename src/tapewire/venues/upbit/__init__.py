@@ -1,0 +1,43 @@
+"""Upbit's four regions as venues: the table of contents of this folder.
+
+profile: facts · symbols: codes and what may be asked · messages: the wire's structs · lax and codec: frame →
+events · requests: wishes → payloads · rest: markets and levels · sim: Upbit's own side of the talk.
+Private streams (``myOrder``, ``myAsset`` …) belong into profile (kinds), messages (``FIELDS``) and requests.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tapewire.model.events import Event, TradeEvent
+from tapewire.venues.contract import Venue
+from tapewire.venues.upbit import profile, requests, rest, symbols
+from tapewire.venues.upbit.codec import UpbitCodec
+
+
+def position(event: Event) -> tuple[int | None, int | None]:
+    """(trade id or None, venue timestamp in ms or None): only trades have an id (spec/upbit.md section 8)."""
+    return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
+
+
+def _venue(region: profile.Region) -> Venue:
+    return Venue(
+        name=region.name,
+        facts=profile.facts(region),
+        check=partial(symbols.check, region),
+        same_line=requests.same_line,
+        encode=requests.encode,
+        encode_list=requests.encode_list,
+        codec=partial(UpbitCodec, region),
+        position=position,
+        markets_request=rest.MARKETS_REQUEST,
+        read_markets=partial(rest.read_markets, region.name),
+        levels_request=rest.levels_request if region.levels else None,
+        read_levels=partial(rest.read_levels, region.name) if region.levels else None,
+    )
+
+
+KOREA = _venue(profile.KR)
+SINGAPORE = _venue(profile.SG)
+INDONESIA = _venue(profile.ID)
+THAILAND = _venue(profile.TH)

@@ -1,0 +1,59 @@
+"""Facts about Upbit and its four regions, each with its section of spec/upbit.md."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tapewire.venues.contract import Facts, Window
+
+#: Public kinds (section 1). Private ones (``myOrder``, ``myAsset`` …) get their own tuple beside this one.
+KINDS = ("ticker", "trade", "orderbook", "candle")
+#: Section 3.6; nothing longer on WebSocket.
+CANDLE_UNITS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
+#: Levels of a book that can be asked for by suffix (section 3.4).
+DEPTHS = (1, 5, 15, 30)
+
+
+class Region(Struct, frozen=True):
+    """One of Upbit's separate exchanges (section 1): own hosts, listings, books and keys.
+
+    Attributes:
+        name: the venue's name in tapewire.
+        host: serves WebSocket and REST.
+        quotes: quote currencies, the local one first.
+        levels: order books can be grouped by a price unit, in the markets of the local currency (section 3.5).
+    """
+
+    name: str
+    host: str
+    quotes: tuple[str, ...]
+    levels: bool = False
+
+
+KR = Region("upbit", "api.upbit.com", ("KRW", "BTC", "USDT"), levels=True)
+SG = Region("upbit-sg", "sg-api.upbit.com", ("SGD", "BTC", "USDT"))
+# BTC and USDT markets in Indonesia and Thailand are not confirmed (section 11, 21): never refused for it here.
+ID = Region("upbit-id", "id-api.upbit.com", ("IDR", "BTC", "USDT"))
+TH = Region("upbit-th", "th-api.upbit.com", ("THB", "BTC", "USDT"))
+REGIONS = (KR, SG, ID, TH)
+
+
+def facts(region: Region) -> Facts:
+    """What is fixed about ``region``.
+
+    Never send an ``Origin`` header: with one, connects are limited to one in ten seconds (section 7.1).
+    """
+    return Facts(
+        url=f"wss://{region.host}/websocket/v1",  # section 1; private streams live on …/v1/private
+        rest_url=f"https://{region.host}",  # section 1; every REST path begins with /v1
+        connects=(Window(5, 1.0),),  # section 7.1, per IP
+        messages=(Window(5, 1.0), Window(100, 60.0)),  # section 7.1, per connection
+        replaces=True,  # section 3.8
+        acknowledges=False,  # section 3.8
+        idle_timeout=120.0,  # section 6
+        text_ping=b"PING",  # section 6
+        kinds=KINDS,
+        candle_units=CANDLE_UNITS,
+        full_state_kinds=frozenset({"ticker", "orderbook", "candle"}),  # section 8
+        fatal_statuses=frozenset({400, 401, 403, 404}),  # section 5.2; 418, 429 and 5xx pass
+    )
