@@ -157,7 +157,7 @@ class WebSocketClient:
         return await self._begin(handle, deliver, mailman, handle.add_subscriptions(list(subscriptions)))
 
     def subscribe_feed(self, callback: FeedCallback) -> None:
-        """Call ``callback`` (plain) with each event of the feed itself: connected, disconnected, gap …
+        """Call ``callback`` (plain) with each event of the feed itself (connected, disconnected, gap …).
 
         It hears every connection that this client shares. A callback that raises is logged.
         """
