@@ -98,6 +98,13 @@ def test_a_frame_over_several_lines_becomes_one_line(tmp_path: Path) -> None:
     assert files["KRW-BTC_trade.jsonl"] == ['{"type":"trade","trade_price":1.50}']
 
 
+def test_a_list_frame_of_one_element_is_written_as_that_object_and_of_more_in_our_form(tmp_path: Path) -> None:
+    events: list[Item] = [trade(number=1, raw=b'[{"n":1.50}]'), trade(number=2, raw=b'[{"n":2},{"n":3}]')]
+    lines = record(tmp_path, events)["KRW-BTC_trade.jsonl"]
+    assert lines[0] == '{"n":1.50}'
+    assert json.loads(lines[1])["sequential_id"] == 2
+
+
 def test_an_event_whose_frame_is_no_utf8_is_written_in_our_form(tmp_path: Path) -> None:
     files = record(tmp_path, [trade(number=7, raw=b'{"type":"trade","x":"\xff"}')])
     assert json.loads(files["KRW-BTC_trade.jsonl"][0])["sequential_id"] == 7

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from msgspec import DecodeError, json, structs
+from msgspec import DecodeError, Raw, json, structs
 
 from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import CandleEvent, Event
@@ -18,6 +18,8 @@ from tapewire.sinks.folder import Folder, is_json
 from tapewire.sinks.names import MISC, file_name
 
 Form = Literal["raw", "event"]
+
+_LIST = json.Decoder(list[Raw])
 
 
 class JsonlSink:
@@ -132,7 +134,14 @@ def misc_line(payload: bytes) -> bytes:
 
 
 def one_line(payload: bytes) -> bytes | None:
-    """A JSON payload without line breaks; None when it is no UTF-8, which would spoil the file it goes to."""
+    """A JSON payload without line breaks; None when it is no UTF-8, which would spoil the file it goes to,
+    or a list frame of several elements, of which a line can hold only one.
+    """
+    if payload[:1] == b"[":
+        elements = _LIST.decode(payload)
+        if len(elements) != 1:
+            return None
+        payload = bytes(elements[0])
     if b"\n" in payload or b"\r" in payload:
         try:
             payload = json.format(payload, indent=-1)

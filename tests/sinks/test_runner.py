@@ -1,0 +1,194 @@
+"""The runner: batches, time limits, and that nothing which was read is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from tapewire.errors import ConfigError, Lagging, SinkError
+from tapewire.model.events import TradeEvent
+from tapewire.sinks.contract import Item, Promise, Written
+from tapewire.sinks.runner import RunnerOptions, SinkRunner
+
+FAST = RunnerOptions(batch=10, max_age=0.01, flush_every=0.02, write_timeout=5.0, close_timeout=5.0)
+
+
+@dataclass
+class Notebook:
+    """A sink that writes down what it was told, and can be made to wait or to fail."""
+
+    promise: Promise = field(default=Promise("at_most_once", "process"))
+    told: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)
+    gate: threading.Event | None = None
+    fails: Callable[[str], bool] = lambda method: False
+
+    def open(self) -> None:
+        self._tell("open")
+
+    def write(self, batch: Sequence[Item]) -> None:
+        if self.gate is not None:
+            assert self.gate.wait(10)
+        self._tell("write")
+        self.sizes.append(len(batch))
+        self.numbers += [item.sequential_id or 0 for item in batch if isinstance(item, TradeEvent)]
+
+    def flush(self) -> None:
+        self._tell("flush")
+
+    def close(self) -> None:
+        self._tell("close")
+
+    def written(self) -> tuple[Written, ...]:
+        return (Written("notebook", len(self.numbers), 0),)
+
+    def _tell(self, method: str) -> None:
+        self.threads.add(threading.get_ident())
+        self.told.append(method)
+        if self.fails(method):
+            raise SinkError("notebook", f"no {method} today", "some")
+
+
+def trade(number: int) -> TradeEvent:
+    return TradeEvent(venue="upbit", symbol="KRW-BTC", sequential_id=number)
+
+
+class Feed:
+    """A source that can be fed while it is read."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Item | Exception | None] = asyncio.Queue()
+        self.taken = 0
+
+    def put(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self.queue.put_nowait(trade(number))
+
+    def end(self, error: Exception | None = None) -> None:
+        self.queue.put_nowait(error)
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        while (item := await self.queue.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            self.taken += 1
+            yield item
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until the condition holds (the threads need real time)."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_everything_is_written_in_order_on_one_other_thread_and_flushed() -> None:
+    sink, feed = Notebook(), Feed()
+    feed.put(range(95))
+    feed.end()
+    await SinkRunner(sink, options=FAST).run(feed)
+    assert sink.numbers == list(range(95))
+    assert max(sink.sizes) == 10
+    assert (sink.told[0], sink.told[-1]) == ("open", "close")
+    assert len(sink.threads) == 1
+    assert threading.get_ident() not in sink.threads
+
+
+async def test_a_small_batch_is_written_and_flushed_although_nothing_more_comes() -> None:
+    sink, feed = Notebook(), Feed()
+    running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
+    feed.put([1])
+    await until(lambda: sink.told[-1:] == ["flush"])
+    assert sink.numbers == [1]
+    feed.end()
+    await running
+
+
+async def test_a_slow_sink_is_read_ahead_of_by_two_batches_at_most() -> None:
+    sink, feed = Notebook(gate=threading.Event()), Feed()
+    feed.put(range(1000))
+    feed.end()
+    running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
+    await until(lambda: feed.taken == 20)
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert feed.taken == 20
+    assert sink.gate is not None
+    sink.gate.set()
+    await running
+    assert sink.numbers == list(range(1000))
+
+
+async def test_cancelling_writes_and_flushes_what_was_read_first() -> None:
+    sink, feed = Notebook(gate=threading.Event()), Feed()
+    running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
+    feed.put(range(15))
+    await until(lambda: feed.taken == 15)
+    running.cancel()
+    assert sink.gate is not None
+    sink.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert sink.numbers == list(range(15))
+    assert sink.told[-1] == "close"
+
+
+async def test_a_failing_write_ends_the_run_with_its_error_and_only_close_follows() -> None:
+    sink, feed = Notebook(fails=lambda method: method == "write"), Feed()
+    feed.put(range(30))
+    with pytest.raises(SinkError, match="notebook: no write today; some"):
+        await SinkRunner(sink, options=FAST).run(feed)
+    assert sink.told == ["open", "write", "close"]
+
+
+async def test_when_closing_fails_too_the_first_error_is_told() -> None:
+    sink, feed = Notebook(fails=lambda method: method in {"write", "close"}), Feed()
+    feed.put([1])
+    with pytest.raises(SinkError, match="no write today"):
+        await SinkRunner(sink, options=FAST).run(feed)
+
+
+async def test_a_failing_close_after_a_good_feed_is_an_error() -> None:
+    sink, feed = Notebook(fails=lambda method: method == "close"), Feed()
+    feed.end()
+    with pytest.raises(SinkError, match="no close today"):
+        await SinkRunner(sink, options=FAST).run(feed)
+
+
+async def test_a_sink_that_cannot_open_reads_nothing() -> None:
+    sink, feed = Notebook(fails=lambda method: method == "open"), Feed()
+    feed.put([1])
+    with pytest.raises(SinkError, match="no open today"):
+        await SinkRunner(sink, options=FAST).run(feed)
+    assert (feed.taken, sink.told) == (0, ["open"])
+
+
+async def test_the_sources_error_comes_after_all_that_was_read_is_written() -> None:
+    sink, feed = Notebook(), Feed()
+    feed.put([1, 2, 3])
+    feed.end(Lagging("recorder", 10))
+    with pytest.raises(Lagging):
+        await SinkRunner(sink, options=FAST).run(feed)
+    assert sink.numbers == [1, 2, 3]
+    assert sink.told[-1] == "close"
+
+
+async def test_a_write_that_hangs_is_given_up_in_time_and_named() -> None:
+    sink, feed = Notebook(gate=threading.Event()), Feed()
+    feed.put([1])
+    options = RunnerOptions(batch=10, max_age=0.01, write_timeout=0.05, close_timeout=0.05)
+    with pytest.raises(SinkError, match=r"recorder: write took longer than 0\.05 s"):
+        await SinkRunner(sink, "recorder", options).run(feed)
+    assert sink.gate is not None
+    sink.gate.set()
+
+
+def test_impossible_options_are_refused() -> None:
+    with pytest.raises(ConfigError, match="batch is 0; it must be more than 0"):
+        RunnerOptions(batch=0)
