@@ -1,0 +1,146 @@
+"""What was asked on this line, what of it is confirmed, and who is suspected when a request is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from tapewire.model.subscription import Subscription, Wish
+
+Verdict = Literal["none", "pending", "split", "single"]
+
+
+class Asking:
+    """The asked and the confirmed set of one connection; a lost line empties both.
+
+    An exchange that refuses a request does not say for which stream. Those that were never confirmed on any
+    line are the suspects: half of them is held back and asked later, until the bad one stands alone. Who is
+    proven and who is held back outlives the line, because the exchange may close it after each refusal.
+
+    Attributes:
+        due: a request is to be sent as soon as the limits allow.
+        asked: the last request of this line, by stream; live: those of it that are confirmed.
+        pending: asked and not yet confirmed on this line.
+        quiet_until: when silence is consent; None while nothing waits for it.
+    """
+
+    def __init__(self, quiet_time: float) -> None:
+        self._quiet_time = quiet_time
+        self._proven: set[Subscription] = set()
+        self._held: list[list[Subscription]] = []
+        self._again: set[Subscription] = set()
+        self._fresh: list[Subscription] = []
+        self.due = False
+        self.asked: dict[Subscription, Wish] = {}
+        self.live: set[Subscription] = set()
+        self.pending: set[Subscription] = set()
+        self.quiet_until: float | None = None
+
+    def lost(self) -> None:
+        """The line is gone, and with it all that was asked on it; the next line's first request is due."""
+        self.asked, self.live, self.pending = {}, set(), set()
+        self._again.clear()
+        self._fresh.clear()
+        self.quiet_until, self.due = None, True
+
+    def forget(self, streams: Iterable[Subscription]) -> None:
+        """Nobody wants these any more."""
+        gone = set(streams)
+        self._proven -= gone
+        self._again -= gone
+        self._held = [rest for group in self._held if (rest := [s for s in group if s not in gone])]
+
+    def compare(self, standing: Mapping[Subscription, Wish]) -> None:
+        """A request is due when the standing set is not what was asked (streams held back aside)."""
+        held = self._held_back()
+        chosen = {stream: wish for stream, wish in standing.items() if stream not in held}
+        if chosen.keys() != self.asked.keys() or any(w.realtime != self.asked[s].realtime for s, w in chosen.items()):
+            self.due = True
+
+    def again(self, streams: Iterable[Subscription]) -> None:
+        """Ask these with their snapshot in the next request, which is due."""
+        self._again.update(streams)
+        self.due = True
+
+    def request(self, t: float, standing: Mapping[Subscription, Wish]) -> list[Wish]:
+        """The whole set as it is to be asked now: what is live realtime-only, the rest as wished."""
+        held = self._held_back()
+        chosen = {stream: wish for stream, wish in standing.items() if stream not in held}
+        if self._held and self._proven.issuperset(chosen):
+            chosen.update((stream, standing[stream]) for stream in self._held.pop(0))
+        self.asked, self.due = chosen, False
+        self.live.intersection_update(chosen)
+        self.pending = chosen.keys() - self.live
+        self.quiet_until = t + self._quiet_time if self.pending or self._again else None
+        return [self._wording(wish) for wish in chosen.values()]
+
+    def _wording(self, wish: Wish) -> Wish:
+        if wish.subscription in self._again:
+            return Wish(wish.subscription, snapshot=True, realtime=wish.realtime)
+        if wish.realtime and wish.subscription in self.live:
+            return Wish(wish.subscription, snapshot=False, realtime=True)
+        return wish
+
+    def data(self, stream: Subscription) -> None:
+        """A message of this stream came."""
+        self._again.discard(stream)
+        if stream not in self.live:
+            self._confirm(stream)
+
+    def served(self, stream: Subscription) -> None:
+        """A snapshot was all that was asked of this stream, and it is here."""
+        self.asked.pop(stream, None)
+        self.live.discard(stream)
+
+    def quiet(self, t: float) -> None:
+        """Confirm everything asked when the quiet time is over."""
+        if self.quiet_until is None or t < self.quiet_until:
+            return
+        self.quiet_until = None
+        self._again.clear()
+        for stream in [stream for stream in self.asked if stream in self.pending]:
+            self._confirm(stream)
+
+    def take_fresh(self) -> tuple[Subscription, ...]:
+        """The streams confirmed since the last call."""
+        fresh = tuple(self._fresh)
+        self._fresh.clear()
+        return fresh
+
+    def refused(self) -> tuple[Verdict, Subscription | None]:
+        """The exchange answered with an error. Who is to blame?
+
+        ``single`` names the one; ``split``: one of several, the request for half of them is due; ``pending``:
+        only streams that were fine before wait for an answer; ``none``: nothing does.
+        """
+        suspects = [stream for stream in self.asked if stream in self.pending and stream not in self._proven]
+        verdict: Verdict = "pending" if self.pending else "none"
+        culprit = None
+        if len(suspects) == 1:
+            verdict, culprit = "single", suspects[0]
+        elif suspects:
+            verdict = "split"
+            self._held.insert(0, suspects[(len(suspects) + 1) // 2 :])
+        return verdict, culprit
+
+    def withdraw(self) -> None:
+        """The last request does not count: only what is live is asked, the rest is due again."""
+        self.asked = {stream: wish for stream, wish in self.asked.items() if stream in self.live}
+        self.pending, self.quiet_until, self.due = set(), None, True
+
+    def only_data_counts(self) -> None:
+        """Silence is no consent for the last request."""
+        self.quiet_until = None
+
+    def _confirm(self, stream: Subscription) -> None:
+        self.pending.discard(stream)
+        self.live.add(stream)
+        self._proven.add(stream)
+        self._fresh.append(stream)
+        if not self.pending:
+            self.due = self.due or bool(self._held)
+            if not self._again:
+                self.quiet_until = None
+
+    def _held_back(self) -> set[Subscription]:
+        return {stream for group in self._held for stream in group}

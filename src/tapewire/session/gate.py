@@ -1,0 +1,35 @@
+"""Keeps limits: at most so many in every sliding window, several windows at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tapewire.venues.contract import Window
+
+#: Added to each window, so that a clock's rounding on either side never makes two windows touch.
+MARGIN = 0.001
+
+
+class Gate:
+    """A sliding log of grants. Ask ``next_at``, and when it is due ``book`` before acting.
+
+    Args:
+        windows: the limits, all kept at the same time; none: everything is allowed at once.
+    """
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self._windows = tuple(windows)
+        self._log: deque[float] = deque(maxlen=max((window.count for window in windows), default=1))
+
+    def next_at(self, t: float) -> float:
+        """Earliest time, ``t`` or later (monotonic seconds), at which one more is within every window."""
+        log = self._log
+        for window in self._windows:
+            if len(log) >= window.count:
+                t = max(t, log[-window.count] + window.seconds + MARGIN)
+        return t
+
+    def book(self, t: float) -> None:
+        """Note one grant at ``t``; a time before the last grant counts as the last one's."""
+        self._log.append(max(t, self._log[-1]) if self._log else t)

@@ -1,0 +1,103 @@
+"""The gap ledger: every interruption of a stream is a row, from the last message before to the first after."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, structs
+
+from tapewire.model.line import Loss
+from tapewire.model.status import Gap, GapState, Recovered
+from tapewire.model.subscription import Subscription
+from tapewire.session.actions import Now, Progress
+
+#: Closed rows kept; older ones are only counted.
+KEPT = 10_000
+
+
+class _Outage(Struct):
+    """One loss: when it was, whose rows it opened, which of them are still open."""
+
+    t: float
+    closed: list[Subscription]
+    open: set[Subscription]
+
+
+class Ledger:
+    """Rows of one connection.
+
+    Attributes:
+        closed: the newest closed rows, at most ``kept``; forgotten: how many older ones were let go.
+    """
+
+    def __init__(self, venue: str, connection: str, full_state_kinds: frozenset[str], *, kept: int = KEPT) -> None:
+        self._venue, self._connection, self._full_state_kinds = venue, connection, full_state_kinds
+        self._open: dict[Subscription, Gap] = {}
+        self._outages: dict[Subscription, _Outage] = {}
+        self.closed: deque[Gap] = deque(maxlen=kept)
+        self.forgotten = 0
+
+    @property
+    def open(self) -> tuple[Gap, ...]:
+        """The rows whose streams have had no data since."""
+        return tuple(self._open.values())
+
+    def lost(
+        self, now: Now, loss: Loss, streams: Iterable[Subscription], progress: Mapping[Subscription, Progress]
+    ) -> None:
+        """Open a row for each of these streams; one that is open already keeps its start."""
+        outage = _Outage(now.t, [], set())
+        for stream in streams:
+            if stream in self._open:
+                continue
+            last = progress.get(stream, Progress())
+            self._open[stream] = Gap(
+                venue=self._venue, connection=self._connection, at_ns=now.ns, subscription=stream,
+                cause=loss.cause, state="open", from_ns=now.ns,
+                last_id=last.last_id, last_timestamp=last.last_timestamp,
+            )  # fmt: skip
+            self._outages[stream] = outage
+            outage.open.add(stream)
+
+    def data(self, now: Now, stream: Subscription, first: Progress) -> list[Gap | Recovered]:
+        """Close the stream's row, if it has one. Returns the row, and the recovery if it was the loss's last."""
+        row = self._open.pop(stream, None)
+        if row is None:
+            return []
+        closed = structs.replace(
+            row, at_ns=now.ns, to_ns=now.ns, state=self._state(row, first),
+            first_id=first.last_id, first_timestamp=first.last_timestamp,
+        )  # fmt: skip
+        self.forgotten += len(self.closed) == self.closed.maxlen
+        self.closed.append(closed)
+        outage = self._outages.pop(stream)
+        outage.closed.append(stream)
+        return [closed, *self._recovered(now, outage, stream)]
+
+    def drop(self, now: Now, streams: Iterable[Subscription]) -> list[Gap | Recovered]:
+        """Nobody wants these any more: their rows are handed out as they are, open."""
+        told: list[Gap | Recovered] = []
+        for stream in streams:
+            row = self._open.pop(stream, None)
+            if row is not None:
+                told.append(structs.replace(row, at_ns=now.ns))
+                told += self._recovered(now, self._outages.pop(stream), stream)
+        return told
+
+    def _state(self, row: Gap, first: Progress) -> GapState:
+        if row.subscription.kind in self._full_state_kinds:
+            return "full_state"
+        same = row.last_id is not None and row.last_id == first.last_id
+        return "nothing_missed" if same else "unfilled"
+
+    def _recovered(self, now: Now, outage: _Outage, stream: Subscription) -> list[Recovered]:
+        outage.open.discard(stream)
+        if outage.open or not outage.closed:
+            return []
+        return [
+            Recovered(
+                venue=self._venue, connection=self._connection, at_ns=now.ns,
+                subscriptions=tuple(outage.closed), seconds=now.t - outage.t,
+            )
+        ]  # fmt: skip

@@ -1,0 +1,383 @@
+"""One connection's session: facts and time in, actions out, one deadline; no I/O, no clock, no chance of its own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+from tapewire.config import FeedOptions
+from tapewire.errors import ConnectFailed, FeedError, LineLost
+from tapewire.model import status
+from tapewire.model.line import Handshake, Loss
+from tapewire.model.subscription import Subscription, Wish
+from tapewire.session.actions import Action, Close, Connect, Finish, Now, Ping, Progress, Publish, Send
+from tapewire.session.asking import Asking
+from tapewire.session.backoff import Backoff
+from tapewire.session.gate import MARGIN, Gate
+from tapewire.session.heartbeat import Heartbeat
+from tapewire.session.ledger import Ledger
+from tapewire.session.stale import Watch
+from tapewire.session.telling import Teller
+from tapewire.session.wants import Wants
+from tapewire.venues.contract import Control, Venue
+
+State = Literal["idle", "waiting", "connecting", "open", "stopped"]
+
+#: Errors that pass by themselves, as letters only (spec/upbit.md 5.1: three ways of writing are known).
+TRANSIENT = frozenset({"TOOMANYREQUEST", "TOOMANYREQUESTS", "IMATEAPOT"})
+STOPPED = Loss("stopped")
+
+
+class Machine:
+    """Keeps one connection true.
+
+    Every fact takes ``now`` first and returns what is to be done, in order; then ask ``deadline``. Facts that
+    come too late (of a line that is gone, after the end) are ignored.
+
+    Args:
+        venue: whom it speaks to.
+        connection: its name in events.
+        options: url, format and the session's options.
+        connect_gate: the connection limit, shared by all machines of a process.
+        random: gives a float in [0, 1) at each call (jitter).
+        ticket: gives a new unique text at each call, one for each request.
+    """
+
+    def __init__(  # noqa: PLR0917 - six parts, each handed in once by the driver
+        self,
+        venue: Venue,
+        connection: str,
+        options: FeedOptions,
+        connect_gate: Gate,
+        random: Callable[[], float],
+        ticket: Callable[[], str],
+    ) -> None:
+        facts, self._options = venue.facts, options.session
+        self._venue, self._format, self._ticket = venue, options.format, ticket
+        self._url = options.url or facts.url
+        self._connect_gate, self._message_gate = connect_gate, Gate(facts.messages)
+        self._wants, self._asking = Wants(), Asking(self._options.quiet_time)
+        self._backoff = Backoff(self._options, random)
+        self._heartbeat = self._new_heartbeat(0.0)
+        self._watch = Watch(self._options)
+        self._teller = Teller(venue.name, connection)
+        self.ledger = Ledger(venue.name, connection, facts.full_state_kinds)
+        self._outbox: deque[bytes] = deque()
+        self._closing: Literal["", "unwanted", "broken", "stop"] = ""
+        self._dials = 0
+        self._dial_at = self._hold_until = float("-inf")
+        self._opened_at: float | None = None
+        self._had_data = self._refused = self._was_lost = False
+        self.state: State = "idle"
+        self.reconnects = 0
+        self.last_loss: Loss | None = None
+
+    # what can be seen from outside
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` is to be called at the latest (monotonic seconds); None: nothing to wait for."""
+        if self.state == "waiting":
+            return self._connect_gate.next_at(self._dial_at)
+        if self.state != "open" or self._closing:
+            return None
+        due = [self._heartbeat.deadline]
+        if self._options.keep_alive == "text" and not self._heartbeat.waiting:
+            due = [self._message_gate.next_at(due[0])]
+        if self._asking.due or self._outbox:
+            due.append(self._message_gate.next_at(self._hold_until))
+        if self._asking.quiet_until is not None:
+            due.append(self._asking.quiet_until)
+        if self._asking.live and self._watch.deadline is not None:
+            due.append(self._watch.deadline)
+        return min(due)
+
+    @property
+    def attempt(self) -> int:
+        """Losses in a row without a stable line between them."""
+        return self._backoff.failures
+
+    @property
+    def retry_at(self) -> float | None:
+        """When the next dial is due (monotonic seconds), None unless one is waited for."""
+        return self.deadline if self.state == "waiting" else None
+
+    @property
+    def live(self) -> frozenset[Subscription]:
+        """Streams confirmed on the present line."""
+        return frozenset(self._asking.live)
+
+    @property
+    def wanted(self) -> dict[Subscription, Wish]:
+        """What requests name: the wishes without what was refused for good and snapshots already had."""
+        return dict(self._wants.standing)
+
+    @property
+    def gaps(self) -> tuple[status.Gap, ...]:
+        """The open rows of the gap ledger."""
+        return self.ledger.open
+
+    # facts
+
+    def want(self, now: Now, wanted: Mapping[Subscription, Wish]) -> list[Action]:
+        """The complete new wanted set."""
+        if self.state == "stopped":
+            return []
+        left, joined = self._wants.replace(wanted)
+        self._asking.forget(left)
+        self._watch.forget(left)
+        told = [Publish(event) for event in self.ledger.drop(now, left)]
+        self._asking.compare(self._wants.standing)
+        self._ask_again(joined)
+        return [*told, *self._pursue(now)]
+
+    def refresh(self, now: Now, subscriptions: Iterable[Subscription]) -> list[Action]:
+        """Somebody new wishes the snapshots of these streams: ask them again, the others realtime-only."""
+        if self.state == "stopped":
+            return []
+        self._ask_again(self._wants.renew(subscriptions))
+        return self._pursue(now)
+
+    def opened(self, now: Now, handshake: Handshake) -> list[Action]:
+        """The dial succeeded."""
+        if self.state != "connecting":
+            return []
+        self.state, self._opened_at = "open", now.t
+        if self._closing:
+            return [Close(STOPPED)]
+        self._had_data = self._refused = False
+        self._message_gate = Gate(self._venue.facts.messages)
+        self._heartbeat = self._new_heartbeat(now.t)
+        self._watch.opened(now.t)
+        self.reconnects += self._was_lost
+        self._was_lost = False
+        facts = {"url": handshake.url, "seconds": handshake.seconds, "reconnect": self.reconnects}
+        return [self._teller.say(now, status.Connected, **facts), *self._pursue(now)]
+
+    def failed(self, now: Now, loss: Loss) -> list[Action]:
+        """The dial failed."""
+        return self._down(now, loss) if self.state == "connecting" else []
+
+    def lost(self, now: Now, loss: Loss, progress: Mapping[Subscription, Progress]) -> list[Action]:
+        """The line is gone, after a ``Close`` or by itself; what its streams delivered until then."""
+        if self.state == "connecting" and self._closing:
+            return self._down(now, loss)
+        if self.state != "open":
+            return []
+        told = self._subscribed(now)
+        if self._closing in ("", "broken"):
+            self._was_lost = True
+            self.ledger.lost(now, loss, self._interrupted(progress), progress)
+        return [*told, *self._down(now, loss)]
+
+    def control(self, now: Now, control: Control) -> list[Action]:
+        """The exchange's own word."""
+        if self.state != "open" or self._closing:
+            return []
+        if control.kind == "alive" and self._options.keep_alive == "text":
+            self._heartbeat.alive()
+        if control.kind != "error":
+            return []
+        return self._on_error(now, control) + self._pursue(now)
+
+    def pong(self, now: Now, payload: bytes) -> list[Action]:  # noqa: ARG002 - every fact takes its time
+        """A PONG frame came."""
+        if self._options.keep_alive == "frame":
+            self._heartbeat.answer(payload)
+        return []
+
+    def first_data(
+        self,
+        now: Now,
+        subscription: Subscription,
+        progress: Progress,
+        snapshot: bool,  # noqa: FBT001 - a fact of its own
+    ) -> list[Action]:
+        """The first message of a stream on this line, or since it was asked again."""
+        self._had_data = True
+        if self.state != "open" or self._closing or subscription not in self._wants.standing:
+            return []
+        self._asking.data(subscription)
+        if snapshot:
+            self._watch.snapshot(subscription)
+            if self._wants.serve(subscription):
+                self._asking.served(subscription)
+        told = [Publish(event) for event in self.ledger.data(now, subscription, progress)]
+        if not self._asking.pending:
+            told += self._subscribed(now)
+        return [*told, *self._pursue(now)]
+
+    def tick(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:
+        """It is now ``now``; to be called at ``deadline``."""
+        if self.state != "open" or self._closing:
+            return self._dial(now)
+        if self._heartbeat.expired(now.t):
+            return [self._break("ping_timeout", f"no pong within {self._options.ping_timeout:g} s")]
+        actions = self._ping(now)
+        self._asking.quiet(now.t)
+        actions += self._subscribed(now)
+        actions += self._look(now, progress)
+        return actions + self._pursue(now)
+
+    def stop(self, now: Now) -> list[Action]:
+        """It is to end: close what is open; ``Finish`` comes with the line's end, or at once without a line."""
+        if self.state in ("idle", "waiting"):
+            return self._end(now, "stopped")
+        if self.state == "stopped":
+            return []
+        closing, self._closing = self._closing, "stop"
+        return [] if closing else [Close(STOPPED)]
+
+    # dialling and losing
+
+    def _pursue(self, now: Now) -> list[Action]:
+        """Bring the line nearer to what is wanted."""
+        if self._closing:
+            return []
+        if self.state == "open" and self._wants:
+            return self._send(now)
+        if self.state == "idle" and self._wants:
+            self.state = "waiting"
+        elif self.state == "waiting" and not self._wants:
+            self.state = "idle"
+        elif self.state in ("connecting", "open") and not self._wants:
+            self._closing = "unwanted"
+            return [*self._subscribed(now), Close(STOPPED)]
+        return self._dial(now)
+
+    def _dial(self, now: Now) -> list[Action]:
+        if self.state != "waiting" or self._connect_gate.next_at(max(now.t, self._dial_at)) > now.t:
+            return []
+        self._connect_gate.book(now.t)
+        self.state = "connecting"
+        self._dials += 1
+        return [self._teller.say(now, status.Connecting, url=self._url, attempt=self._dials), Connect(self._url)]
+
+    def _down(self, now: Now, loss: Loss) -> list[Action]:
+        """There is no line any more (or there never was): what next?"""
+        self.last_loss, closing, self._closing = loss, self._closing, ""
+        self._asking.lost()
+        self._outbox.clear()
+        opened_at, self._opened_at = self._opened_at, None
+        if opened_at is not None and self._had_data and now.t - opened_at >= self._options.stable_after:
+            self._backoff.stable()
+            self._dials = 0
+        if closing == "stop":
+            return [self._disconnected(now, loss, final=True), *self._end(now, "stopped")]
+        if closing == "unwanted" or not self._wants:
+            self.state = "idle"
+            return [self._disconnected(now, loss), *self._pursue(now)]
+        return self._retry(now, loss)
+
+    def _retry(self, now: Now, loss: Loss) -> list[Action]:
+        counts, self._refused = not self._refused, False
+        delay = None if loss.status in self._venue.facts.fatal_statuses else self._backoff.delay(loss, counts=counts)
+        if delay is None:
+            error = ConnectFailed(loss) if loss.cause in ("refused", "unreachable") else LineLost(loss)
+            return [self._disconnected(now, loss, final=True), *self._end(now, str(loss), error)]
+        self.state, self._dial_at = "waiting", now.t + delay
+        wait = self._connect_gate.next_at(self._dial_at) - now.t
+        return [self._disconnected(now, loss, wait=wait), *self._dial(now)]
+
+    def _end(self, now: Now, reason: str, error: FeedError | None = None) -> list[Action]:
+        self.state = "stopped"
+        rows = [Publish(row) for row in self.ledger.drop(now, [row.subscription for row in self.ledger.open])]
+        return [*rows, self._teller.say(now, status.Stopped, reason=reason, error=error is not None), Finish(error)]
+
+    def _break(self, cause: Literal["ping_timeout", "stale"], reason: str) -> Close:
+        self._closing = "broken"
+        return Close(Loss(cause, 1006, reason), graceful=False)
+
+    def _interrupted(self, progress: Mapping[Subscription, Progress]) -> list[Subscription]:
+        live, nothing = self._asking.live, Progress()
+        return [
+            stream
+            for stream, wish in self._wants.standing.items()
+            if wish.realtime and (stream in live or progress.get(stream, nothing).count)
+        ]
+
+    # asking
+
+    def _ask_again(self, streams: Iterable[Subscription]) -> None:
+        standing = [stream for stream in streams if stream in self._wants.standing]
+        if standing:
+            self._asking.again(standing)
+
+    def _send(self, now: Now) -> list[Action]:
+        """Send the request that is due, as far as the limits allow; it is written only now."""
+        actions: list[Action] = []
+        while (self._asking.due or self._outbox) and self._allowed(now, self._hold_until):
+            if self._asking.due:
+                wishes = self._asking.request(now.t, self._wants.standing)
+                self._outbox = deque(self._venue.encode(wishes, self._ticket(), self._format))
+            self._message_gate.book(now.t)
+            actions.append(Send(self._outbox.popleft()))
+        return actions
+
+    def _allowed(self, now: Now, earliest: float) -> bool:
+        return self._message_gate.next_at(max(now.t, earliest)) <= now.t
+
+    def _on_error(self, now: Now, control: Control) -> list[Action]:
+        word = "".join(letter for letter in control.name.upper() if letter.isalpha())
+        if word == "INVALIDAUTH":  # nothing of a public line needs a key: not the wishes' fault
+            self._asking.only_data_counts()
+            return [self._teller.rejected(now, control)]
+        if word in TRANSIENT:
+            self._hold(now)
+            return [self._teller.rejected(now, control)]
+        verdict, culprit = self._asking.refused()
+        if verdict == "pending":
+            self._hold(now)
+        elif verdict != "none":
+            self._refused = True
+            self._withdraw()
+        if culprit is None:
+            return [self._teller.rejected(now, control)]
+        self._wants.refuse(culprit)
+        return [self._teller.rejected(now, control, culprit)]
+
+    def _hold(self, now: Now) -> None:
+        """Ask what is not confirmed again, but not before every window is surely empty."""
+        longest = max((window.seconds for window in self._venue.facts.messages), default=0.0)
+        self._hold_until = now.t + longest + MARGIN
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        self._outbox.clear()
+        self._asking.withdraw()
+
+    # signs of life
+
+    def _new_heartbeat(self, t: float) -> Heartbeat:
+        return Heartbeat(self._options.ping_interval, self._options.ping_timeout, t)
+
+    def _ping(self, now: Now) -> list[Action]:
+        if not self._heartbeat.due(now.t):
+            return []
+        if self._options.keep_alive == "frame":
+            return [Ping(self._heartbeat.ask(now.t))]
+        if not self._allowed(now, now.t):
+            return []
+        self._heartbeat.ask(now.t)
+        self._message_gate.book(now.t)
+        return [Send(self._venue.facts.text_ping)]
+
+    def _look(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:
+        live, standing = self._asking.live, self._wants.standing
+        streams = [stream for stream, wish in standing.items() if wish.realtime and stream in live]
+        report = self._watch.look(now.t, streams, progress)
+        actions: list[Action] = [self._teller.stale(now, silence) for silence in report.news]
+        if report.advice == "ask":
+            self._ask_again(streams)
+        elif report.advice == "replace":
+            actions.append(self._break("stale", f"no data for {report.silent:g} s although the line is alive"))
+        return actions
+
+    # telling
+
+    def _subscribed(self, now: Now) -> list[Publish]:
+        return self._teller.subscribed(now, self._asking.take_fresh())
+
+    def _disconnected(self, now: Now, loss: Loss, *, wait: float | None = None, final: bool = False) -> Publish:
+        return self._teller.disconnected(now, loss, self.attempt, wait=wait, final=final)
