@@ -20,7 +20,7 @@ class Region(Struct, frozen=True):
     Attributes:
         name: the venue's name in tapewire.
         host: serves WebSocket and REST.
-        quotes: quote currencies, the local one first.
+        quotes: quote currencies; none is the base in a market of a later one, so the order tells a reversed code.
         levels: order books can be grouped by a price unit, in the markets of the local currency (section 3.5).
     """
 
@@ -30,11 +30,11 @@ class Region(Struct, frozen=True):
     levels: bool = False
 
 
-KR = Region("upbit", "api.upbit.com", ("KRW", "BTC", "USDT"), levels=True)
-SG = Region("upbit-sg", "sg-api.upbit.com", ("SGD", "BTC", "USDT"))
+KR = Region("upbit", "api.upbit.com", ("KRW", "USDT", "BTC"), levels=True)
+SG = Region("upbit-sg", "sg-api.upbit.com", ("SGD", "USDT", "BTC"))
 # BTC and USDT markets in Indonesia and Thailand are not confirmed (section 11, 21): never refused for it here.
-ID = Region("upbit-id", "id-api.upbit.com", ("IDR", "BTC", "USDT"))
-TH = Region("upbit-th", "th-api.upbit.com", ("THB", "BTC", "USDT"))
+ID = Region("upbit-id", "id-api.upbit.com", ("IDR", "USDT", "BTC"))
+TH = Region("upbit-th", "th-api.upbit.com", ("THB", "USDT", "BTC"))
 REGIONS = (KR, SG, ID, TH)
 
 

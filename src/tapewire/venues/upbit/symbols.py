@@ -58,7 +58,7 @@ def _check_symbol(region: Region, symbol: object, markets: Mapping[str, Market] 
     if markets is not None:
         if symbol not in markets:
             raise UnknownSymbol(symbol, region.name, _near(symbol, f"{base}-{quote}", markets))
-    elif quote not in region.quotes:
+    elif quote not in region.quotes or _is_reversed(region, quote, base):
         raise SubscriptionError("symbol", symbol, _right_quote(region, quote, base))
 
 
@@ -66,7 +66,7 @@ def _near(symbol: str, reverse: str, markets: Mapping[str, Market]) -> list[str]
     if reverse in markets:
         return [reverse]
     same_base = [code for code in markets if code.endswith("-" + symbol.partition("-")[2])]
-    return get_close_matches(symbol, markets, n=3, cutoff=0.75) or same_base[:3]
+    return same_base[:3] or get_close_matches(symbol, markets, n=3, cutoff=0.75)
 
 
 def _right_code(region: Region, symbol: object) -> str:
@@ -96,16 +96,21 @@ def _guess(region: Region, code: str) -> str | None:
     if len(parts) != 2:
         return None
     first, second = parts
-    reverse = second in region.quotes and first not in region.quotes
-    return f"{second}-{first}" if reverse else f"{first}-{second}"
+    return f"{second}-{first}" if _is_reversed(region, first, second) else f"{first}-{second}"
+
+
+def _is_reversed(region: Region, first: str, second: str) -> bool:
+    """``BTC-KRW``: the second is a quote currency that stands before the first."""
+    rank = {quote: place for place, quote in enumerate(region.quotes)}
+    return second in rank and rank[second] < rank.get(first, len(rank))
 
 
 def _right_quote(region: Region, quote: str, base: str) -> str:
-    if base in region.quotes:
-        return f'QUOTE-BASE, quote first: "{base}-{quote}"'
     shape = f"a code of {region.name}, which begins with {_choice(region.quotes)}"
-    elsewhere = [other.name for other in REGIONS if quote in other.quotes]
-    return f"{shape} ({quote} markets are on {', '.join(elsewhere)})" if elsewhere else shape
+    elsewhere = [other.name for other in REGIONS if other != region and quote == other.quotes[0]]
+    if elsewhere:
+        return f"{shape} ({quote} markets are on {elsewhere[0]})"
+    return f'QUOTE-BASE, quote first: "{base}-{quote}"' if _is_reversed(region, quote, base) else shape
 
 
 def _check_depth(subscription: Subscription) -> None:
