@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from msgspec import Struct
+
 from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
@@ -27,6 +29,14 @@ LATENCY_STREAMS = 4
 REPORT_INTERVAL = 1.0
 
 
+class Origin(Struct, frozen=True):
+    """Where a driver's events come from: venue, name of the connection, address."""
+
+    venue: str
+    connection: str
+    url: str
+
+
 class DriverEvents:
     """Whom a driver tells: feed events, snapshots that are done, the end."""
 
@@ -44,9 +54,16 @@ class DriverEvents:
 class Driver:
     """One connection: its machine, its line, its router."""
 
-    def __init__(
-        self, machine: Machine, codec: Codec, make_line: Callable[[], Line], clock: Clock, events: DriverEvents
+    def __init__(  # noqa: PLR0917 - each handed in once, by the pool
+        self,
+        origin: Origin,
+        machine: Machine,
+        codec: Codec,
+        make_line: Callable[[], Line],
+        clock: Clock,
+        events: DriverEvents,
     ) -> None:
+        self.origin = origin
         self.machine = machine
         self.router = Router(codec.classes)
         self.connects = 0
@@ -100,8 +117,8 @@ class Driver:
     def statistics(self) -> ConnectionStatistics:
         machine, now = self.machine, self._clock.now()
         return ConnectionStatistics(
-            name=machine.connection,
-            url=machine.url,
+            name=self.origin.connection,
+            url=self.origin.url,
             state=machine.state,
             subscriptions=len(self.router.streams),
             connects=self.connects,
@@ -155,8 +172,8 @@ class Driver:
             now = self._clock.now()
             self._events.publish(
                 Quarantined(
-                    venue=self.machine.venue.name,
-                    connection=self.machine.connection,
+                    venue=self.origin.venue,
+                    connection=self.origin.connection,
                     at_ns=now.ns,
                     reason=item.reason,
                     payload=item.payload,
@@ -192,7 +209,7 @@ class Driver:
                 for action in fact(self._clock.now(), *details):
                     self._perform(action)
         except Exception as error:  # a fault of ours must end loudly, not leave a feed that looks alive
-            logger.exception("%s: internal error", self.machine.connection)
+            logger.exception("%s: internal error", self.origin.connection)
             self._end(FeedError(f"internal error: {error!r}"))
         finally:
             self._telling = False
@@ -210,7 +227,7 @@ class Driver:
                         self._line.ping(payload)
             case Connect():
                 self.connects += 1
-                self._dialling = asyncio.create_task(self._dial(action), name=f"dial {self.machine.connection}")
+                self._dialling = asyncio.create_task(self._dial(action), name=f"dial {self.origin.connection}")
             case Close(loss, graceful):
                 self._close(loss, graceful=graceful)
             case Finish(error):
@@ -318,8 +335,7 @@ class Driver:
         if now.t - self._reported.get(subscriber, -REPORT_INTERVAL) < REPORT_INTERVAL:
             return
         self._reported[subscriber] = now.t
-        machine = self.machine
-        self._events.publish(callback_failed(machine.venue.name, machine.connection, now.ns, subscriber, error))
+        self._events.publish(callback_failed(self.origin.venue, self.origin.connection, now.ns, subscriber, error))
 
 
 class _Ear:

@@ -17,7 +17,7 @@ from tapewire.model.market import Market
 from tapewire.model.status import FeedEvent, Gap, Lagged, Rejected
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
-from tapewire.runtime.driver import Driver, DriverEvents
+from tapewire.runtime.driver import Driver, DriverEvents, Origin
 from tapewire.runtime.observe import Statistics, callback_failed, latency_statistics, log, logger
 from tapewire.session.gate import Gate
 from tapewire.session.machine import Machine
@@ -301,9 +301,10 @@ class Pool:
 
     def _new_driver(self) -> Driver:
         self._made += 1
+        origin = Origin(self.venue.name, f"{self.venue.name}-{self._made}", self.url)
         machine = Machine(
             self.venue,
-            f"{self.venue.name}-{self._made}",
+            origin.connection,
             self.options,
             self._gate,
             self._ports.random,
@@ -311,7 +312,7 @@ class Pool:
         )
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
         events = DriverEvents(self.publish, self.remove, self._finished)
-        driver = Driver(machine, codec, self._make_line, self._ports.clock, events)
+        driver = Driver(origin, machine, codec, self._make_line, self._ports.clock, events)
         self.drivers.append(driver)
         return driver
 
@@ -328,7 +329,7 @@ class Pool:
             self._flushing.cancel()
             self._flushing = None
         dirty, self._dirty = self._dirty, set()
-        for driver in sorted(dirty, key=lambda one: one.machine.connection):
+        for driver in sorted(dirty, key=lambda one: one.origin.connection):
             if not driver.done.is_set():
                 driver.want()
 
