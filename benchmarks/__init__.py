@@ -1,0 +1,1 @@
+"""What is measured: the fault lab, the client for the load bench, memory over ten million messages."""

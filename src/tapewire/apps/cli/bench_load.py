@@ -1,0 +1,215 @@
+"""The load of ``tapewire bench``: made-up Upbit messages, framed once, written in large pieces.
+
+Runs as a process of its own (``python -m tapewire.apps.cli.bench_load MARKETS MESSAGES SEED``): prints its port and the
+mean size of a message, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import picows
+
+_PIECE = 256 * 1024
+_START_MS = 1_785_395_043_831
+_FIRST_ID = 17_853_950_437_790_001
+#: Share of each kind, about that of a day of Upbit Korea's traffic.
+_MIX = ("ticker",) * 25 + ("trade",) * 25 + ("orderbook",) * 45 + ("candle.1s",) * 5
+
+
+def market_codes(count: int) -> list[str]:
+    """``KRW-AAA``, ``KRW-AAB`` …: as many well-formed codes as asked, KRW-BTC the first."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    made = ("".join(code) for code in itertools.product(letters, repeat=3))
+    return ["KRW-BTC", *(f"KRW-{code}" for code in itertools.islice(made, count - 1))][:count]
+
+
+def messages(codes: Sequence[str], count: int, seed: int) -> list[bytes]:
+    """``count`` messages in Upbit's DEFAULT format; the same arguments give the same bytes."""
+    draw = random.Random(seed)  # noqa: S311 - made-up prices, no secret
+    prices = {code: round(10 ** draw.uniform(1, 8)) for code in codes}
+    made = []
+    for number in range(count):
+        code = draw.choice(codes)
+        prices[code] = price = max(100, round(prices[code] * draw.uniform(0.999, 1.001)))
+        kind = draw.choice(_MIX)
+        fields = {
+            "type": kind,
+            "code": code,
+            "timestamp": _START_MS + number,
+            **_BODIES[kind](draw, float(price), number),
+        }
+        made.append(json.dumps(fields, separators=(",", ":")).encode())
+    return made
+
+
+def _trade(draw: random.Random, price: float, number: int) -> dict[str, Any]:
+    return {
+        "trade_date": "2026-07-30",
+        "trade_time": "07:04:03",
+        "trade_timestamp": _START_MS + number - 35,
+        "trade_price": price,
+        "trade_volume": round(draw.expovariate(10), 8),
+        "ask_bid": draw.choice(("ASK", "BID")),
+        "prev_closing_price": price - 63.0,
+        "change": "RISE",
+        "change_price": 63.0,
+        "sequential_id": _FIRST_ID + number,
+        "best_ask_price": price + 1,
+        "best_ask_size": round(draw.random(), 8),
+        "best_bid_price": price - 1,
+        "best_bid_size": round(draw.random(), 8),
+        "stream_type": "REALTIME",
+    }
+
+
+def _ticker(draw: random.Random, price: float, number: int) -> dict[str, Any]:
+    volume = round(draw.uniform(1e3, 1e5), 8)
+    return {
+        "opening_price": price - 20,
+        "high_price": price + 90,
+        "low_price": price - 90,
+        "trade_price": price,
+        "prev_closing_price": price - 63.0,
+        "acc_trade_price": round(price * volume, 4),
+        "change": "RISE",
+        "change_price": 63.0,
+        "signed_change_price": 63.0,
+        "change_rate": 0.0006890867,
+        "signed_change_rate": 0.0006890867,
+        "ask_bid": draw.choice(("ASK", "BID")),
+        "trade_volume": round(draw.expovariate(10), 8),
+        "acc_trade_volume": volume,
+        "trade_date": "20260730",
+        "trade_time": "070403",
+        "trade_timestamp": _START_MS + number - 35,
+        "acc_ask_volume": round(volume * 0.48, 8),
+        "acc_bid_volume": round(volume * 0.52, 8),
+        "highest_52_week_price": price * 2,
+        "highest_52_week_date": "2026-03-14",
+        "lowest_52_week_price": price / 2,
+        "lowest_52_week_date": "2025-10-31",
+        "market_state": "ACTIVE",
+        "is_trading_suspended": False,
+        "delisting_date": None,
+        "market_warning": "NONE",
+        "acc_trade_price_24h": round(price * volume * 1.4, 4),
+        "acc_trade_volume_24h": round(volume * 1.4, 8),
+        "stream_type": "REALTIME",
+    }
+
+
+def _orderbook(draw: random.Random, price: float, _: int) -> dict[str, Any]:
+    units = [
+        {
+            "ask_price": price + step + 1,
+            "bid_price": price - step - 1,
+            "ask_size": round(draw.expovariate(1), 8),
+            "bid_size": round(draw.expovariate(1), 8),
+        }
+        for step in range(draw.choice((15, 30)))
+    ]
+    return {
+        "total_ask_size": round(sum(unit["ask_size"] for unit in units), 8),
+        "total_bid_size": round(sum(unit["bid_size"] for unit in units), 8),
+        "orderbook_units": units,
+        "stream_type": "REALTIME",
+        "level": 0,
+    }
+
+
+def _candle(draw: random.Random, price: float, number: int) -> dict[str, Any]:
+    volume = round(draw.expovariate(10), 8)
+    second = number % 60
+    return {
+        "candle_date_time_utc": f"2026-07-30T07:04:{second:02d}",
+        "candle_date_time_kst": f"2026-07-30T16:04:{second:02d}",
+        "opening_price": price - 2,
+        "high_price": price + 3,
+        "low_price": price - 3,
+        "trade_price": price,
+        "candle_acc_trade_volume": volume,
+        "candle_acc_trade_price": round(price * volume, 8),
+        "stream_type": "REALTIME",
+    }
+
+
+_BODIES = {"trade": _trade, "ticker": _ticker, "orderbook": _orderbook, "candle.1s": _candle}
+
+
+def pieces(payloads: Sequence[bytes]) -> list[bytes]:
+    """The payloads as unmasked binary frames (RFC 6455 section 5.2), joined into pieces of about 256 KiB."""
+    made, piece = [], bytearray()
+    for payload in payloads:
+        size = len(payload)
+        piece += bytes((0x82, size)) if size < 126 else struct.pack("!BBH", 0x82, 126, size)
+        piece += payload
+        if len(piece) >= _PIECE:
+            made.append(bytes(piece))
+            piece.clear()
+    return [*made, bytes(piece)] if piece else made
+
+
+class LoadSource(picows.WSListener):
+    """Answers the first message of a client with an endless stream of the pieces."""
+
+    def __init__(self, load: Sequence[bytes]) -> None:
+        self._load = load
+        self._writable = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if frame.msg_type == picows.WSMsgType.CLOSE:
+            transport.disconnect()
+        elif self._pump is None:
+            self._writable.set()
+            self._pump = asyncio.get_running_loop().create_task(self._write(transport, itertools.cycle(self._load)))
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:  # noqa: ARG002
+        if self._pump is not None:
+            self._pump.cancel()
+
+    async def _write(self, transport: picows.WSTransport, load: Iterator[bytes]) -> None:
+        # The pieces are whole frames already: they go past picows, straight to the socket.
+        socket = transport.underlying_transport
+        while True:
+            socket.write(next(load))
+            await self._writable.wait()
+            await asyncio.sleep(0)
+
+
+async def serve(load: Sequence[bytes]) -> asyncio.Server:
+    """A listening load source on a free loopback port."""
+    return await picows.ws_create_server(lambda _: LoadSource(load), "127.0.0.1", 0)
+
+
+def main() -> None:
+    """The process: port and mean size on the first line of standard output, end with standard input."""
+    markets, count, seed = (int(argument) for argument in sys.argv[1:4])
+    made = messages(market_codes(markets), count, seed)
+    load, mean = pieces(made), sum(map(len, made)) // len(made)
+
+    async def program() -> None:
+        server = await serve(load)
+        print(server.sockets[0].getsockname()[1], mean, flush=True)  # noqa: T201 - what the parent waits for
+        await asyncio.to_thread(sys.stdin.read)
+        server.close()
+
+    asyncio.run(program())
+
+
+if __name__ == "__main__":
+    main()
