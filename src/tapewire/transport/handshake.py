@@ -8,7 +8,7 @@ import functools
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
@@ -94,7 +94,7 @@ def retry_after(value: str | None, now_ns: int) -> float | None:
 
 def unreachable(error: BaseException, options: LineOptions, where: str) -> ConnectFailed:
     """No answer was had from ``where`` (host:port, or what was being done): with the reason in the system's words."""
-    return ConnectFailed(Loss("unreachable", None, without_credentials(f"{where}: {_reason(error)}", options.proxy)))
+    return ConnectFailed(Loss("unreachable", None, without_credentials(f"{where}: {reason_of(error)}", options.proxy)))
 
 
 def endpoint(url: str) -> str:
@@ -136,7 +136,8 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or "the same host"
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """What went wrong below the handshake, in the system's words or plainer ones."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS certificate refused: {getattr(error, 'verify_message', '') or error}"
     if isinstance(error, ssl.SSLError):
@@ -144,7 +145,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
         return f"the name cannot be resolved: {error.strerror or error}"
     if isinstance(error, ExceptionGroup):
-        return "; ".join(dict.fromkeys(_reason(one) for one in error.exceptions))
+        return "; ".join(dict.fromkeys(reason_of(one) for one in error.exceptions))
     for kind, words in _PLAIN:
         if isinstance(error, kind):
             return words
@@ -156,5 +157,3 @@ _PLAIN: Iterable[tuple[type[BaseException], str]] = (
     (ConnectionResetError, "the connection was reset before the handshake was done"),
     (asyncio.IncompleteReadError, "the connection was closed before the handshake was done"),
 )
-
-WallClock = Callable[[], int]

@@ -13,6 +13,7 @@ from tapewire.model.line import Handshake, Loss
 from tapewire.transport import handshake, message
 from tapewire.transport.contract import LineListener
 from tapewire.transport.message import MessageLayer, Violation
+from tapewire.transport.telling import report
 
 _RESET = Loss("reset", message.ABNORMAL, "the connection broke without a close frame")
 
@@ -53,8 +54,7 @@ class _Pipe:
             try:
                 tell(*values)
             except Exception as error:
-                context = {"message": "a listener of a line raised; the line goes on", "exception": error}
-                self._loop.call_exception_handler(context)
+                report(self._loop, error)
             if self._items:
                 self._items.popleft()
         if self._items:
@@ -330,8 +330,7 @@ class MemoryLine:
         try:
             self.take_loss(_RESET)
         except Exception as error:
-            context = {"message": "a listener of a line raised; the line goes on", "exception": error}
-            self._loop.call_exception_handler(context)
+            report(self._loop, error)
 
     def _stamp(self) -> None:
         self._received_ns = self.wall_ns()

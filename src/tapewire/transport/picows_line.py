@@ -28,6 +28,7 @@ from tapewire.transport.contract import LineListener
 from tapewire.transport.dial import Dial
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.quiet import CappedLogger
+from tapewire.transport.telling import Telling, report
 
 _BINARY, _TEXT = WSMsgType.BINARY, WSMsgType.TEXT
 _UNSENT_LIMIT = 16 * 1024 * 1024  # bytes the far end may leave unread before it counts as gone
@@ -42,8 +43,9 @@ class PicowsLine(WSListener):
     """
 
     __slots__ = (
-        "_close_sent", "_closing", "_compression", "_dial", "_held", "_layer", "_limit", "_listener", "_loop", "_loss",
-        "_new_read", "_on_message", "_options", "_plain", "_received_ns", "_timer", "_transport", "_wall_ns",
+        "_close_sent", "_closing", "_compression", "_dial", "_layer", "_limit", "_listener", "_loop", "_loss",
+        "_new_read", "_on_message", "_options", "_plain", "_received_ns", "_telling", "_timer", "_transport",
+        "_wall_ns",
     )  # fmt: skip
 
     def __init__(self, options: LineOptions, wall_ns: Callable[[], int]) -> None:
@@ -56,7 +58,7 @@ class PicowsLine(WSListener):
         self._listener: LineListener | None = None
         self._on_message: Callable[[bytes, bool, int], None] | None = None
         self._transport: WSTransport | None = None
-        self._held: list[tuple[Callable[..., None], tuple[Any, ...]]] | None = []
+        self._telling: Telling
         self._plain = False  # started, no fragment pending, not lost: what most frames need to know
         self._close_sent = False
         self._closing = False  # our close frame went out first and its answer has not come
@@ -72,6 +74,7 @@ class PicowsLine(WSListener):
         where = handshake.endpoint(url)
         extra = handshake.request_headers(self._options, headers)
         self._loop = asyncio.get_running_loop()
+        self._telling = Telling(self._loop)
         self._listener, self._on_message = listener, listener.on_message
         began = self._loop.time()
         try:
@@ -136,17 +139,15 @@ class PicowsLine(WSListener):
 
     def _give_up(self) -> None:
         self._loss = Loss("stopped")
-        self._plain, self._held, self._listener = False, None, None
+        self._plain, self._listener = False, None
         self._dial.hang_up()
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
 
     def _start(self) -> None:
         """Tell what came before ``open`` had returned, then let the rest through."""
-        held, self._held = self._held or (), None
-        for tell, values in held:
-            self._tell(tell, *values)
-        self._plain = self._loss is None and not self._layer.partial
+        self._telling.start()
+        self._plain = not (self._loss or self._layer.partial)
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
@@ -171,7 +172,7 @@ class PicowsLine(WSListener):
                 try:
                     self._on_message(payload, kind is _TEXT, self._received_ns)  # type: ignore[misc]
                 except Exception as error:
-                    self._report(error)
+                    report(self._loop, error)
                 return
         self._other(transport, frame)
 
@@ -195,9 +196,9 @@ class PicowsLine(WSListener):
         whole = self._layer.data(
             opcode, frame.get_payload_as_bytes(), fin=bool(frame.fin), rsv1=bool(frame.rsv1), rsv23=rsv23
         )
-        self._plain = self._held is None and self._loss is None and not self._layer.partial
+        self._plain = not (self._telling.holding or self._loss or self._layer.partial)
         if whole is not None and self._listener is not None:
-            self._tell(self._listener.on_message, *whole, self._received_ns)
+            self._telling.tell(self._listener.on_message, *whole, self._received_ns)
 
     def _control(self, transport: WSTransport, opcode: int, payload: bytes) -> None:
         if opcode == message.PING:
@@ -205,7 +206,7 @@ class PicowsLine(WSListener):
                 transport.send_pong(payload)
         elif opcode == message.PONG:
             if self._listener is not None:
-                self._tell(self._listener.on_pong, payload)
+                self._telling.tell(self._listener.on_pong, payload)
         else:
             self._far_end_closed(transport, message.read_close(payload))
 
@@ -263,7 +264,7 @@ class PicowsLine(WSListener):
             )
         listener, self._listener, self._on_message = self._listener, None, None
         if listener is not None:
-            self._tell(listener.on_lost, self._loss)
+            self._telling.tell(listener.on_lost, self._loss)
 
     def _cut(self, loss: Loss, code: int | None) -> None:
         """End it now; with a close frame of ``code`` if the socket takes it at once."""
@@ -293,19 +294,6 @@ class PicowsLine(WSListener):
         loss = _parser_loss(transport) if transport is not None else None
         if loss is not None:
             self._cut(loss, None)
-
-    def _tell(self, tell: Callable[..., None], *values: Any) -> None:
-        if self._held is not None:
-            self._held.append((tell, values))
-            return
-        try:
-            tell(*values)
-        except Exception as error:
-            self._report(error)
-
-    def _report(self, error: Exception) -> None:
-        context = {"message": "a listener of a line raised; the line goes on", "exception": error}
-        self._loop.call_exception_handler(context)
 
 
 def _parser_loss(transport: WSTransport) -> Loss | None:
