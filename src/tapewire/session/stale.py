@@ -37,9 +37,9 @@ class _Rhythm:
 
     __slots__ = ("last", "messages", "seen", "snapshots", "span", "told")
 
-    def __init__(self, clock: float) -> None:
-        self.last = clock
-        self.messages = self.seen = self.snapshots = 0
+    def __init__(self, clock: float, seen: int) -> None:
+        self.last, self.seen = clock, seen
+        self.messages = self.snapshots = 0
         self.span = 0.0
         self.told = False
 
@@ -80,7 +80,8 @@ class Watch:
 
     def snapshot(self, stream: Subscription) -> None:
         """The message that came is a snapshot: it shows life but no rhythm."""
-        self._of(stream).snapshots += 1
+        if stream in self._streams:
+            self._streams[stream].snapshots += 1
 
     def forget(self, streams: Iterable[Subscription]) -> None:
         """Nobody wants these any more."""
@@ -96,8 +97,11 @@ class Watch:
         news: list[Silence] = []
         busy: list[_Rhythm] = []
         for subscription in streams:
-            stream = self._of(subscription)
-            news += self._look_at(stream, subscription, progress.get(subscription))
+            count = progress[subscription].count if subscription in progress else 0
+            stream = self._streams.get(subscription)
+            if stream is None:
+                stream = self._streams[subscription] = _Rhythm(self._clock, count)
+            news += self._look_at(stream, subscription, count)
             if stream.messages >= RHYTHM:
                 busy.append(stream)
         if not busy or not all(self._beyond(stream) for stream in busy):
@@ -105,21 +109,15 @@ class Watch:
             return Report(news)
         return self._all_silent(news, self._clock - max(stream.last for stream in busy))
 
-    def _look_at(self, stream: _Rhythm, subscription: Subscription, now: Progress | None) -> list[Silence]:
-        silent = self._clock - stream.last
-        if now is not None and stream.moved(self._clock, now.count):
+    def _look_at(self, stream: _Rhythm, subscription: Subscription, count: int) -> list[Silence]:
+        silent, limit = self._clock - stream.last, self._limit(stream)
+        if stream.moved(self._clock, count):
             was, stream.told = stream.told, False
-            return [Silence(subscription, silent, self._limit(stream), over=True)] if was else []
+            return [Silence(subscription, silent, limit, over=True)] if was else []
         if stream.told or not self._beyond(stream):
             return []
         stream.told = True
-        return [Silence(subscription, silent, self._limit(stream))]
-
-    def _of(self, subscription: Subscription) -> _Rhythm:
-        stream = self._streams.get(subscription)
-        if stream is None:
-            stream = self._streams[subscription] = _Rhythm(self._clock)
-        return stream
+        return [Silence(subscription, silent, limit)]
 
     def _beyond(self, stream: _Rhythm) -> bool:
         return stream.messages >= RHYTHM and self._clock - stream.last > self._limit(stream)

@@ -1,0 +1,72 @@
+"""The gate against brute force, against the ideal, and against pyrate-limiter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyrate_limiter import InMemoryBucket, Rate, RateItem
+
+from tapewire.session.gate import Gate
+from tapewire.venues.contract import Window
+from tests.session.made_up import MESSAGES
+
+windows = st.lists(
+    st.builds(Window, st.integers(1, 12), st.sampled_from((0.25, 1.0, 3.0, 10.0, 60.0))), min_size=1, max_size=3
+)
+pauses = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.3), st.floats(0, 70)), max_size=120)
+
+
+def worst(times: Sequence[float], seconds: float) -> int:
+    """The fullest closed window of that length, by comparing every grant with every other."""
+    return max((sum(start <= t <= start + seconds for t in times) for start in times), default=0)
+
+
+def grants(limits: Sequence[Window], demand: Sequence[float]) -> list[float]:
+    """When a caller gets through that comes after each of these pauses and then waits as long as it is told."""
+    gate, t, granted = Gate(limits), 0.0, []
+    for pause in demand:
+        t = gate.next_at(t + pause)
+        gate.book(t)
+        granted.append(t)
+    return granted
+
+
+@settings(max_examples=300, deadline=None)
+@given(windows, pauses)
+def test_no_sliding_window_is_ever_overrun(limits: list[Window], demand: list[float]) -> None:
+    granted = grants(limits, demand)
+    assert all(worst(granted, window.seconds) <= window.count for window in limits)
+
+
+@settings(max_examples=200, deadline=None)
+@given(windows, st.integers(50, 400))
+def test_a_greedy_caller_gets_at_least_99_percent_of_the_ideal(limits: list[Window], number: int) -> None:
+    granted, ideal = grants(limits, [0.0] * number), [0.0] * number
+    for n in range(number):
+        ideal[n] = max([ideal[n - 1] if n else 0.0, *(ideal[n - w.count] + w.seconds for w in limits if n >= w.count)])
+    assert granted[-1] * 0.99 <= ideal[-1] <= granted[-1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 3_000), max_size=300))
+def test_pyrate_limiter_admits_every_grant_of_ours(demand: list[int]) -> None:
+    reference = InMemoryBucket([Rate(window.count, round(window.seconds * 1000)) for window in MESSAGES])
+    for t in grants(MESSAGES, [pause / 1000 for pause in demand]):
+        assert reference.put(RateItem("message", round(t * 1000)))
+
+
+def test_asking_books_nothing_and_a_booking_in_the_past_counts_as_the_last() -> None:
+    gate = Gate([Window(2, 1.0)])
+    assert [gate.next_at(5.0) for _ in range(3)] == [5.0, 5.0, 5.0]
+    gate.book(5.0)
+    gate.book(4.0)
+    assert gate.next_at(5.0) == pytest.approx(6.001)
+
+
+def test_without_windows_everything_is_allowed() -> None:
+    gate = Gate(())
+    gate.book(1.0)
+    assert gate.next_at(1.0) == 1.0
