@@ -38,14 +38,14 @@ class SocksConnector(aiohttp.TCPConnector):
         super().__init__(resolver=_ProxyResolves(), use_dns_cache=False, **options)
         self._proxy = Proxy.from_url(proxy.replace("socks5h://", "socks5://", 1), rdns=True)
 
-    async def _wrap_create_connection(  # type: ignore[override] # what only a direct connection needs is dropped
+    async def _wrap_create_connection(
         self, *args: Any, req: aiohttp.ClientRequest, **kwargs: Any
     ) -> tuple[Any, ResponseHandler]:
         # The one place where aiohttp makes its sockets; no public way leads here (aiohttp 3.14).
         for direct in ("addr_infos", "timeout", "client_error"):
             kwargs.pop(direct, None)
         try:
-            sock = await self._proxy.connect(dest_host=req.url.host, dest_port=req.url.port)
+            sock = await self._proxy.connect(dest_host=req.url.host or "", dest_port=req.url.port or 443)
         except ProxyError as error:
             raise OSError(f"the proxy refused: {error}") from None
         return await self._loop.create_connection(*args, **kwargs, sock=sock)
