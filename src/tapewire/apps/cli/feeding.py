@@ -1,0 +1,63 @@
+"""Carries one feed into one sink until it is asked to stop: the engine of ``record``, ``watch`` and ``demo``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from tapewire.apps.cli.options import Feed
+from tapewire.apps.cli.running import Stop
+from tapewire.client import WebSocketClient
+from tapewire.config import MailboxOptions
+from tapewire.sinks.contract import Item, Sink
+from tapewire.sinks.runner import SinkRunner
+
+#: Events that may wait for the sink: more than a minute of a busy exchange. Then the oldest go, told as ``Lagged``.
+_MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
+
+
+async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None]) -> None:
+    """Hand every event first to ``hear``, then to ``sink``. Returns when ``stop`` was asked for or the feed's
+    seconds are over, and everything received by then is written and flushed.
+
+    Raises:
+        FeedError: the feed failed for good, or writing did; all that could be written is.
+    """
+
+    async def consume(stream: AsyncIterable[Item]) -> None:
+        await SinkRunner(sink).run(_heard(stream, hear))
+
+    await _until_stopped(client, feed, stop, consume)
+
+
+async def follow(client: WebSocketClient, feed: Feed, stop: Stop, *, hear: Callable[[Item], None]) -> None:
+    """As ``carry``, without a sink."""
+
+    async def consume(stream: AsyncIterable[Item]) -> None:
+        async for item in stream:
+            hear(item)
+
+    await _until_stopped(client, feed, stop, consume)
+
+
+async def _until_stopped(
+    client: WebSocketClient, feed: Feed, stop: Stop, consume: Callable[[AsyncIterable[Item]], Coroutine[Any, Any, None]]
+) -> None:
+    stream = client.stream(feed.subscriptions, stream_preference=feed.preference, mailbox=_MAILBOX)
+    running = asyncio.create_task(consume(stream), name="feeding")
+    stopping = asyncio.create_task(stop.wait(feed.seconds), name="stopping")
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await stream.aclose()  # what waits in its mailbox is still read, then the run ends by itself
+        await running
+    finally:
+        running.cancel()
+        stopping.cancel()
+        await asyncio.wait({running, stopping})
+
+
+async def _heard(stream: AsyncIterable[Item], hear: Callable[[Item], None]) -> AsyncIterator[Item]:
+    async for item in stream:
+        hear(item)
+        yield item

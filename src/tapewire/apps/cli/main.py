@@ -1,0 +1,80 @@
+"""The command table, each command loaded when it is used; errors → one clear line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from tapewire import __version__
+from tapewire.apps.cli.running import DONE, FAILED, INTERRUPTED, WRONG_USAGE
+from tapewire.apps.cli.terminal import plain
+from tapewire.errors import ConfigError, FeedError, SubscriptionError, UnknownName
+
+#: name → (module, one line of help); the command object has the name of its module.
+COMMANDS = {
+    "demo": ("demo", "The main job in 20 seconds on the built-in simulator: no network, no key."),
+    "watch": ("watch", "Look at markets live: a table on a terminal, lines in a pipe."),
+    "record": ("record", "Record markets to JSON lines files until stopped."),
+    "markets": ("markets", "List what can be subscribed."),
+    "simulate": ("simulate", "Run a simulated exchange and print its addresses."),
+    "bench": ("bench", "Measure the speed here beside plain websockets + json."),
+    "completion": ("completion", "Print the completion script for bash, zsh or fish."),
+}
+
+_WRONG_USAGE = (ConfigError, SubscriptionError, UnknownName)
+
+
+class Commands(click.Group):
+    """Loads a command's module only when that command is asked for, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = COMMANDS[cmd_name][0]
+        command: click.Command = getattr(importlib.import_module(f"tapewire.apps.cli.{module}"), module)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FeedError as error:
+            click.echo(f"tapewire: {plain(error, 2000)}", err=True)
+            ctx.exit(WRONG_USAGE if isinstance(error, _WRONG_USAGE) else FAILED)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:  # the reader of our output went away (| head): not an error of ours
+            _forget_output()
+            ctx.exit(DONE)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="tapewire")
+def cli() -> None:
+    """Keeps crypto-exchange WebSocket feeds true: connect, stay alive, come back, miss nothing in silence.
+
+    Start with `tapewire demo`: it needs no network. Exit codes: 0 done, 1 the feed failed for good,
+    2 wrong usage, 130 interrupted after a clean stop.
+    """
+
+
+def main() -> None:
+    """What the installed `tapewire` runs."""
+    cli(prog_name="tapewire")
+
+
+def _forget_output() -> None:
+    """Let the interpreter's last flush go nowhere instead of raising once more."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)

@@ -1,0 +1,51 @@
+"""``tapewire record``: markets to JSON lines files until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from tapewire.apps.cli.options import Feed, feed_options
+from tapewire.apps.cli.running import Stop, run
+
+
+@click.command(short_help="Record markets to JSON lines files until stopped.")
+@feed_options
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("recording"), show_default=True,
+              metavar="DIR", help="Folder for the files; made if it is not there.")  # fmt: skip
+@click.option("--form", type=click.Choice(["raw", "event"]), default="raw", show_default=True,
+              help="The exchange's own JSON as received, or our event with its time of receipt.")  # fmt: skip
+@click.option("--fsync", is_flag=True, help="Have the disk itself confirm about once a second.")
+@click.pass_context
+def record(context: click.Context, feed: Feed, out: Path, form: str, fsync: bool) -> None:
+    r"""Record markets to files until Ctrl-C, SIGTERM or --seconds: {code}_{type}.jsonl, one JSON object a line.
+
+    misc.jsonl gets everything else: connections, gaps, frames that are no market data. Files are appended to.
+    A full disk or an unwritable folder stops with a clear error that says what is safe on disk.
+
+    \b
+    tapewire record KRW-BTC KRW-ETH --types trade,orderbook --out ticks
+    tapewire record KRW-BTC --types candle.1m,orderbook.5 --seconds 60
+    tapewire record KRW-BTC --url ws://127.0.0.1:9001/websocket/v1   (a simulator)
+    """
+    context.exit(run(lambda stop: _record(stop, feed, out, form, fsync=fsync)))
+
+
+async def _record(stop: Stop, feed: Feed, out: Path, form: str, *, fsync: bool) -> None:
+    from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.apps.cli.reporting import reporter_for  # noqa: PLC0415
+    from tapewire.apps.cli.summary import summarise  # noqa: PLC0415
+    from tapewire.sinks.registry import get_sink  # noqa: PLC0415
+
+    loop = asyncio.get_running_loop()
+    sink = get_sink("jsonl")(out, form=form, fsync=fsync)
+    started = loop.time()
+    async with feed.client("record", keep_raw=form == "raw") as client:
+        reporter = reporter_for(feed, sink, f"recording to {out}", loop.time)
+        try:
+            async with reporter:
+                await carry(client, feed, sink, stop, hear=reporter.hear)
+        finally:
+            reporter.conclude(summarise(client, reporter.tally, sink, out, loop.time() - started))

@@ -1,0 +1,92 @@
+"""Runs a command's coroutine with clean stops: Ctrl-C, SIGTERM, or when its time is up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+#: Exit codes (DESIGN.md section 7).
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Stop:
+    """A wish to end, and the exit code that goes with it."""
+
+    def __init__(self) -> None:
+        self.code = DONE
+        self._asked = asyncio.Event()
+
+    def ask(self, code: int) -> None:
+        """End cleanly with this code."""
+        self.code = code
+        self._asked.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Until somebody asks, or ``seconds`` have passed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+
+
+def run(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
+    """Run ``main`` on a loop of its own (uvloop's where it is installed) and return the exit code.
+
+    The first Ctrl-C (130) or SIGTERM (0) asks ``main`` to stop; the second Ctrl-C ends it at once.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_with_signals(main))
+
+
+async def _with_signals(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
+    loop, stop = asyncio.get_running_loop(), Stop()
+    for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, DONE)):
+        _on_signal(loop, number, stop, code)
+    await main(stop)
+    return stop.code
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: Stop, code: int) -> None:
+    def asked() -> None:
+        if stop.asked:
+            loop.remove_signal_handler(number)
+            signal.raise_signal(number)
+        stop.ask(code)
+
+    try:
+        loop.add_signal_handler(number, asked)
+    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        with contextlib.suppress(ValueError):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.ask, code))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+@contextlib.asynccontextmanager
+async def ticking(seconds: float, tick: Callable[[], None]) -> AsyncIterator[None]:
+    """Call ``tick`` every ``seconds`` while the block runs."""
+
+    async def run() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            tick()
+
+    task = asyncio.create_task(run(), name="ticking")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

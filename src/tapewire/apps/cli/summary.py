@@ -1,0 +1,129 @@
+"""The end of a recording in figures: for people as a small table, for programs as one JSON object."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tapewire.apps.cli.tally import Tally
+from tapewire.apps.cli.terminal import plain, size_of
+from tapewire.client import WebSocketClient
+from tapewire.sinks.contract import Sink, Written
+from tapewire.sinks.names import parse_file_name
+
+
+class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
+    """What was received and what it was written to.
+
+    Attributes:
+        seconds: how long; received: events by kind; per_second: of all kinds.
+        gaps: interruptions of single streams; gaps_missed: those in which messages may be missing.
+        dropped: events that the sink was too slow for; quarantined: frames that could not be read.
+        latency_ms: venue's time stamp to our receipt (p50, p99), None without samples.
+        lost_in_silence: trades neither received nor inside a gap's bounds; None where nobody can know.
+        files: name, events and size of each file.
+    """
+
+    seconds: float
+    received: dict[str, int]
+    per_second: float
+    reconnects: int
+    gaps: int
+    gaps_missed: int
+    dropped: int
+    quarantined: int
+    latency_ms: dict[str, float] | None
+    folder: str
+    files: tuple[Written, ...]
+    lost_in_silence: int | None = None
+    made: int | None = None
+
+
+def summarise(client: WebSocketClient, tally: Tally, sink: Sink, folder: Path, seconds: float, **more: Any) -> Summary:
+    """Figures of a run that lasted ``seconds``; ``more`` are further fields of ``Summary``."""
+    latency = client.statistics().latency_ms
+    return Summary(
+        seconds=round(seconds, 3),
+        received=dict(tally.received),
+        per_second=round(tally.total / seconds, 1) if seconds else 0.0,
+        reconnects=tally.reconnects,
+        gaps=len(tally.gaps),
+        gaps_missed=tally.missed,
+        dropped=tally.dropped,
+        quarantined=tally.quarantined,
+        latency_ms=None if latency is None else {"p50": round(latency.p50, 3), "p99": round(latency.p99, 3)},
+        folder=str(folder),
+        files=sink.written(),
+        **more,
+    )
+
+
+def show(console: Console, summary: Summary) -> None:
+    """Print the summary for people."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in _figures(summary):
+        table.add_row(name, text)
+    console.print(table)
+    console.print(_files(summary))
+
+
+def _figures(summary: Summary) -> list[tuple[str, Text | str]]:
+    total = sum(summary.received.values())
+    kinds = ", ".join(f"{plain(kind)} {count:,}" for kind, count in sorted(summary.received.items()))
+    missed = f", {summary.gaps_missed} with messages that may be missing" if summary.gaps_missed else ""
+    rows: list[tuple[str, Text | str]] = [
+        ("Received", f"{total:,} events in {summary.seconds:.1f} s, {summary.per_second:,.0f}/s: {kinds or 'none'}"),
+        ("Line", f"{_count(summary.reconnects, 'reconnect')}, {_count(summary.gaps, 'gap')} told{missed}"),
+    ]
+    if summary.lost_in_silence is not None:
+        style = "bold red" if summary.lost_in_silence else "bold green"
+        lost = Text(f"{summary.lost_in_silence}", style=style)
+        lost.append(
+            f"  (of {summary.made:,} trades made, each is in the files or inside a gap's bounds)", style="default"
+        )
+        rows.append(("Lost in silence", lost))
+    if summary.dropped or summary.quarantined:
+        rows.append(("Trouble", f"{summary.dropped:,} dropped, {summary.quarantined:,} unreadable frames (misc.jsonl)"))
+    if summary.latency_ms is not None:
+        rows.append(("Latency", f"p50 {summary.latency_ms['p50']:.1f} ms, p99 {summary.latency_ms['p99']:.1f} ms"))
+    size = sum(file.size for file in summary.files)
+    rows.append(("Files", f"{_count(len(summary.files), 'file')}, {size_of(size)} in {plain(summary.folder)}"))
+    return rows
+
+
+def _files(summary: Summary) -> Table:
+    """Markets down, types across: the file of each is ``{market}_{type}.jsonl``."""
+    cells: dict[str, dict[str, Written]] = defaultdict(dict)
+    others: list[Written] = []
+    for file in summary.files:
+        parsed = parse_file_name(file.name)
+        if parsed is None:
+            others.append(file)
+        else:
+            cells[parsed[0]][parsed[1]] = file
+    kinds = sorted({kind for row in cells.values() for kind in row})
+    table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for kind in kinds:
+        table.add_column(f"_{plain(kind)}.jsonl", justify="right", no_wrap=True)
+    for symbol, row in cells.items():
+        table.add_row(plain(symbol, 40), *(_cell(row.get(kind)) for kind in kinds))
+    for file in others:
+        table.add_row(file.name, _cell(file))
+    return table
+
+
+def _cell(file: Written | None) -> str:
+    return "" if file is None else f"{file.events:,} · {size_of(file.size)}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

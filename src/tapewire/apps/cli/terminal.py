@@ -1,0 +1,170 @@
+"""How things are shown: plain text without control characters, numbers, one line for each of the feed's events."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.status import (
+    CallbackFailed,
+    Connected,
+    Connecting,
+    Disconnected,
+    FeedEvent,
+    Gap,
+    Lagged,
+    Quarantined,
+    Recovered,
+    Rejected,
+    Stale,
+    Stopped,
+    Subscribed,
+)
+
+_MAGNITUDES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+_GAP_WORDS = {
+    "open": "since the line was lost, no data yet",
+    "unfilled": "messages may be missing",
+    "nothing_missed": "nothing was missed",
+    "full_state": "state is complete again",
+}
+
+
+def plain(text: object, limit: int = 500) -> str:
+    """Text that cannot steer a terminal: what does not print is replaced, what is long is cut."""
+    shown = str(text)
+    if len(shown) > limit:
+        shown = f"{shown[: limit - 1]}…"
+    return (
+        shown if shown.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    )
+
+
+def price(value: float | None) -> str:
+    """All its digits (to 8 decimals), grouped: ``143,500,000``, ``0.00001234``."""
+    if value is None:
+        return "–"
+    return f"{value:,.8f}".rstrip("0").rstrip(".")
+
+
+def amount(value: float | None) -> str:
+    """Short: four significant digits and a magnitude: ``1.234M``, ``0.0512``."""
+    if value is None:
+        return "–"
+    for size, letter in _MAGNITUDES:
+        if abs(value) >= size:
+            return f"{value / size:.4g}{letter}"
+    return f"{value:.4g}"
+
+
+def size_of(count: int) -> str:
+    """Bytes for people: ``12.3 kB``."""
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def kind_of(event: Event) -> str:
+    """The word for its kind: ``trade``, ``candle.1s``."""
+    kind = str(event.__struct_config__.tag)
+    return f"{kind}.{event.unit}" if isinstance(event, CandleEvent) and event.unit else kind
+
+
+def is_terminal() -> bool:
+    """Whether people look at the output, so that live tables make sense."""
+    return sys.stdout.isatty()
+
+
+def json_line(item: Any) -> bytes:
+    """One JSON object and a line end."""
+    return msgspec.json.encode(item) + b"\n"
+
+
+def event_line(event: Event) -> str:
+    """One event for people who pipe."""
+    return plain(f"{event.symbol:<12} {kind_of(event):<10} {_facts(event)}")
+
+
+def _facts(event: Event) -> str:
+    match event:
+        case TickerEvent():
+            rate = f"{(event.signed_change_rate or 0) * 100:+.2f}%"
+            return f"{price(event.trade_price)}  {rate}  24h {amount(event.acc_trade_volume_24h)}"
+        case TradeEvent():
+            side = {"ASK": "sell", "BID": "buy"}.get(event.ask_bid or "", event.ask_bid)
+            return f"{side} {price(event.trade_volume)} at {price(event.trade_price)}  id {event.sequential_id}"
+        case OrderbookEvent():
+            best = event.orderbook_units[0] if event.orderbook_units else None
+            if best is None:
+                return "empty"
+            bid, ask = (best.bid_price, best.bid_size), (best.ask_price, best.ask_size)
+            return "  ".join(f"{name} {price(p)} × {amount(s)}" for name, (p, s) in (("bid", bid), ("ask", ask)))
+        case CandleEvent():
+            ohlc = (event.opening_price, event.high_price, event.low_price, event.trade_price)
+            return f"{event.candle_date_time_utc}Z  " + "  ".join(
+                f"{n} {price(v)}" for n, v in zip("OHLC", ohlc, strict=True)
+            )
+        case _:
+            return ""
+
+
+def feed_line(event: FeedEvent) -> tuple[str, str]:
+    """A step of the feed as (rich style, one line)."""
+    style, text = _step(event)
+    return style, plain(f"{event.connection or event.venue}: {text}")
+
+
+def _step(event: FeedEvent) -> tuple[str, str]:  # noqa: PLR0911 - one return a kind of event
+    match event:
+        case Connecting():
+            return "dim", f"connecting to {event.url}" + (f" (attempt {event.attempt})" if event.attempt > 1 else "")
+        case Connected():
+            times = f" again ({event.reconnect})" if event.reconnect else ""
+            return "green", f"connected{times} to {event.url}"
+        case Disconnected():
+            then = "giving up" if event.final else f"next attempt in {event.retry_in or 0:.1f} s"
+            return "red", f"line lost: {event.loss}; {then}"
+        case Subscribed():
+            return "green", f"{_some(event.subscriptions)} live"
+        case Recovered():
+            return "green", f"{_some(event.subscriptions)} back after {event.seconds:.2f} s"
+        case Stopped():
+            return ("red" if event.error else "dim"), f"stopped: {event.reason}"
+        case _:
+            return _trouble(event)
+
+
+def _trouble(event: FeedEvent) -> tuple[str, str]:  # noqa: PLR0911 - one return a kind of event
+    match event:
+        case Rejected():
+            about = f" ({_some(event.subscriptions)})" if event.subscriptions else ""
+            return "red", f"refused: {event.name}: {event.message}{about}"
+        case Gap():
+            span = f" for {(event.to_ns - event.from_ns) / 1e9:.2f} s" if event.to_ns else ""
+            style = "yellow" if event.state in {"open", "unfilled"} else "dim"
+            return style, f"gap in {event.subscription}{span}: {_GAP_WORDS[event.state]} ({event.cause})"
+        case Stale():
+            silence = f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
+            return (
+                ("green", f"{event.subscription} has data again")
+                if event.over
+                else ("yellow", f"{event.subscription} {silence}")
+            )
+        case Lagged():
+            return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
+        case Quarantined():
+            return "yellow", f"unreadable frame kept apart: {event.reason}: {event.payload[:60]!r}"
+        case CallbackFailed():
+            return "red", f"callback {event.subscriber} raised {event.error}"
+        case _:
+            return "dim", type(event).__name__
+
+
+def _some(things: tuple[object, ...]) -> str:
+    if len(things) == 1:
+        return str(things[0])
+    return f"{len(things)} streams"
