@@ -89,7 +89,8 @@ def test_an_exponent_is_exact_in_both_number_types() -> None:
     exact, near = (long_road(codec(EXPONENT, numbers), EXPONENT) for numbers in ("decimal", "float"))
     assert isinstance(exact, TradeEvent)
     assert isinstance(near, TradeEvent)
-    assert (exact.change_price, near.change_price) == (Decimal("6E-8"), 6e-8)
+    assert repr(exact.change_price) == repr(Decimal("6E-8"))
+    assert repr(near.change_price) == "6e-08"
     assert near.sequential_id == 16186782720000000
 
 
@@ -97,7 +98,7 @@ def test_an_exponent_is_exact_in_both_number_types() -> None:
 @pytest.mark.parametrize("frame", [BOOK, BOOK_SIMPLE, TICKER_SIMPLE, CANDLE])
 def test_events_are_public_through_and_through(road: Any, frame: bytes) -> None:
     for numbers in ("float", "decimal"):
-        event = road(codec(frame, numbers), frame)  # type: ignore[arg-type]
+        event = road(codec(frame, numbers), frame)
         assert type(event).__module__ == "tapewire.model.events"
         assert pickle.loads(pickle.dumps(event)) == copy.deepcopy(event) == event  # noqa: S301
         if isinstance(event, OrderbookEvent):

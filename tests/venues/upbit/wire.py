@@ -51,9 +51,10 @@ PUBLIC: dict[str, type[Event]] = {
     "candle": CandleEvent,
 }
 TEXTS = frozenset(
-    "code change ask_bid trade_date trade_time highest_52_week_date lowest_52_week_date market_state "
-    "is_trading_suspended delisting_date market_warning stream_type candle_date_time_utc candle_date_time_kst".split()
-)
+    ["code", "change", "ask_bid", "trade_date", "trade_time", "highest_52_week_date", "lowest_52_week_date",
+     "market_state", "is_trading_suspended", "delisting_date", "market_warning", "stream_type",
+     "candle_date_time_utc", "candle_date_time_kst"]
+)  # fmt: skip
 WHOLE = frozenset(["timestamp", "trade_timestamp", "sequential_id"])
 
 

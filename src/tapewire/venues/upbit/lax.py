@@ -93,7 +93,10 @@ def _decimal(raw: Raw) -> Decimal | None:
 def _from_text(raw: Raw) -> Decimal:
     """Only what JSON would call a number: no ``NaN``, no underscores."""
     text = _TEXT.decode(raw)
-    _DIGITS.decode(text)
+    try:
+        _DIGITS.decode(text)
+    except msgspec.MsgspecError:
+        raise ValueError(f"expected a number, got {text[:40]!r}") from None
     return Decimal(text)
 
 
