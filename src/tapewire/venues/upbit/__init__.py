@@ -7,17 +7,28 @@ Private streams (``myOrder``, ``myAsset`` …) belong into profile (kinds), mess
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Venue
 from tapewire.venues.upbit import profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
+if TYPE_CHECKING:
+    from tapewire.venues.upbit.sim import UpbitExchange
+
 
 def position(event: Event) -> tuple[int | None, int | None]:
     """(trade id or None, venue timestamp in ms or None): only trades have an id (spec/upbit.md section 8)."""
     return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
+
+
+def _exchange(region: profile.Region, switches: Mapping[str, object] | None = None) -> UpbitExchange:
+    from tapewire.venues.upbit.sim import exchange  # noqa: PLC0415 - only simulators need it
+
+    return exchange(region, switches)
 
 
 def _venue(region: profile.Region) -> Venue:
@@ -34,6 +45,7 @@ def _venue(region: profile.Region) -> Venue:
         read_markets=partial(rest.read_markets, region.name),
         levels_request=rest.levels_request if region.levels else None,
         read_levels=partial(rest.read_levels, region.name) if region.levels else None,
+        exchange=partial(_exchange, region),
     )
 
 

@@ -1,0 +1,237 @@
+"""Faults as values: what goes wrong, when, how often; read from short text, drawn from a seeded generator (pure).
+
+The text is ``name[:value][:option=value…][@start[/every]][xTIMES][%CHANCE]``, times in seconds of the exchange:
+
+==========================  ==========================================================================================
+``drop[:CODE]``             close every connection with a close frame (1000)
+``abort``                   break every connection without one
+``freeze``                  half-open: everything vanishes both ways, nothing is closed; new connections work
+``silence[:SECONDS]``       pings are answered, data stop (for good)
+``cut``                     send half a frame, then break the connection
+``garbage``                 send a frame that is no JSON
+``unknown``                 send a frame of a type nobody knows
+``error[:NAME]``            send an error frame (WRONG_FORMAT)
+``status``                  send the sign of life unasked
+``maintenance[:SECONDS]``   break every connection and be unreachable (8); ``status=503`` answers that instead
+``refuse[:STATUS]``         answer handshakes with a status (429); ``retry=SECONDS`` states Retry-After; once unless xN
+``rest[:STATUS]``           answer REST calls with a status (500); ``retry=``; once unless xN
+``close-after-subscribe``   ``[:CODE]`` close 50 ms after every request (1000); ``after=SECONDS``
+``duplicate``               send trades twice, each with chance %
+``late[:SECONDS]``          hold trades back by up to that long (2), each with chance %
+``slow[:SECONDS]``          everything sent arrives that much later (0.2); ``for=SECONDS`` ends it
+==========================  ==========================================================================================
+
+``drop@5``: five seconds in. ``drop@5/30x3``: then every thirty seconds, three in all. ``refuse:429:retry=3@0x2``: the
+first two handshakes. ``duplicate%0.05``: one trade in twenty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from tapewire.errors import ConfigError
+
+_FORM = re.compile(
+    r"(?P<name>[a-z-]+)(?P<options>(?::[^@%:]*)*)"
+    r"(?:@(?P<at>\d+(?:\.\d+)?)(?:/(?P<every>\d+(?:\.\d+)?))?)?"
+    r"(?:x(?P<times>\d+))?(?:%(?P<chance>\d+(?:\.\d+)?))?"
+)
+_FORM_TEXT = "name[:value][:option=value][@start[/every]][xTIMES][%CHANCE]"
+
+
+class Kind(NamedTuple):
+    """What is known of one kind of fault."""
+
+    value: str  # the default
+    numeric: bool
+    options: tuple[str, ...] = ()
+    once: bool = False  # without xN it happens one time
+    timed: bool = True  # happens at a moment, by itself; else when there is occasion
+
+
+KINDS = {
+    "drop": Kind("1000", numeric=True),
+    "abort": Kind("", numeric=False),
+    "freeze": Kind("", numeric=False),
+    "silence": Kind("inf", numeric=True),
+    "cut": Kind("", numeric=False),
+    "garbage": Kind("", numeric=False),
+    "unknown": Kind("", numeric=False),
+    "error": Kind("WRONG_FORMAT", numeric=False),
+    "status": Kind("", numeric=False),
+    "maintenance": Kind("8", numeric=True, options=("status", "retry")),
+    "slow": Kind("0.2", numeric=True, options=("for",)),
+    "refuse": Kind("429", numeric=True, options=("retry",), once=True, timed=False),
+    "rest": Kind("500", numeric=True, options=("retry",), once=True, timed=False),
+    "close-after-subscribe": Kind("1000", numeric=True, options=("after",), timed=False),
+    "duplicate": Kind("", numeric=False, timed=False),
+    "late": Kind("2", numeric=True, timed=False),
+}
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """One fault.
+
+    Attributes:
+        name: a key of ``KINDS``.
+        value: close code, status, seconds, or name, by kind.
+        options: further options by name.
+        at: seconds of the exchange at which it begins.
+        every: seconds between repetitions; None: happens once (timed) or at every occasion.
+        times: occurrences at most; None: no end.
+        chance: probability at each occasion.
+    """
+
+    name: str
+    value: str = ""
+    options: tuple[tuple[str, float], ...] = ()
+    at: float = 0.0
+    every: float | None = None
+    times: int | None = None
+    chance: float = 1.0
+
+    @property
+    def number(self) -> float:
+        """``value`` as a number."""
+        return float(self.value)
+
+    def option(self, name: str) -> float | None:
+        """A further option, None when it was not given."""
+        return dict(self.options).get(name)
+
+
+def parse_fault(text: str) -> Fault:
+    """Read one fault's text; see the module's docstring for the form.
+
+    Raises:
+        ConfigError: naming what is wrong and what would be right.
+    """
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError("fault", text, f"of the form {_FORM_TEXT}, such as drop@5 or refuse:429:retry=3@0x2")
+    name = match["name"]
+    if name not in KINDS:
+        raise ConfigError("fault", text, f"one of {', '.join(KINDS)}")
+    value, options = _options(text, name, match["options"].split(":")[1:])
+    every, chance = match["every"], float(match["chance"] or 1)
+    if chance > 1:
+        raise ConfigError("fault", text, "a chance of at most 1 (%0.05 is one in twenty)")
+    if every is not None and float(every) <= 0:
+        raise ConfigError("fault", text, "repeated after more than 0 s")
+    times = int(match["times"]) if match["times"] else (1 if KINDS[name].once else None)
+    return Fault(
+        name=name,
+        value=value,
+        options=options,
+        at=float(match["at"] or 0),
+        every=None if every is None else float(every),
+        times=times,
+        chance=chance,
+    )
+
+
+def _options(text: str, name: str, parts: Sequence[str]) -> tuple[str, tuple[tuple[str, float], ...]]:
+    kind, value, options = KINDS[name], KINDS[name].value, []
+    for part in parts:
+        key, given, number = part.partition("=")
+        if not given:
+            value = part
+        elif key not in kind.options:
+            known = (
+                f"with {' or '.join(f'{option}=' for option in kind.options)}" if kind.options else "without options"
+            )
+            raise ConfigError("fault", text, f"{name} {known}")
+        else:
+            options.append((key, _number(text, key, number)))
+    if kind.numeric:
+        _number(text, name, value)
+    elif value and not kind.value:
+        raise ConfigError("fault", text, f"{name} without a value")
+    return value, tuple(options)
+
+
+def _number(text: str, what: str, number: str) -> float:
+    try:
+        return float(number)
+    except ValueError:
+        raise ConfigError("fault", text, f"a number for {what}, not {number!r}") from None
+
+
+class FaultPlan:
+    """When each fault of a scenario happens. Every draw comes from ``random``.
+
+    Args:
+        faults: what goes wrong.
+        random: draws in [0, 1).
+    """
+
+    def __init__(self, faults: Iterable[Fault], random: Callable[[], float]) -> None:
+        self._random = random
+        self._rows = [_Row(fault) for fault in faults]
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next timed fault happens."""
+        return min((row.next for row in self._rows if row.next is not None), default=None)
+
+    def due(self, now: float) -> list[Fault]:
+        """Timed faults up to ``now``, in order."""
+        found: list[tuple[float, Fault]] = []
+        for row in self._rows:
+            while row.next is not None and row.next <= now:
+                at = row.next
+                row.move()
+                if self._hits(row):
+                    found.append((at, row.fault))
+        return [fault for _, fault in sorted(found, key=lambda pair: pair[0])]
+
+    def occasion(self, name: str, now: float) -> Fault | None:
+        """The fault called ``name`` that happens at this occasion, if one does."""
+        for row in self._rows:
+            if row.fault.name == name and row.ready(now) and self._hits(row):
+                return row.fault
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether a fault of that name may still happen."""
+        return any(row.fault.name == name and not row.spent for row in self._rows)
+
+    def draw(self) -> float:
+        """A number in [0, 1) for what a fault leaves open."""
+        return self._random()
+
+    def _hits(self, row: _Row) -> bool:
+        if row.fault.chance < 1 and self._random() >= row.fault.chance:
+            return False
+        row.happened()
+        return True
+
+
+class _Row:
+    """One fault with its count and its next moment."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault, self.count, self._from = fault, 0, fault.at
+        self.next: float | None = fault.at if KINDS[fault.name].timed else None
+
+    @property
+    def spent(self) -> bool:
+        return self.fault.times is not None and self.count >= self.fault.times
+
+    def ready(self, now: float) -> bool:
+        return now >= self._from and not self.spent
+
+    def move(self) -> None:
+        every = self.fault.every
+        self.next = None if every is None or self.next is None else self.next + every
+
+    def happened(self) -> None:
+        self.count += 1
+        if not KINDS[self.fault.name].timed and self.fault.every is not None:
+            self._from += self.fault.every
+        if self.spent:
+            self.next = None

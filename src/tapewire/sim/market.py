@@ -1,0 +1,256 @@
+"""The simulated exchange's market: seeded, event-driven, perhaps begun with recorded traffic (pure).
+
+``advance(t)`` moves it on and tells what is published; ``deadline`` says when it wants to be called next. Trades come
+by chance (Poisson), books conflated at about 300 ms at the busiest, tickers with the trades, candles at most once a
+second and only after a trade. One trade in twenty is published late, so that ids and trade times go backwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from heapq import heappop, heappush
+from math import log
+from typing import Protocol
+
+from msgspec import Struct
+
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.market import Market
+from tapewire.sim.bars import STREAM_UNITS
+from tapewire.sim.book import UNIT
+from tapewire.sim.pit import Done, Listing, Pit
+from tapewire.venues.exchange import Due
+
+_BOOK_PAUSE = 0.295  # seconds between two books of the busiest markets in the recordings
+_DELAY = 0.052  # execution to publication, 2026 capture
+_LATE, _LATEST = 0.05, 1.5
+_KEPT = 1_000_000
+
+
+class Chance(Protocol):
+    """A seeded source of numbers in [0, 1), such as ``random.Random(seed)``."""
+
+    def random(self) -> float: ...
+
+
+class Recorded(Struct, frozen=True):
+    """One recorded event: seconds after the recording's first, and what it was. Trades and books only."""
+
+    at: float
+    event: Event
+
+
+class SeededMarket:
+    """All markets of one exchange; every draw comes from ``chance``, so the same seed gives the same market.
+
+    Args:
+        venue: name that events carry.
+        listings: what is listed.
+        start_ms: wall clock of the beginning, ms UTC.
+        chance: seeded generator.
+        pace: factor on all rhythms (2.0: twice as many trades and books).
+        recorded: events played first; their markets fall in with the others when the recording ends.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        listings: Sequence[Listing],
+        start_ms: int,
+        chance: Chance,
+        *,
+        pace: float = 1.0,
+        recorded: Sequence[Recorded] = (),
+    ) -> None:
+        self._random, self._pace, self._start_ms = chance.random, pace, start_ms
+        self.pits = {
+            listing.market.symbol: Pit(venue, listing, key, start_ms, self._random)
+            for key, listing in enumerate(listings)
+        }
+        self.trades_made: deque[TradeEvent] = deque(maxlen=_KEPT)
+        self.now_ms = start_ms
+        self._due: list[tuple[float, int, Callable[[float], Iterable[Due]]]] = []
+        self._count = 0
+        self._flows = {symbol: _Flow(self, pit) for symbol, pit in self.pits.items()}
+        self._play(recorded)
+        for symbol in sorted(set(self.pits) - {entry.event.symbol for entry in recorded}):
+            self._flows[symbol].start(0.0)
+
+    @property
+    def deadline(self) -> float:
+        """When something happens next, seconds since the start."""
+        return self._due[0][0] if self._due else float("inf")
+
+    @property
+    def symbols(self) -> Collection[str]:
+        """The codes of all listed markets."""
+        return self.pits.keys()
+
+    def advance(self, now: float) -> list[Due]:
+        """Everything that is published up to ``now`` (seconds since the start), in order."""
+        published: list[Due] = []
+        due = self._due
+        while due and due[0][0] <= now:
+            at, _, happen = heappop(due)
+            self.now_ms = self.ms(at)
+            published.extend(happen(at))
+        self.now_ms = max(self.now_ms, self.ms(now))
+        return published
+
+    def listing(self, symbol: str) -> Market:
+        """What is listed under a code."""
+        return self.pits[symbol].listing.market
+
+    def tick_size(self, symbol: str) -> str:
+        """The tick as plain decimal text."""
+        return str(self.pits[symbol].tick)
+
+    def ticker(self, symbol: str) -> TickerEvent:
+        """The ticker now."""
+        return self.pits[symbol].ticker(self.now_ms)
+
+    def last_trade(self, symbol: str) -> TradeEvent:
+        """The trade published last."""
+        return self.pits[symbol].last
+
+    def orderbook(self, symbol: str, level: float = 0) -> OrderbookEvent:
+        """The book now, thirty levels; grouped when ``level`` is not 0."""
+        return self.pits[symbol].orderbook(self.now_ms, level)
+
+    def candle(self, symbol: str, unit: str) -> CandleEvent:
+        """The latest candle that had a trade."""
+        return self.pits[symbol].candle(unit, self.now_ms)
+
+    def trades(self, symbol: str, before_ms: int, before_id: int | None, count: int) -> list[TradeEvent]:
+        """Newest first, executed before ``before_ms`` and with a lower id than ``before_id``."""
+        return self.pits[symbol].trades(before_ms, before_id, count)
+
+    def candles(self, symbol: str, unit: str, before_ms: int, count: int) -> list[CandleEvent]:
+        """Newest first, windows that begin before ``before_ms``."""
+        return self.pits[symbol].candles(unit, before_ms, count)
+
+    def ms(self, at: float) -> int:
+        """Wall clock of a moment, ms UTC."""
+        return self._start_ms + int(at * 1000 + 1e-6)
+
+    def at(self, moment: float, happen: Callable[[float], Iterable[Due]]) -> None:
+        """Have something happen; things of one moment happen in the order they were asked for."""
+        self._count += 1
+        heappush(self._due, (moment, self._count, happen))
+
+    def wait(self, rate: float) -> float:
+        """Seconds until the next event of a Poisson process of ``rate`` a second."""
+        return -log(1.0 - self._random()) / (rate * self._pace)
+
+    def pause(self) -> float:
+        """Seconds between two books of one market at the least."""
+        return (_BOOK_PAUSE + 0.045 * self._random()) / max(1.0, self._pace)
+
+    def delay(self) -> float:
+        """Seconds from execution to publication."""
+        if self._random() < _LATE:
+            return _DELAY + _LATEST * self._random()
+        return _DELAY
+
+    def draw(self) -> float:
+        """A number in [0, 1)."""
+        return self._random()
+
+    def _play(self, recorded: Sequence[Recorded]) -> None:
+        if not recorded:
+            return
+        shift = self._start_ms - min(entry.event.timestamp or 0 for entry in recorded)
+        for entry in recorded:
+            flow = self._flows[entry.event.symbol]
+            self.at(entry.at, flow.replaying(entry.event, shift))
+        end = recorded[-1].at
+        for symbol in sorted({entry.event.symbol for entry in recorded}):
+            self._flows[symbol].start(end)
+
+
+class _Flow:
+    """What happens in one market, one thing after another."""
+
+    def __init__(self, market: SeededMarket, pit: Pit) -> None:
+        self._market, self._pit = market, pit
+        self._symbol, self._listing = pit.symbol, pit.listing
+        self._book_asked = self._candles_asked = False
+        self._last_book = self._last_candles = -1.0
+
+    def start(self, at: float) -> None:
+        self._market.at(at + self._market.wait(self._listing.trades), self._trade)
+        self._market.at(at + self._market.wait(self._listing.books), self._touch)
+
+    def replaying(self, event: Event, shift: int) -> Callable[[float], Iterable[Due]]:
+        if isinstance(event, TradeEvent):
+            return lambda at: self._replay_trade(event, shift, at)
+        if not isinstance(event, OrderbookEvent):
+            raise TypeError(f"a recording holds trades and books, not {type(event).__name__}")
+        return lambda at: self._replay_book(event, at)
+
+    def _trade(self, at: float) -> Iterable[Due]:
+        market, pit = self._market, self._pit
+        market.at(at + market.wait(self._listing.trades), self._trade)
+        # The farther the price went from where it opened, the likelier it goes back.
+        drift = (pit.book.asks[0] - pit.opened) / pit.opened
+        buy = market.draw() < 0.5 - 2.5 * max(-0.16, min(0.16, drift))
+        draw = market.draw()
+        size = 1 + int(self._listing.size * UNIT * 3 * draw * draw)
+        trade = pit.execute(market.ms(at), size, buy=buy)
+        market.at(at + market.delay() / 1.0, lambda then: self._publish(trade, then))
+        return self._changed(at)
+
+    def _touch(self, at: float) -> Iterable[Due]:
+        self._market.at(at + self._market.wait(self._listing.books), self._touch)
+        self._pit.book.touch()
+        return self._changed(at)
+
+    def _changed(self, at: float) -> Iterable[Due]:
+        """The book changed: it is published now, or when the pause since the last one is over."""
+        if self._book_asked:
+            return ()
+        next_book = self._last_book + self._market.pause()
+        if next_book <= at:
+            self._last_book = at
+            return (Due("orderbook", self._symbol),)
+        self._book_asked = True
+        self._market.at(next_book, self._publish_book)
+        return ()
+
+    def _publish_book(self, at: float) -> Iterable[Due]:
+        self._book_asked = False
+        self._last_book = at
+        return (Due("orderbook", self._symbol),)
+
+    def _publish(self, trade: Done, at: float) -> Iterable[Due]:
+        event = self._pit.publish(trade, self._market.ms(at))
+        self._market.trades_made.append(event)
+        if not self._candles_asked:
+            self._candles_asked = True
+            self._market.at(max(at, self._last_candles + 1.0), self._publish_candles)
+        return Due("trade", self._symbol, None, event), Due("ticker", self._symbol)
+
+    def _publish_candles(self, at: float) -> Iterable[Due]:
+        self._candles_asked = False
+        self._last_candles = at
+        return [Due("candle", self._symbol, unit) for unit in STREAM_UNITS]
+
+    def _replay_trade(self, event: TradeEvent, shift: int, at: float) -> Iterable[Due]:
+        pit = self._pit
+        number, then = event.sequential_id or 0, (event.trade_timestamp or 0) + shift
+        factor = 1_000 if number < 5 * 10**15 else 10_000  # ids are ms x 1,000 or ms x 10,000, by market and year
+        pit.prev_close = event.prev_closing_price or pit.prev_close
+        trade = Done(
+            price=pit.tick.ticks(event.trade_price or 0.0),
+            size=round((event.trade_volume or 0.0) * UNIT),
+            buy=event.ask_bid == "BID",
+            id=number + shift * factor,
+            ms=then,
+        )
+        pit.count(trade, self._market.ms(at))
+        return self._publish(trade, at)
+
+    def _replay_book(self, event: OrderbookEvent, at: float) -> Iterable[Due]:
+        self._pit.book.set(event.orderbook_units)
+        return self._publish_book(at)

@@ -1,0 +1,461 @@
+"""The exchange as a whole and each connection's far side, generic over the venue: facts in, deeds on a link (pure).
+
+Time is the exchange's own, in seconds since its start; ``deadline`` says when ``advance`` wants to be called next.
+What it enforces (connects, messages, ``Origin``, idle time-out, REST calls) it also writes down in ``violations``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from tapewire.sim.faults import Fault, FaultPlan
+from tapewire.sim.market import SeededMarket
+from tapewire.venues.exchange import Answer, Due, HttpAnswer, VenueExchange
+
+_INF = float("inf")
+_OUTBOX = 20_000  # frames a slow network may hold back for one connection
+_KEPT = 1_000_000
+_GARBAGE = b"\x00\xff this is no JSON {"
+_UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
+_MAINTENANCE = HttpAnswer(503, b"Service under maintenance.", (("Content-Type", "text/plain"),))
+
+
+class Link(Protocol):
+    """The line to one client, as the exchange holds it. None of these raises; all do nothing on a line that is gone."""
+
+    def send(self, payload: bytes, *, is_text: bool) -> None: ...
+    def close(self, code: int, reason: str) -> None: ...
+    def abort(self, *, reset: bool) -> None: ...
+    def freeze(self) -> None: ...
+    def cut(self, payload: bytes) -> None: ...
+
+
+class Violation(Struct, frozen=True):
+    """A limit broken by a client: when, which limit, on which connection (0: before there was one)."""
+
+    at: float
+    what: str
+    connection: int
+
+
+class Unreachable(Struct, frozen=True):
+    """Nobody listens: the dial fails without an answer."""
+
+
+class Sent(NamedTuple):
+    """One message of a client."""
+
+    at: float
+    connection: int
+    payload: bytes
+
+
+class Exchange:
+    """One simulated exchange with all its connections.
+
+    Args:
+        venue: the venue's own side of the talk.
+        market: what is traded.
+        faults: what goes wrong.
+        limits: refuse what is over the limits; violations are written down in any case.
+        retry_after: seconds that refusals over the limits state; None states none, as Upbit documents none.
+        block: seconds that an address is blocked (418) after ten refusals within ten seconds, doubled each time; None
+            never blocks.
+    """
+
+    def __init__(
+        self,
+        venue: VenueExchange,
+        market: SeededMarket,
+        faults: FaultPlan,
+        *,
+        limits: bool = True,
+        retry_after: float | None = None,
+        block: float | None = None,
+    ) -> None:
+        self.venue, self.market, self.faults = venue, market, faults
+        self.limits, self._retry_after = limits, retry_after
+        self.peers: dict[int, Peer] = {}
+        self.connects: deque[float] = deque(maxlen=_KEPT)
+        self.requests: deque[Sent] = deque(maxlen=_KEPT)
+        self.violations: deque[Violation] = deque(maxlen=_KEPT)
+        self.count = 0
+        self.down_until = 0.0
+        self.down_answer: HttpAnswer | Unreachable = Unreachable()
+        self.delay = 0.0
+        self._slow_until = _INF
+        self._refusals: list[tuple[HttpAnswer, int]] = []
+        self._windows: dict[tuple[str, str], _Log] = {}
+        self._blocks = _Blocks(block)
+        self._held: list[tuple[float, int, Due]] = []
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        """When ``advance`` wants to be called next."""
+        times = [self.market.deadline, self.faults.deadline or _INF]
+        times += [peer.deadline for peer in self.peers.values()]
+        if self._held:
+            times.append(self._held[0][0])
+        return min(times)
+
+    @property
+    def down(self) -> bool:
+        """Whether nobody listens now, as a network sees it."""
+        return self._now < self.down_until and isinstance(self.down_answer, Unreachable)
+
+    _now = 0.0
+
+    def advance(self, now: float) -> None:
+        """Everything up to ``now``: faults, the market's publications, signs of life, time-outs."""
+        self._now = max(self._now, now)
+        for fault in self.faults.due(now):
+            _DEEDS[fault.name](self, now, fault)
+        dues = self.market.advance(now)
+        if self._held:
+            dues = self._released(now) + dues
+        for due in dues:
+            self._publish(now, due)
+        for peer in list(self.peers.values()):
+            peer.advance(now)
+        if now >= self._slow_until:
+            self.delay, self._slow_until = 0.0, _INF
+
+    def _publish(self, now: float, due: Due) -> None:
+        if due.trade is not None:
+            if self.faults.has("late") and (fault := self.faults.occasion("late", now)):
+                self._hold(now + fault.number * self.faults.draw(), due)
+                return
+            if self.faults.has("duplicate") and self.faults.occasion("duplicate", now):
+                self._tell(due)
+        self._tell(due)
+
+    def _tell(self, due: Due) -> None:
+        cache: dict[object, bytes] = {}
+        for peer in self.peers.values():
+            peer.publish(due, cache)
+
+    def _hold(self, until: float, due: Due) -> None:
+        self._held.append((until, len(self._held), due))
+        self._held.sort(key=lambda held: held[:2])
+
+    def _released(self, now: float) -> list[Due]:
+        ready = [due for until, _, due in self._held if until <= now]
+        del self._held[: len(ready)]
+        return ready
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    def dial(
+        self, now: float, path: str, headers: Mapping[str, str], address: str = ""
+    ) -> HttpAnswer | Unreachable | None:
+        """Somebody wants to connect: None lets them (then ``accept``), else the refusal.
+
+        Args:
+            now: the exchange's time.
+            path: of the request.
+            headers: of the request, names in lower case.
+            address: whose limits it counts against.
+        """
+        self.connects.append(now)
+        if now < self.down_until:
+            return self.down_answer
+        if self._refusals:
+            answer, times = self._refusals.pop(0)
+            if times > 1:
+                self._refusals.insert(0, (answer, times - 1))
+            return answer
+        fault = self.faults.occasion("refuse", now)
+        if fault is not None:
+            return _failure(fault)
+        return self._over_limits(now, headers, address) or self.venue.handshake(path, headers)
+
+    def accept(self, now: float, link: Link) -> Peer:
+        """A new connection on ``link``."""
+        self.count += 1
+        peer = self.peers[self.count] = Peer(self, self.count, now, link)
+        return peer
+
+    def refuse(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes, times: int) -> None:
+        """Answer the next handshakes so."""
+        self._refusals.append((HttpAnswer(status, body, headers), times))
+
+    def _over_limits(self, now: float, headers: Mapping[str, str], address: str) -> HttpAnswer | None:
+        over = self._exceeds(now, "connect", address, self.venue.connects)
+        if "origin" in headers and self.venue.origin:
+            over = self._exceeds(now, "origin", address, (self.venue.origin,)) or over
+        return self._verdict(now, address, over=over)
+
+    def _verdict(self, now: float, address: str, *, over: bool) -> HttpAnswer | None:
+        if not self.limits:
+            return None
+        blocked = self._blocks.blocked(now, address, refused=over)
+        if blocked:
+            return self.venue.limited(418, blocked)
+        return self.venue.limited(429, self._retry_after) if over else None
+
+    def _exceeds(self, now: float, what: str, address: str, windows: tuple[tuple[int, float], ...]) -> bool:
+        log = self._windows.setdefault((what, address), _Log(windows))
+        if log.add(now):
+            return False
+        self.violations.append(Violation(now, what, 0))
+        return True
+
+    # -- REST ---------------------------------------------------------------------------------------------------
+
+    def http(
+        self, now: float, path: str, query: Mapping[str, str], headers: Mapping[str, str], address: str = ""
+    ) -> HttpAnswer | Unreachable:
+        """Answer one GET."""
+        self.advance(now)
+        if now < self.down_until:
+            return self.down_answer
+        fault = self.faults.occasion("rest", now)
+        if fault is not None:
+            return _failure(fault)
+        group = self.venue.group(path)
+        over = self._exceeds(now, f"rest {group}", address, (self.venue.rest,))
+        if "origin" in headers and self.venue.origin:
+            over = self._exceeds(now, "origin", address, (self.venue.origin,)) or over
+        answer = self._verdict(now, address, over=over) or self.venue.http(path, query, self.market)
+        left = self._windows[f"rest {group}", address].left(now)
+        return HttpAnswer(answer.status, answer.body, answer.headers + self.venue.http_headers(group, left))
+
+    # -- by hand and by fault -----------------------------------------------------------------------------------
+
+    def everyone(self) -> list[Peer]:
+        """All open connections."""
+        return list(self.peers.values())
+
+    def maintain(self, now: float, seconds: float, answer: HttpAnswer | Unreachable) -> None:
+        """Break every connection and be away for ``seconds``."""
+        self.down_until, self.down_answer = now + seconds, answer
+        for peer in self.everyone():
+            peer.abort()
+
+    def slow(self, seconds: float, until: float = _INF) -> None:
+        """From now on everything sent arrives ``seconds`` later."""
+        self.delay, self._slow_until = seconds, until
+
+
+class Peer:
+    """The exchange's side of one connection."""
+
+    def __init__(self, exchange: Exchange, number: int, now: float, link: Link) -> None:
+        self.number, self.link = number, link
+        self._exchange, self._venue = exchange, exchange.venue
+        self.talk = exchange.venue.conversation(exchange.market)
+        self._log = _Log(exchange.venue.messages)
+        self._heard = now
+        self._silent_until = 0.0
+        self._outbox: deque[tuple[float, bytes]] = deque()
+        self._closes: tuple[float, int, str] | None = None
+        self.frozen = False
+
+    @property
+    def deadline(self) -> float:
+        """When ``advance`` wants to be called next."""
+        if self.frozen:
+            return _INF
+        times = [self._heard + self._venue.idle_timeout, self.talk.deadline or _INF]
+        if self._outbox:
+            times.append(self._outbox[0][0])
+        if self._closes:
+            times.append(self._closes[0])
+        return min(times)
+
+    def receive(self, now: float, payload: bytes, *, is_text: bool) -> None:
+        """A message of the client."""
+        exchange = self._exchange
+        exchange.requests.append(Sent(now, self.number, payload))
+        if self.frozen or (self._closes and self._closes[0] <= now):
+            return
+        self._heard = now
+        exchange.advance(now)
+        if self._venue.counts(payload) and not self._log.add(now):
+            exchange.violations.append(Violation(now, "message", self.number))
+            if exchange.limits:
+                self._say(now, self.talk.error(self._venue.too_many))
+                return
+        answer = self.talk.receive(now, payload, is_text=is_text)
+        self._say(now, answer)
+        if answer.subscribed and (fault := exchange.faults.occasion("close-after-subscribe", now)):
+            after = fault.option("after")
+            self._closes = (now + (0.05 if after is None else after), int(fault.number), "")
+
+    def pinged(self, now: float) -> None:
+        """A PING frame of the client; the link answers it."""
+        self._heard = max(self._heard, now)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._exchange.peers.pop(self.number, None)
+
+    def advance(self, now: float) -> None:
+        """What time alone brings."""
+        if self.frozen:
+            return
+        for payload in self.talk.advance(now):
+            self.send(now, payload)
+        while self._outbox and self._outbox[0][0] <= now:
+            self.link.send(self._outbox.popleft()[1], is_text=self._venue.is_text)
+        if self._closes and self._closes[0] <= now:
+            self.close(*self._closes[1:])
+        elif now >= self._heard + self._venue.idle_timeout:
+            self.abort(reset=False)  # the guide's demo (S0-52) shows "Connection to remote host was lost"
+
+    def publish(self, due: Due, cache: dict[object, bytes]) -> None:
+        """The market published something."""
+        frames = self.talk.realtime(due, cache)
+        if frames:
+            now = self._exchange._now  # noqa: SLF001 - the two are one thing
+            if now >= self._silent_until:
+                for frame in frames:
+                    self.send(now, frame)
+
+    def send(self, now: float, payload: bytes) -> None:
+        """Send one frame, later if the network is slow."""
+        if self.frozen:
+            return
+        self._heard = now
+        if self._exchange.delay or self._outbox:
+            if len(self._outbox) >= _OUTBOX:
+                self.abort()
+                return
+            self._outbox.append((max(now + self._exchange.delay, self._outbox[-1][0] if self._outbox else 0), payload))
+        else:
+            self.link.send(payload, is_text=self._venue.is_text)
+
+    def silence(self, until: float) -> None:
+        """No market data until then; everything else is answered."""
+        self._silent_until = until
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close with a close frame."""
+        self.lost()
+        self.link.close(code, reason)
+
+    def abort(self, *, reset: bool = True) -> None:
+        """Break the connection, with a TCP reset or without; no close frame either way."""
+        self.lost()
+        self.link.abort(reset=reset)
+
+    def cut(self, payload: bytes) -> None:
+        """Send half a frame, then break the connection."""
+        self.lost()
+        self.link.cut(payload)
+
+    def freeze(self) -> None:
+        """Half-open from now on."""
+        self.frozen = True
+        self.link.freeze()
+
+    def _say(self, now: float, answer: Answer) -> None:
+        for payload in answer.payloads:
+            self.send(now, payload)
+        if answer.close is not None:
+            self._closes = (now + self._exchange.delay, *answer.close)
+            self.advance(now)
+
+
+class _Log:
+    """What was let through in each sliding window; refused attempts do not count (spec/upbit.md section 11, 24)."""
+
+    def __init__(self, windows: tuple[tuple[int, float], ...]) -> None:
+        self._windows = windows
+        self._times: deque[float] = deque(maxlen=max(count for count, _ in windows))
+
+    def add(self, now: float) -> bool:
+        """Whether this one is within every window; then it counts."""
+        if any(self._used(now, seconds) >= count for count, seconds in self._windows):
+            return False
+        self._times.append(now)
+        return True
+
+    def left(self, now: float) -> int:
+        """How many the tightest window still allows."""
+        return min(count - self._used(now, seconds) for count, seconds in self._windows)
+
+    def _used(self, now: float, seconds: float) -> int:
+        return sum(at > now - seconds for at in self._times)
+
+
+class _Blocks:
+    """Temporary blocks of addresses that do not stop."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._refused: dict[str, deque[float]] = {}
+        self._until: dict[str, tuple[float, float]] = {}
+
+    def blocked(self, now: float, address: str, *, refused: bool) -> float | None:
+        """Seconds an address is still blocked, None when it is not."""
+        if self._seconds is None:
+            return None
+        until, length = self._until.get(address, (0.0, self._seconds))
+        if now < until:
+            return until - now
+        times = self._refused.setdefault(address, deque(maxlen=10))
+        if refused:
+            times.append(now)
+        if len(times) == 10 and now - times[0] <= 10:
+            times.clear()
+            self._until[address] = (now + length, length * 2)
+            return length
+        return None
+
+
+def _failure(fault: Fault) -> HttpAnswer:
+    status, retry = int(fault.number), fault.option("retry")
+    headers = (("Content-Type", "text/plain"),)
+    wait = () if retry is None else (("Retry-After", f"{retry:g}"),)
+    return HttpAnswer(status, f"HTTP {status}".encode(), headers + wait)
+
+
+def _each(deed: Callable[[Peer, float, Fault], None]) -> Callable[[Exchange, float, Fault], None]:
+    def all_of_them(exchange: Exchange, now: float, fault: Fault) -> None:
+        for peer in exchange.everyone():
+            deed(peer, now, fault)
+
+    return all_of_them
+
+
+def _maintenance(exchange: Exchange, now: float, fault: Fault) -> None:
+    status = fault.option("status")
+    if status is None:
+        exchange.maintain(now, fault.number, Unreachable())
+        return
+    retry = fault.option("retry")
+    headers = _MAINTENANCE.headers + (() if retry is None else (("Retry-After", f"{retry:g}"),))
+    exchange.maintain(now, fault.number, HttpAnswer(int(status), _MAINTENANCE.body, headers))
+
+
+def _slow(exchange: Exchange, now: float, fault: Fault) -> None:
+    seconds = fault.option("for")
+    exchange.slow(fault.number, _INF if seconds is None else now + seconds)
+
+
+def _error(peer: Peer, now: float, fault: Fault) -> None:
+    for payload in peer.talk.error(fault.value, "a fault of the simulator").payloads:
+        peer.send(now, payload)
+
+
+#: What each timed fault does to the exchange.
+_DEEDS: Mapping[str, Callable[[Exchange, float, Fault], None]] = {
+    "drop": _each(lambda peer, _, fault: peer.close(int(fault.number))),
+    "abort": _each(lambda peer, *_: peer.abort()),
+    "freeze": _each(lambda peer, *_: peer.freeze()),
+    "silence": _each(lambda peer, now, fault: peer.silence(now + fault.number)),
+    "cut": _each(lambda peer, *_: peer.cut(_UNKNOWN)),
+    "garbage": _each(lambda peer, now, _: peer.send(now, _GARBAGE)),
+    "unknown": _each(lambda peer, now, _: peer.send(now, _UNKNOWN)),
+    "status": _each(lambda peer, now, _: peer.send(now, peer.talk.status())),
+    "error": _each(_error),
+    "maintenance": _maintenance,
+    "slow": _slow,
+}

@@ -1,0 +1,182 @@
+"""A scenario as a value: which exchange, which markets, what goes wrong, how fast time runs; from TOML or arguments."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tapewire.errors import ConfigError
+from tapewire.model.market import Market
+from tapewire.sim.faults import Fault, FaultPlan, parse_fault
+from tapewire.sim.market import Recorded, SeededMarket
+from tapewire.sim.peer import Exchange
+from tapewire.sim.pit import Listing
+from tapewire.sim.ticks import tick_of
+from tapewire.venues.registry import get_venue
+
+_DATA = files("tapewire.sim") / "data"
+_RECORDING = "upbit_2021-04-17"
+_USUAL = 10
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """What a ``Simulator`` plays. The same scenario gives the same traffic, draw by draw.
+
+    Attributes:
+        venue: whose exchange, as in ``tapewire.venues``.
+        seed: of the market and of the faults' chances.
+        markets: codes; or how many (beyond the known ones they are made up); None: the ten usual ones.
+        recorded: begin with recorded traffic of 2021 (its markets are added), carried on by the seeded market.
+        speed: exchange seconds per second.
+        rate: messages a second that all streams together come to; None: the rhythms of the real exchange.
+        faults: what goes wrong, as text (see ``tapewire.sim.faults``) or as values.
+        limits: refuse what is over the exchange's limits; violations are counted in any case.
+        retry_after, block: see ``tapewire.sim.peer.Exchange``.
+        compression: agree to permessage-deflate when a client offers it.
+        switches: where the exchange's behaviour is uncertain (``tapewire.venues.upbit.sim.Switches``).
+        start_ms: wall clock of the beginning, ms UTC; None: now.
+    """
+
+    venue: str = "upbit"
+    seed: int = 1
+    markets: tuple[str, ...] | int | None = None
+    recorded: bool = False
+    speed: float = 1.0
+    rate: float | None = None
+    faults: tuple[Fault | str, ...] = ()
+    limits: bool = True
+    retry_after: float | None = None
+    block: float | None = None
+    compression: bool = True
+    switches: dict[str, Any] = {}
+    start_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.speed > 0:
+            raise ConfigError("speed", self.speed, "more than 0")
+        if self.rate is not None and not self.rate > 0:
+            raise ConfigError("rate", self.rate, "more than 0 messages a second")
+        if self.recorded and self.venue != "upbit":
+            raise ConfigError("recorded", self.recorded, "used with the venue upbit, whose traffic is in the package")
+        for fault in self.faults:
+            if isinstance(fault, str):
+                parse_fault(fault)
+
+
+def read_scenario(path: str | Path) -> Scenario:
+    """Read a TOML file whose keys are ``Scenario``'s; ``faults`` are texts, ``[switches]`` is a table.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is impossible; names which.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("scenario", str(path), f"a readable TOML file ({error})") from error
+    unknown = sorted(content.keys() - set(Scenario.__struct_fields__))
+    if unknown:
+        raise ConfigError("scenario", unknown[0], f"one of {', '.join(Scenario.__struct_fields__)}")
+    try:
+        return msgspec.convert(content, Scenario)
+    except msgspec.ValidationError as error:
+        raise ConfigError("scenario", str(path), f"valid ({error})") from error
+
+
+def build(scenario: Scenario, start_ms: int) -> Exchange:
+    """The exchange that plays a scenario, its clock at 0 when the wall clock says ``start_ms``.
+
+    Raises:
+        UnknownName: no such venue.
+        ConfigError: a market of another quote currency, a switch that does not exist.
+    """
+    venue = get_venue(scenario.venue)
+    if venue.exchange is None:
+        raise ConfigError("venue", scenario.venue, "one that can be simulated")
+    try:
+        side = venue.exchange(switches=scenario.switches)
+    except msgspec.ValidationError as error:
+        raise ConfigError("switches", scenario.switches, f"the exchange's own ({error})") from error
+    recorded = recording() if scenario.recorded else ()
+    rows = listings(scenario, tuple(dict.fromkeys(entry.event.symbol for entry in recorded)))
+    market = SeededMarket(
+        scenario.venue, rows, start_ms, _random(scenario.seed), pace=_pace(scenario.rate, rows), recorded=recorded
+    )
+    faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in scenario.faults]
+    plan = FaultPlan(faults, _random(f"faults {scenario.seed}").random)
+    return Exchange(side, market, plan, limits=scenario.limits, retry_after=scenario.retry_after, block=scenario.block)
+
+
+def _random(seed: int | str) -> Random:
+    return Random(seed)  # noqa: S311 - repeatable by seed, nothing secret
+
+
+def listings(scenario: Scenario, also: tuple[str, ...] = ()) -> list[Listing]:
+    """The markets of a scenario, in order."""
+    known = _known(scenario.venue)
+    wanted = scenario.markets
+    if wanted is None:
+        wanted = _USUAL
+    if isinstance(wanted, int):
+        if wanted < 1:
+            raise ConfigError("markets", wanted, "at least 1")
+        codes = [*list(known)[:wanted]]
+        quote = codes[0].partition("-")[0]
+        codes += [f"{quote}-SIM{number}" for number in range(len(codes), wanted)]
+    else:
+        codes = list(wanted)
+    return [known.get(code) or _made_up(code, known) for code in dict.fromkeys((*codes, *also))]
+
+
+def recording() -> tuple[Recorded, ...]:
+    """The package's recorded traffic as events with their moments."""
+    codec = get_venue("upbit").codec("SIMPLE", "float", False)
+    lines = (_DATA / f"{_RECORDING}.jsonl").read_bytes().splitlines()
+    times = [float(text) for text in (_DATA / f"{_RECORDING}.recv_ts.txt").read_text().split()]
+    return tuple(
+        Recorded(at - times[0], event)
+        for at, line in zip(times, lines, strict=True)
+        for event in codec.read(line).events
+    )
+
+
+@cache
+def _known(venue: str) -> dict[str, Listing]:
+    rows = msgspec.json.decode((_DATA / "markets.json").read_bytes()).get(venue)
+    if not rows:
+        raise ConfigError("venue", venue, "one with simulated markets")
+    return {row[0]: _listing(venue, row) for row in rows}
+
+
+def _listing(venue: str, row: tuple[str, str, str, float, float, float, float]) -> Listing:
+    code, local_name, name, price, trades, books, size = row
+    quote, _, base = code.partition("-")
+    tick = tick_of(quote, price)
+    # The grouping units of KRW-BTC (tick 1,000) are 10,000 to 100,000,000 (spec/upbit.md 3.5).
+    levels = (0.0, *(tick.price(10**power) for power in range(1, 6))) if venue == "upbit" and quote == "KRW" else (0.0,)
+    market = Market(symbol=code, base=base, quote=quote, name=name, local_name=local_name, levels=levels)
+    return Listing(market=market, price=price, trades=trades, books=books, size=size)
+
+
+def _made_up(code: str, known: dict[str, Listing]) -> Listing:
+    quote, _, base = code.partition("-")
+    quotes = list(dict.fromkeys(listing.market.quote for listing in known.values()))
+    if not base or code != code.upper() or quote not in quotes:
+        raise ConfigError("markets", code, f"a code in capitals such as {quotes[0]}-BTC, quoted in {', '.join(quotes)}")
+    like = next(listing for listing in known.values() if listing.market.quote == quote)
+    return msgspec.structs.replace(
+        like,
+        market=msgspec.structs.replace(like.market, symbol=code, base=base, name=base, local_name=base),
+    )
+
+
+def _pace(rate: float | None, rows: list[Listing]) -> float:
+    """The factor on all rhythms that makes the streams come to ``rate`` (a trade is a ticker too)."""
+    natural = sum(2 * row.trades + 1 / (0.3175 + 1 / (row.books + row.trades)) for row in rows)
+    return 1.0 if rate is None else rate / natural

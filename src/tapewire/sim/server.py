@@ -1,0 +1,275 @@
+"""The simulated exchange with a clock: over real sockets, over memory lines, and by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from tapewire.config import LineOptions
+from tapewire.errors import HttpFailed, UsageError
+from tapewire.model.events import TradeEvent
+from tapewire.model.line import Loss
+from tapewire.sim.peer import Exchange, Peer, Sent, Unreachable, Violation
+from tapewire.sim.scenario import Scenario, build
+from tapewire.transport.contract import Http, Line, LineFactory
+from tapewire.transport.memory import FarEnd, MemoryLine
+
+_BREATH = 0.0005  # seconds between two looks at a market of many thousand messages a second
+
+
+class Simulator:
+    """One simulated exchange: ``await start()`` for sockets, ``lines()`` and ``http()`` without.
+
+    Its time is the running loop's (so a virtual loop works) times ``scenario.speed``; it begins at the first use.
+
+    Args:
+        scenario: what is played.
+        wall_ns: wall clock of the beginning, ns UTC; None: the loop's own ``wall_ns`` if it has one, else the system's.
+    """
+
+    def __init__(self, scenario: Scenario | None = None, wall_ns: Callable[[], int] | None = None) -> None:
+        self.scenario = scenario or Scenario()
+        self._wall_ns = wall_ns
+        self._exchange: Exchange | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._began = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._sockets: Any = None
+        self.url = self.rest_url = ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; then ``url`` and ``rest_url`` say where.
+
+        Raises:
+            OSError: the port is taken or the host is not ours.
+        """
+        from tapewire.sim.sockets import Sockets  # noqa: PLC0415 - aiohttp costs 300 ms
+
+        if self._sockets is not None:
+            raise UsageError("this simulator listens already")
+        exchange = self.exchange
+        sockets = Sockets(self, compression=self.scenario.compression)
+        port = await sockets.listen(host, port)
+        self._sockets = sockets
+        shown = f"[{host}]" if ":" in host else host
+        self.url, self.rest_url = f"ws://{shown}:{port}{exchange.venue.ws_path}", f"http://{shown}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening, break what is open, stop the clock. A second call does nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._exchange is not None:
+            for peer in self._exchange.everyone():
+                peer.abort()
+        sockets, self._sockets = self._sockets, None
+        if sockets is not None:
+            await sockets.stop()
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange itself, begun if it was not.
+
+        Raises:
+            RuntimeError: no loop is running.
+        """
+        if self._exchange is None:
+            self._loop = asyncio.get_running_loop()
+            loops_own: Callable[[], int] = getattr(self._loop, "wall_ns", time.time_ns)
+            wall_ns = self._wall_ns or loops_own
+            start_ms = self.scenario.start_ms
+            self._exchange = build(self.scenario, wall_ns() // 1_000_000 if start_ms is None else start_ms)
+            self._began = self._loop.time()
+            self.wake()
+        return self._exchange
+
+    @property
+    def now(self) -> float:
+        """Seconds of the exchange since its beginning."""
+        return (self._loop.time() - self._began) * self.scenario.speed if self._exchange is not None else 0.0
+
+    # -- what it saw --------------------------------------------------------------------------------------------
+
+    @property
+    def connects(self) -> list[float]:
+        """When each handshake came, seconds since the beginning."""
+        return list(self.exchange.connects)
+
+    @property
+    def requests(self) -> list[Sent]:
+        """Every message of every client: (at, connection, payload)."""
+        return list(self.exchange.requests)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Every limit broken by a client."""
+        return list(self.exchange.violations)
+
+    @property
+    def trades(self) -> list[TradeEvent]:
+        """Every trade the market published, in order (the last million)."""
+        return list(self.exchange.market.trades_made)
+
+    @property
+    def connected(self) -> int:
+        """Open connections."""
+        return len(self.exchange.peers)
+
+    # -- by hand ------------------------------------------------------------------------------------------------
+
+    def drop(self, code: int = 1000, reason: str = "") -> None:
+        """Close every connection with a close frame."""
+        self._each(lambda peer: peer.close(code, reason))
+
+    def abort(self) -> None:
+        """Break every connection without a close frame."""
+        self._each(lambda peer: peer.abort())
+
+    def freeze(self) -> None:
+        """Half-open: everything vanishes both ways on the open connections, and nothing is closed."""
+        self._each(lambda peer: peer.freeze())
+
+    def cut(self) -> None:
+        """Send half a frame on every connection, then break it."""
+        self._each(lambda peer: peer.cut(b'{"type":"trade","code":"KRW-BTC"}'))
+
+    def silence(self, seconds: float | None = None) -> None:
+        """Stop the data of the open connections, for good or for some seconds; pings are answered."""
+        until = float("inf") if seconds is None else self.now + seconds
+        self._each(lambda peer: peer.silence(until))
+
+    def inject(self, payload: bytes, *, is_text: bool = False) -> None:
+        """Send one frame of your own on every connection."""
+        self._each(lambda peer: peer.link.send(payload, is_text=is_text))
+
+    def refuse(self, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", times: int = 1) -> None:
+        """Answer the next ``times`` handshakes with an HTTP status."""
+        self.exchange.refuse(status, tuple(headers), body, times)
+
+    def maintenance(self, seconds: float) -> None:
+        """Break every connection and be unreachable for some seconds."""
+        self.exchange.maintain(self.now, seconds, Unreachable())
+        self.wake()
+
+    def slow(self, seconds: float) -> None:
+        """Everything sent from now on arrives that much later; 0 ends it."""
+        self.exchange.slow(seconds)
+
+    def _each(self, deed: Callable[[Peer], object]) -> None:
+        for peer in self.exchange.everyone():
+            deed(peer)
+        self.wake()
+
+    # -- without sockets ----------------------------------------------------------------------------------------
+
+    def lines(self) -> LineFactory:
+        """Memory lines into this exchange; any address is taken for it, only the path counts."""
+
+        def line(options: LineOptions, wall_ns: Callable[[], int]) -> Line:
+            return MemoryLine(self._connect, options, wall_ns)
+
+        return line
+
+    def http(self) -> Http:
+        """REST calls into this exchange; any address is taken for it."""
+        return _MemoryHttp(self)
+
+    def _connect(self, far: FarEnd) -> None:
+        headers = {name.lower(): value for name, value in far.headers.items()}
+        answer = self.exchange.dial(self.now, urlsplit(far.url).path, headers)
+        if isinstance(answer, Unreachable):
+            far.unreachable()
+        elif answer is not None:
+            far.refuse(answer.status, answer.headers, answer.body)
+        elif far.accept():
+            peer = self.exchange.accept(self.now, _MemoryLink(far))
+            far.on_message = lambda payload, is_text: self.receive(peer, payload, is_text=is_text)
+            far.on_ping = lambda _: peer.pinged(self.now)
+            far.on_lost = lambda _: peer.lost()
+            self.wake()
+
+    # -- the clock ----------------------------------------------------------------------------------------------
+
+    def receive(self, peer: Peer, payload: bytes, *, is_text: bool) -> None:
+        """A client's message, from whatever line."""
+        peer.receive(self.now, payload, is_text=is_text)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again when the exchange wants to be called next."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline, loop = exchange.deadline, self._loop
+        at = self._began + deadline / self.scenario.speed
+        self._timer = None if deadline == float("inf") else loop.call_at(max(at, loop.time() + _BREATH), self._tick)
+        if self._sockets is not None and exchange.down:
+            self._sockets.leave(self._began + exchange.down_until / self.scenario.speed)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.exchange.advance(self.now)
+        self.wake()
+
+
+class _MemoryLink:
+    """A memory line as the exchange holds it."""
+
+    def __init__(self, far: FarEnd) -> None:
+        self._far = far
+
+    def send(self, payload: bytes, *, is_text: bool) -> None:
+        self._far.send(payload, is_text)
+
+    def close(self, code: int, reason: str) -> None:
+        self._far.close(code, reason)
+
+    def abort(self, *, reset: bool) -> None:  # noqa: ARG002 - memory knows one kind of break
+        self._far.abort()
+
+    def freeze(self) -> None:
+        self._far.freeze()
+
+    def cut(self, payload: bytes) -> None:  # noqa: ARG002 - half a message never arrives as a message
+        self._far.abort()
+
+
+class _MemoryHttp:
+    """``Http`` into an exchange in the same process."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109, ARG002 - it answers at once
+        """See ``Http.get``."""
+        await asyncio.sleep(0)
+        simulator, parts = self._simulator, urlsplit(url)
+        query: Mapping[str, str] = dict(parse_qsl(parts.query, keep_blank_values=True))
+        exchange = simulator.exchange
+        answer = exchange.http(simulator.now, parts.path, query, {})
+        simulator.wake()
+        if isinstance(answer, Unreachable):
+            raise HttpFailed(url, None, str(Loss("unreachable", reason="connection refused")))
+        if answer.status != 200:
+            wait = dict(answer.headers).get("Retry-After")
+            retry_after = None if wait is None else float(wait)
+            raise HttpFailed(url, answer.status, answer.body[:80].decode("utf-8", "replace"), retry_after, answer.body)
+        return answer.body
+
+    async def close(self) -> None:
+        """Nothing is held."""
