@@ -81,6 +81,15 @@ class Session:
     def now(self) -> Now:
         return Now(self.t, WALL + round(self.t * 1e9))
 
+    @property
+    def deadline(self) -> Any:
+        """Rounded to a microsecond."""
+        return self.machine.deadline if self.machine.deadline is None else round(self.machine.deadline, 6)
+
+    def seen(self, *names: str) -> list[Any]:
+        """These properties of the machine, as a person would ask for them one after the other."""
+        return [getattr(self.machine, name) for name in names]
+
     def want(self, *texts: str) -> list[Action]:
         return self.machine.want(self.now, wishes(*texts))
 

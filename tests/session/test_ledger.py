@@ -40,7 +40,6 @@ def test_a_row_runs_from_the_last_message_before_to_the_first_after() -> None:
         4, state="unfilled", to_ns=4000, last_id=77, first_id=80, last_timestamp=7000, first_timestamp=8000,
     )  # fmt: skip
     assert book.data(now(4), A, Progress(1, 80, 8000)) == [closed, recovered(4, 3, A)]
-    assert not book.open
     assert list(book.closed) == [closed]
     assert not book.data(now(5), A, Progress(1, 81))
 
