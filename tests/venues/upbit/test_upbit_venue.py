@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tapewire import decode
 from tapewire.errors import DecodeError, UnknownName
 from tapewire.model.events import CandleEvent, TickerEvent, TradeEvent
 from tapewire.venues.contract import Venue, Window
-from tapewire.venues.reading import decode_events
 from tapewire.venues.registry import get_venue, venue_names
 from tapewire.venues.upbit import INDONESIA, KOREA, SINGAPORE, THAILAND
 
@@ -55,12 +55,12 @@ def test_bytes_become_events_without_a_connection() -> None:
         b'{"type":"trade","code":"SGD-BTC","trade_price":1.5}',
         b'[{"ty":"trade","cd":"SGD-BTC","tp":"1.50"}]',
     ):
-        assert decode_events(SINGAPORE, payload, 9) == [trade]
-    assert decode_events(SINGAPORE, b'{"status":"UP"}') == []
+        assert decode("upbit-sg", payload, 9) == [trade]
+    assert decode("upbit-sg", b'{"status":"UP"}') == []
 
 
 def test_bytes_that_cannot_be_read_are_refused_with_the_reason() -> None:
     with pytest.raises(DecodeError) as caught:
-        decode_events(KOREA, b'[{"type":"trade","code":"A"},{"type":"x"}]')
+        decode("upbit", b'[{"type":"trade","code":"A"},{"type":"x"}]')
     assert str(caught.value) == "upbit: unknown type 'x': '{\"type\":\"x\"}'"
     assert (caught.value.venue, caught.value.payload) == ("upbit", b'{"type":"x"}')
