@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+import tapewire.transport.socks  # noqa: F401 - imported late it trips pytest's rewriting in CPython 3.11.7
+
 from .benches import SOCKET_LINES, Bench, Recorder, memory_bench, socket_bench
 
 

@@ -154,6 +154,6 @@ def reason_of(error: BaseException) -> str:
 
 _PLAIN: Iterable[tuple[type[BaseException], str]] = (
     (ConnectionRefusedError, "connection refused"),
-    (ConnectionResetError, "the connection was reset before the handshake was done"),
-    (asyncio.IncompleteReadError, "the connection was closed before the handshake was done"),
+    (ConnectionResetError, "the connection ended before the handshake was done"),
+    (asyncio.IncompleteReadError, "the connection ended before the handshake was done"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ from tapewire.model.line import Handshake, Loss
 from tapewire.transport import handshake, message
 from tapewire.transport.contract import LineListener
 from tapewire.transport.dial import Dial
+from tapewire.transport.loop_errors import without_false_reports
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.quiet import CappedLogger
 from tapewire.transport.telling import Telling, report
@@ -43,8 +45,8 @@ class PicowsLine(WSListener):
     """
 
     __slots__ = (
-        "_close_sent", "_closing", "_compression", "_dial", "_layer", "_limit", "_listener", "_loop", "_loss",
-        "_new_read", "_on_message", "_options", "_plain", "_received_ns", "_telling", "_timer", "_transport",
+        "_accepted", "_close_sent", "_closing", "_compression", "_dial", "_layer", "_limit", "_listener", "_loop", 
+        "_loss", "_new_read", "_on_message", "_options", "_plain", "_received_ns", "_telling", "_timer", "_transport",
         "_wall_ns",
     )  # fmt: skip
 
@@ -60,6 +62,7 @@ class PicowsLine(WSListener):
         self._transport: WSTransport | None = None
         self._telling: Telling
         self._plain = False  # started, no fragment pending, not lost: what most frames need to know
+        self._accepted = False
         self._close_sent = False
         self._closing = False  # our close frame went out first and its answer has not come
         self._loss: Loss | None = None
@@ -79,7 +82,10 @@ class PicowsLine(WSListener):
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._options.connect_timeout):
-                await self._connect(url, extra)
+                with without_false_reports(self._loop) if url.startswith("wss:") else contextlib.nullcontext():
+                    await self._connect(url, extra)
+            if not self._accepted:  # picows returns as if all were well
+                raise ConnectionResetError  # noqa: TRY301 - told as every other failure below
         except BaseException as error:
             self._give_up()
             if isinstance(error, Exception):
@@ -123,6 +129,7 @@ class PicowsLine(WSListener):
             raise WSHandshakeError(str(error)) from None
         if inflater is not None:
             self._layer, self._compression = MessageLayer(self._options, inflater), "deflate"
+        self._accepted = True
         return self
 
     def _failure(self, error: Exception, where: str) -> Exception:
