@@ -101,6 +101,11 @@ class Simulator:
         """Seconds of the exchange since its beginning."""
         return (self._loop.time() - self._began) * self.scenario.speed if self._exchange is not None else 0.0
 
+    async def reached(self, moment: float) -> None:
+        """Wait until the exchange's clock says ``moment``."""
+        while (left := (moment - self.now) / self.scenario.speed) > 0:
+            await asyncio.sleep(left)
+
     # -- what it saw --------------------------------------------------------------------------------------------
 
     @property
