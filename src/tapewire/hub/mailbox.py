@@ -10,10 +10,13 @@ from typing import Any
 from msgspec import Struct
 
 from tapewire.config import MailboxOptions
-from tapewire.errors import FeedError, Lagging
+from tapewire.errors import FeedError, Lagging, UsageError
 from tapewire.model.events import TradeEvent
 
 _Key = tuple[type, str, str | None]
+
+#: Events that the rule ``block`` takes beyond the size: what the line had read when it was asked to hold.
+RESERVE = 10_000
 
 
 class MailboxStatistics(Struct, frozen=True):
@@ -32,7 +35,8 @@ class Mailbox:
 
     Rules when it is full: ``drop_oldest`` drops and counts; ``conflate`` keeps only the latest event of each
     (kind, symbol) that waits, trades excepted (for them it is ``drop_oldest``); ``raise`` closes the mailbox with
-    ``Lagging`` after what waits was taken; ``block`` asks the feed to hold (``on_full``) until half is taken.
+    ``Lagging`` after what waits was taken; ``block`` asks the feed to hold (``on_full``) until half is taken, and takes
+    what was on the way; beyond ``RESERVE`` of that it is ``drop_oldest``.
     sent = delivered + waiting + dropped + conflated, always.
     """
 
@@ -104,12 +108,15 @@ class Mailbox:
         Raises:
             StopAsyncIteration: closed and empty.
             FeedError: closed with that error and empty.
+            UsageError: another task waits already.
         """
         while not self._queue:
             if self._closed:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
+            if self._waiter is not None:
+                raise UsageError(f"{self.name}: two tasks wait for its events; each needs a stream of its own")
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -167,6 +174,8 @@ class Mailbox:
         if self._closed:
             return
         self.put_count += 1
+        if len(self._queue) >= self.options.size + RESERVE:
+            self._drop()
         self._queue.append(event)
         if not self._holding and len(self._queue) >= self.options.size and self._on_full is not None:
             self._holding = True

@@ -1,9 +1,9 @@
 """Which subscribers an event of one connection belongs to (pure): the hot table and the careful road beside it.
 
-A stream is *hot* when every message of it goes to the same callbacks without a question. It is *cold* until its
-first data on a line (somebody must be told of it), while somebody waits for its snapshot, and now and then for
-one message so that latency can be measured. The driver's short road only sees hot streams; everything else
-comes to ``deliver``.
+A stream is *hot* when its realtime messages go to its callbacks without a question. It is *cold* until its first
+data on a line (somebody must be told of it), and now and then for one message so that latency can be measured.
+The driver's short road only serves realtime messages of hot streams; everything else, snapshots always, comes to
+``deliver``.
 """
 
 from __future__ import annotations
@@ -17,23 +17,21 @@ from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
 #: Trade ids remembered per stream: enough for the ids that arrive out of order around one snapshot.
 REMEMBERED_TRADES = 64
-#: Realtime messages after which a stream no longer waits for a snapshot that did not come.
-SNAPSHOT_PATIENCE = 100
 
 Callback = Callable[[Any], object]
 
 
 class Listener:
-    """One subscriber's ear on one stream."""
+    """One subscriber's ear on one stream. ``joined`` is the stream's count of messages when it came."""
 
-    __slots__ = ("callback", "finished", "name", "needs_snapshot", "preference", "seen")
+    __slots__ = ("callback", "finished", "joined", "name", "needs_snapshot", "preference")
 
     def __init__(self, name: str, callback: Callback, preference: StreamPreference) -> None:
         self.name = name
         self.callback = callback
         self.preference = preference
         self.needs_snapshot = preference != "realtime_only"
-        self.seen = False
+        self.joined = 0
         self.finished = False
 
     @property
@@ -44,7 +42,7 @@ class Listener:
 class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
-    __slots__ = ("base", "callbacks", "cold_messages", "count", "last", "listeners", "recent_ids", "subscription")
+    __slots__ = ("base", "callbacks", "count", "last", "listeners", "recent_ids", "subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
@@ -53,7 +51,6 @@ class Stream:
         self.count = 0
         self.base = 0
         self.last: int | None = None
-        self.cold_messages = 0
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )
@@ -67,10 +64,6 @@ class Stream:
         return Wish(self.subscription, snapshot=waiting or lasting or not realtime, realtime=realtime)
 
     @property
-    def awaits_snapshot(self) -> bool:
-        return any(listener.needs_snapshot for listener in self.listeners)
-
-    @property
     def last_id(self) -> int | None:
         """The newest trade id seen: ids do not arrive in order (spec/upbit.md section 8)."""
         return max((number for number in self.recent_ids or () if number is not None), default=None)
@@ -78,6 +71,15 @@ class Stream:
     def remember(self, event: TradeEvent) -> None:
         """Keep a trade's id, so that the snapshot after a reconnect is not delivered twice."""
         self.recent_ids.append(event.sequential_id)  # type: ignore[union-attr]
+
+    def seen_at(self, trade_id: int | None) -> int:
+        """Which message of the stream brought this trade last (1 is the first), 0 for one that is not remembered."""
+        if trade_id is None or self.recent_ids is None:
+            return 0
+        for age, known in enumerate(reversed(self.recent_ids)):
+            if known == trade_id:
+                return self.count - age
+        return 0
 
 
 Tables = dict[type, tuple[type[Event], dict[str, Stream]]]
@@ -90,6 +92,8 @@ class Router:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
+        #: Streams given up on the present line: frames of them may still come.
+        self.gone: set[Subscription] = set()
         self.unwanted = 0
         self._hot: dict[tuple[str, str | None], dict[str, Stream]] = {
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
@@ -97,15 +101,15 @@ class Router:
         self._index: dict[tuple[str, str | None, str], Stream] = {}
 
     def add(self, subscription: Subscription, listener: Listener) -> Stream:
-        """Let ``listener`` hear a stream; the stream is cold until it got what it wants."""
+        """Let ``listener`` hear a stream; a new stream is cold."""
         stream = self.streams.get(subscription)
         if stream is None:
             stream = self.streams[subscription] = Stream(subscription)
             self._index[_key(subscription)] = stream
+        self.gone.discard(subscription)
+        listener.joined = stream.count
         stream.listeners.append(listener)
         self._refresh(stream)
-        if listener.needs_snapshot:
-            self.chill(stream)
         return stream
 
     def remove(self, subscription: Subscription, listener: Listener) -> bool:
@@ -120,19 +124,25 @@ class Router:
         self.chill(stream)
         del self.streams[subscription]
         del self._index[_key(subscription)]
+        self.gone.add(subscription)
         name = _name(subscription)
         self.retired[name] = self.retired.get(name, 0) + stream.count
         return True
 
     def chill(self, stream: Stream) -> None:
         """Let the stream's next message take the careful road."""
-        stream.cold_messages = 0
         self._hot_table(stream.subscription).pop(stream.subscription.symbol, None)
 
-    def chill_all(self) -> None:
-        """The line is new: every stream's next message is its first."""
+    def line_lost(self) -> None:
+        """Nothing more comes from this line: every stream's next message is the first of another."""
+        self.gone.clear()
         for stream in self.streams.values():
             self.chill(stream)
+
+    def line_opened(self) -> None:
+        """The line is new: streams count from here, and listeners wait for their snapshots again."""
+        self.line_lost()
+        for stream in self.streams.values():
             stream.base = stream.count
             for listener in stream.listeners:
                 listener.needs_snapshot = listener.preference == "both" or (
@@ -146,25 +156,25 @@ class Router:
     def deliver(self, event: Event, failed: Callable[[Listener, BaseException], None]) -> Stream | None:
         """The careful road for one event; returns its stream, None (and counts) when nobody wants it.
 
-        ``failed`` is told of a callback that raised. Afterwards ``is_hot`` says whether the stream settled.
+        ``failed`` is told of a callback that raised.
         """
         stream = self.find(event)
         if stream is None:
             self.unwanted += 1
             return None
-        stream.count += 1
-        stream.cold_messages += 1
-        stream.last = event.timestamp
         snapshot = event.stream_type == "SNAPSHOT"
-        known = isinstance(event, TradeEvent) and self._known(stream, event)
+        seen_at = stream.seen_at(event.sequential_id) if snapshot and isinstance(event, TradeEvent) else 0
+        stream.count += 1
+        stream.last = event.timestamp
+        if isinstance(event, TradeEvent):
+            stream.remember(event)
         for listener in tuple(stream.listeners):
-            if _wants(listener, snapshot=snapshot, known=known):
-                self._hand_over(listener, event, failed)
+            if _wants_snapshot(listener, event, seen_at) if snapshot else listener.wants_realtime:
+                _hand_over(listener, event, failed)
             if snapshot and listener.needs_snapshot:
                 listener.needs_snapshot = False
                 listener.finished = listener.preference == "snapshot_only"
-        if not stream.awaits_snapshot or stream.cold_messages >= SNAPSHOT_PATIENCE:
-            self._settle(stream)
+        self._settle(stream)
         return stream
 
     def is_hot(self, stream: Stream) -> bool:
@@ -191,23 +201,8 @@ class Router:
             if listener.callback is callback
         )
 
-    def _known(self, stream: Stream, event: TradeEvent) -> bool:
-        recent = stream.recent_ids
-        if recent is None or event.sequential_id is None:
-            return False
-        known = event.stream_type == "SNAPSHOT" and event.sequential_id in recent
-        recent.append(event.sequential_id)
-        return known
-
-    def _hand_over(self, listener: Listener, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
-        listener.seen = True
-        try:
-            listener.callback(event)
-        except Exception as error:  # a user's callback may raise anything; the feed goes on
-            failed(listener, error)
-
     def _settle(self, stream: Stream) -> None:
-        if any(listener.wants_realtime for listener in stream.listeners):
+        if self.streams.get(stream.subscription) is stream:  # a callback may have ended it
             self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
 
     def _refresh(self, stream: Stream) -> None:
@@ -218,10 +213,18 @@ class Router:
         return self._hot[(subscription.kind, subscription.unit)]
 
 
-def _wants(listener: Listener, *, snapshot: bool, known: bool) -> bool:
-    if known and listener.seen:
-        return False
-    return listener.needs_snapshot if snapshot else listener.wants_realtime
+def _wants_snapshot(listener: Listener, event: Event, seen_at: int) -> bool:
+    """A trade is new or not by its id; of other kinds one snapshot is wanted (spec/upbit.md section 8)."""
+    if listener.preference == "both" and isinstance(event, TradeEvent):
+        return seen_at <= listener.joined if seen_at else True
+    return listener.needs_snapshot
+
+
+def _hand_over(listener: Listener, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
+    try:
+        listener.callback(event)
+    except Exception as error:  # a user's callback may raise anything; the feed goes on
+        failed(listener, error)
 
 
 def _key(subscription: Subscription) -> tuple[str, str | None, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox, MailboxStatistics
 
 T_co = TypeVar("T_co", covariant=True)
@@ -28,15 +30,21 @@ class EventStream(Generic[T_co]):
         self._end = end
         self._begun = False
         self._ended = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T_co:
-        if not self._begun:
-            self._begun = True
-            await self._begin()
-        event: T_co = await self._mailbox.get()
+        try:
+            if not self._begun and not self._ended:
+                self._begun = True
+                self._loop = asyncio.get_running_loop()
+                await self._begin()
+            event: T_co = await self._mailbox.get()
+        except (StopAsyncIteration, FeedError):
+            self._finish()
+            raise
         return event
 
     async def __aenter__(self) -> Self:
@@ -56,11 +64,16 @@ class EventStream(Generic[T_co]):
         return self._mailbox.statistics()
 
     def __del__(self) -> None:
-        self._finish()
+        """The collector may call from any thread, and after the loop has ended."""
+        if self._ended:
+            return
+        if self._loop is None:
+            self._finish()
+        elif not self._loop.is_closed():
+            self._ended = True
+            self._loop.call_soon_threadsafe(self._end)
 
     def _finish(self) -> None:
         if not self._ended:
             self._ended = True
-            self._mailbox.close()
-            if self._begun:
-                self._end()
+            self._end()
