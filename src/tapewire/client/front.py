@@ -76,6 +76,7 @@ class WebSocketClient:
         self._mailmen: set[Mailman] = set()
         self._streams: list[Mailbox] = []
         self._feed_callbacks: list[FeedCallback] = []
+        self._dropped = 0  # by mailboxes that are gone
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -153,8 +154,9 @@ class WebSocketClient:
         mailbox: MailboxOptions | None = None,
     ) -> Handle:
         """Any mixture of streams to one callback."""
+        wanted = list(subscriptions)
         handle, deliver, mailman = self._handle(Subscription("", ""), callback, stream_preference, mailbox)
-        return await self._begin(handle, deliver, mailman, handle.add_subscriptions(list(subscriptions)))
+        return await self._begin(handle, deliver, mailman, handle.add_subscriptions(wanted))
 
     def subscribe_feed(self, callback: FeedCallback) -> None:
         """Call ``callback`` (plain) with each event of the feed itself (connected, disconnected, gap …).
@@ -200,9 +202,10 @@ class WebSocketClient:
         return list((await self._pool.markets()).values())
 
     def statistics(self) -> Statistics:
-        """What the connections of this client (and of those that share them) did so far."""
+        """What the connections of this client (and of those that share them) did so far; also after ``cleanup``."""
+        pool = self._pool_in_use or self._pool
         mailboxes = [mailman.mailbox for mailman in self._mailmen] + self._streams
-        return self._pool.statistics(dropped=sum(mailbox.dropped for mailbox in mailboxes))
+        return pool.statistics(dropped=self._dropped + sum(mailbox.dropped for mailbox in mailboxes))
 
     async def cleanup(self) -> None:
         """Give every subscription back, let async callbacks finish what was received (at most 4 s), close.
@@ -232,9 +235,11 @@ class WebSocketClient:
                 self._manager = WebSocketManager(self._replaced_ports)
         return self._manager
 
-    def _replaced_ports(self, options: FeedOptions) -> tuple[LineFactory, Http]:
+    def _replaced_ports(self, options: FeedOptions, wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
         line_factory, http = self._replacements
-        real = real_ports(options)
+        if line_factory is not None and http is not None:
+            return line_factory, http
+        real = real_ports(options, wall_ns)
         return line_factory or real[0], http or real[1]
 
     @property
@@ -281,6 +286,7 @@ class WebSocketClient:
         self._handles.append(handle)
         if mailman is not None:
             self._mailmen.add(mailman)
+            mailman.task.add_done_callback(lambda _task: self._retire(mailman))
 
         def ended(_error: object) -> None:
             self._handles.remove(handle)
@@ -295,6 +301,10 @@ class WebSocketClient:
             raise
         return handle
 
+    def _retire(self, mailman: Mailman) -> None:
+        self._mailmen.discard(mailman)
+        self._dropped += mailman.mailbox.dropped
+
     def _iterate(
         self,
         subscriptions: list[Subscription],
@@ -306,7 +316,8 @@ class WebSocketClient:
         kinds = "+".join(dict.fromkeys(s.kind for s in subscriptions)) or "nothing"
         name = f"{self.name}:{kinds}"
         handle = Handle(name, self._pool, Subscription("", ""), stream_preference)
-        box = Mailbox(name, mailbox or self.options.mailbox, on_full=handle.hold, on_drop=self._pool.lag_reporter())
+        lag = self._pool.lag_reporter()
+        box = Mailbox(name, mailbox or self.options.mailbox, on_full=handle.hold, on_drop=lag)
         handle.bind(box.put, box.close)
         self._streams.append(box)
         feed = self._pool.feed_listeners
@@ -319,12 +330,15 @@ class WebSocketClient:
 
         def end() -> None:
             handle.end()
+            box.close()
+            lag.flush(box)
             if with_feed and box.put in feed:
                 feed.remove(box.put)
             if handle in self._handles:
                 self._handles.remove(handle)
             if box in self._streams:
                 self._streams.remove(box)
+                self._dropped += box.dropped
 
         return EventStream(box, begin, end)
 

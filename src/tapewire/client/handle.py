@@ -23,6 +23,7 @@ class Handle:
     Attributes:
         rejected: symbol → why it was refused (before sending, or by the exchange). The others go on.
         error: what ended the whole handle (the connection gave up), None while it lives.
+        finished: only snapshots were wanted, and all have come: the handle has ended.
     """
 
     def __init__(self, name: str, pool: Pool, template: Subscription, preference: StreamPreference) -> None:
@@ -31,6 +32,7 @@ class Handle:
         self.name = name
         self.rejected: dict[str, FeedError] = {}
         self.error: FeedError | None = None
+        self.finished = False
         self._pool = pool
         self._template = template
         self._preference = preference
@@ -62,21 +64,21 @@ class Handle:
 
     async def add_subscriptions(self, wanted: Sequence[Subscription]) -> None:
         """As ``add``, for whole subscriptions."""
-        if self._deliver is None:
-            raise UsageError("the handle has been unsubscribed")
+        self._deliver_to()
         if not wanted:
             raise SubscriptionError("symbols", [], "at least one market code, such as KRW-BTC")
-        new = [subscription for subscription in wanted if subscription not in self._listeners]
+        new = [subscription for subscription in dict.fromkeys(wanted) if subscription not in self._listeners]
         refused = await self._pool.check(new)
         for subscription, error in refused.items():
             self._reject(subscription, error)
         if refused and len(refused) == len(new):
             raise next(iter(refused.values()))
+        deliver = self._deliver_to()  # it may have ended while the list of markets was asked for
         for subscription in new:
             if subscription not in refused and subscription not in self._listeners:
-                listener = Listener(self.name, self._deliver, self._preference)
+                listener = Listener(self.name, deliver, self._preference)
                 self._listeners[subscription] = listener
-                self._pool.add(subscription, listener, self._failed)
+                self._pool.add(subscription, listener, self._stream_ended)
 
     async def remove(self, symbols: str | Iterable[str]) -> None:
         """Unsubscribe these symbols; the others go on. Unknown ones are a SubscriptionError."""
@@ -106,18 +108,19 @@ class Handle:
     async def live(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the user's limit
         """Wait until every symbol is confirmed: data came, or nothing spoke against it for the quiet time.
 
+        A symbol of which only the snapshot was wanted is done when that came.
+
         Raises:
             TimedOut: not all were within ``timeout`` seconds.
-            FeedError: the handle ended.
+            FeedError: the handle was ended by this error.
+            UsageError: the handle was unsubscribed.
         """
         self._pool.feed_listeners.append(self._hear)
         try:
             async with asyncio.timeout(timeout):
-                while not all(self._pool.is_live(subscription) for subscription in self._listeners):
+                while not self._is_live():
                     self._changed.clear()
                     await self._changed.wait()
-                    if self.error is not None:
-                        raise self.error
         except TimeoutError:
             waiting = [str(s) for s in self._listeners if not self._pool.is_live(s)]
             raise TimedOut(f"{self.name}: {', '.join(waiting[:5])}{' …' if waiting[5:] else ''}", timeout) from None
@@ -126,8 +129,17 @@ class Handle:
 
     def hold(self, holding: bool) -> None:  # noqa: FBT001
         """Stop or go on reading the lines of these streams (``block`` rule)."""
-        for subscription in self._listeners:
-            self._pool.hold(subscription, holding)
+        self._pool.hold(self, self._listeners, holding=holding)
+
+    def _deliver_to(self) -> Callable[[Any], object]:
+        if self._deliver is None:
+            raise self.error or UsageError(f"{self.name}: the handle has been unsubscribed")
+        return self._deliver
+
+    def _is_live(self) -> bool:
+        if not self.finished:
+            self._deliver_to()
+        return all(self._pool.is_live(subscription) for subscription in self._listeners)
 
     def _hear(self, _event: FeedEvent) -> None:
         self._changed.set()
@@ -146,11 +158,13 @@ class Handle:
             )
         )
 
-    def _failed(self, subscription: Subscription, error: FeedError) -> None:
+    def _stream_ended(self, subscription: Subscription, error: FeedError | None) -> None:
         self._listeners.pop(subscription, None)
-        self.rejected[subscription.symbol] = error
+        if error is not None:
+            self.rejected[subscription.symbol] = error
         self._changed.set()
         if not self._listeners:
+            self.finished = error is None
             self.end(error)
 
 

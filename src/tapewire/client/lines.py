@@ -9,9 +9,10 @@ from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.transport.http import AiohttpHttp
 
 
-def real_ports(options: FeedOptions) -> tuple[LineFactory, Http]:
+def real_ports(options: FeedOptions, wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
     """Line factory and HTTP over real sockets."""
-    return _line_factory(options), AiohttpHttp(options.line)
+    http = AiohttpHttp(wall_ns, proxy=options.line.proxy, ssl_context=options.line.ssl_context)
+    return _line_factory(options), http
 
 
 def _line_factory(options: FeedOptions) -> LineFactory:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tapewire.client.handle import Handle
 from tapewire.config import MailboxOptions
+from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.runtime.pool import Pool
 
@@ -21,31 +22,36 @@ class Mailman:
     def __init__(
         self, handle: Handle, callback: Callable[[Any], Awaitable[Any]], options: MailboxOptions, pool: Pool
     ) -> None:
-        self.mailbox = Mailbox(handle.name, options, on_full=handle.hold, on_drop=pool.lag_reporter())
-        self._name = handle.name
+        self._lag = pool.lag_reporter()
+        self.mailbox = Mailbox(handle.name, options, on_full=handle.hold, on_drop=self._lag)
+        self._handle = handle
         self._callback = callback
         self._pool = pool
-        self._task = asyncio.create_task(self._run(), name=f"callback {handle.name}")
+        self.task = asyncio.create_task(self._run(), name=f"callback {handle.name}")
 
     async def finish(self) -> None:
         """Close, work off what waits for at most 4 s, then stop; an event that was not handed over is counted."""
         self.mailbox.close()
-        _, late = await asyncio.wait([self._task], timeout=FINISH_TIMEOUT)
+        _, late = await asyncio.wait([self.task], timeout=FINISH_TIMEOUT)
         if late:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            self.task.cancel()
+            await asyncio.wait([self.task])
             self.mailbox.abandon()
+            self._lag.flush(self.mailbox)
 
     async def _run(self) -> None:
-        while True:
-            try:
-                event = await self.mailbox.get()
-            except StopAsyncIteration:
-                return
-            except Exception as error:  # the mailbox's own end (rule "raise"): told, nobody awaits this task
-                self._pool.callback_failed(self._name, error)
-                return
-            try:
-                await self._callback(event)
-            except Exception as error:  # a user's callback may raise anything; the feed goes on
-                self._pool.callback_failed(self._name, error)
+        try:
+            while True:
+                await self._hand_over(await self.mailbox.get())
+        except StopAsyncIteration:
+            pass
+        except FeedError as error:  # the mailbox's own end (rule "raise"): told, nobody awaits this task
+            self._pool.callback_failed(self._handle.name, error)
+            self._handle.end(error)
+        self._lag.flush(self.mailbox)
+
+    async def _hand_over(self, event: Any) -> None:
+        try:
+            await self._callback(event)
+        except Exception as error:  # a user's callback may raise anything; the feed goes on
+            self._pool.callback_failed(self._handle.name, error)

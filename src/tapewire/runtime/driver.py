@@ -15,7 +15,7 @@ from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
 from tapewire.model.line import Loss
 from tapewire.model.status import FeedEvent, Quarantined
-from tapewire.model.subscription import Subscription
+from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, callback_failed, logger
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
@@ -82,37 +82,50 @@ class Driver:
         self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._telling = False
         self._reported: dict[str, float] = {}
+        self._holders: set[object] = set()
+        self._wished: dict[Subscription, Wish] = {}
+        self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.receive = self._short_road()
 
     # What the pool says.
 
-    def want(self) -> None:
-        """The router's streams changed: tell the machine the whole new set."""
-        self._tell(self.machine.want, self.router.wishes())
+    def want(self, joined: set[Subscription]) -> None:
+        """The router's streams changed: tell the machine the whole new set.
 
-    def refresh(self, subscriptions: set[Subscription]) -> None:
-        """Ask these live streams again with their snapshot: somebody joined who needs it."""
-        self._tell(self.machine.refresh, subscriptions)
+        ``joined`` are streams that got a listener who needs their snapshot: those that the machine knows are asked
+        again, unless the new set asks for a snapshot that the old one did not.
+        """
+        wishes = self.router.wishes()
+        again = {s for s in joined if s in wishes and s in self._wished and self._wished[s].snapshot}
+        changed, self._wished = wishes != self._wished, wishes
+        if changed:
+            self._tell(self.machine.want, wishes)
+        if again:
+            self._tell(self.machine.refresh, again)
 
     def stop(self) -> None:
-        """End gracefully; ``done`` is set when the line is closed."""
+        """End gracefully; ``done`` is set when the line is closed. It takes no new streams from now on."""
+        self.stopping = True
         self._tell(self.machine.stop)
 
     def kill(self) -> None:
         """Cut at once, without a word: the loop is about to end."""
+        self.stopping = True
+        self.done.set()
         if self._timer:
             self._timer.cancel()
         if self._dialling:
             self._dialling.cancel()
         if self._line:
             self._line.close(Loss("stopped"), graceful=False)
-        self.done.set()
 
-    def hold(self, holding: bool) -> None:  # noqa: FBT001
-        """Stop or go on reading (the ``block`` rule of a full mailbox)."""
-        if self._line:
-            self._line.hold(holding)
+    def hold(self, holder: object, *, holding: bool) -> None:
+        """Stop reading while anybody holds (the ``block`` rule of a full mailbox)."""
+        before = bool(self._holders)
+        (self._holders.add if holding else self._holders.discard)(holder)
+        if self._line and bool(self._holders) != before:
+            self._line.hold(not before)
 
     def statistics(self) -> ConnectionStatistics:
         machine, now = self.machine, self._clock.now()
@@ -147,6 +160,9 @@ class Driver:
                 public, streams = tables[event.__class__]
                 stream = streams[event.symbol]
             except Exception:  # whatever is not plain data of a settled stream
+                careful(payload, received_ns)
+                return
+            if event.stream_type == "SNAPSHOT":  # not for everybody
                 careful(payload, received_ns)
                 return
             event.__class__ = public
@@ -188,9 +204,10 @@ class Driver:
         if event.timestamp is not None and event.received_ns:
             self.latencies.append(event.received_ns / 1e6 - event.timestamp)
         snapshot = event.stream_type == "SNAPSHOT"
-        if snapshot or stream.subscription not in self.machine.live:
+        count = stream.count - stream.base
+        if snapshot or count == 1 or stream.subscription not in self.machine.live:
             event_id = getattr(event, "sequential_id", None)
-            progress = Progress(stream.count - stream.base, event_id, event.timestamp)
+            progress = Progress(count, event_id, event.timestamp)
             self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
         for listener in tuple(stream.listeners):
             if listener.finished:
@@ -199,6 +216,8 @@ class Driver:
     # Facts in, actions out.
 
     def _tell(self, fact: Callable[..., list[Action]], *details: Any) -> None:
+        if self.done.is_set():
+            return
         self._facts.append((fact, details))
         if self._telling:
             return
@@ -209,8 +228,7 @@ class Driver:
                 for action in fact(self._clock.now(), *details):
                     self._perform(action)
         except Exception as error:  # a fault of ours must end loudly, not leave a feed that looks alive
-            logger.exception("%s: internal error", self.origin.connection)
-            self._end(FeedError(f"internal error: {error!r}"))
+            self._internal_error(error)
         finally:
             self._telling = False
         self._set_timer()
@@ -251,9 +269,15 @@ class Driver:
             self._dialling = None
             self._tell(self.machine.failed, failure.loss)
             return
+        except Exception as error:  # a line that fails otherwise has a fault: it must not look like dialling for ever
+            self._dialling = None
+            self._internal_error(error)
+            return
         self._dialling = None
         self._line = line
-        self.router.chill_all()
+        self.router.line_opened()
+        if self._holders:
+            line.hold(True)
         self._tell(self.machine.opened, handshake)
         ear.opened()
 
@@ -272,8 +296,7 @@ class Driver:
             subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
             for subscription, stream in self.router.streams.items()
         }
-        for stream in self.router.streams.values():
-            self.router.chill(stream)
+        self.router.line_lost()
         self._tell(self.machine.lost, loss, progress)
 
     def pong(self, payload: bytes) -> None:
@@ -308,6 +331,10 @@ class Driver:
             if self.router.is_hot(stream):
                 self.router.chill(stream)
 
+    def _internal_error(self, error: Exception) -> None:
+        logger.error("%s: internal error", self.origin.connection, exc_info=error)
+        self._end(FeedError(f"internal error: {error!r}"))
+
     def _end(self, error: FeedError | None) -> None:
         if self.done.is_set():
             return
@@ -316,8 +343,7 @@ class Driver:
             self._line.close(Loss("stopped"), graceful=False)
         self.done.set()
         if error is not None:
-            for stream in self.router.streams.values():
-                self.router.chill(stream)
+            self.router.line_lost()
         self._events.finished(self, error)
 
     # Callbacks that raise.

@@ -15,8 +15,8 @@ from tapewire.session.gate import Gate
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
 
-#: Chooses line and HTTP implementations for a set of options; the client joins the concrete parts.
-PortsFactory = Callable[[FeedOptions], tuple[LineFactory, Http]]
+#: Chooses line and HTTP implementations for a set of options and a wall clock; the client joins the concrete parts.
+PortsFactory = Callable[[FeedOptions, Callable[[], int]], tuple[LineFactory, Http]]
 
 
 class WebSocketManager:
@@ -44,7 +44,7 @@ class WebSocketManager:
         """The pool for a venue with these options, made when first asked for."""
         key = (venue.name, options)
         if key not in self._pools:
-            make_line, http = self._ports(options)
+            make_line, http = self._ports(options, self.clock.wall_ns)
             ports = Ports(self.clock, make_line, http, self._draw, self._ticket)
             self._pools[key] = Pool(venue, options, self._gate(venue, options), ports)
         return self._pools[key]

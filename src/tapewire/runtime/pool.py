@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-
-import msgspec
+from collections.abc import Callable, Iterable
 
 from tapewire.config import FeedOptions
-from tapewire.errors import FeedError, HttpFailed, SubscriptionError, VenueError
+from tapewire.errors import FeedError, SubscriptionError
 from tapewire.errors import Rejected as RejectedError
-from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.router import Listener
 from tapewire.model.market import Market
-from tapewire.model.status import FeedEvent, Gap, Lagged, Rejected
+from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.driver import Driver, DriverEvents, Origin
+from tapewire.runtime.lag import LagReporter
+from tapewire.runtime.listing import Listing
 from tapewire.runtime.observe import Statistics, callback_failed, latency_statistics, log, logger
 from tapewire.session.gate import Gate
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.venues.contract import Venue
 
-#: Seconds a REST call for the list of markets may take; the subscription waits for it.
-MARKETS_TIMEOUT = 3.0
-#: Seconds after which an unknown symbol makes the list of markets be asked again (it may be newly listed).
-MARKETS_MAX_AGE = 60.0
 #: Seconds a clean stop may take.
 STOP_TIMEOUT = 4.0
-#: Seconds between two reports of one mailbox's drops.
-LAG_INTERVAL = 1.0
-
-Failed = Callable[[Subscription, FeedError], None]
+#: Told that a stream ended for a listener: with the error, or None when its snapshot was all it wanted.
+Ended = Callable[[Subscription, FeedError | None], None]
 
 
 class Past:
@@ -85,107 +78,52 @@ class Pool:
         self._ports = ports
         self._made = 0
         self._place: dict[Subscription, Driver] = {}
-        self._failed: dict[Listener, Failed] = {}
-        self._dirty: set[Driver] = set()
+        self._ended: dict[Listener, Ended] = {}
+        self._dirty: dict[Driver, set[Subscription]] = {}
         self._flushing: asyncio.Handle | None = None
-        self._markets: dict[str, Market] | None = None
-        self._markets_at = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._listing = Listing(venue, options, ports.http, ports.clock)
 
     # Symbols.
 
     async def check(self, subscriptions: Iterable[Subscription]) -> dict[Subscription, SubscriptionError]:
         """What the exchange would refuse or answer with silence, with the reason for each."""
-        wanted = list(subscriptions)
-        refused = self._refused(wanted, None)
-        rest = [subscription for subscription in wanted if subscription not in refused]
-        if not self.options.validate or not rest:
-            return refused
-        markets = await self._known_markets(rest)
-        return refused | self._refused(rest, markets) if markets is not None else refused
+        return await self._listing.check(subscriptions)
 
     async def markets(self) -> dict[str, Market]:
         """The venue's markets by symbol, from REST. Raises HttpFailed or DecodeError."""
-        async with self._fetching:
-            body = await self._ports.http.get(self.rest_url + self.venue.markets_request, timeout=MARKETS_TIMEOUT)
-            self._markets = {market.symbol: market for market in self.venue.read_markets(body)}
-            self._markets_at = self._ports.clock.now().t
-            return self._markets
+        return await self._listing.markets()
 
     @property
     def url(self) -> str:
         return self.options.url or self.venue.facts.url
 
-    @property
-    def rest_url(self) -> str:
-        """The REST address: as set, or beside the WebSocket address that was set, or the venue's own."""
-        if self.options.rest_url is not None:
-            return self.options.rest_url.rstrip("/")
-        if self.options.url is None:
-            return self.venue.facts.rest_url
-        scheme, rest = self.options.url.split("://", 1)
-        return f"{'https' if scheme == 'wss' else 'http'}://{rest.split('/', 1)[0]}"
-
-    async def _known_markets(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:
-        unknown = self._markets is None or any(s.symbol not in self._markets for s in subscriptions)
-        old = self._ports.clock.now().t - self._markets_at > MARKETS_MAX_AGE
-        try:
-            if self._markets is None or (unknown and old):
-                await self.markets()
-            await self._add_levels({s.symbol for s in subscriptions if s.level})
-        except (HttpFailed, VenueError) as error:
-            logger.warning("%s: symbols are not checked against the list of markets: %s", self.venue.name, error)
-        return self._markets
-
-    async def _add_levels(self, symbols: set[str]) -> None:
-        markets = self._markets or {}
-        missing = sorted(s for s in symbols if s in markets and markets[s].levels is None)
-        if not missing or self.venue.levels_request is None or self.venue.read_levels is None:
-            return
-        body = await self._ports.http.get(self.rest_url + self.venue.levels_request(missing), timeout=MARKETS_TIMEOUT)
-        for symbol, levels in self.venue.read_levels(body).items():
-            if symbol in markets:
-                markets[symbol] = msgspec.structs.replace(markets[symbol], levels=levels)
-
-    def _refused(
-        self, subscriptions: list[Subscription], markets: Mapping[str, Market] | None
-    ) -> dict[Subscription, SubscriptionError]:
-        refused = {}
-        for subscription in subscriptions:
-            try:
-                self.venue.check(subscription, markets)
-            except SubscriptionError as error:
-                refused[subscription] = error
-        return refused
-
     # Subscriptions.
 
-    def add(self, subscription: Subscription, listener: Listener, failed: Failed) -> None:
-        """Let ``listener`` hear a stream; ``failed`` is told when it ends for good."""
+    def add(self, subscription: Subscription, listener: Listener, ended: Ended) -> None:
+        """Let ``listener`` hear a stream; ``ended`` is told when it ends without being asked to."""
         driver = self._place.get(subscription)
-        fresh = driver is None
         if driver is None:
             driver = self._place[subscription] = self._line_for(subscription)
-        self._failed[listener] = failed
+        self._ended[listener] = ended
         driver.router.add(subscription, listener)
-        if not fresh and listener.needs_snapshot:
-            driver.refresh({subscription})
-        self._mark(driver)
+        self._mark(driver, (subscription,) if listener.needs_snapshot else ())
 
     def remove(self, subscription: Subscription, listener: Listener) -> None:
         """Take ``listener`` off; the last one's leaving ends the stream on the wire."""
-        self._failed.pop(listener, None)
+        self._ended.pop(listener, None)
         driver = self._place.get(subscription)
-        if driver is not None and driver.router.remove(subscription, listener):
+        if driver is None:
+            return
+        if driver.router.remove(subscription, listener):
             del self._place[subscription]
-        if driver is not None:
-            self._mark(driver)
+        self._mark(driver)
 
-    def hold(self, subscription: Subscription, holding: bool) -> None:  # noqa: FBT001
-        """Stop or go on reading the line of this stream (``block`` rule)."""
-        driver = self._place.get(subscription)
-        if driver is not None:
-            driver.hold(holding)
+    def hold(self, holder: object, subscriptions: Iterable[Subscription], *, holding: bool) -> None:
+        """Stop reading the lines of these streams for ``holder``, or go on with all that it holds."""
+        places = {self._place[one] for one in subscriptions if one in self._place} if holding else self.drivers
+        for driver in places:
+            driver.hold(holder, holding=holding)
 
     async def drained(self) -> None:
         """Wait until connections without subscriptions are closed (at most 4 s, then they are cut)."""
@@ -202,6 +140,7 @@ class Pool:
         for driver in leaving:
             if not driver.done.is_set():
                 driver.kill()
+                self._finished(driver, None)
 
     def is_live(self, subscription: Subscription) -> bool:
         """Whether the stream is confirmed on its connection."""
@@ -237,37 +176,9 @@ class Pool:
         self._errors += 1
         self.publish(callback_failed(self.venue.name, "", self.wall_ns(), subscriber, error))
 
-    def lag_reporter(self) -> Callable[[Mailbox], None]:
-        """Tells a mailbox's drops as ``Lagged``: at most once a second, with counts."""
-        loop = asyncio.get_running_loop()
-        told = 0
-        pending = False
-
-        def report(mailbox: Mailbox) -> None:
-            nonlocal told, pending
-            pending = False
-            dropped, told = mailbox.dropped - told, mailbox.dropped
-            if dropped:
-                self.publish(
-                    Lagged(
-                        venue=self.venue.name,
-                        connection="",
-                        at_ns=self.wall_ns(),
-                        subscriber=mailbox.name,
-                        rule=mailbox.options.rule,
-                        dropped=dropped,
-                        total_dropped=mailbox.dropped,
-                        size=mailbox.options.size,
-                    )
-                )
-
-        def on_drop(mailbox: Mailbox) -> None:
-            nonlocal pending
-            if not pending:
-                pending = True
-                loop.call_later(LAG_INTERVAL, report, mailbox)
-
-        return on_drop
+    def lag_reporter(self) -> LagReporter:
+        """Tells one mailbox's drops as ``Lagged``."""
+        return LagReporter(self.venue.name, self.wall_ns, self.publish)
 
     async def close_http(self) -> None:
         """Give the REST connections back; the next call opens them anew."""
@@ -293,9 +204,13 @@ class Pool:
             self._end(event.subscriptions, RejectedError(event.venue, event.name, event.message))
 
     def _line_for(self, subscription: Subscription) -> Driver:
+        """A driver whose frames of ``subscription`` could be told apart from all others that may still come."""
+        same_line = self.venue.same_line
         for driver in self.drivers:
-            streams = driver.router.streams
-            if not driver.done.is_set() and all(self.venue.same_line(subscription, other) for other in streams):
+            if driver.stopping or driver.done.is_set():
+                continue
+            others = (*driver.router.streams, *driver.router.gone)
+            if all(other == subscription or same_line(subscription, other) for other in others):
                 return driver
         return self._new_driver()
 
@@ -311,7 +226,7 @@ class Pool:
             self._ports.ticket,
         )
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
-        events = DriverEvents(self.publish, self.remove, self._finished)
+        events = DriverEvents(self.publish, self._snapshot_done, self._finished)
         driver = Driver(origin, machine, codec, self._make_line, self._ports.clock, events)
         self.drivers.append(driver)
         return driver
@@ -319,19 +234,20 @@ class Pool:
     def _make_line(self) -> Line:
         return self._ports.make_line(self.options.line, self._ports.clock.wall_ns)
 
-    def _mark(self, driver: Driver) -> None:
-        self._dirty.add(driver)
+    def _mark(self, driver: Driver, joined: Iterable[Subscription] = ()) -> None:
+        """Tell the driver at the end of this round of the loop, so that many calls make one request."""
+        self._dirty.setdefault(driver, set()).update(joined)
         if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+            self._flushing = self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-        dirty, self._dirty = self._dirty, set()
-        for driver in sorted(dirty, key=lambda one: one.origin.connection):
+        dirty, self._dirty = self._dirty, {}
+        for driver, joined in dirty.items():
             if not driver.done.is_set():
-                driver.want()
+                driver.want(joined)
 
     def _finished(self, driver: Driver, error: FeedError | None) -> None:
         if driver in self.drivers:
@@ -340,12 +256,18 @@ class Pool:
         if error is not None:
             self._end(tuple(driver.router.streams), error)
 
+    def _snapshot_done(self, subscription: Subscription, listener: Listener) -> None:
+        ended = self._ended.get(listener)
+        self.remove(subscription, listener)
+        if ended is not None:
+            ended(subscription, None)
+
     def _end(self, subscriptions: tuple[Subscription, ...], error: FeedError) -> None:
         for subscription in subscriptions:
             driver = self._place.get(subscription)
             stream = None if driver is None else driver.router.streams.get(subscription)
             for listener in tuple(stream.listeners) if stream else ():
-                failed = self._failed.get(listener)
+                ended = self._ended.get(listener)
                 self.remove(subscription, listener)
-                if failed is not None:
-                    failed(subscription, error)
+                if ended is not None:
+                    ended(subscription, error)

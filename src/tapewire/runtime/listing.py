@@ -1,0 +1,100 @@
+"""The venue's list of markets, asked by REST when it is needed, and what it says of a subscription."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from tapewire.config import FeedOptions
+from tapewire.errors import HttpFailed, SubscriptionError, VenueError
+from tapewire.model.market import Market
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.observe import logger
+from tapewire.transport.contract import Http
+from tapewire.venues.contract import Venue
+
+#: Seconds a REST call for the list of markets may take; the subscription waits for it.
+MARKETS_TIMEOUT = 3.0
+#: Seconds after which an unknown symbol makes the list of markets be asked again (it may be newly listed).
+MARKETS_MAX_AGE = 60.0
+
+
+class Listing:
+    """The markets of one venue at one address. One REST call at a time, whoever asks."""
+
+    def __init__(self, venue: Venue, options: FeedOptions, http: Http, clock: Clock) -> None:
+        self._venue, self._options, self._http, self._clock = venue, options, http, clock
+        self._markets: dict[str, Market] | None = None
+        self._asked_at = float("-inf")
+        self._asking = asyncio.Lock()
+
+    @property
+    def rest_url(self) -> str:
+        """The REST address: as set, or beside the WebSocket address that was set, or the venue's own."""
+        if self._options.rest_url is not None:
+            return self._options.rest_url.rstrip("/")
+        if self._options.url is None:
+            return self._venue.facts.rest_url
+        scheme, rest = self._options.url.split("://", 1)
+        return f"{'https' if scheme == 'wss' else 'http'}://{rest.split('/', 1)[0]}"
+
+    async def check(self, subscriptions: Iterable[Subscription]) -> dict[Subscription, SubscriptionError]:
+        """What the exchange would refuse or answer with silence, with the reason for each."""
+        wanted = list(subscriptions)
+        refused = self._refused(wanted, None)
+        rest = [subscription for subscription in wanted if subscription not in refused]
+        if not self._options.validate or not rest:
+            return refused
+        markets = await self._known(rest)
+        return refused | self._refused(rest, markets) if markets is not None else refused
+
+    async def markets(self) -> dict[str, Market]:
+        """The venue's markets by symbol, asked now. Raises HttpFailed or DecodeError."""
+        async with self._asking:
+            return await self._ask()
+
+    async def _ask(self) -> dict[str, Market]:
+        self._asked_at = self._clock.now().t
+        body = await self._http.get(self.rest_url + self._venue.markets_request, timeout=MARKETS_TIMEOUT)
+        self._markets = {market.symbol: market for market in self._venue.read_markets(body)}
+        return self._markets
+
+    async def _known(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:
+        async with self._asking:
+            try:
+                if self._is_due(subscriptions):
+                    await self._ask()
+                await self._add_levels({s.symbol for s in subscriptions if s.level})
+            except (HttpFailed, VenueError) as error:
+                logger.warning("%s: symbols are not checked against the list of markets: %s", self._venue.name, error)
+            return self._markets
+
+    def _is_due(self, subscriptions: list[Subscription]) -> bool:
+        old = self._clock.now().t - self._asked_at > MARKETS_MAX_AGE
+        if self._markets is None:
+            return True
+        return old and any(subscription.symbol not in self._markets for subscription in subscriptions)
+
+    async def _add_levels(self, symbols: set[str]) -> None:
+        markets = self._markets or {}
+        missing = sorted(s for s in symbols if s in markets and markets[s].levels is None)
+        if not missing or self._venue.levels_request is None or self._venue.read_levels is None:
+            return
+        body = await self._http.get(self.rest_url + self._venue.levels_request(missing), timeout=MARKETS_TIMEOUT)
+        for symbol, levels in self._venue.read_levels(body).items():
+            if symbol in markets:
+                markets[symbol] = msgspec.structs.replace(markets[symbol], levels=levels)
+
+    def _refused(
+        self, subscriptions: list[Subscription], markets: Mapping[str, Market] | None
+    ) -> dict[Subscription, SubscriptionError]:
+        refused = {}
+        for subscription in subscriptions:
+            try:
+                self._venue.check(subscription, markets)
+            except SubscriptionError as error:
+                refused[subscription] = error
+        return refused
