@@ -6,9 +6,9 @@ import asyncio
 import base64
 import contextlib
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
-Relay = Callable[[str, int], Awaitable[None]]
+from .wire import listening
 
 
 class ProxyServer:
@@ -25,32 +25,15 @@ class ProxyServer:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[ProxyServer]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        kinds = {"http": self._connect, "socks4": self._socks4, "socks5": self._socks5}
+        async with listening(kinds[self.scheme], tasks=self._tasks) as server:
+            self.port = server.sockets[0].getsockname()[1]
             yield self
-        finally:
-            server.close()
-            self.kill()
-            while self._tasks:
-                await asyncio.sleep(0)
 
     def kill(self) -> None:
         """Break every connection through the proxy."""
         for task in list(self._tasks):
             task.cancel()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await {"http": self._connect, "socks4": self._socks4, "socks5": self._socks5}[self.scheme](reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # either side is gone, or the test killed it
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()

@@ -80,11 +80,10 @@ async def test_a_dead_proxy_is_unreachable(socket_line: str, scheme: str) -> Non
 
 
 async def test_a_proxy_that_says_nothing_is_given_up_in_time(socket_line: str) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+    async with wire.listening(silent) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         line = SOCKET_LINES[socket_line](LineOptions(proxy=url, connect_timeout=0.05), wall_ns)
         with pytest.raises(ConnectFailed, match=r"no answer within 0\.05 s"):

@@ -77,9 +77,9 @@ async def answering(data: bytes) -> AsyncIterator[str]:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(data)
-        writer.close()
+        await writer.drain()
 
-    async with await asyncio.start_server(handler, "127.0.0.1", 0) as server:
+    async with wire.listening(handler) as server:
         yield f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
@@ -118,13 +118,12 @@ async def test_a_dial_cancelled_within_the_tls_handshake_leaves_nothing_behind(
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     arrived = asyncio.Event()
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read(100)
         arrived.set()
         await reader.read()
-        writer.transport.abort()
 
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+    async with wire.listening(silent) as server:
         files, tasks = wire.open_files(), len(asyncio.all_tasks())
         url = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         line = SOCKET_LINES[socket_line](LineOptions(ssl_context=authority.trusting()), wall_ns)

@@ -108,36 +108,52 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-@contextlib.asynccontextmanager
-async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
-    """Serve each connection, once its request's head has come, with ``handler``."""
-    tasks: set[asyncio.Task[None]] = set()
+Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+@contextlib.asynccontextmanager
+async def listening(
+    connection: Connection, tls: ssl.SSLContext | None = None, tasks: set[asyncio.Task[None]] | None = None
+) -> AsyncIterator[asyncio.Server]:
+    """A server on a free port whose connections all end with it. ``tasks`` are those of its connections."""
+    tasks = set() if tasks is None else tasks
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
         try:
-            request = await _head(reader)
-            if request:
-                served.requests.append(request)
-                await handler(Peer(reader, writer, request))
+            await connection(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # the client is gone, or the test is over
         finally:
             tasks.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(connection, "127.0.0.1", 0, ssl=tls)
-    served = Served(server)
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=tls)
     try:
-        yield served
+        yield server
     finally:
         server.close()
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await turns()
+
+
+@contextlib.asynccontextmanager
+async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
+    """Serve each connection, once its request's head has come, with ``handler``."""
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await _head(reader)
+        if request:
+            served.requests.append(request)
+            await handler(Peer(reader, writer, request))
+
+    async with listening(connection, tls) as server:
+        served = Served(server)
+        yield served
 
 
 async def turns(count: int = 10) -> None:
