@@ -1,0 +1,117 @@
+"""Lines that break anywhere, again and again, leave nothing behind (RELIABILITY N2, N8)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+
+import psutil
+import uvloop
+
+from tapewire.config import LineOptions
+from tapewire.errors import ConnectFailed
+from tapewire.model.line import Loss
+from tapewire.transport.contract import LineFactory
+
+from . import wire
+from .benches import SOCKET_LINES, Recorder, wall_ns
+
+MESSAGES = [b'{"n":%d,"x":"%s"}' % (i, b"y" * (i * 7 % 400)) for i in range(60)]
+
+
+async def _settled(files: int, tasks: int) -> None:
+    async with asyncio.timeout(5):
+        while (wire.open_files(), len(asyncio.all_tasks())) != (files, tasks):  # noqa: ASYNC110 - of others' doing
+            await asyncio.sleep(0)
+
+
+async def _hundred_resets(factory: LineFactory) -> None:
+    """The server breaks the connection at a random byte of handshake and messages, a hundred times."""
+    chance = random.Random(7)
+
+    async def handler(peer: wire.Peer) -> None:
+        whole = wire.answer_101(peer.request) + b"".join(wire.frame(wire.TEXT, payload) for payload in MESSAGES)
+        at = chance.randrange(len(whole)) if chance.random() < 0.8 else chance.randrange(200)
+        peer.write(whole[:at])
+        await peer.writer.drain()
+        await wire.turns(chance.randrange(4))
+        peer.reset()
+
+    async with wire.serve(handler) as served:
+        files, tasks = wire.open_files(), len(asyncio.all_tasks())
+        outcomes = set()
+        for _ in range(100):
+            listener = Recorder()
+            try:
+                await factory(LineOptions(), wall_ns).open(served.url, {}, listener)
+            except ConnectFailed as failed:
+                outcomes.add(failed.loss.cause)
+                assert listener.told == []
+            else:
+                loss = await listener.lost()
+                outcomes.add(loss.cause)
+                assert loss.code == 1006
+                assert listener.messages == MESSAGES[: len(listener.messages)]
+                assert [what[0] for what in listener.told].count("lost") == 1
+        assert outcomes == {"unreachable", "reset"}
+        await _settled(files, tasks)
+
+
+async def _five_hundred_reconnects(factory: LineFactory) -> None:
+    async def handler(peer: wire.Peer) -> None:
+        peer.accept()
+        peer.write(wire.frame(wire.TEXT, b"hello"))
+        await peer.gone()
+
+    async def once() -> None:
+        listener = Recorder()
+        line = factory(LineOptions(), wall_ns)
+        await line.open(served.url, {}, listener)
+        await listener.next()
+        line.close(Loss("stopped"), graceful=False)
+        await listener.lost()
+
+    async with wire.serve(handler) as served:
+        for _ in range(100):
+            await once()
+        gc.collect()
+        files, tasks = wire.open_files(), len(asyncio.all_tasks())
+        before = psutil.Process().memory_info().rss
+        for _ in range(500):
+            await once()
+        gc.collect()
+        assert psutil.Process().memory_info().rss - before < 500 * 2048
+        assert wire.open_files() <= files + 4
+        assert len(asyncio.all_tasks()) <= tasks + 4
+
+
+async def test_a_hundred_resets_at_random_bytes_leave_nothing_behind(socket_line: str) -> None:
+    await _hundred_resets(SOCKET_LINES[socket_line])
+
+
+async def test_five_hundred_reconnects_cost_no_memory(socket_line: str) -> None:
+    await _five_hundred_reconnects(SOCKET_LINES[socket_line])
+
+
+def test_the_same_on_uvloop(socket_line: str) -> None:
+    uvloop.run(_hundred_resets(SOCKET_LINES[socket_line]))
+    uvloop.run(_five_hundred_reconnects(SOCKET_LINES[socket_line]))
+
+
+async def test_a_line_that_is_gone_is_no_garbage_for_the_collector(socket_line: str) -> None:
+    """What a lost line held is freed with it, not when the collector happens to run."""
+    held: list[bytes] = []
+
+    async def handler(peer: wire.Peer) -> None:
+        peer.accept()
+        await peer.gone()
+
+    async with wire.serve(handler) as served:
+        listener = Recorder()
+        line = SOCKET_LINES[socket_line](LineOptions(), wall_ns)
+        await line.open(served.url, {}, listener)
+        line.close(Loss("stopped"), graceful=False)
+        await listener.lost()
+        referrers = [each for each in gc.get_referrers(listener) if each is not held and type(each) is type(line)]
+        assert referrers == []
