@@ -12,15 +12,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tapewire.apps.cli.news import News
 from tapewire.apps.cli.tally import Tally
-from tapewire.apps.cli.terminal import amount, feed_line, plain, price
+from tapewire.apps.cli.terminal import amount, plain, price
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
-from tapewire.model.status import FeedEvent
 from tapewire.sinks.contract import Item
 
-_WIDE = 110
-_NEWS = 6
+_WIDE, _WIDEST = 112, 140
+_NOTES = 6
+_MIN_WIDTH = {"Market": 8, "Change": 7, "Age": 5}
 _STYLE_OF_CHANGE = {"RISE": "green", "FALL": "red"}
+_WORD_OF_SIDE = {"BID": "buy", "ASK": "sell"}
 _STYLE_OF_SIDE = {"BID": "green", "ASK": "red"}
 
 
@@ -62,27 +64,32 @@ class Board:
         self._title = title
         self._now = now
         self._started = now()
-        self._news: deque[tuple[float, FeedEvent]] = deque(maxlen=_NEWS)
+        self._notes: deque[tuple[float, str, str]] = deque(maxlen=_NOTES)
+        self._news = News()
         self._tally = tally
         self._pace: deque[tuple[float, int]] = deque([(now(), 0)], maxlen=12)
 
     def add(self, item: Item) -> None:
         """Take one event in."""
+        for style, text in self._news.hear(item, self._now()):
+            self.note(style, text)
         if isinstance(item, Event):
             row = self._rows.get(item.symbol)
             if row is not None:
                 row.heard = self._now()
                 _update(row, item)
-        else:
-            self._news.append((self._now() - self._started, item))
+
+    def note(self, style: str, text: str) -> None:
+        """Add one line of news below the table."""
+        self._notes.append((self._now() - self._started, style, text))
 
     def render(self, width: int, height: int) -> Group:
         """The whole picture for a terminal of that size."""
         now = self._now()
         self._pace.append((now, self._tally.total))
-        rows = max(height - _NEWS - 5, 1)
-        news = [self._step(at, event, width) for at, event in tuple(self._news)]
-        return Group(self._head(width), self._table(now, width, rows), *news)
+        rows = max(height - _NOTES - 5, 1)
+        notes = [_note(*entry, width) for entry in tuple(self._notes)]
+        return Group(self._head(width), self._table(now, width, rows), *notes)
 
     def _head(self, width: int) -> Text:
         (then, before), (now, after) = self._pace[0], self._pace[-1]
@@ -94,11 +101,13 @@ class Board:
         return head
 
     def _table(self, now: float, width: int, rows: int) -> Table:
-        table = Table(box=None, padding=(0, 1), header_style="dim", width=width, pad_edge=False)
+        table = Table(
+            box=None, padding=(0, 2 if width >= _WIDE else 1, 0, 0), header_style="dim", width=width, pad_edge=False
+        )
         columns = self._columns(width)
         for name in columns:
             justify = "left" if name == "Market" else "right"
-            table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
+            table.add_column(name, justify=justify, min_width=_MIN_WIDTH.get(name), no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
         shown = list(self._rows.items())[: rows if rows >= len(self._rows) else max(rows - 1, 1)]
         for symbol, row in shown:
             cells = {"Market": Text(plain(symbol, 20), style="bold"), **_cells(row, now)}
@@ -115,14 +124,10 @@ class Board:
         if self._kinds & {"ticker", "orderbook"}:
             columns += ["Bid", "Ask", "Spread"] if wide else ["Bid", "Ask"]
         if "trade" in self._kinds:
-            columns += ["Last trade"]
-        if "candle" in self._kinds and wide:
+            columns += ["Last trade" if wide else "Last"]
+        if "candle" in self._kinds and width >= _WIDEST:
             columns += ["Candle low – high"]
         return [*columns, "Age"]
-
-    def _step(self, at: float, event: FeedEvent, width: int) -> Text:
-        style, line = feed_line(event)
-        return Text(plain(f"{at:5.1f} s  {line}", width), style=style, no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
@@ -134,6 +139,10 @@ def live(console: Console, board: Board) -> Iterator[None]:
 
     with Live(get_renderable=draw, console=console, refresh_per_second=4, vertical_overflow="crop"):
         yield
+
+
+def _note(at: float, style: str, text: str, width: int) -> Text:
+    return Text(plain(f"{at:5.1f} s  {text}", width), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _update(row: _Row, event: Event) -> None:
@@ -156,20 +165,19 @@ def _update(row: _Row, event: Event) -> None:
 def _cells(row: _Row, now: float) -> dict[str, Text]:
     side, at, volume = row.trade
     age = None if row.heard is None else max(now - row.heard, 0.0)
-    spread = row.ask - row.bid if row.ask and row.bid else None
     low, high = row.candle
+    change = _STYLE_OF_CHANGE.get(row.change or "", "")
+    traded = _STYLE_OF_SIDE.get(side or "", "")
+    word = _WORD_OF_SIDE.get(side or "", "")
     return {
-        "Price": Text(price(row.price), style=_STYLE_OF_CHANGE.get(row.change or "", "")),
-        "Change": Text(
-            "–" if row.rate is None else f"{row.rate * 100:+.2f}%", style=_STYLE_OF_CHANGE.get(row.change or "", "")
-        ),
+        "Price": Text(price(row.price), style=change),
+        "Change": Text("–" if row.rate is None else f"{row.rate * 100:+.2f}%", style=change),
         "24 h volume": Text(amount(row.volume)),
         "Bid": Text(price(row.bid)),
         "Ask": Text(price(row.ask)),
-        "Spread": Text(price(spread)),
-        "Last trade": Text(
-            "–" if at is None else f"{amount(volume)} @ {price(at)}", style=_STYLE_OF_SIDE.get(side or "", "")
-        ),
+        "Spread": Text(price(row.ask - row.bid if row.ask and row.bid else None)),
+        "Last": Text(f"{word} {amount(volume)}", style=traded),
+        "Last trade": Text("–" if at is None else f"{word} {amount(volume)} @ {price(at)}", style=traded),
         "Candle low – high": Text("–" if low is None else f"{price(low)} – {price(high)}"),
         "Age": Text("–" if age is None else f"{age:.1f}s", style="yellow" if age is not None and age > 5 else "dim"),
     }

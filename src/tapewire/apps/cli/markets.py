@@ -21,12 +21,12 @@ from tapewire.model.market import Market
 @venue_options
 @click.pass_context
 def markets(context: click.Context, feed: Feed, words: tuple[str, ...], quote: str | None) -> None:
-    r"""List a venue's markets, those whose code or name has every one of WORDS.
+    """List a venue's markets, those whose code or name has every one of WORDS.
 
     \b
     tapewire markets bitcoin
     tapewire markets --quote KRW --json
-    """
+    """  # noqa: D301 - click wants the character
     context.exit(run(lambda stop: _markets(stop, feed, words, quote)))
 
 

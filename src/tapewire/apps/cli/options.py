@@ -65,7 +65,7 @@ def venue_options(command: Callable[..., None]) -> Callable[..., None]:
         *, venue: str | None, url: str | None, proxy: str | None, compression: bool | None, as_json: bool,
         verbose: bool, **rest: Any,
     ) -> None:  # fmt: skip
-        _log_to_stderr(verbose)
+        log_to_stderr(verbose=verbose)
         command(feed=_feed(venue, url, proxy, compression, as_json=as_json, wire=rest.pop("wire", None)), **rest)
 
     return _decorate(with_feed, _VENUE_OPTIONS)
@@ -134,7 +134,7 @@ def _feed(
     return Feed(settings.venue, address, settings.feed_options(address), as_json=as_json)
 
 
-def _log_to_stderr(verbose: bool) -> None:
+def log_to_stderr(*, verbose: bool) -> None:
     """The engine's log repeats what every command shows by itself; only ``--verbose`` prints it."""
     logger = logging.getLogger("tapewire")
     logger.propagate = False
@@ -190,7 +190,8 @@ _FEED_OPTIONS = (
         "--format",
         "wire",
         type=click.Choice(_FORMATS, case_sensitive=False),
-        help="What to ask the exchange for.  [default: DEFAULT]",
+        metavar="FORM",
+        help=f"Wire format to ask for: {', '.join(_FORMATS)}.  [default: DEFAULT]",
     ),
     click.option(
         "--only", type=click.Choice(["snapshot", "realtime"]), help="Only the state at the start, or only news."

@@ -20,7 +20,7 @@ from tapewire.apps.cli.running import Stop, run
 @click.option("--fsync", is_flag=True, help="Have the disk itself confirm about once a second.")
 @click.pass_context
 def record(context: click.Context, feed: Feed, out: Path, form: str, fsync: bool) -> None:
-    r"""Record markets to files until Ctrl-C, SIGTERM or --seconds: {code}_{type}.jsonl, one JSON object a line.
+    """Record markets to files until Ctrl-C, SIGTERM or --seconds: {code}_{type}.jsonl, one JSON object a line.
 
     misc.jsonl gets everything else: connections, gaps, frames that are no market data. Files are appended to.
     A full disk or an unwritable folder stops with a clear error that says what is safe on disk.
@@ -29,7 +29,7 @@ def record(context: click.Context, feed: Feed, out: Path, form: str, fsync: bool
     tapewire record KRW-BTC KRW-ETH --types trade,orderbook --out ticks
     tapewire record KRW-BTC --types candle.1m,orderbook.5 --seconds 60
     tapewire record KRW-BTC --url ws://127.0.0.1:9001/websocket/v1   (a simulator)
-    """
+    """  # noqa: D301 - click wants the character
     context.exit(run(lambda stop: _record(stop, feed, out, form, fsync=fsync)))
 
 
@@ -43,9 +43,10 @@ async def _record(stop: Stop, feed: Feed, out: Path, form: str, *, fsync: bool) 
     sink = get_sink("jsonl")(out, form=form, fsync=fsync)
     started = loop.time()
     async with feed.client("record", keep_raw=form == "raw") as client:
-        reporter = reporter_for(feed, sink, f"recording to {out}", loop.time)
+        intro = f"recording {len(feed.subscriptions)} streams of {feed.address} to {out}"
+        reporter = reporter_for(feed, sink, loop.time, intro=intro, title=lambda: f"tapewire record → {out}")
         try:
             async with reporter:
                 await carry(client, feed, sink, stop, hear=reporter.hear)
         finally:
-            reporter.conclude(summarise(client, reporter.tally, sink, out, loop.time() - started))
+            reporter.conclude(summarise(reporter.tally, sink, out, loop.time() - started))

@@ -6,34 +6,22 @@ import contextlib
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 
 from tapewire.apps.cli.board import Board, live
+from tapewire.apps.cli.news import News
 from tapewire.apps.cli.options import Feed
 from tapewire.apps.cli.running import ticking
 from tapewire.apps.cli.summary import Summary, show
 from tapewire.apps.cli.tally import Tally
-from tapewire.apps.cli.terminal import feed_line, is_terminal, json_line, size_of
+from tapewire.apps.cli.terminal import Styled, is_terminal, json_line, plain, size_of
 from tapewire.model.events import Event
 from tapewire.sinks.contract import Item, Sink
 
 #: Seconds between two status lines where nobody watches.
 _PAUSE = 5.0
-
-
-class Reporter(Protocol):
-    """Hears every event, shows something while it is entered, and prints the summary."""
-
-    tally: Tally
-
-    def hear(self, item: Item) -> None: ...
-    def conclude(self, summary: Summary) -> None: ...
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class LiveReporter:
@@ -49,6 +37,10 @@ class LiveReporter:
         """Count it and put it on the board."""
         self.tally.add(item)
         self._board.add(item)
+
+    def note(self, style: str, text: str) -> None:
+        """Show a line of the command's own."""
+        self._board.note(style, text)
 
     def conclude(self, summary: Summary) -> None:
         """Print the summary below the board."""
@@ -68,31 +60,42 @@ class LiveReporter:
 class LineReporter:
     """Steps of the feed as they come, a status line every few seconds."""
 
-    def __init__(self, title: Callable[[], str], now: Callable[[], float], sink: Sink, *, as_json: bool) -> None:
+    def __init__(self, intro: str, now: Callable[[], float], sink: Sink, *, as_json: bool) -> None:
         self.tally = Tally()
-        self._title = title
+        self._intro = intro
         self._now = now
         self._started = now()
         self._sink = sink
         self._as_json = as_json
+        self._news = News()
         self._stack = contextlib.AsyncExitStack()
 
     def hear(self, item: Item) -> None:
-        """Count it; print it when it is a step of the feed."""
+        """Count it; print it when it is a step of the feed (gaps that come together in few lines)."""
         self.tally.add(item)
-        if not isinstance(item, Event):
-            self._print(item, f"{self._seconds:7.1f} s  {feed_line(item)[1]}")
+        if not self._as_json:
+            self._print_lines(self._news.hear(item, self._now()))
+        elif not isinstance(item, Event):
+            _write(json_line(item))
+
+    def note(self, style: str, text: str) -> None:  # noqa: ARG002 - lines have no colour
+        """Print a line of the command's own."""
+        self._print({"type": "note", "seconds": round(self._seconds, 1), "text": text}, self._timed(text))
 
     def conclude(self, summary: Summary) -> None:
         """Print the summary as a table, or as one JSON object."""
         if self._as_json:
             _write(json_line(summary))
         else:
-            show(Console(width=120), summary)
+            self._print_lines(self._news.due())
+            console = Console(width=120)
+            with console.capture() as captured:
+                show(console, summary)
+            _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()).encode())
 
     async def __aenter__(self) -> Self:
         if not self._as_json:
-            _write(f"{self._title()}\n".encode())
+            _write(f"{self._intro}\n".encode())
         await self._stack.enter_async_context(ticking(_PAUSE, self._status))
         return self
 
@@ -115,20 +118,31 @@ class LineReporter:
             "received": dict(self.tally.received),
             "bytes": size,
         }
-        self._print(status, f"{self._seconds:7.1f} s  {kinds or 'nothing yet'}; {len(files)} files, {size_of(size)}")
+        self._print(status, self._timed(f"{kinds or 'nothing yet'}; {len(files)} files, {size_of(size)}"))
+
+    def _print_lines(self, lines: list[Styled]) -> None:
+        for _, text in lines:
+            _write(f"{self._timed(text)}\n".encode())
+
+    def _timed(self, text: str) -> str:
+        return f"{self._seconds:7.1f} s  {text}"
 
     def _print(self, item: object, text: str) -> None:
         _write(json_line(item) if self._as_json else f"{text}\n".encode())
 
 
-def reporter_for(feed: Feed, sink: Sink, title: str | Callable[[], str], now: Callable[[], float]) -> Reporter:
-    """The board on a terminal, lines everywhere else."""
-    shown = title if callable(title) else lambda: title
+def reporter_for(
+    feed: Feed, sink: Sink, now: Callable[[], float], *, intro: str, title: Callable[[], str]
+) -> LiveReporter | LineReporter:
+    """The board (with ``title``) on a terminal, lines (after ``intro``) everywhere else."""
     if is_terminal() and not feed.as_json:
-        return LiveReporter(feed, shown, now)
-    return LineReporter(shown, now, sink, as_json=feed.as_json)
+        return LiveReporter(feed, title, now)
+    return LineReporter(plain(intro), now, sink, as_json=feed.as_json)
 
 
 def _write(line: bytes) -> None:
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
+
+
+Reporter = LiveReporter | LineReporter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tapewire.apps.cli.tally import Tally
-from tapewire.apps.cli.terminal import plain, size_of
-from tapewire.client import WebSocketClient
+from tapewire.apps.cli.terminal import GAP_WORDS, gap_bounds, plain, size_of
+from tapewire.model.status import Gap
 from tapewire.sinks.contract import Sink, Written
 from tapewire.sinks.names import parse_file_name
+
+_GAPS = 6
 
 
 class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
@@ -23,7 +25,7 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
 
     Attributes:
         seconds: how long; received: events by kind; per_second: of all kinds.
-        gaps: interruptions of single streams; gaps_missed: those in which messages may be missing.
+        gaps: interruptions of single streams by state; missing: those in which messages may be missing.
         dropped: events that the sink was too slow for; quarantined: frames that could not be read.
         latency_ms: venue's time stamp to our receipt (p50, p99), None without samples.
         lost_in_silence: trades neither received nor inside a gap's bounds; None where nobody can know.
@@ -34,8 +36,8 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
     received: dict[str, int]
     per_second: float
     reconnects: int
-    gaps: int
-    gaps_missed: int
+    gaps: dict[str, int]
+    missing: tuple[Gap, ...]
     dropped: int
     quarantined: int
     latency_ms: dict[str, float] | None
@@ -45,19 +47,19 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
     made: int | None = None
 
 
-def summarise(client: WebSocketClient, tally: Tally, sink: Sink, folder: Path, seconds: float, **more: Any) -> Summary:
+def summarise(tally: Tally, sink: Sink, folder: Path, seconds: float, **more: Any) -> Summary:
     """Figures of a run that lasted ``seconds``; ``more`` are further fields of ``Summary``."""
-    latency = client.statistics().latency_ms
+    p50, p99 = tally.latency_ms(0.5), tally.latency_ms(0.99)
     return Summary(
         seconds=round(seconds, 3),
         received=dict(tally.received),
         per_second=round(tally.total / seconds, 1) if seconds else 0.0,
         reconnects=tally.reconnects,
-        gaps=len(tally.gaps),
-        gaps_missed=tally.missed,
+        gaps=dict(Counter(gap.state for gap in tally.gaps.values())),
+        missing=tuple(tally.missed),
         dropped=tally.dropped,
         quarantined=tally.quarantined,
-        latency_ms=None if latency is None else {"p50": round(latency.p50, 3), "p99": round(latency.p99, 3)},
+        latency_ms=None if p50 is None or p99 is None else {"p50": round(p50, 3), "p99": round(p99, 3)},
         folder=str(folder),
         files=sink.written(),
         **more,
@@ -69,34 +71,48 @@ def show(console: Console, summary: Summary) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for name, text in _figures(summary):
+    for name, text in _figures(summary, console.width):
         table.add_row(name, text)
     console.print(table)
     console.print(_files(summary))
 
 
-def _figures(summary: Summary) -> list[tuple[str, Text | str]]:
+def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
     total = sum(summary.received.values())
     kinds = ", ".join(f"{plain(kind)} {count:,}" for kind, count in sorted(summary.received.items()))
-    missed = f", {summary.gaps_missed} with messages that may be missing" if summary.gaps_missed else ""
     rows: list[tuple[str, Text | str]] = [
-        ("Received", f"{total:,} events in {summary.seconds:.1f} s, {summary.per_second:,.0f}/s: {kinds or 'none'}"),
-        ("Line", f"{_count(summary.reconnects, 'reconnect')}, {_count(summary.gaps, 'gap')} told{missed}"),
+        ("Received", f"{total:,} events in {summary.seconds:.1f} s, {summary.per_second:,.0f}/s"),
+        *([("", kinds)] if kinds else []),
+        ("Line", f"{_count(summary.reconnects, 'reconnect')}"),
+        *_gaps(summary, width),
     ]
     if summary.lost_in_silence is not None:
         style = "bold red" if summary.lost_in_silence else "bold green"
         lost = Text(f"{summary.lost_in_silence}", style=style)
-        lost.append(
-            f"  (of {summary.made:,} trades made, each is in the files or inside a gap's bounds)", style="default"
-        )
+        lost.append(f" of {summary.made:,} trades made; each is in the files or in a told gap", style="default")
         rows.append(("Lost in silence", lost))
     if summary.dropped or summary.quarantined:
         rows.append(("Trouble", f"{summary.dropped:,} dropped, {summary.quarantined:,} unreadable frames (misc.jsonl)"))
     if summary.latency_ms is not None:
-        rows.append(("Latency", f"p50 {summary.latency_ms['p50']:.1f} ms, p99 {summary.latency_ms['p99']:.1f} ms"))
+        p50, p99 = summary.latency_ms["p50"], summary.latency_ms["p99"]
+        rows.append(("Latency", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms from the exchange's time stamp to us"))
     size = sum(file.size for file in summary.files)
     rows.append(("Files", f"{_count(len(summary.files), 'file')}, {size_of(size)} in {plain(summary.folder)}"))
     return rows
+
+
+def _gaps(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
+    total = sum(summary.gaps.values())
+    if not total:
+        return [("Gaps", "none")]
+    words = ", ".join(f"{count} {GAP_WORDS[state]}" for state, count in summary.gaps.items())
+    shown = [
+        Text(plain(f"  {gap.subscription}{gap_bounds(gap, ids=width >= 110)} ({gap.cause})"), style="yellow")
+        for gap in summary.missing[:_GAPS]
+    ]
+    more = len(summary.missing) - len(shown)
+    tail = [("", f"  and {more} more, all of them in misc.jsonl")] if more else []
+    return [("Gaps", f"{total} told: {words}"), *(("", line) for line in shown), *tail]
 
 
 def _files(summary: Summary) -> Table:
@@ -111,7 +127,7 @@ def _files(summary: Summary) -> Table:
             cells[parsed[0]][parsed[1]] = file
     kinds = sorted({kind for row in cells.values() for kind in row})
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
-    table.add_column("", no_wrap=True)
+    table.add_column("lines · size", no_wrap=True)
     for kind in kinds:
         table.add_column(f"_{plain(kind)}.jsonl", justify="right", no_wrap=True)
     for symbol, row in cells.items():

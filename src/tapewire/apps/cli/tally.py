@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator
+from collections import Counter, deque
 
 from tapewire.apps.cli.terminal import kind_of
 from tapewire.model.events import Event
-from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Quarantined, Rejected
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Quarantined
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.contract import Item
 
 _MISSED = ("open", "unfilled")
+_SAMPLES = 100_000  # the newest latencies kept
 
 
 class Tally:
@@ -30,7 +30,7 @@ class Tally:
         self.reconnects = 0
         self.dropped = 0
         self.quarantined = 0
-        self.rejected: list[Rejected] = []
+        self._latencies: deque[float] = deque(maxlen=_SAMPLES)
 
     @property
     def total(self) -> int:
@@ -38,22 +38,23 @@ class Tally:
         return self.received.total()
 
     @property
-    def missed(self) -> int:
+    def missed(self) -> list[Gap]:
         """Gaps in which messages may be missing."""
-        return sum(gap.state in _MISSED for gap in self.gaps.values())
+        return [gap for gap in self.gaps.values() if gap.state in _MISSED]
+
+    def latency_ms(self, share: float) -> float | None:
+        """That share of the realtime events (0.5: half) came within so many milliseconds of the venue's time stamp."""
+        ordered = sorted(self._latencies)
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
 
     def add(self, item: Item) -> None:
         """Count one event."""
         if isinstance(item, Event):
             self.received[kind_of(item)] += 1
+            if item.stream_type == "REALTIME" and item.timestamp is not None:
+                self._latencies.append(item.received_ns / 1e6 - item.timestamp)
         else:
             self._step(item)
-
-    async def counting(self, source: AsyncIterable[Item]) -> AsyncIterator[Item]:
-        """The source as it is, counted."""
-        async for item in source:
-            self.add(item)
-            yield item
 
     def _step(self, event: FeedEvent) -> None:
         match event:
@@ -68,7 +69,5 @@ class Tally:
                 self.dropped += event.dropped
             case Quarantined():
                 self.quarantined += 1
-            case Rejected():
-                self.rejected.append(event)
             case _:
                 pass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,12 +26,16 @@ from tapewire.model.status import (
     Subscribed,
 )
 
+#: A rich style and a line of text.
+Styled = tuple[str, str]
+
 _MAGNITUDES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
-_GAP_WORDS = {
-    "open": "since the line was lost, no data yet",
-    "unfilled": "messages may be missing",
-    "nothing_missed": "nothing was missed",
-    "full_state": "state is complete again",
+#: What the states of a gap mean for whoever reads the data.
+GAP_WORDS = {
+    "open": "still open",
+    "unfilled": "may lack messages",
+    "nothing_missed": "missed nothing",
+    "full_state": "complete again",
 }
 
 
@@ -57,7 +63,7 @@ def amount(value: float | None) -> str:
     for size, letter in _MAGNITUDES:
         if abs(value) >= size:
             return f"{value / size:.4g}{letter}"
-    return f"{value:.4g}"
+    return f"{value:.4g}" if abs(value) >= 1e-4 else price(value)
 
 
 def size_of(count: int) -> str:
@@ -112,13 +118,36 @@ def _facts(event: Event) -> str:
             return ""
 
 
-def feed_line(event: FeedEvent) -> tuple[str, str]:
+def feed_line(event: FeedEvent) -> Styled:
     """A step of the feed as (rich style, one line)."""
     style, text = _step(event)
     return style, plain(f"{event.connection or event.venue}: {text}")
 
 
-def _step(event: FeedEvent) -> tuple[str, str]:  # noqa: PLR0911 - one return a kind of event
+def gap_bounds(gap: Gap, *, ids: bool = True) -> str:
+    """What is known of a gap's two sides: ``, 1.75 s, after id 7, before id 9``."""
+    words = []
+    if gap.last_timestamp is not None and gap.first_timestamp is not None and gap.state == "unfilled":
+        words.append(f"{max(gap.first_timestamp - gap.last_timestamp, 0) / 1000:.2f} s")
+    elif gap.to_ns is not None:
+        words.append(f"{(gap.to_ns - gap.from_ns) / 1e9:.2f} s")
+    if ids and gap.state in {"open", "unfilled"}:
+        words += [f"after id {gap.last_id}"] if gap.last_id is not None else []
+        words += [f"before id {gap.first_id}"] if gap.first_id is not None else []
+    return "".join(f", {word}" for word in words)
+
+
+def gap_lines(gaps: Sequence[Gap]) -> list[Styled]:
+    """Gaps that came together, as few lines as say everything: those that missed nothing are only counted."""
+    lines = [feed_line(gap) for gap in gaps if gap.state in {"open", "unfilled"}]
+    rest = Counter(gap.state for gap in gaps if gap.state not in {"open", "unfilled"})
+    if rest:
+        told = ", ".join(f"{count} {GAP_WORDS[state]}" for state, count in rest.items())
+        lines.append(("dim", plain(f"{gaps[0].connection}: gaps ({gaps[0].cause}): {told}")))
+    return lines
+
+
+def _step(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind of event
     match event:
         case Connecting():
             return "dim", f"connecting to {event.url}" + (f" (attempt {event.attempt})" if event.attempt > 1 else "")
@@ -138,15 +167,14 @@ def _step(event: FeedEvent) -> tuple[str, str]:  # noqa: PLR0911 - one return a 
             return _trouble(event)
 
 
-def _trouble(event: FeedEvent) -> tuple[str, str]:  # noqa: PLR0911 - one return a kind of event
+def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind of event
     match event:
         case Rejected():
             about = f" ({_some(event.subscriptions)})" if event.subscriptions else ""
             return "red", f"refused: {event.name}: {event.message}{about}"
         case Gap():
-            span = f" for {(event.to_ns - event.from_ns) / 1e9:.2f} s" if event.to_ns else ""
             style = "yellow" if event.state in {"open", "unfilled"} else "dim"
-            return style, f"gap in {event.subscription}{span}: {_GAP_WORDS[event.state]} ({event.cause})"
+            return style, f"gap in {event.subscription} ({event.cause}): {GAP_WORDS[event.state]}{gap_bounds(event)}"
         case Stale():
             silence = f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
             return (

@@ -15,14 +15,14 @@ from tapewire.apps.cli.terminal import is_terminal
 @feed_options
 @click.pass_context
 def watch(context: click.Context, feed: Feed) -> None:
-    r"""Look at markets live until Ctrl-C: a table on a terminal, one line an event in a pipe or with --json.
+    """Look at markets live until Ctrl-C: a table on a terminal, one line an event in a pipe or with --json.
 
     The feed's own steps (connected, line lost, gap) are shown too; in a pipe their lines begin with "--".
 
     \b
     tapewire watch KRW-BTC KRW-ETH
     tapewire watch KRW-BTC --types trade --json | jq .trade_price
-    """
+    """  # noqa: D301 - click wants the character
     context.exit(run(lambda stop: _watch(stop, feed)))
 
 

@@ -1,0 +1,132 @@
+"""``tapewire demo``: the main job in twenty seconds on the built-in simulator. No network, no key."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tapewire.apps.cli.options import Feed, log_to_stderr, subscriptions
+from tapewire.apps.cli.running import FAILED, Stop, run
+
+if TYPE_CHECKING:
+    from tapewire.apps.cli.reporting import Reporter
+    from tapewire.apps.cli.tally import Tally
+    from tapewire.model.events import TradeEvent
+    from tapewire.sim.server import Simulator
+
+_MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
+_RECORDED = ("KRW-LAMB", "KRW-WAVES", "BTC-XTZ")
+_TYPES = "ticker,trade,orderbook,candle.1s"
+#: Shares of the demo's time after which the line is closed, and later left half-open.
+_CLOSED_AT, _FROZEN_AT = 0.25, 0.55
+#: Seconds at the end in which trades may still arrive that were made before them.
+_SETTLE = 0.5
+
+
+@click.command(short_help="The main job in 20 seconds on the built-in simulator: no network, no key.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Folder for the recording.  [default: demo-recording, or -2, -3 … if that is there]")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(10, 28), default=20, show_default=True, metavar="S", help="10 to 28.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same market.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+@click.pass_context
+def demo(context: click.Context, out: Path | None, seconds: float, seed: int, as_json: bool) -> None:
+    """See the main job done: connect, subscribe, lose the line twice, come back, record, account for every trade.
+
+    Starts a simulated Upbit on this machine, fed with recorded traffic and a seeded market, and records six
+    markets from it over a real socket. The line is closed once and left half-open once, on purpose. The summary
+    compares the files with the simulator's own log: each trade is in them or inside the bounds of a told gap.
+    """
+    log_to_stderr(verbose=False)
+    folder = out or _fresh_folder()
+    context.exit(run(lambda stop: _demo(stop, folder, seconds, seed, as_json=as_json)))
+
+
+async def _demo(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: bool) -> None:
+    from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.apps.cli.reporting import reporter_for  # noqa: PLC0415
+    from tapewire.apps.cli.summary import summarise  # noqa: PLC0415
+    from tapewire.sim.scenario import Scenario  # noqa: PLC0415
+    from tapewire.sim.server import Simulator  # noqa: PLC0415
+    from tapewire.sinks.registry import get_sink  # noqa: PLC0415
+
+    loop = asyncio.get_running_loop()
+    async with Simulator(Scenario(seed=seed, markets=_MARKETS, recorded=True)) as simulator:
+        feed, sink, ending, started = _feed(simulator, as_json=as_json), get_sink("jsonl")(out), Stop(), loop.time()
+        reporter = reporter_for(
+            feed,
+            sink,
+            loop.time,
+            intro=f"{len(feed.subscriptions)} streams of a simulated Upbit at {simulator.url}, {seconds:g} s, to {out}",
+            title=lambda: f"tapewire demo {loop.time() - started:.0f}/{seconds:g} s",
+        )
+        async with feed.client("demo") as client:
+            conducting = asyncio.create_task(_conduct(stop, ending, simulator, reporter, seconds), name="conductor")
+            try:
+                async with reporter:
+                    await carry(client, feed, sink, ending, hear=reporter.hear)
+                account = _account(conducting.result(), reporter.tally, out, feed.venue)
+                reporter.conclude(summarise(reporter.tally, sink, out, loop.time() - started, **account))
+            finally:
+                conducting.cancel()
+                await asyncio.wait([conducting])
+    if account.get("lost_in_silence"):
+        stop.ask(FAILED)
+    elif not as_json:
+        _goodbye(out)
+
+
+async def _conduct(
+    stop: Stop, ending: Stop, simulator: Simulator, reporter: Reporter, seconds: float
+) -> list[TradeEvent] | None:
+    """Make the troubles, then end; returns the trades that must be accounted for (None: interrupted before)."""
+    await stop.wait(seconds * _CLOSED_AT)
+    if not stop.asked:
+        reporter.note("magenta", "-- on purpose: the exchange closes the line (1001) --")
+        simulator.drop(1001, "going away")
+        await stop.wait(seconds * (_FROZEN_AT - _CLOSED_AT))
+    if not stop.asked:
+        reporter.note("magenta", "-- on purpose: half-open: the line stays, but nothing passes any more --")
+        simulator.freeze()
+        await stop.wait(seconds * (1 - _FROZEN_AT) - _SETTLE)
+    made = None if stop.asked else simulator.trades
+    await stop.wait(_SETTLE)
+    ending.ask(stop.code)
+    return made
+
+
+def _feed(simulator: Simulator, *, as_json: bool) -> Feed:
+    from tapewire.config import FeedOptions, SessionOptions  # noqa: PLC0415
+
+    session = SessionOptions(ping_interval=2.0, ping_timeout=1.0, backoff_base=0.5, quiet_time=1.0)
+    options = FeedOptions(url=simulator.url, rest_url=simulator.rest_url, keep_raw=True, session=session)
+    wanted = subscriptions((*_MARKETS, *_RECORDED), _TYPES)
+    return Feed("upbit", simulator.url, options, tuple(wanted), as_json=as_json)
+
+
+def _account(made: list[TradeEvent] | None, tally: Tally, out: Path, venue: str) -> dict[str, int]:
+    from tapewire.apps.cli.oracle import lost_in_silence, recorded_trades  # noqa: PLC0415
+
+    if made is None:
+        return {}
+    return {
+        "made": len(made),
+        "lost_in_silence": len(lost_in_silence(made, recorded_trades(out, venue), tally.gaps.values())),
+    }
+
+
+def _fresh_folder() -> Path:
+    """A folder that is not there yet: an earlier demo's files are not mixed with this one's."""
+    names = (Path(f"demo-recording{'' if number == 1 else f'-{number}'}") for number in count(1))
+    return next(path for path in names if not path.exists())
+
+
+def _goodbye(out: Path) -> None:
+    click.echo(
+        f"\nLook:   head -2 {out}/KRW-BTC_trade.jsonl {out}/misc.jsonl"
+        "\nGo on:  tapewire simulate upbit    tapewire watch KRW-BTC    tapewire --help"
+    )

@@ -1,0 +1,34 @@
+"""The feed's own events as lines for people: gaps that come together are told in few lines."""
+
+from __future__ import annotations
+
+from tapewire.apps.cli.terminal import Styled, feed_line, gap_lines
+from tapewire.model.events import Event
+from tapewire.model.status import Gap
+from tapewire.sinks.contract import Item
+
+#: Seconds in which the gaps of one loss are collected (each stream's ends with its own first message).
+_TOGETHER = 0.5
+
+
+class News:
+    """Hears every event of a stream, in order, and gives back the lines that are due."""
+
+    def __init__(self) -> None:
+        self._gaps: list[Gap] = []
+        self._since = 0.0
+
+    def hear(self, item: Item, now: float) -> list[Styled]:
+        """Lines to show now; ``now`` in monotonic seconds."""
+        if isinstance(item, Gap):
+            self._since = self._since if self._gaps else now
+            self._gaps.append(item)
+            return []
+        if isinstance(item, Event):
+            return self.due() if self._gaps and now - self._since >= _TOGETHER else []
+        return [*self.due(), feed_line(item)]
+
+    def due(self) -> list[Styled]:
+        """What was held back until now."""
+        gaps, self._gaps = self._gaps, []
+        return gap_lines(gaps) if gaps else []

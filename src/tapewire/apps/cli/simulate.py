@@ -1,0 +1,120 @@
+"""``tapewire simulate``: a simulated exchange on this machine, for this and any other client."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tapewire.apps.cli.running import Stop, run
+from tapewire.apps.cli.terminal import json_line
+from tapewire.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tapewire.sim.scenario import Scenario
+    from tapewire.sim.server import Simulator
+
+
+@click.command(short_help="Run a simulated exchange and print its addresses.")
+@click.argument("venue", default="upbit")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=9001, show_default=True, help="0 takes any free one.")
+@click.option("--seed", type=int, help="The same seed gives the same market.  [default: 1]")
+@click.option("--markets", metavar="LIST", help="Codes (KRW-BTC,KRW-ETH) or how many.  [default: ten usual ones]")
+@click.option("--rate", type=float, metavar="N", help="Messages a second of all streams together.")
+@click.option("--speed", type=float, metavar="X", help="Seconds of the exchange in one of ours.  [default: 1]")
+@click.option("--recorded", is_flag=True, help="Begin with recorded traffic of 2021 (upbit).")
+@click.option("--fault", "faults", multiple=True, metavar="FAULT",
+              help="drop@5, freeze@20, silence:30@10, refuse:429x3, duplicate%0.05 …; may be given again.")  # fmt: skip
+@click.option("--scenario", "path", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="TOML file with all of these; options go before it.")  # fmt: skip
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop by itself after S seconds."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON object.")
+@click.pass_context
+def simulate(
+    context: click.Context, /, *, venue: str, host: str, port: int, markets: str | None, path: Path | None,
+    faults: tuple[str, ...], seconds: float | None, recorded: bool, as_json: bool, **numbers: float | None,
+) -> None:  # fmt: skip
+    """Run a simulated exchange until Ctrl-C: WebSocket and REST on one port, no key, no network.
+
+    Any client works with it that can be given an address: tapewire, the exchange's own SDK and samples, others.
+
+    \b
+    tapewire simulate upbit --port 9001
+    tapewire simulate upbit --markets KRW-BTC,KRW-ETH --fault drop:1001@10/30 --fault freeze@25
+    tapewire simulate upbit --scenario bad-day.toml
+    """  # noqa: D301 - click wants the character
+    from tapewire.sim.scenario import Scenario, read_scenario  # noqa: PLC0415 - heavy, loaded when used
+
+    given: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    given |= {"faults": faults} if faults else {}
+    given |= {"markets": _markets(markets)} if markets else {}
+    given |= {"recorded": True} if recorded else {}
+    base = read_scenario(path) if path else Scenario(venue=venue)
+    scenario = _replaced(base, given)
+    context.exit(run(lambda stop: _simulate(stop, scenario, host, port, seconds, as_json=as_json)))
+
+
+def _markets(text: str) -> int | tuple[str, ...]:
+    return int(text) if text.isdecimal() else tuple(code for code in text.split(",") if code)
+
+
+def _replaced(scenario: Scenario, changes: dict[str, Any]) -> Scenario:
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    return replace(scenario, **changes)
+
+
+async def _simulate(
+    stop: Stop, scenario: Scenario, host: str, port: int, seconds: float | None, *, as_json: bool
+) -> None:
+    from tapewire.sim.server import Simulator  # noqa: PLC0415
+
+    simulator = Simulator(scenario)
+    try:
+        await simulator.start(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError("port", port, "a free one (another program listens there; 0 takes any)") from error
+        raise ConfigError("host", host, f"an address of this machine ({error.strerror or error})") from error
+    try:
+        _greet(simulator, as_json=as_json)
+        await stop.wait(seconds)
+        if not as_json:
+            _farewell(simulator)
+    finally:
+        await simulator.stop()
+
+
+def _greet(simulator: Simulator, *, as_json: bool) -> None:
+    symbols = list(simulator.exchange.market.symbols)
+    venue = simulator.scenario.venue
+    if as_json:
+        addresses = {"venue": venue, "url": simulator.url, "rest_url": simulator.rest_url, "markets": symbols}
+        click.echo(json_line(addresses).decode(), nl=False)
+        return
+    more = f" … and {len(symbols) - 10} more" if len(symbols) > 10 else ""
+    click.echo(
+        f"Simulated {venue}, seed {simulator.scenario.seed}, {len(symbols)} markets: {' '.join(symbols[:10])}{more}\n\n"
+        f"  WebSocket  {simulator.url}\n"
+        f"  REST       {simulator.rest_url}\n\n"
+        "Try it in another terminal:\n\n"
+        f"  tapewire watch {symbols[0]} --url {simulator.url}\n\n"
+        "or from Python:\n\n"
+        f'  async with WebSocketClient("hello", url="{simulator.url}") as client:\n'
+        f'      async for trade in client.trades(["{symbols[0]}"]):\n'
+        "          print(trade.trade_price, trade.trade_volume)\n\n"
+        "Ctrl-C stops it."
+    )
+
+
+def _farewell(simulator: Simulator) -> None:
+    broken = len(simulator.violations)
+    click.echo(
+        f"\nServed {len(simulator.connects)} connections, {len(simulator.requests)} requests; made "
+        f"{len(simulator.trades):,} trades; limits broken by clients: {broken}"
+    )
