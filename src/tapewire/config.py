@@ -6,7 +6,6 @@ object is made (``ConfigError`` names option, value and what would be right).
 
 from __future__ import annotations
 
-import ssl
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -22,8 +21,12 @@ _PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
 
 def _positive(options: Any, name: str) -> None:
     value = getattr(options, name)
-    if value is not None and not value > 0:
+    if value is not None and not (_is_number(value) and value > 0):
         raise ConfigError(name, value, "more than 0")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class LineOptions(Struct, frozen=True, kw_only=True):
@@ -38,7 +41,7 @@ class LineOptions(Struct, frozen=True, kw_only=True):
         compression: ``"deflate"`` offers permessage-deflate, None does not.
         proxy: ``http://``, ``https://``, ``socks4://`` or ``socks5://`` URL, with ``user:password@`` if needed.
         headers: additional request headers (never logged).
-        ssl_context: own TLS context; None is the system's trust store, certificates always verified.
+        ssl_context: own ``ssl.SSLContext``; None is the system's trust store, certificates always verified.
     """
 
     connect_timeout: float = 10.0
@@ -49,7 +52,7 @@ class LineOptions(Struct, frozen=True, kw_only=True):
     compression: Literal["deflate"] | None = None
     proxy: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    ssl_context: ssl.SSLContext | None = None
+    ssl_context: Any = None
 
     def __post_init__(self) -> None:
         for option in (
@@ -65,6 +68,23 @@ class LineOptions(Struct, frozen=True, kw_only=True):
         if self.proxy is not None and self.proxy.split("://")[0] not in _PROXIES:
             shown = f"{self.proxy.split('://')[0]}://…" if "://" in self.proxy else "without a scheme"
             raise ConfigError("proxy", shown, "an http://, https://, socks4:// or socks5:// URL")
+        if not _are_headers(self.headers):
+            raise ConfigError("headers", "…", "a tuple of (name, value) pairs of text")
+
+    def __repr__(self) -> str:
+        """Without the values of headers and the proxy's user and password: they are secrets."""
+        proxy = self.proxy
+        if proxy is not None and "@" in proxy:
+            proxy = f"{proxy.split('://')[0]}://…@{proxy.rpartition('@')[2]}"
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown |= {"proxy": proxy, "headers": tuple((name, "…") for name, _ in self.headers)}
+        return f"LineOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _are_headers(headers: object) -> bool:
+    return isinstance(headers, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in headers
+    )
 
 
 class SessionOptions(Struct, frozen=True, kw_only=True):
@@ -105,9 +125,9 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
             "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
         ):  # fmt: skip
             _positive(self, option)
-        if self.backoff_factor < 1:
+        if not (_is_number(self.backoff_factor) and self.backoff_factor >= 1):
             raise ConfigError("backoff_factor", self.backoff_factor, "1 or more")
-        if self.max_retries is not None and self.max_retries < 0:
+        if self.max_retries is not None and not (_is_number(self.max_retries) and self.max_retries >= 0):
             raise ConfigError("max_retries", self.max_retries, "0 or more, or None for no end")
         if self.keep_alive not in ("frame", "text"):
             raise ConfigError("keep_alive", self.keep_alive, '"frame" or "text"')

@@ -1,0 +1,120 @@
+"""Options: defaults that are documented, impossible values refused by name, secrets never shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions
+from tapewire.errors import ConfigError, FeedError
+
+ROOMS: tuple[type[msgspec.Struct], ...] = (LineOptions, SessionOptions, MailboxOptions, FeedOptions)
+
+NUMBERS = {
+    LineOptions: ("connect_timeout", "close_timeout", "max_message", "max_fragments", "max_control_rate"),
+    SessionOptions: (
+        "ping_interval", "ping_timeout", "backoff_base", "backoff_cap", "stable_after",
+        "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
+    ),
+    MailboxOptions: ("size",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), "10", True])
+@pytest.mark.parametrize(("room", "option"), [(room, name) for room, names in NUMBERS.items() for name in names])
+def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], option: str, value: object) -> None:
+    with pytest.raises(ConfigError) as refused:
+        room(**{option: value})
+    assert str(refused.value) == f"{option} is {value!r}; it must be more than 0"
+    assert (refused.value.option, refused.value.allowed) == (option, "more than 0")
+    assert isinstance(refused.value, ValueError)
+    assert isinstance(refused.value, FeedError)
+
+
+@pytest.mark.parametrize(
+    ("room", "option", "value", "message"),
+    [
+        (LineOptions, "compression", "gzip", """compression is 'gzip'; it must be "deflate" or None"""),
+        (SessionOptions, "backoff_factor", 0.5, "backoff_factor is 0.5; it must be 1 or more"),
+        (SessionOptions, "backoff_factor", "2", "backoff_factor is '2'; it must be 1 or more"),
+        (SessionOptions, "max_retries", -1, "max_retries is -1; it must be 0 or more, or None for no end"),
+        (SessionOptions, "max_retries", "3", "max_retries is '3'; it must be 0 or more, or None for no end"),
+        (SessionOptions, "keep_alive", "pong", """keep_alive is 'pong'; it must be "frame" or "text\""""),
+        (
+            MailboxOptions, "rule", "drop_newest",
+            """rule is 'drop_newest'; it must be "block", "drop_oldest", "conflate" or "raise\"""",
+        ),
+        (FeedOptions, "url", "http://x", "url is 'http://x'; it must be a ws:// or wss:// address"),
+        (FeedOptions, "rest_url", "ws://x", "rest_url is 'ws://x'; it must be an http:// or https:// address"),
+        (FeedOptions, "format", "simple", "format is 'simple'; it must be DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST"),
+        (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
+        (FeedOptions, "transport", "aiohttp", """transport is 'aiohttp'; it must be "picows" or "websockets\""""),
+    ],
+)  # fmt: skip
+def test_an_impossible_choice_is_refused_with_what_would_be_right(
+    room: Callable[..., Any], option: str, value: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        room(**{option: value})
+
+
+@pytest.mark.parametrize("proxy", ["ftp://me:hush@host:1", "me:hush@host:1"])
+def test_a_refused_proxy_does_not_show_its_password(proxy: str) -> None:
+    with pytest.raises(ConfigError, match="it must be an http://, https://, socks4:// or socks5:// URL") as refused:
+        LineOptions(proxy=proxy)
+    assert "hush" not in str(refused.value)
+    assert "hush" not in repr(refused.value)
+
+
+@pytest.mark.parametrize("headers", [[("a", "hush")], (("a", "hush", "c"),), (("a", 1),), "hush", (["a", "hush"],)])
+def test_headers_must_be_pairs_of_text_and_are_not_shown(headers: Any) -> None:
+    with pytest.raises(ConfigError, match=r"headers is '…'; it must be a tuple of \(name, value\) pairs of text"):
+        LineOptions(headers=headers)
+
+
+def test_the_proxys_password_and_header_values_stand_in_no_repr() -> None:
+    line = LineOptions(proxy="socks5://me:hush@host:1080", headers=(("X-Key", "hush"),))
+    for text in (repr(line), str(line), repr(FeedOptions(line=line)), f"{line}"):
+        assert "hush" not in text
+        assert "me:" not in text
+        assert "socks5://…@host:1080" in text
+        assert "X-Key" in text
+    assert "http://proxy:3128" in repr(LineOptions(proxy="http://proxy:3128"))
+    assert eval(repr(LineOptions()), {"LineOptions": LineOptions}) == LineOptions()  # noqa: S307 - our own text
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_options_are_frozen_hashable_and_made_by_name_only(room: Callable[..., Any]) -> None:
+    options = room()
+    assert hash(options) == hash(room())
+    with pytest.raises(AttributeError):
+        setattr(options, options.__struct_fields__[0], None)
+    with pytest.raises(TypeError):
+        room(1)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_option_is_explained(room: type[msgspec.Struct]) -> None:
+    explained = (room.__doc__ or "").partition("Attributes:")[2]
+    inherited = {"transport", "line", "session", "mailbox"}  # explained by their own classes
+    missing = [name for name in room.__struct_fields__ if not re.search(rf"\b{name}\b", explained)]
+    assert set(missing) <= inherited
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    session = SessionOptions()
+    assert (session.ping_interval, session.ping_timeout) == (30.0, 10.0)
+    assert (session.backoff_base, session.backoff_factor, session.backoff_cap) == (1.0, 2.0, 30.0)
+    assert (session.jitter, session.max_retries) == (True, None)
+    assert (LineOptions().max_message, LineOptions().compression) == (1024 * 1024, None)
+    assert MailboxOptions() == MailboxOptions(size=10_000, rule="drop_oldest")
+    assert FeedOptions().transport == "picows"
+
+
+def test_replacing_one_option_checks_it_too() -> None:
+    with pytest.raises(ConfigError, match="format is 'XML'"):
+        msgspec.structs.replace(FeedOptions(), format="XML")
