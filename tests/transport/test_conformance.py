@@ -11,7 +11,7 @@ from tapewire.errors import ConnectFailed, LineLost
 from tapewire.model.line import Loss
 
 from .benches import NOW_NS, Bench, Far, Recorder
-from .wire import open_files, turns
+from .wire import open_files, settled, turns
 
 STOP = Loss("stopped", 1001, "nobody wants it")
 
@@ -112,6 +112,34 @@ async def test_a_broken_connection_is_a_reset(bench: Bench, listener: Recorder) 
     far.abort()
     loss = await listener.lost()
     assert (loss.cause, loss.code) == ("reset", 1006)
+
+
+async def test_a_held_line_reads_nothing_until_it_goes_on(bench: Bench, listener: Recorder) -> None:
+    line, far = await bench.connected(listener)
+    far.send(b"before")
+    await listener.next()
+    line.hold(True)
+    line.hold(True)
+    for i in range(3):
+        far.send(b"%d" % i)
+    far.close(1001, "going away")
+    await turns(50)
+    assert listener.messages == [b"before"]
+    line.hold(False)
+    line.hold(False)
+    assert [(await listener.next())[1] for _ in range(3)] == [b"0", b"1", b"2"]
+    assert await listener.lost() == Loss("closed", 1001, "going away")
+    line.hold(True)
+
+
+@pytest.mark.parametrize("graceful", [True, False])
+async def test_a_held_line_can_be_closed(bench: Bench, listener: Recorder, graceful: bool) -> None:
+    line, far = await bench.connected(listener)
+    line.hold(True)
+    line.send(b"bye")
+    line.close(STOP, graceful=graceful)
+    assert await listener.lost() == STOP
+    assert await far.next() == ("text", b"bye")
 
 
 async def test_a_graceful_close_waits_for_the_answer_and_tells_our_loss(bench: Bench, listener: Recorder) -> None:
@@ -247,8 +275,7 @@ async def test_a_cancelled_open_leaves_nothing_behind(bench: Bench, listener: Re
     with pytest.raises(asyncio.CancelledError):
         await dial
     far.accept()
-    while (open_files(), len(asyncio.all_tasks())) != (files, tasks):
-        await asyncio.sleep(0)
+    await settled(files, tasks)
     assert listener.told == []
 
 
@@ -262,9 +289,7 @@ async def test_reconnecting_leaves_no_tasks_or_files(bench: Bench) -> None:
         else:
             far.abort()
         await listener.lost()
-    async with asyncio.timeout(5):
-        while (open_files(), len(asyncio.all_tasks())) != (files, tasks):
-            await asyncio.sleep(0)
+    await settled(files, tasks)
 
 
 async def test_a_far_end_that_ignores_our_close_is_cut_after_the_time_limit(bench: Bench, listener: Recorder) -> None:

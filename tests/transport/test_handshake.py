@@ -113,8 +113,10 @@ async def test_no_redirect_is_followed_and_no_header_reaches_the_other_host(sock
     "answer",
     [
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: d3Jvbmc=\r\n\r\n",
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: d3Jvbmc=\r\n\r\n"
+        ),
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
     ],
 )
@@ -151,7 +153,7 @@ async def test_a_closed_port_and_an_unknown_name_are_told_apart(socket_line: str
 
 @pytest.mark.parametrize("url", ["http://x/", "ws:///path", "ws://x:99999/", "ws://x/#part", "x"])
 async def test_a_url_that_is_no_websocket_address_is_refused_before_dialling(socket_line: str, url: str) -> None:
-    with pytest.raises(ConfigError, match="url is .*; it must be ws:// or wss:// with a host"):
+    with pytest.raises(ConfigError, match=r"url is .*; it must be ws:// or wss:// with a host"):
         await SOCKET_LINES[socket_line](LineOptions(), wall_ns).open(url, {}, Recorder())
 
 

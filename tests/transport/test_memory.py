@@ -170,3 +170,17 @@ async def test_a_callback_of_the_far_end_that_raises_is_reported(listener: Recor
     await turns()
     assert reported == [boom, boom]
     assert server.told == [("ping", b"c")]
+
+
+async def test_a_client_that_reads_nothing_is_cut_by_the_far_end(listener: Recorder) -> None:
+    server = Server()
+    line = await opened(server, listener)
+    line.hold(True)
+    await turns()
+    for _ in range(17):
+        server.end.send(bytes(1024 * 1024))
+    await turns()
+    assert [what for what, _ in server.told] == ["lost"]
+    line.hold(False)
+    assert (await listener.lost()).cause == "reset"
+    assert len(listener.messages) == 17

@@ -132,9 +132,7 @@ async def test_a_dial_cancelled_within_the_tls_handshake_leaves_nothing_behind(
         dial.cancel()
         with pytest.raises(asyncio.CancelledError):
             await dial
-        async with asyncio.timeout(5):
-            while (wire.open_files(), len(asyncio.all_tasks())) != (files, tasks):
-                await asyncio.sleep(0)
+        await wire.settled(files, tasks)
     assert reported == []
 
 

@@ -219,9 +219,13 @@ async def test_a_far_end_that_reads_nothing_is_cut_when_too_much_is_unsent(socke
     async with wire.serve(accept) as served:
         line = SOCKET_LINES[socket_line](LineOptions(), wall_ns)
         await line.open(served.url, {}, listener)
-        with pytest.raises(OSError, match="reads nothing"):
+
+        def send_a_hundred() -> None:
             for _ in range(100):
                 line.send(bytes(MIB), is_text=False)
+
+        with pytest.raises(OSError, match="reads nothing"):
+            send_a_hundred()
         loss = await listener.lost()
         assert (loss.cause, loss.code) == ("reset", 1006)
         released.set()

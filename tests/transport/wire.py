@@ -163,4 +163,11 @@ async def turns(count: int = 10) -> None:
 
 
 def open_files() -> int:
-    return psutil.Process().num_fds()
+    return int(psutil.Process().num_fds())
+
+
+async def settled(files: int, tasks: int) -> None:
+    """Wait until no more files are open and no more tasks are running than these."""
+    async with asyncio.timeout(5):
+        while (open_files(), len(asyncio.all_tasks())) != (files, tasks):  # noqa: ASYNC110 - nobody tells of these
+            await asyncio.sleep(0)

@@ -15,50 +15,64 @@ from tapewire.transport.contract import LineListener
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.telling import report
 
+_UNREAD_LIMIT = 16 * 1024 * 1024
 _RESET = Loss("reset", message.ABNORMAL, "the connection broke without a close frame")
 
 
 class _Pipe:
     """One direction: what is put in comes out in order, in a later turn of the loop, never within the call."""
 
-    __slots__ = ("_before", "_items", "_loop", "frozen", "held")
+    __slots__ = ("_before", "_held", "_items", "_loop", "_planned", "_started", "frozen", "unread")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, held: bool, before: Callable[[], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, before: Callable[[], None]) -> None:
         self._loop, self._before = loop, before
-        self._items: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._items: deque[tuple[int, Callable[..., None], tuple[Any, ...]]] = deque()
+        self._started = self._held = self._planned = False
         self.frozen = False
-        self.held = held  # nothing comes out before release()
+        self.unread = 0  # bytes
 
-    def put(self, tell: Callable[..., None], *values: Any) -> None:
-        if self.frozen:
-            return
-        self._items.append((tell, values))
-        if len(self._items) == 1 and not self.held:
-            self._loop.call_soon(self._run)
+    def put(self, tell: Callable[..., None], *values: Any, size: int = 0) -> None:
+        """Bring it: ``tell(*values)`` is called at the other end."""
+        if not self.frozen:
+            self._items.append((size, tell, values))
+            self.unread += size
+            self._plan()
 
-    def release(self) -> None:
-        self.held = False
-        self._run()
+    def start(self) -> None:
+        """Nothing comes out before this."""
+        self._started = True
+        self._plan()
+
+    def hold(self, holding: bool) -> None:  # noqa: FBT001 - on or off
+        """Nothing comes out meanwhile."""
+        self._held = holding
+        self._plan()
 
     def freeze(self) -> None:
+        """What is in it and whatever is put in from now on is gone."""
         self.frozen = True
         self._items.clear()
+        self.unread = 0
+
+    def _plan(self) -> None:
+        if self._items and self._started and not self._held and not self._planned:
+            self._planned = True
+            self._loop.call_soon(self._run)
 
     def _run(self) -> None:
         """Hand on what is here now, as one read of a socket would; what it causes comes in the next turn."""
         self._before()
         for _ in range(len(self._items)):
-            if not self._items:  # frozen by what was told
-                return
-            tell, values = self._items[0]
+            if self._held or not self._items:  # held or frozen by what was told
+                break
+            size, tell, values = self._items.popleft()
+            self.unread -= size
             try:
                 tell(*values)
             except Exception as error:
                 report(self._loop, error)
-            if self._items:
-                self._items.popleft()
-        if self._items:
-            self._loop.call_soon(self._run)
+        self._planned = False
+        self._plan()
 
 
 def _nothing(*_: object) -> None:
@@ -88,7 +102,7 @@ class FarEnd:
         self.auto_pong = True
         self._line = line
         self._loop = asyncio.get_running_loop()
-        self._inbox = _Pipe(self._loop, held=True, before=_nothing)
+        self._inbox = _Pipe(self._loop, _nothing)
         self._answered = self._lost = self._said_bye = False
 
     @property
@@ -100,7 +114,7 @@ class FarEnd:
         """Answer 101. False: the dial was given up meanwhile, and nothing will come of it."""
         self._answered = self._answer(Handshake(self.url, compression))
         if self._answered:
-            self._loop.call_soon(self._inbox.release)
+            self._inbox.start()
         return self._answered
 
     def refuse(self, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
@@ -116,9 +130,14 @@ class FarEnd:
         return self._line.answered(answer)
 
     def send(self, payload: bytes, is_text: bool = False) -> None:  # noqa: FBT001, FBT002 - one word says it
-        """Send one message; a frozen or ended line takes it and forgets it, as a socket's buffer would."""
+        """Send one message; a frozen or ended line takes it and forgets it, as a socket's buffer would.
+
+        A client that leaves more than 16 MiB unread is cut, as any server would.
+        """
         if self.open:
-            self._line.inbox.put(self._line.take_message, payload, is_text)
+            self._line.inbox.put(self._line.take_message, payload, is_text, size=len(payload))
+            if self._line.inbox.unread > _UNREAD_LIMIT:
+                self.abort()
 
     def ping(self, payload: bytes = b"") -> None:
         """Send a ping; its answer comes to ``on_pong``."""
@@ -212,7 +231,7 @@ class MemoryLine:
         merged = dict(handshake.request_headers(self._options, headers))
         self._loop = asyncio.get_running_loop()
         self._listener = listener
-        self.inbox = _Pipe(self._loop, held=True, before=self._stamp)
+        self.inbox = _Pipe(self._loop, self._stamp)
         self._answer = self._loop.create_future()
         far = FarEnd(url, merged, self)
         began = self._loop.time()
@@ -228,7 +247,7 @@ class MemoryLine:
                 raise handshake.unreachable(late, self._options, where) from None
             raise
         self._far = far
-        self._loop.call_soon(self.inbox.release)
+        self.inbox.start()
         return Handshake(url, opened.compression, self._loop.time() - began)
 
     def send(self, payload: bytes, *, is_text: bool = True) -> None:
@@ -245,10 +264,16 @@ class MemoryLine:
             raise LineLost(self._loss)
         return self._far
 
+    def hold(self, holding: bool) -> None:  # noqa: FBT001 - on or off
+        """See ``Line.hold``."""
+        if self._far is not None and self._loss is None:
+            self.inbox.hold(holding)
+
     def close(self, loss: Loss, *, graceful: bool = True) -> None:
         """See ``Line.close``. After a graceful one, messages that come before the answer are still delivered."""
         if self._far is None or self._loss is not None:
             return
+        self.inbox.hold(False)  # what answers the close frame must be read
         if not graceful:
             self._cut(loss)
             return

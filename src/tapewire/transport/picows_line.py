@@ -30,7 +30,7 @@ from tapewire.transport.dial import Dial
 from tapewire.transport.loop_errors import without_false_reports
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.quiet import CappedLogger
-from tapewire.transport.telling import Telling, report
+from tapewire.transport.telling import Telling, hold_reading, report
 
 _BINARY, _TEXT = WSMsgType.BINARY, WSMsgType.TEXT
 _UNSENT_LIMIT = 16 * 1024 * 1024  # bytes the far end may leave unread before it counts as gone
@@ -45,7 +45,7 @@ class PicowsLine(WSListener):
     """
 
     __slots__ = (
-        "_accepted", "_close_sent", "_closing", "_compression", "_dial", "_layer", "_limit", "_listener", "_loop", 
+        "_accepted", "_close_sent", "_closing", "_compression", "_dial", "_layer", "_limit", "_listener", "_loop",
         "_loss", "_new_read", "_on_message", "_options", "_plain", "_received_ns", "_telling", "_timer", "_transport",
         "_wall_ns",
     )  # fmt: skip
@@ -248,10 +248,16 @@ class PicowsLine(WSListener):
 
     # -- ending ------------------------------------------------------------------------------------------------
 
+    def hold(self, holding: bool) -> None:  # noqa: FBT001 - on or off
+        """See ``Line.hold``."""
+        if self._transport is not None and self._loss is None:
+            hold_reading(self._transport.underlying_transport, holding)
+
     def close(self, loss: Loss, *, graceful: bool = True) -> None:
         """See ``Line.close``. After a graceful one, messages that come before the answer are still delivered."""
         if self._transport is None or self._loss is not None:
             return
+        self.hold(False)  # what answers the close frame must be read
         if not graceful:
             self._cut(loss, None)
             return

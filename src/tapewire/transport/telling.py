@@ -12,6 +12,16 @@ def report(loop: asyncio.AbstractEventLoop, error: Exception) -> None:
     loop.call_exception_handler({"message": "a listener of a line raised; the line goes on", "exception": error})
 
 
+def hold_reading(transport: asyncio.Transport, holding: bool) -> None:  # noqa: FBT001 - on or off
+    """Stop or go on reading, where there is still something to read."""
+    if transport.is_closing() or transport.is_reading() is not holding:
+        return
+    if holding:
+        transport.pause_reading()
+    else:
+        transport.resume_reading()
+
+
 class Telling:
     """Holds back what came with the handshake (at most what a few reads bring) until ``start``."""
 

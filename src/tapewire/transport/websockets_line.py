@@ -15,7 +15,7 @@ from tapewire.transport import handshake, message
 from tapewire.transport.contract import LineListener
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.quiet import CappedLogger
-from tapewire.transport.telling import Telling
+from tapewire.transport.telling import Telling, hold_reading
 
 try:
     from websockets.asyncio.client import ClientConnection, connect
@@ -197,11 +197,17 @@ class WebsocketsLine:
 
     # -- ending ------------------------------------------------------------------------------------------------
 
+    def hold(self, holding: bool) -> None:  # noqa: FBT001 - on or off
+        """See ``Line.hold``."""
+        if self._connection is not None and self._loss is None:
+            hold_reading(self._connection.transport, holding)
+
     def close(self, loss: Loss, *, graceful: bool = True) -> None:
         """See ``Line.close``. After a graceful one, messages that come before the answer are still delivered."""
         connection = self._connection
         if connection is None or self._loss is not None:
             return
+        self.hold(False)  # what answers the close frame must be read
         if not graceful:
             self._cut(connection, loss, None)
             return
