@@ -57,7 +57,7 @@ def criteria() -> str:
     """What green means, row by row, from the same values that the judge uses."""
     head = (
         "In every row: the program lives at the end; nothing but trades reaches the handler of trades; at most"
-        f" {MAX_CONNECTS_A_SECOND} connects in any second; less than {BUSY_SHARE:.0%} of a core. Besides:\n"
+        f" {MAX_CONNECTS_A_SECOND} connects in any second; less than {BUSY_SHARE:.0%} of a core. Besides:\n\n"
     )
     return head + "\n".join(f"{row.number}. {row.title}: {_asked(row)}." for row in ROWS)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["abort", "close", "frames", "refuse", "close_each", "silence"]
@@ -13,7 +14,8 @@ MAX_CONNECTS_A_SECOND = 5
 #: More of one core than this after the fault, at ten messages a second, is a busy loop.
 BUSY_SHARE = 0.3
 #: A client that reconnects in a circle makes more connects than this while the fault lasts.
-MAX_CONNECTS_OF_A_FAULT = 8
+#: (Full jitter on 1, 2, 4, 8, 16, 30 s makes six or seven in 25 s, more than ten once in fifty thousand.)
+MAX_CONNECTS_OF_A_FAULT = 10
 
 NOT_JSON = b"<html>502 Bad Gateway</html>"
 UNKNOWN_TYPE = b'{"type":"mystery","ty":"mystery","code":"KRW-BTC","cd":"KRW-BTC","timestamp":1,"tms":1}'
@@ -57,6 +59,15 @@ class Row:
     def down(self) -> bool:
         """Whether the server refuses connections while the fault lasts."""
         return self.lasts > 0 and self.kind in ("abort", "close")
+
+    def shortened(self, *, watch: float, settle: float | None, lasts: float) -> Row:
+        """The same row watched for less long."""
+        return replace(self, watch=watch, settle=settle, lasts=lasts)
+
+    @property
+    def outage(self) -> float:
+        """Seconds after the strike during which no client can have data."""
+        return self.lasts if self.down or self.kind == "close_each" else 0.0
 
 
 ROWS: tuple[Row, ...] = (
@@ -134,7 +145,7 @@ class Observation:
 
     fault_at: float | None = None
     last_id: int = 0
-    connects: list[float] = field(default_factory=list)
+    connects: Sequence[float] = ()
     data: list[tuple[float, int]] = field(default_factory=list)
     foreign: list[tuple[float, str]] = field(default_factory=list)
     told: list[tuple[float, str]] = field(default_factory=list)
@@ -144,9 +155,10 @@ class Observation:
     until: float = 0.0
     version: str = ""
 
-    def back_at(self) -> float | None:
-        """When the first trade made after the fault came."""
-        return next((at for at, trade in self.data if trade > self.last_id), None)
+    def back_at(self, row: Row) -> float | None:
+        """When the first trade came that was made after the fault struck, and after it ended if it kept data away."""
+        since = (self.fault_at or 0.0) + row.outage
+        return next((at for at, trade in self.data if trade > self.last_id and at >= since), None)
 
     def flows_at_the_end(self) -> bool:
         """Whether data still came in the last two seconds of the watch."""
@@ -180,12 +192,12 @@ def judge(row: Row, seen: Observation) -> Verdict:
 
 def settled(row: Row, seen: Observation, now: float) -> bool:
     """Whether the client did what the row asks and stayed well for ``settle`` seconds: no need to watch on."""
-    if row.settle is None or seen.fault_at is None or now < seen.fault_at + (0 if row.must_notice else row.lasts):
+    if row.settle is None or seen.fault_at is None:
         return False
     if row.must_notice and _noticed(seen, seen.fault_at) is None:
         return False
-    back = seen.back_at()
-    return back is not None and now >= max(back, seen.fault_at + (0 if row.must_notice else row.lasts)) + row.settle
+    back = seen.back_at(row)
+    return back is not None and now >= back + row.settle
 
 
 def _failures(row: Row, seen: Observation, fault: float) -> list[str]:
@@ -213,10 +225,10 @@ def _silence(row: Row, seen: Observation, fault: float) -> str:
         return "" if _noticed(seen, fault) is not None else "never noticed"
     if row.back_within is None:
         return ""
-    back = seen.back_at()
+    back = seen.back_at(row)
     if back is None:
         return f"no data ever again ({seen.log})" if seen.log else "no data ever again"
-    late = back - fault - (row.lasts if row.down or row.kind == "close_each" else 0)
+    late = back - fault - row.outage
     if late > row.back_within:
         return f"back only after {_seconds(late)}"
     return "" if seen.flows_at_the_end() else "data stopped again"
@@ -261,15 +273,13 @@ def _noticed(seen: Observation, fault: float) -> float | None:
 def _news(row: Row, seen: Observation, fault: float) -> list[str]:
     """What is worth saying beside the failures."""
     news = []
-    back, noticed = seen.back_at(), _noticed(seen, fault)
+    back, noticed = seen.back_at(row), _noticed(seen, fault)
     if row.must_notice and noticed is not None:
         news.append(f"noticed after {noticed - fault:.0f} s")
     elif row.keeps_line and back is not None and not seen.connects_after(fault, seen.until):
         news.append("keeps the line")
     elif row.back_within is not None and back is not None and seen.ended is None:
-        since = row.lasts if row.down or row.kind == "close_each" else 0
-        after = " after the server" if since else ""
-        news.append(f"back {_seconds(max(0.0, back - fault - since))}{after}")
+        news.append(_back(back - fault - row.outage, after=" after the server" if row.outage else ""))
     if row.bounded and (during := seen.connects_after(fault, fault + row.lasts)) <= MAX_CONNECTS_OF_A_FAULT:
         news.append(f"{during or 'no'} reconnect{'' if during == 1 else 's'}")
     if row.must_tell and not _untold(row, seen):
@@ -277,7 +287,11 @@ def _news(row: Row, seen: Observation, fault: float) -> list[str]:
     return news
 
 
+def _back(late: float, after: str) -> str:
+    if late < 0.05:
+        return "back with the server" if after else "back at once"
+    return f"back {_seconds(late)}{after}" if after else f"back in {_seconds(late)}"
+
+
 def _seconds(value: float) -> str:
-    if value < 0.05:
-        return "at once"
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
