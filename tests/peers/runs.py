@@ -58,7 +58,7 @@ async def running(script: str, *arguments: str) -> AsyncIterator[Peer]:
         )
     process = await asyncio.create_subprocess_exec(
         str(_PYTHON), str(_HERE / script), *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=1024 * 1024,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**20,
     )  # fmt: skip
     try:
         yield Peer(process)

@@ -27,7 +27,7 @@ async def test_reads_every_stream_and_lists_its_subscriptions(form: str) -> None
     stream_type = "st" if form.startswith("SIMPLE") else "stream_type"
 
     def live(fact: dict[str, Any]) -> bool:
-        return fact["what"] == "event" and fact["fields"][stream_type] == "REALTIME"
+        return bool(fact["what"] == "event" and fact["fields"][stream_type] == "REALTIME")
 
     async with Simulator() as simulator, running("upbit_sdk_feed.py", simulator.rest_url, form) as peer:
         listed = await peer.says("subscriptions")

@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 
-from upbit import AsyncUpbit  # type: ignore[import-not-found] - only in .peers
+from upbit import AsyncUpbit  # type: ignore[import-not-found]  # only in .peers
 
 
 def say(what: str, **facts: object) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 import uuid
 from pathlib import Path
+from typing import Any
 
 import websocket
 
@@ -26,7 +27,9 @@ class GuideClient(threading.Thread):
     def __init__(self, url: str, folder: str, ping_interval: float, ping_timeout: float) -> None:
         super().__init__(daemon=True)
         self.folder = Path(folder)
-        self.pings = {"ping_interval": ping_interval, "ping_timeout": ping_timeout} if ping_interval else {}
+        self.pings: dict[str, Any] = {}
+        if ping_interval:
+            self.pings = {"ping_interval": ping_interval, "ping_timeout": ping_timeout}
         self.written: set[str] = set()
         self.app = websocket.WebSocketApp(
             url, on_open=self.opened, on_message=self.message, on_error=self.error, on_close=self.closed

@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
-from tapewire.sim.bars import STREAM_UNITS
 from tapewire.sim.book import UNIT
 from tapewire.sim.pit import Done, Listing, Pit
 from tapewire.venues.exchange import Due
@@ -198,7 +197,7 @@ class _Flow:
         draw = market.draw()
         size = 1 + int(self._listing.size * UNIT * 3 * draw * draw)
         trade = pit.execute(market.ms(at), size, buy=buy)
-        market.at(at + market.delay() / 1.0, lambda then: self._publish(trade, then))
+        market.at(at + market.delay(), lambda then: self._publish(trade, then))
         return self._changed(at)
 
     def _touch(self, at: float) -> Iterable[Due]:
@@ -229,12 +228,12 @@ class _Flow:
         if not self._candles_asked:
             self._candles_asked = True
             self._market.at(max(at, self._last_candles + 1.0), self._publish_candles)
-        return Due("trade", self._symbol, None, event), Due("ticker", self._symbol)
+        return Due("trade", self._symbol, event), Due("ticker", self._symbol)
 
     def _publish_candles(self, at: float) -> Iterable[Due]:
         self._candles_asked = False
         self._last_candles = at
-        return [Due("candle", self._symbol, unit) for unit in STREAM_UNITS]
+        return (Due("candle", self._symbol),)
 
     def _replay_trade(self, event: TradeEvent, shift: int, at: float) -> Iterable[Due]:
         pit = self._pit

@@ -116,10 +116,9 @@ class Exchange:
         self._now = max(self._now, now)
         for fault in self.faults.due(now):
             _DEEDS[fault.name](self, now, fault)
-        dues = self.market.advance(now)
-        if self._held:
-            dues = self._released(now) + dues
-        for due in dues:
+        for due in self._released(now):
+            self._tell(due)
+        for due in self.market.advance(now):
             self._publish(now, due)
         for peer in list(self.peers.values()):
             peer.advance(now)

@@ -16,11 +16,13 @@ from tapewire.model.market import Market
 
 
 class Due(NamedTuple):
-    """Something the market publishes now. ``trade`` is set for trades; all else is read from the market's state."""
+    """Something the market publishes now. ``trade`` is set for trades; all else is read from the market's state.
+
+    A ``candle`` stands for the candles of every unit.
+    """
 
     kind: str
     symbol: str
-    unit: str | None = None
     trade: TradeEvent | None = None
 
 

@@ -25,7 +25,7 @@ _UP = b'{"status":"UP"}'
 _UP_EVERY = 10.0  # spec section 6
 
 
-class Switches(Struct, frozen=True, kw_only=True):
+class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the exchange's own behaviour is uncertain; each default is what spec/upbit.md takes as the rule.
 
     Attributes:
@@ -121,8 +121,8 @@ class UpbitConversation:
         self._region, self._switches, self._market = region, switches, market
         self.format: Format = "DEFAULT"
         self._types: list[TypeObject] = []
-        #: (kind, symbol, unit) → the (depth, level) pairs wanted, each told once
-        self._streams: dict[tuple[str, str, str | None], dict[tuple[int, float], None]] = {}
+        #: (kind, symbol) → the (candle unit, depth, level) wanted, each told once
+        self._streams: dict[tuple[str, str], dict[tuple[str | None, int, float], None]] = {}
         self.deadline: float | None = None
 
     def receive(self, now: float, payload: bytes, *, is_text: bool) -> Answer:  # noqa: ARG002 - both kinds are read
@@ -150,11 +150,11 @@ class UpbitConversation:
     def realtime(self, due: Due, cache: dict[object, bytes]) -> list[bytes]:
         """Frames for what the market publishes; equal ones are encoded once for all connections."""
         frames = []
-        for depth, level in self._streams.get((due.kind, due.symbol, due.unit), ()):
-            key = (self.format, depth, level)
+        for stream in self._streams.get((due.kind, due.symbol), ()):
+            key = (self.format, stream)
             frame = cache.get(key)
             if frame is None:
-                event = due.trade or self._event(due.kind, due.symbol, due.unit, depth, level)
+                event = due.trade or self._event(due.kind, due.symbol, *stream)
                 frame = cache[key] = self._encoded(event, "REALTIME")
             frames.append(frame)
         return frames
@@ -178,11 +178,11 @@ class UpbitConversation:
             for code in wish.codes:
                 if not self._served(wish, code.symbol):
                     continue  # silence: no error for an unknown code or an unsupported level (3.5, 3.8)
-                depth = code.depth if wish.kind == "orderbook" else 0
+                stream = (wish.unit, code.depth if wish.kind == "orderbook" else 0, wish.level)
                 if wish.realtime:
-                    self._streams.setdefault((wish.kind, code.symbol, wish.unit), {})[depth, wish.level] = None
+                    self._streams.setdefault((wish.kind, code.symbol), {})[stream] = None
                 if wish.snapshot:
-                    event = self._event(wish.kind, code.symbol, wish.unit, depth, wish.level)
+                    event = self._event(wish.kind, code.symbol, *stream)
                     frames.append(self._encoded(event, "SNAPSHOT"))
         if self.format.endswith("_LIST"):
             frames = join(frames, self._switches.list_size)

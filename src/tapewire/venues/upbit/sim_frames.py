@@ -103,8 +103,11 @@ def _eight_decimals(value: float | None) -> Any:
     """``91154000.00000000``, as long as that says the same number."""
     if value is None:
         return None
-    text = f"{value:.8f}"
-    return msgspec.Raw(text.encode()) if float(text) == value else value
+    whole, point, decimals = repr(value).partition(".")
+    if not point or "e" in decimals:
+        whole, point, decimals = f"{value:.8f}".partition(".")
+    text = f"{whole}.{decimals:0<8}"
+    return msgspec.Raw(text.encode()) if len(decimals) <= 8 and float(text) == value else value
 
 
 def _wire(kind: str, *, simple: bool) -> tuple[Callable[..., Any], Callable[[Event], tuple[Any, ...]]]:
