@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ssl
 import struct
 from collections.abc import AsyncIterator
 
@@ -24,9 +25,9 @@ class ProxyServer:
         return f"{self.scheme}://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}"
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[ProxyServer]:
-        kinds = {"http": self._connect, "socks4": self._socks4, "socks5": self._socks5}
-        async with listening(kinds[self.scheme], tasks=self._tasks) as server:
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[ProxyServer]:
+        kinds = {"http": self._connect, "https": self._connect, "socks4": self._socks4, "socks5": self._socks5}
+        async with listening(kinds[self.scheme], tls, tasks=self._tasks) as server:
             self.port = server.sockets[0].getsockname()[1]
             yield self
 

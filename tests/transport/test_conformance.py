@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapewire.errors import ConnectFailed, LineLost
+from tapewire.errors import ConnectFailed, LineLost, UsageError
 from tapewire.model.line import Loss
 
 from .benches import NOW_NS, Bench, Far, Recorder
@@ -259,6 +259,14 @@ async def test_a_far_end_that_never_answers_is_given_up_in_time(bench: Bench, li
     bench.on_dial = lambda far: None
     with pytest.raises(ConnectFailed, match=r"no answer within 0\.05 s"):
         await bench.line(connect_timeout=0.05).open(bench.url, {}, listener)
+
+
+async def test_a_line_is_opened_once(bench: Bench, listener: Recorder) -> None:
+    line, _ = await bench.connected(listener)
+    line.close(STOP, graceful=False)
+    await listener.lost()
+    with pytest.raises(UsageError, match="a line is opened once"):
+        await line.open(bench.url, {}, listener)
 
 
 async def test_sending_before_open_is_refused(bench: Bench) -> None:

@@ -151,7 +151,7 @@ async def test_a_closed_port_and_an_unknown_name_are_told_apart(socket_line: str
     assert loss.reason.startswith("no-such-host.invalid:80: the name cannot be resolved: ")
 
 
-@pytest.mark.parametrize("url", ["http://x/", "ws:///path", "ws://x:99999/", "ws://x/#part", "x"])
+@pytest.mark.parametrize("url", ["http://x/", "ws:///path", "ws://x:99999/", "ws://x/#part", "ws://user:word@x/", "x"])
 async def test_a_url_that_is_no_websocket_address_is_refused_before_dialling(socket_line: str, url: str) -> None:
     with pytest.raises(ConfigError, match=r"url is .*; it must be ws:// or wss:// with a host"):
         await SOCKET_LINES[socket_line](LineOptions(), wall_ns).open(url, {}, Recorder())

@@ -18,6 +18,7 @@ from tapewire.transport.loop_errors import without_false_reports
 from . import wire
 from .benches import SOCKET_LINES, Recorder, wall_ns
 from .certificates import Authority
+from .proxies import ProxyServer
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,24 @@ async def test_a_dial_cancelled_within_the_tls_handshake_leaves_nothing_behind(
             await dial
         await wire.settled(files, tasks)
     assert reported == []
+
+
+async def test_an_https_proxy_is_verified_and_used(socket_line: str, authority: Authority) -> None:
+    async with wire.serve(greet) as served:
+        for good in (True, False):
+            tls = authority.server("proxy", signed=good)
+            async with ProxyServer("https", "ann", "secret").running(tls) as proxy:
+                options = LineOptions(proxy=proxy.url("ann:secret"), ssl_context=authority.trusting())
+                line, listener = SOCKET_LINES[socket_line](options, wall_ns), Recorder()
+                if not good:
+                    with pytest.raises(ConnectFailed, match="self-signed certificate"):
+                        await line.open(served.url, {}, listener)
+                    continue
+                await line.open(served.url, {}, listener)
+                assert await listener.next() == ("message", b"safe", True)
+                assert proxy.asked == [("127.0.0.1", served.port)]
+                line.close(Loss("stopped"), graceful=False)
+                await listener.lost()
 
 
 async def test_the_loops_own_handler_hears_of_everything_else_and_is_put_back() -> None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
 from tapewire.config import LineOptions
-from tapewire.errors import ConfigError, ConnectFailed
+from tapewire.errors import ConfigError, ConnectFailed, UsageError
 from tapewire.model.line import Loss
 
 BODY_LIMIT = 2048
@@ -92,13 +92,19 @@ def retry_after(value: str | None, now_ns: int) -> float | None:
     return max(0.0, moment.timestamp() - now_ns / 1e9)
 
 
+def once(used: object) -> None:
+    """Raises ``UsageError`` for a line that is opened again."""
+    if used is not None:
+        raise UsageError("a line is opened once; make a new one for each dial")
+
+
 def unreachable(error: BaseException, options: LineOptions, where: str) -> ConnectFailed:
     """No answer was had from ``where`` (host:port, or what was being done): with the reason in the system's words."""
     return ConnectFailed(Loss("unreachable", None, without_credentials(f"{where}: {reason_of(error)}", options.proxy)))
 
 
 def endpoint(url: str) -> str:
-    """``host:port`` of a URL: what may be shown of it.
+    """``host:port`` of a WebSocket address.
 
     Raises:
         ConfigError: no WebSocket address.
@@ -108,9 +114,9 @@ def endpoint(url: str) -> str:
         port = parts.port or (443 if parts.scheme == "wss" else 80)
     except ValueError:
         port = 0
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or not port or parts.fragment:
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or not port or parts.fragment or "@" in parts.netloc:
         shown = f"{parts.scheme}://{parts.hostname or ''}"
-        raise ConfigError("url", shown, "ws:// or wss:// with a host, without a fragment")
+        raise ConfigError("url", shown, "ws:// or wss:// with a host, without user, password and fragment")
     return f"{parts.hostname}:{port}"
 
 

@@ -227,6 +227,7 @@ class MemoryLine:
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``. Messages and the loss are told only after this has returned."""
+        handshake.once(self._answer)
         where = handshake.endpoint(url)
         merged = dict(handshake.request_headers(self._options, headers))
         self._loop = asyncio.get_running_loop()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from picows import (
+    WSError,
     WSFrame,
     WSHandshakeError,
     WSListener,
@@ -20,9 +22,10 @@ from picows import (
 )
 from picows.picows import WSCloseHandshake
 from picows.url import WSParsedURL
+from python_socks import ProxyError
 
 from tapewire.config import LineOptions
-from tapewire.errors import ConfigError, ConnectFailed, LineLost
+from tapewire.errors import ConnectFailed, LineLost
 from tapewire.model.line import Handshake, Loss
 from tapewire.transport import handshake, message
 from tapewire.transport.contract import LineListener
@@ -33,6 +36,7 @@ from tapewire.transport.quiet import CappedLogger
 from tapewire.transport.telling import Telling, hold_reading, report
 
 _BINARY, _TEXT = WSMsgType.BINARY, WSMsgType.TEXT
+_FAILURES = (OSError, EOFError, WSError, ProxyError, ValueError)  # anything else is a fault of ours
 _UNSENT_LIMIT = 16 * 1024 * 1024  # bytes the far end may leave unread before it counts as gone
 
 
@@ -74,29 +78,30 @@ class PicowsLine(WSListener):
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``. Messages and the loss are told only after this has returned."""
+        handshake.once(self._listener or self._loss)
         where = handshake.endpoint(url)
+        context = handshake.tls_context(self._options.ssl_context)
         extra = handshake.request_headers(self._options, headers)
         self._loop = asyncio.get_running_loop()
         self._telling = Telling(self._loop)
         self._listener, self._on_message = listener, listener.on_message
         began = self._loop.time()
         try:
-            async with asyncio.timeout(self._options.connect_timeout):
+            async with asyncio.timeout(self._options.connect_timeout) as limit:
                 with without_false_reports(self._loop) if url.startswith("wss:") else contextlib.nullcontext():
-                    await self._connect(url, extra)
+                    await self._connect(url, extra, context)
             if not self._accepted:  # picows returns as if all were well
                 raise ConnectionResetError  # noqa: TRY301 - told as every other failure below
         except BaseException as error:
             self._give_up()
-            if isinstance(error, Exception):
-                raise self._failure(error, where) from None  # the cause may show the proxy's password
+            if isinstance(error, _FAILURES):
+                raise self._failure(error, where, late=limit.expired()) from None  # the cause may show a password
             raise
         self._loop.call_soon(self._start)
         return Handshake(url, self._compression, self._loop.time() - began)
 
-    async def _connect(self, url: str, extra: list[tuple[str, str]]) -> None:
+    async def _connect(self, url: str, extra: list[tuple[str, str]], context: ssl.SSLContext) -> None:
         options = self._options
-        context = handshake.tls_context(options.ssl_context)
         if options.compression is not None:
             extra.append(("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"))
         await ws_connect(
@@ -110,6 +115,7 @@ class PicowsLine(WSListener):
             max_frame_size=self._limit,
             extra_headers=extra,
             max_redirects=0,
+            proxy_ssl_context=context if (options.proxy or "").startswith("https:") else None,
             proxy=options.proxy and options.proxy.replace("socks5h://", "socks5://", 1),
             socket_factory=self._dial_to,
         )
@@ -132,12 +138,9 @@ class PicowsLine(WSListener):
         self._accepted = True
         return self
 
-    def _failure(self, error: Exception, where: str) -> Exception:
-        if isinstance(error, (ConfigError, ConnectFailed)):
-            return error
-        if isinstance(error, TimeoutError) and self._dial is not None:
-            late = TimeoutError(f"no answer within {self._options.connect_timeout:g} s, while {self._dial.stage}")
-            return handshake.unreachable(late, self._options, where)
+    def _failure(self, error: Exception, where: str, *, late: bool) -> ConnectFailed:
+        if late:
+            error = TimeoutError(f"no answer within {self._options.connect_timeout:g} s, while {self._dial.stage}")
         if isinstance(error, WSHandshakeError) and error.raw_header:
             answer = handshake.refused_raw(error.raw_header, error.raw_body or b"", self._wall_ns())
             if answer is not None:

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from python_socks import ProxyError
+
 from tapewire.config import LineOptions
 from tapewire.errors import ConfigError, ConnectFailed, LineLost
 from tapewire.model.line import Handshake, Loss
@@ -20,13 +22,14 @@ from tapewire.transport.telling import Telling, hold_reading
 try:
     from websockets.asyncio.client import ClientConnection, connect
     from websockets.asyncio.connection import broadcast
-    from websockets.exceptions import InvalidStatus
+    from websockets.exceptions import InvalidStatus, WebSocketException
     from websockets.frames import Frame
     from websockets.http11 import Response
     from websockets.protocol import Event, State
 except ImportError as error:  # pragma: no cover - tried in a process of its own
     raise ConfigError("transport", "websockets", "one that is installed: pip install 'tapewire[websockets]'") from error
 
+_FAILURES = (OSError, EOFError, WebSocketException, ProxyError, ValueError)  # anything else is a fault of ours
 _UNSENT_LIMIT = 16 * 1024 * 1024  # bytes the far end may leave unread before it counts as gone
 
 
@@ -84,6 +87,7 @@ class WebsocketsLine:
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``. Messages and the loss are told only after this has returned."""
+        handshake.once(self._listener or self._loss)
         where = handshake.endpoint(url)
         dial = self._dial(url, handshake.request_headers(self._options, headers))
         self._loop = asyncio.get_running_loop()
@@ -91,12 +95,12 @@ class WebsocketsLine:
         self._listener = listener
         began = self._loop.time()
         try:
-            async with asyncio.timeout(self._options.connect_timeout):
+            async with asyncio.timeout(self._options.connect_timeout) as limit:
                 connection = await dial
         except BaseException as error:
             self._listener, self._loss = None, Loss("stopped")
-            if isinstance(error, Exception):
-                raise self._failure(error, where) from None  # the cause may show the proxy's password
+            if isinstance(error, _FAILURES):
+                raise self._failure(error, where, late=limit.expired()) from None  # the cause may show a password
             raise
         if self._loss is None:
             self._connection = connection
@@ -106,7 +110,10 @@ class WebsocketsLine:
 
     def _dial(self, url: str, headers: list[tuple[str, str]]) -> connect:
         options = self._options
-        tls: dict[str, Any] = {"ssl": handshake.tls_context(options.ssl_context)} if url.startswith("wss:") else {}
+        context = handshake.tls_context(options.ssl_context)
+        tls: dict[str, Any] = {"ssl": context} if url.startswith("wss:") else {}
+        if (options.proxy or "").startswith("https:"):
+            tls["proxy_ssl"] = context
         # socks5h: the proxy looks the name up, as it does for the other line.
         proxy = options.proxy and options.proxy.replace("socks5://", "socks5h://", 1)
         return _Dial(
@@ -124,10 +131,8 @@ class WebsocketsLine:
             **tls,
         )
 
-    def _failure(self, error: Exception, where: str) -> Exception:
-        if isinstance(error, (ConfigError, ConnectFailed)):
-            return error
-        if isinstance(error, TimeoutError):
+    def _failure(self, error: Exception, where: str, *, late: bool) -> ConnectFailed:
+        if late:
             error = TimeoutError(f"no answer within {self._options.connect_timeout:g} s")
         if isinstance(error, InvalidStatus):
             answer: Response = error.response
