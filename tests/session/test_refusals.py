@@ -82,8 +82,11 @@ def test_suspects_survive_the_line_and_leave_with_the_wish() -> None:
     s.lost()
     s.at(1.0)
     assert sent(s.opened()) == ["#3 DEFAULT trade A+, trade B+"]
-    assert sent(s.want("A", "B", "D", "E")) == ["#4 DEFAULT trade A+, trade B+, trade E+"]
-    assert sent(s.until(3.0)[-1:][0][1:]) == ["#5 DEFAULT trade A, trade B, trade E, trade D+"]
+    assert s.want("A", "B", "D", "E") == []  # one request at a time until the trouble is over
+    assert sent([action for _, action in s.until(5.0)]) == [
+        "#4 DEFAULT trade A, trade B, trade E+",
+        "#5 DEFAULT trade A, trade B, trade E, trade D+",
+    ]
 
 
 def test_data_of_one_that_was_held_back_proves_it() -> None:
@@ -151,3 +154,31 @@ def test_invalid_auth_on_a_public_line_is_told_and_silence_is_then_no_consent() 
     assert s.machine.live == frozenset()
     s.data("A+")
     assert s.machine.live == {stream("A")}
+
+
+def test_an_error_that_several_requests_can_mean_is_blamed_on_nobody_yet() -> None:
+    s = Session(stale_after=None).up("A")
+    s.want("A", "BAD")
+    s.want("A", "BAD", "C")
+    s.t = 0.1
+    assert s.error("NO_TYPE") == s.error("NO_TYPE") == [s.event(Rejected, name="NO_TYPE", message="no")]
+    assert sent([action for _, action in s.until(2.2)]) == ["#4 DEFAULT trade A+, trade BAD+, trade C+"]
+    assert sent(s.error("NO_TYPE")) == ["#5 DEFAULT trade A+, trade BAD+"]
+    assert sent(s.error("NO_TYPE")) == ["#6 DEFAULT trade A+"]
+
+
+def test_an_error_about_a_stream_that_nobody_wants_any_more_is_blamed_on_nobody() -> None:
+    s = Session(stale_after=None).up("BAD", "B", "C")
+    assert sent(s.error("NO_TYPE")) == ["#2 DEFAULT trade BAD+, trade B+"]
+    assert s.want("B", "C") == []
+    assert s.error("NO_TYPE") == [s.event(Rejected, name="NO_TYPE", message="no")]
+    assert sent([action for _, action in s.until(5.0)]) == ["#3 DEFAULT trade B+", "#4 DEFAULT trade B, trade C+"]
+
+
+def test_a_stream_that_left_and_came_back_must_prove_itself_again() -> None:
+    s = Session().up("A", "B")
+    s.data("A+", "B+")
+    assert len(s.want("A")) == 1
+    s.t = 5.0
+    assert sent(s.want("A", "B")) == ["#3 DEFAULT trade A, trade B+"]
+    assert [event.final for event in events(s.error("INVALID_PARAM"), Rejected)] == [True]

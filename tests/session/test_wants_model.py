@@ -30,8 +30,8 @@ class Registry(RuleBasedStateMachine):
         self.wished: set[str] = set()
         self.refused: set[Subscription] = set()
         self.served: set[Subscription] = set()  # what the exchange sends on this line
-        self.accepted: set[Subscription] = set()  # live at the exchange or beyond its quiet time on any line
-        self.in_question: set[Subscription] | None = None  # a bad request that will be answered with an error
+        self.asked: set[Subscription] = set()  # whatever was asked on this line
+        self.errors = 0  # answers to bad requests that are on their way
         self.line = False
         self.sends: list[float] = []
 
@@ -42,20 +42,21 @@ class Registry(RuleBasedStateMachine):
             if isinstance(action, Send):
                 self.request(action.payload.decode())
             elif isinstance(action, Close):
-                self.line = False
+                self.line, self.errors = False, 0
                 self.do(self.session.lost(STOPPED))
             elif isinstance(action, Connect):
                 self.line, self.sends = True, []
-                self.served = set()
+                self.served, self.asked, self.errors = set(), set(), 0
                 self.do(self.session.opened())
 
     def request(self, text: str) -> None:
         asked = {stream(name.rstrip("+!")) for name in text.split(" ", 2)[2].split(", ")}
         self.sends.append(self.session.t)
+        self.asked |= asked
         if asked & BAD:
-            self.in_question = asked
+            self.errors += 1
         else:
-            self.in_question, self.served = None, asked
+            self.served = asked
 
     @rule(names=st.sets(st.sampled_from(STREAMS)))
     def add(self, names: set[str]) -> None:
@@ -81,9 +82,9 @@ class Registry(RuleBasedStateMachine):
 
     @rule()
     def answer(self) -> None:
-        """The exchange's answer to a bad request, always within the quiet time."""
-        while self.in_question is not None and self.line:
-            self.in_question = None
+        """The exchange's answers to bad requests, always within the quiet time."""
+        while self.errors:
+            self.errors -= 1
             self.do(self.session.error("INVALID_PARAM"))
 
     @precondition(lambda self: self.line)
@@ -96,7 +97,7 @@ class Registry(RuleBasedStateMachine):
     @precondition(lambda self: self.line)
     @rule()
     def lose(self) -> None:
-        self.line, self.in_question, self.served = False, None, set()
+        self.line, self.errors, self.served = False, 0, set()
         self.do(self.session.lost())
 
     @invariant()
@@ -109,7 +110,7 @@ class Registry(RuleBasedStateMachine):
 
     @invariant()
     def what_is_live_was_asked_of_the_exchange(self) -> None:
-        assert self.session.machine.live <= self.served | (self.in_question or set())
+        assert self.session.machine.live <= self.asked
 
     @invariant()
     def no_window_is_overrun(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Literal
 
 from tapewire.model.subscription import Subscription, Wish
 
-Verdict = Literal["none", "pending", "split", "single"]
+Verdict = Literal["none", "pending", "unclear", "split", "single"]
 
 
 class Asking:
@@ -15,7 +15,9 @@ class Asking:
 
     An exchange that refuses a request does not say for which stream. Those that were never confirmed on any
     line are the suspects: half of them is held back and asked later, until the bad one stands alone. Who is
-    proven and who is held back outlives the line, because the exchange may close it after each refusal.
+    proven and who is held back outlives the line, because the exchange may close it after each refusal. An error
+    is blamed on somebody only when one request alone can have caused it: until the trouble is over, the next
+    request waits for the answer to the last.
 
     Attributes:
         due: a request is to be sent as soon as the limits allow.
@@ -30,22 +32,32 @@ class Asking:
         self._held: list[list[Subscription]] = []
         self._again: set[Subscription] = set()
         self._fresh: list[Subscription] = []
+        self._unanswered: list[float] = []
+        self._careful = False
         self.due = False
         self.asked: dict[Subscription, Wish] = {}
         self.live: set[Subscription] = set()
         self.pending: set[Subscription] = set()
         self.quiet_until: float | None = None
 
+    @property
+    def ready(self) -> bool:
+        """A request is due and need not wait for the answer to the last one."""
+        return self.due and not (self._careful and self.pending)
+
     def lost(self) -> None:
         """The line is gone, and with it all that was asked on it; the next line's first request is due."""
         self.asked, self.live, self.pending = {}, set(), set()
         self._again.clear()
         self._fresh.clear()
+        self._unanswered.clear()
         self.quiet_until, self.due = None, True
 
     def forget(self, streams: Iterable[Subscription]) -> None:
-        """Nobody wants these any more."""
+        """Nobody wants these any more: whoever wishes one of them later begins anew."""
         gone = set(streams)
+        self.due = self.due or not gone.isdisjoint(self.asked)
+        self.live -= gone
         self._proven -= gone
         self._again -= gone
         self._held = [rest for group in self._held if (rest := [s for s in group if s not in gone])]
@@ -69,6 +81,7 @@ class Asking:
         if self._held and self._proven.issuperset(chosen):
             chosen.update((stream, standing[stream]) for stream in self._held.pop(0))
         self.asked, self.due = chosen, False
+        self._unanswered = [*self._recent(t), t]
         self.live.intersection_update(chosen)
         self.pending = chosen.keys() - self.live
         self.quiet_until = t + self._quiet_time if self.pending or self._again else None
@@ -107,21 +120,27 @@ class Asking:
         self._fresh.clear()
         return fresh
 
-    def refused(self) -> tuple[Verdict, Subscription | None]:
+    def refused(self, t: float, standing: Container[Subscription]) -> tuple[Verdict, Subscription | None]:
         """The exchange answered with an error. Who is to blame?
 
-        ``single`` names the one; ``split``: one of several, the request for half of them is due; ``pending``:
-        only streams that were fine before wait for an answer; ``none``: nothing does.
+        ``single`` names the one; ``split``: one of several, the request for half of them is due; ``unclear``:
+        several requests can be meant, or one that named a stream which nobody wants any more; ``pending``: only
+        streams that were fine before wait for an answer; ``none``: nothing does.
         """
         suspects = [stream for stream in self.asked if stream in self.pending and stream not in self._proven]
-        verdict: Verdict = "pending" if self.pending else "none"
-        culprit = None
+        if not suspects:
+            return "pending" if self.pending else "none", None
+        self._careful = True
+        if len(self._recent(t)) > 1 or any(stream not in standing for stream in suspects):
+            return "unclear", None
+        self._unanswered.clear()
         if len(suspects) == 1:
-            verdict, culprit = "single", suspects[0]
-        elif suspects:
-            verdict = "split"
-            self._held.insert(0, suspects[(len(suspects) + 1) // 2 :])
-        return verdict, culprit
+            return "single", suspects[0]
+        self._held.insert(0, suspects[(len(suspects) + 1) // 2 :])
+        return "split", None
+
+    def _recent(self, t: float) -> list[float]:
+        return [sent for sent in self._unanswered if sent > t - self._quiet_time]
 
     def withdraw(self) -> None:
         """The last request does not count: only what is live is asked, the rest is due again."""
@@ -130,7 +149,7 @@ class Asking:
 
     def only_data_counts(self) -> None:
         """Silence is no consent for the last request."""
-        self.quiet_until = None
+        self.quiet_until, self._careful = None, False
 
     def _confirm(self, stream: Subscription) -> None:
         self.pending.discard(stream)
@@ -139,6 +158,9 @@ class Asking:
         self._fresh.append(stream)
         if not self.pending:
             self.due = self.due or bool(self._held)
+            self._careful = self._careful and bool(self._held)
+            if len(self._unanswered) == 1:
+                self._unanswered.clear()
             if not self._again:
                 self.quiet_until = None
 

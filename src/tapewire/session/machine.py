@@ -85,7 +85,7 @@ class Machine:
         due = [self._heartbeat.deadline]
         if self._options.keep_alive == "text" and not self._heartbeat.waiting:
             due = [self._message_gate.next_at(due[0])]
-        if self._asking.due or self._outbox:
+        if self._asking.ready or self._outbox:
             due.append(self._message_gate.next_at(self._hold_until))
         if self._asking.quiet_until is not None:
             due.append(self._asking.quiet_until)
@@ -307,8 +307,8 @@ class Machine:
     def _send(self, now: Now) -> list[Action]:
         """Send the request that is due, as far as the limits allow; it is written only now."""
         actions: list[Action] = []
-        while (self._asking.due or self._outbox) and self._allowed(now, self._hold_until):
-            if self._asking.due:
+        while (self._asking.ready or self._outbox) and self._allowed(now, self._hold_until):
+            if self._asking.ready:
                 wishes = self._asking.request(now.t, self._wants.standing)
                 self._outbox = deque(self._venue.encode(wishes, self._ticket(), self._format))
             self._message_gate.book(now.t)
@@ -326,9 +326,11 @@ class Machine:
         if word in TRANSIENT:
             self._hold(now)
             return [self._teller.rejected(now, control)]
-        verdict, culprit = self._asking.refused()
+        verdict, culprit = self._asking.refused(now.t, self._wants.standing)
         if verdict == "pending":
             self._hold(now)
+        elif verdict == "unclear":
+            self._hold(now, self._options.quiet_time)
         elif verdict != "none":
             self._refused = True
             self._withdraw()
@@ -337,10 +339,11 @@ class Machine:
         self._wants.refuse(culprit)
         return [self._teller.rejected(now, control, culprit)]
 
-    def _hold(self, now: Now) -> None:
-        """Ask what is not confirmed again, but not before every window is surely empty."""
-        longest = max((window.seconds for window in self._venue.facts.messages), default=0.0)
-        self._hold_until = now.t + longest + MARGIN
+    def _hold(self, now: Now, seconds: float | None = None) -> None:
+        """Ask what is not confirmed again after so many seconds; None: when every window is surely empty."""
+        if seconds is None:
+            seconds = max((window.seconds for window in self._venue.facts.messages), default=0.0)
+        self._hold_until = max(self._hold_until, now.t + seconds + MARGIN)
         self._withdraw()
 
     def _withdraw(self) -> None:
