@@ -43,10 +43,19 @@ def demo(context: click.Context, out: Path | None, seconds: float, seed: int, as
     """
     log_to_stderr(verbose=False)
     folder = out or _fresh_folder()
-    context.exit(run(lambda stop: _demo(stop, folder, seconds, seed, as_json=as_json)))
+    context.exit(run(lambda stop: perform(stop, folder, seconds, seed, as_json=as_json)))
 
 
-async def _demo(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: bool) -> None:
+async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: bool) -> None:
+    """The whole demo; ``stop`` holds the exit code afterwards.
+
+    Args:
+        stop: asked for when the user interrupts.
+        out: folder for the recording.
+        seconds: how long it takes.
+        seed: of the simulated market.
+        as_json: print JSON lines.
+    """
     from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.apps.cli.reporting import reporter_for  # noqa: PLC0415
     from tapewire.apps.cli.summary import summarise  # noqa: PLC0415
@@ -84,18 +93,20 @@ async def _conduct(
     stop: Stop, ending: Stop, simulator: Simulator, reporter: Reporter, seconds: float
 ) -> list[TradeEvent] | None:
     """Make the troubles, then end; returns the trades that must be accounted for (None: interrupted before)."""
-    await stop.wait(seconds * _CLOSED_AT)
-    if not stop.asked:
-        reporter.note("magenta", "-- on purpose: the exchange closes the line (1001) --")
-        simulator.drop(1001, "going away")
-        await stop.wait(seconds * (_FROZEN_AT - _CLOSED_AT))
-    if not stop.asked:
-        reporter.note("magenta", "-- on purpose: half-open: the line stays, but nothing passes any more --")
-        simulator.freeze()
-        await stop.wait(seconds * (1 - _FROZEN_AT) - _SETTLE)
-    made = None if stop.asked else simulator.trades
-    await stop.wait(_SETTLE)
-    ending.ask(stop.code)
+    try:
+        await stop.wait(seconds * _CLOSED_AT)
+        if not stop.asked:
+            reporter.note("magenta", "-- on purpose: the exchange closes the line (1001) --")
+            simulator.drop(1001, "going away")
+            await stop.wait(seconds * (_FROZEN_AT - _CLOSED_AT))
+        if not stop.asked:
+            reporter.note("magenta", "-- on purpose: half-open, nothing passes any more --")
+            simulator.freeze()
+            await stop.wait(seconds * (1 - _FROZEN_AT) - _SETTLE)
+        made = None if stop.asked else simulator.trades
+        await stop.wait(_SETTLE)
+    finally:
+        ending.ask(stop.code)
     return made
 
 

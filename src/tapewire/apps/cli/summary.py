@@ -92,7 +92,9 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
         lost.append(f" of {summary.made:,} trades made; each is in the files or in a told gap", style="default")
         rows.append(("Lost in silence", lost))
     if summary.dropped or summary.quarantined:
-        rows.append(("Trouble", f"{summary.dropped:,} dropped, {summary.quarantined:,} unreadable frames (misc.jsonl)"))
+        rows.append(
+            ("Trouble", f"{summary.dropped:,} dropped, {_count(summary.quarantined, 'unreadable frame')} (misc.jsonl)")
+        )
     if summary.latency_ms is not None:
         p50, p99 = summary.latency_ms["p50"], summary.latency_ms["p99"]
         rows.append(("Latency", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms from the exchange's time stamp to us"))

@@ -1,0 +1,251 @@
+"""The commands against the simulated exchange over real sockets."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tapewire.apps.cli.demo import perform
+from tapewire.apps.cli.main import cli
+from tapewire.apps.cli.running import run
+from tapewire.testing.background import BackgroundSimulator
+
+SCRIPT = str(Path(sys.executable).with_name("tapewire"))
+PATIENCE = 10.0
+
+
+def tapewire(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@contextmanager
+def started(*arguments: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
+    """A tapewire of its own; ended by force if the test has not ended it."""
+    process = subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line:
+            return line
+    raise AssertionError(f"{word!r} never came: {process.stderr and process.stderr.read()}")
+
+
+def test_record_writes_the_exchanges_own_json_by_market_and_type(exchange: BackgroundSimulator, tmp_path: Path) -> None:
+    result = tapewire("record", "KRW-BTC,KRW-ETH", "--url", exchange.url, "--types", "trade,orderbook.5,candle.1s",
+                      "--out", "ticks", "--seconds", "1")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "ticks"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "KRW-BTC_candle.1s.jsonl", "KRW-BTC_orderbook.jsonl", "KRW-BTC_trade.jsonl",
+        "KRW-ETH_candle.1s.jsonl", "KRW-ETH_orderbook.jsonl", "KRW-ETH_trade.jsonl", "misc.jsonl",
+    ]  # fmt: skip
+    trades = lines(folder / "KRW-BTC_trade.jsonl")
+    assert len(trades) > 5
+    assert all(
+        trade["type"] == "trade" and trade["code"] == "KRW-BTC" and "received_ns" not in trade for trade in trades
+    )
+    assert {len(book["orderbook_units"]) for book in lines(folder / "KRW-ETH_orderbook.jsonl")} == {5}
+    assert {line["type"] for line in lines(folder / "misc.jsonl")} >= {"connecting", "connected", "subscribed"}
+    assert "0 reconnects" in result.output
+    assert f"{len(trades)}" in result.output
+
+
+def test_record_in_our_form_and_as_json_with_a_summary_that_counts_the_lines(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--form", "event",
+                      "--format", "simple_list", "--seconds", "0.7", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout.splitlines()[-1])
+    trades = lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")
+    assert summary["type"] == "summary"
+    assert summary["received"] == {"trade": len(trades)}
+    assert {"name": "KRW-BTC_trade.jsonl", "events": len(trades),
+            "size": (tmp_path / "recording" / "KRW-BTC_trade.jsonl").stat().st_size} in summary["files"]  # fmt: skip
+    assert all(trade["received_ns"] > 0 and trade["symbol"] == "KRW-BTC" for trade in trades)
+    assert {json.loads(line)["type"] for line in result.stdout.splitlines()} >= {"connecting", "connected", "summary"}
+
+
+def test_record_raw_of_simple_list_frames_is_one_simple_object_a_line(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    tapewire(
+        "record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--format", "SIMPLE_LIST", "--seconds", "0.5"
+    )
+    assert all(trade["ty"] == "trade" for trade in lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl"))
+
+
+def test_only_the_snapshot_and_only_news(exchange: BackgroundSimulator, tmp_path: Path) -> None:
+    for only in ("snapshot", "realtime"):
+        tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "ticker", "--only", only, "--seconds", "0.5",
+                 "--out", only)  # fmt: skip
+    assert [one["stream_type"] for one in lines(tmp_path / "snapshot" / "KRW-BTC_ticker.jsonl")] == ["SNAPSHOT"]
+    assert {one["stream_type"] for one in lines(tmp_path / "realtime" / "KRW-BTC_ticker.jsonl")} == {"REALTIME"}
+
+
+def test_one_unknown_symbol_does_not_block_the_others(exchange: BackgroundSimulator, tmp_path: Path) -> None:
+    result = tapewire("record", "KRW-BTC", "KRW-BTX", "--url", exchange.url, "--types", "trade", "--seconds", "0.5")
+    assert result.exit_code == 0
+    assert "symbol is 'KRW-BTX'; it must be a market that upbit lists" in result.output
+    assert lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")
+
+
+def test_nothing_but_unknown_symbols_is_wrong_usage(exchange: BackgroundSimulator) -> None:
+    result = tapewire("watch", "KRW-BTX", "--url", exchange.url)
+    assert result.exit_code == 2
+    assert "tapewire: symbol is 'KRW-BTX'" in result.output
+
+
+def test_watch_in_a_pipe_prints_a_line_an_event_and_the_feeds_steps(exchange: BackgroundSimulator) -> None:
+    result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--seconds", "0.5")
+    assert result.exit_code == 0
+    assert "-- upbit-1: connected to ws://" in result.output
+    kinds = {line.split()[1] for line in result.output.splitlines() if line.startswith("KRW-BTC ")}
+    assert kinds == {"ticker", "trade", "orderbook"}
+
+
+def test_watch_as_json_is_one_object_a_line(exchange: BackgroundSimulator) -> None:
+    result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "0.5", "--json")
+    types = [json.loads(line)["type"] for line in result.stdout.splitlines()]
+    assert types[0] == "connecting"
+    assert types.count("trade") > 2
+
+
+def test_watch_ends_quietly_when_its_reader_goes_away(exchange: BackgroundSimulator) -> None:
+    with started("watch", "KRW-BTC", "--url", exchange.url) as process:
+        read_until(process, "KRW-BTC")
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        process.stdout = None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_the_recording_cleanly_with_everything_flushed(
+    exchange: BackgroundSimulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    arguments = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--json")
+    with started(*arguments) as process:
+        read_until(process, '"subscribed"')
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=5)
+        assert (process.returncode, errors) == (code, "")
+    summary = json.loads(output.splitlines()[-1])
+    assert len(lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")) == summary["received"]["trade"] > 0
+
+
+def test_a_file_that_may_not_grow_stops_the_recording_with_what_is_safe(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    command = f"ulimit -f 20; exec {SCRIPT} record KRW-BTC KRW-ETH --url {exchange.url} --types orderbook --seconds 9"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert "_orderbook.jsonl: file too large; safe there: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    for path in (tmp_path / "recording").iterdir():
+        assert path.read_bytes().endswith(b"\n")
+        assert lines(path)
+
+
+def test_an_unwritable_folder_is_named_before_anything_is_asked(exchange: BackgroundSimulator) -> None:
+    result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--out", "/proc/here")
+    assert result.exit_code == 1
+    assert "tapewire: /proc/here: no such file or directory" in result.output
+
+
+def test_two_recorders_in_one_folder_are_refused(exchange: BackgroundSimulator) -> None:
+    with started("record", "KRW-BTC", "--url", exchange.url, "--out", "same") as process:
+        read_until(process, "live")
+        result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--out", "same", "--seconds", "1")
+    assert result.exit_code == 1
+    assert "another recorder is writing here" in result.output
+
+
+def test_markets_lists_filters_and_prints_json(exchange: BackgroundSimulator) -> None:
+    everything = tapewire("markets", "--url", exchange.rest_url)
+    assert [line.split("\t")[0] for line in everything.output.splitlines()] == ["KRW-BTC", "KRW-ETH", "BTC-ETH"]
+    assert tapewire("markets", "--url", exchange.url, "--quote", "btc").output.startswith("BTC-ETH\tEthereum\t")
+    found = tapewire("markets", "bitcoin", "--url", exchange.url, "--json").stdout.splitlines()
+    assert [json.loads(line)["symbol"] for line in found] == ["KRW-BTC"]
+
+
+def test_markets_without_a_network_says_so_and_what_to_do() -> None:
+    result = tapewire("markets", "--url", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "connection refused" in result.output
+    assert "`tapewire simulate upbit` runs an exchange on this machine" in result.output
+
+
+def test_simulate_prints_its_addresses_serves_and_ends_on_ctrl_c() -> None:
+    with started("simulate", "upbit", "--port", "0", "--markets", "KRW-BTC", "--rate", "200", "--json") as process:
+        addresses = json.loads(read_until(process, "url"))
+        assert addresses["markets"] == ["KRW-BTC"]
+        assert tapewire("markets", "--url", addresses["url"]).output.startswith("KRW-BTC\t")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+
+
+def test_simulate_for_people_says_how_to_try_it_and_reads_a_scenario(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text('seed = 5\nmarkets = ["KRW-XRP"]\nfaults = ["drop@1"]\n')
+    result = tapewire("simulate", "--port", "0", "--scenario", "bad.toml", "--seconds", "0.1")
+    assert result.exit_code == 0
+    assert "Simulated upbit, seed 5, 1 markets: KRW-XRP" in result.output
+    assert "tapewire watch KRW-XRP --url ws://127.0.0.1:" in result.output
+    assert "Served 0 connections" in result.output
+
+
+def test_simulate_on_a_taken_port_is_wrong_usage(exchange: BackgroundSimulator) -> None:
+    port = exchange.rest_url.rpartition(":")[2]
+    result = tapewire("simulate", "--port", port)
+    assert result.exit_code == 2
+    assert f"port is {port}; it must be a free one" in result.output
+
+
+@pytest.mark.slow
+def test_the_demo_loses_the_line_twice_and_nothing_in_silence(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    code = run(lambda stop: perform(stop, tmp_path / "demo", 7.0, 1, as_json=True))
+    told = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    summary = told[-1]
+    assert code == 0
+    assert (summary["type"], summary["reconnects"], summary["lost_in_silence"]) == ("summary", 2, 0)
+    assert summary["made"] > 50
+    assert [line["loss"]["cause"] for line in told if line["type"] == "disconnected"] == ["closed", "ping_timeout"]
+    assert set(summary["received"]) == {"ticker", "trade", "orderbook", "candle.1s"}
+    for file in summary["files"]:
+        assert len(lines(tmp_path / "demo" / file["name"])) == file["events"]
+
+
+def test_the_demo_takes_a_fresh_folder_and_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
+    (tmp_path / "demo-recording").mkdir()
+    with started("demo", "--json") as process:
+        read_until(process, '"subscribed"')
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=5)
+    assert (process.returncode, errors) == (130, "")
+    summary = json.loads(output.splitlines()[-1])
+    assert (summary["folder"], summary["lost_in_silence"]) == ("demo-recording-2", None)
+    assert list((tmp_path / "demo-recording").iterdir()) == []

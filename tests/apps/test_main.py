@@ -1,0 +1,155 @@
+"""The command table: help, versions, errors as one line with the right exit code, completion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tapewire import __version__, errors
+from tapewire.apps.cli.main import COMMANDS, cli
+from tapewire.apps.cli.options import subscriptions
+from tapewire.model.subscription import Subscription
+
+RUNNER = CliRunner()
+SCRIPT = Path(sys.executable).with_name("tapewire")
+
+
+def test_help_lists_every_command_with_its_line() -> None:
+    result = RUNNER.invoke(cli, ["--help"], terminal_width=120)
+    assert result.exit_code == 0
+    for name, (_, line) in COMMANDS.items():
+        assert f"{name} " in result.output
+        assert line in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = RUNNER.invoke(cli, [name, "--help"], terminal_width=100)
+    assert result.exit_code == 0
+    assert "Usage: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_version_and_running_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "tapewire", "--version"], capture_output=True, check=True, text=True)
+    assert done.stdout == f"tapewire, version {__version__}\n"
+
+
+def test_help_comes_within_a_quarter_of_a_second() -> None:
+    def once() -> float:
+        begun = time.perf_counter()
+        subprocess.run([SCRIPT, "--help"], capture_output=True, check=True)
+        return time.perf_counter() - begun
+
+    assert min(once() for _ in range(5)) < 0.25
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from tapewire.apps.cli.main import cli; cli(['--help'], standalone_mode=False); "
+        "print(sorted({'rich', 'aiohttp', 'picows', 'tapewire.client', 'tapewire.sim'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["wach"], "No such command 'wach'; did you mean 'watch'?"),
+        (["xyzzy"], "No such command 'xyzzy'; there are demo, watch, record"),
+        (["watch"], "Missing argument 'SYMBOLS...'"),
+        (["watch", "KRW-BTC", "--types", "tickr"], "'tickr' is no type; there are ticker, trade, orderbook"),
+        (["watch", "KRW-BTC", "--types", "orderbook.x"], "'orderbook.x' is no type"),
+        (["watch", "KRW-BTC", "--types", ","], "nothing is left to subscribe"),
+        (["watch", "KRW-BTC", "--only", "news"], "'news' is not one of 'snapshot', 'realtime'"),
+        (["watch", "KRW-BTC", "--format", "XML"], "'XML' is not one of"),
+        (["watch", "KRW-BTC", "--seconds", "0"], "0.0 is not in the range x>0"),
+        (["watch", "KRW-BTC", "--venue", "binance"], "no venue is called 'binance'; known: upbit, upbit-id"),
+        (["watch", "KRW-BTC", "--url", "ftp://x"], "url is 'ftp://x'; it must be a ws:// or wss:// address"),
+        (["watch", "KRW-BTC", "--proxy", "ftp://u:hunter2@x"], "proxy is 'ftp://…'; it must be"),
+        (["simulate", "binance"], "no venue is called 'binance'"),
+        (["simulate", "--fault", "explode"], "fault is 'explode'; it must be one of drop"),
+        (["simulate", "--markets", "btc"], "markets is 'btc'; it must be a code in capitals"),
+        (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish'"),
+        (["demo", "--seconds", "99"], "99.0 is not in the range 10<=x<=28"),
+    ],
+)
+def test_wrong_usage_is_told_in_words_and_ends_with_two(arguments: list[str], hint: str) -> None:
+    result = RUNNER.invoke(cli, arguments)
+    assert hint in result.output
+    assert "hunter2" not in result.output
+    assert "Traceback" not in result.output
+    assert result.exit_code == 2
+
+
+def test_a_wrong_settings_file_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "tapewire.toml").write_text("urll = 1")
+    result = RUNNER.invoke(cli, ["watch", "KRW-BTC"])
+    assert result.exit_code == 2
+    assert "tapewire: tapewire.toml: Object contains unknown field `urll`" in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.Rejected("upbit", "NO", "for \x1b[2J good"), 1),
+        (errors.SinkError("disk", "full", "3 lines"), 1),
+        (errors.UnknownSymbol("KRW-X", "upbit"), 2),
+        (KeyboardInterrupt(), 130),
+        (BrokenPipeError(), 0),
+    ],
+)
+def test_each_end_has_its_exit_code(error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "get_command", lambda *_: click.Command("fail", callback=fail))
+    monkeypatch.setattr("tapewire.apps.cli.main._forget_output", lambda: None)
+    result = RUNNER.invoke(cli, ["fail"])
+    assert result.exit_code == code
+    assert "\x1b" not in result.output
+    if isinstance(error, errors.FeedError):
+        assert result.output.startswith("tapewire: ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str) -> None:
+    result = RUNNER.invoke(cli, ["completion", shell])
+    assert result.exit_code == 0
+    assert "_TAPEWIRE_COMPLETE" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "found"),
+    [
+        ("tapewire re", 1, "plain,record\n"),
+        ("tapewire watch --venue upbit-", 3, "plain,upbit-id\nplain,upbit-sg\nplain,upbit-th\n"),
+        ("tapewire nonsense x", 2, ""),
+    ],
+)
+def test_commands_and_venues_are_completed(words: str, count: int, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TAPEWIRE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(count))
+    result = RUNNER.invoke(cli, [], prog_name="tapewire")
+    assert result.output == found
+
+
+def test_symbols_and_types_become_subscriptions() -> None:
+    assert subscriptions(["KRW-BTC,KRW-ETH", "KRW-BTC"], "trade,orderbook.15,candle,candle.1m", 10.0) == [
+        Subscription("trade", "KRW-BTC"),
+        Subscription("trade", "KRW-ETH"),
+        Subscription("orderbook", "KRW-BTC", depth=15, level=10.0),
+        Subscription("orderbook", "KRW-ETH", depth=15, level=10.0),
+        Subscription("candle", "KRW-BTC", unit="1s"),
+        Subscription("candle", "KRW-ETH", unit="1s"),
+        Subscription("candle", "KRW-BTC", unit="1m"),
+        Subscription("candle", "KRW-ETH", unit="1m"),
+    ]

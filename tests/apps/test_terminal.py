@@ -1,0 +1,161 @@
+"""How things are shown: numbers, one line for everything, nothing that steers a terminal (RELIABILITY.md S12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapewire.apps.cli import terminal
+from tapewire.apps.cli.news import News
+from tapewire.model import status
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.line import Loss
+from tapewire.model.subscription import Subscription
+
+FROM: dict[str, Any] = {"venue": "upbit", "connection": "upbit-1", "at_ns": 2_000_000_000}
+TRADES = Subscription("trade", "KRW-BTC")
+MORE = (TRADES, Subscription("ticker", "KRW-BTC"))
+
+
+@given(st.text())
+def test_no_text_can_steer_the_terminal(text: str) -> None:
+    assert terminal.plain(text).isprintable()
+
+
+def test_an_escape_sequence_in_a_market_name_is_made_visible_and_long_text_is_cut() -> None:
+    event = TradeEvent(venue="upbit", symbol="KRW\x1b[2J-BTC\u202e", trade_price=1.0)
+    assert "\x1b" not in terminal.event_line(event)
+    assert terminal.event_line(event).startswith("KRW�[2J-BTC�")
+    assert terminal.plain("x" * 1000, 10) == "xxxxxxxxx…"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (143_500_000.0, "143,500,000"),
+        (0.00001234, "0.00001234"),
+        (1234.5, "1,234.5"),
+        (0.0, "0"),
+        (-2.0, "-2"),
+    ],
+)
+def test_prices_have_all_their_digits(value: float | None, shown: str) -> None:
+    assert terminal.price(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (1_234_567.0, "1.235M"), (12.0, "12"), (0.0512, "0.0512"), (0.00007857, "0.00007857"), (2e12, "2T")],
+)
+def test_amounts_are_short(value: float | None, shown: str) -> None:
+    assert terminal.amount(value) == shown
+
+
+@pytest.mark.parametrize(("size", "shown"), [(0, "0 B"), (999, "999 B"), (12_345, "12.3 kB"), (3_000_000, "3.0 MB")])
+def test_sizes(size: int, shown: str) -> None:
+    assert terminal.size_of(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            TickerEvent(venue="u", symbol="KRW-BTC", trade_price=2.5, signed_change_rate=-0.01, acc_trade_volume_24h=9),
+            "KRW-BTC      ticker     2.5  -1.00%  24h 9",
+        ),
+        (
+            TradeEvent(venue="u", symbol="KRW-BTC", trade_price=2.0, trade_volume=0.5, ask_bid="ASK", sequential_id=7),
+            "KRW-BTC      trade      sell 0.5 at 2  id 7",
+        ),
+        (
+            OrderbookEvent(venue="u", symbol="KRW-BTC", orderbook_units=[OrderbookUnit(2.0, 1.0, 4.0, 3.0)]),
+            "KRW-BTC      orderbook  bid 1 × 3  ask 2 × 4",
+        ),
+        (OrderbookEvent(venue="u", symbol="KRW-BTC"), "KRW-BTC      orderbook  empty"),
+        (
+            CandleEvent(venue="u", symbol="KRW-BTC", unit="1s", candle_date_time_utc="2026-01-01T00:00:00",
+                        opening_price=1.0, high_price=4.0, low_price=0.5, trade_price=2.0),
+            "KRW-BTC      candle.1s  2026-01-01T00:00:00Z  O 1  H 4  L 0.5  C 2",
+        ),
+    ],
+)  # fmt: skip
+def test_one_line_for_each_kind_of_event(event: Event, line: str) -> None:
+    assert terminal.event_line(event) == line
+
+
+def gap(state: status.GapState, **known: Any) -> status.Gap:
+    return status.Gap(**FROM, subscription=TRADES, cause="closed", state=state, from_ns=10**9, **known)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (status.Connecting(**FROM, url="ws://x", attempt=1), "connecting to ws://x"),
+        (status.Connecting(**FROM, url="ws://x", attempt=3), "connecting to ws://x (attempt 3)"),
+        (status.Connected(**FROM, url="ws://x", reconnect=0), "connected to ws://x"),
+        (status.Connected(**FROM, url="ws://x", reconnect=2), "connected again (2) to ws://x"),
+        (
+            status.Disconnected(**FROM, loss=Loss("closed", 1001, "away"), attempt=1, retry_in=1.25),
+            "line lost: closed (1001 away); next attempt in 1.2 s",
+        ),
+        (
+            status.Disconnected(**FROM, loss=Loss("reset"), attempt=9, retry_in=None, final=True),
+            "line lost: reset; giving up",
+        ),
+        (status.Subscribed(**FROM, subscriptions=(TRADES,)), "trade KRW-BTC live"),
+        (status.Recovered(**FROM, subscriptions=MORE, seconds=1.0), "2 streams back after 1.00 s"),
+        (
+            status.Rejected(**FROM, name="WRONG_FORMAT", message="no", subscriptions=MORE),
+            "refused: WRONG_FORMAT: no (2 streams)",
+        ),
+        (status.Rejected(**FROM, name="BUSY", message="later"), "refused: BUSY: later"),
+        (gap("open", last_id=7), "gap in trade KRW-BTC (closed): still open, after id 7"),
+        (
+            gap("unfilled", to_ns=2 * 10**9, last_id=7, first_id=9, last_timestamp=1000, first_timestamp=2500),
+            "gap in trade KRW-BTC (closed): may lack messages, 1.50 s, after id 7, before id 9",
+        ),
+        (gap("nothing_missed", to_ns=2 * 10**9, last_id=7, first_id=7),
+         "gap in trade KRW-BTC (closed): missed nothing, 1.00 s"),
+        (status.Stale(**FROM, subscription=TRADES, silent=61.0, limit=60.0),
+         "trade KRW-BTC silent for 61 s (limit 60 s)"),
+        (status.Stale(**FROM, subscription=TRADES, silent=0.0, limit=60.0, over=True), "trade KRW-BTC has data again"),
+        (
+            status.Lagged(**FROM, subscriber="record", rule="drop_oldest", dropped=1200, total_dropped=1200, size=10),
+            "record fell behind: 1,200 events dropped (drop_oldest)",
+        ),
+        (status.Quarantined(**FROM, reason="no JSON", payload=b"\x1b[2J", count=1),
+         "unreadable frame kept apart: no JSON: b'\\x1b[2J'"),
+        (status.CallbackFailed(**FROM, subscriber="mine", error="ValueError('x')", traceback=""),
+         "callback mine raised ValueError('x')"),
+        (status.Stopped(**FROM, reason="asked"), "stopped: asked"),
+    ],
+)  # fmt: skip
+def test_one_line_for_each_step_of_the_feed(event: status.FeedEvent, line: str) -> None:
+    assert terminal.feed_line(event)[1] == f"upbit-1: {line}"
+
+
+def test_gaps_of_one_loss_are_told_together() -> None:
+    news = News()
+    assert news.hear(gap("full_state"), 1.0) == []
+    assert news.hear(TradeEvent(venue="upbit", symbol="KRW-BTC"), 1.1) == []
+    assert news.hear(gap("full_state"), 1.2) == []
+    assert news.hear(gap("nothing_missed"), 1.2) == []
+    assert news.hear(gap("unfilled", last_id=1), 1.3) == []
+    assert [line for _, line in news.hear(status.Recovered(**FROM, subscriptions=MORE, seconds=1.0), 1.4)] == [
+        "upbit-1: gap in trade KRW-BTC (closed): may lack messages, after id 1",
+        "upbit-1: gaps (closed): 2 complete again, 1 missed nothing",
+        "upbit-1: 2 streams back after 1.00 s",
+    ]
+
+
+def test_a_single_gap_is_told_soon_although_no_step_of_the_feed_follows() -> None:
+    news = News()
+    event = TradeEvent(venue="upbit", symbol="KRW-BTC")
+    news.hear(gap("full_state"), 1.0)
+    assert news.hear(event, 1.4) == []
+    assert [line for _, line in news.hear(event, 1.5)] == ["upbit-1: gaps (closed): 1 complete again"]
+    assert news.due() == []
