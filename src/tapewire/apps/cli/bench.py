@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from tapewire.apps.cli.terminal import is_terminal
 from tapewire.errors import FeedError, TimedOut
 
 _LOAD_MESSAGES = 4096
@@ -83,13 +83,13 @@ def run_bench(
     """
     names = [name for name in _SIZES if name == "tapewire" or importlib.util.find_spec("websockets")]
     started, results = time.monotonic(), {name: list[dict[str, float]]() for name in names}
-    with _load(markets, seed) as (port, mean_bytes):
+    with load(markets, seed) as (port, mean_bytes):
         for turn in range(rounds):
             if turn and time.monotonic() - started > _BUDGET * turn / (turn + 1):
                 break
             for name in names:
                 progress(f"round {turn + 1} of {rounds}: {name}")
-                results[name].append(_measure(name, port, markets, max(100, int(_SIZES[name] * scale))))
+                results[name].append(measure(name, port, markets, max(100, int(_SIZES[name] * scale))))
     return BenchResult(
         figures=[_figure(name, runs) for name, runs in results.items()],
         markets=markets,
@@ -99,8 +99,8 @@ def run_bench(
 
 
 @contextmanager
-def _load(markets: int, seed: int) -> Iterator[tuple[int, int]]:
-    """The load's process: its port and the mean size of its messages."""
+def load(markets: int, seed: int) -> Iterator[tuple[int, int]]:
+    """A process that serves the load: its port and the mean size of its messages, in bytes."""
     command = [sys.executable, "-m", "tapewire.apps.cli.bench_load", str(markets), str(_LOAD_MESSAGES), str(seed)]
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -109,14 +109,19 @@ def _load(markets: int, seed: int) -> Iterator[tuple[int, int]]:
         assert process.stdout is not None  # noqa: S101 - asked for above
         words = process.stdout.readline().split()
         if len(words) != 2:
-            raise FeedError(f"the load did not start: {process.communicate(timeout=_CHILD_LIMIT)[1].strip()[-500:]}")
+            raise FeedError(f"the load did not start: {_last_line(process.communicate(timeout=_CHILD_LIMIT)[1])}")
         yield int(words[0]), int(words[1])
     finally:
         process.kill()
         process.communicate()
 
 
-def _measure(name: str, port: int, markets: int, count: int) -> dict[str, float]:
+def measure(name: str, port: int, markets: int, count: int) -> dict[str, float]:
+    """One run of one client over ``count`` messages after a tenth as many to warm up; what its process printed.
+
+    Raises:
+        FeedError: it failed or took too long.
+    """
     command = [sys.executable, "-m", "tapewire.apps.cli.bench_clients", name]
     command += [str(number) for number in (port, markets, count + count // _WARM_SHARE, count // _WARM_SHARE)]
     try:
@@ -124,9 +129,14 @@ def _measure(name: str, port: int, markets: int, count: int) -> dict[str, float]
     except subprocess.TimeoutExpired:
         raise TimedOut(f"bench of {name}", _CHILD_LIMIT) from None
     if done.returncode != 0:
-        raise FeedError(f"the bench of {name} failed: {done.stderr.strip()[-500:]}")
+        raise FeedError(f"the bench of {name} failed: {_last_line(done.stderr) or f'exit code {done.returncode}'}")
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def _last_line(text: str) -> str:
+    """Of a traceback the line that says what happened."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")[:500]
 
 
 def _figure(name: str, runs: list[dict[str, float]]) -> Figure:
@@ -140,19 +150,15 @@ def _figure(name: str, runs: list[dict[str, float]]) -> Figure:
     )
 
 
-@click.command()
+@click.command(short_help="Measure the speed here beside plain websockets + json.")
 @click.option(
-    "--rounds", type=click.IntRange(1, 9), default=3, show_default=True, help="Runs of each client; the median counts."
+    "--rounds", type=click.IntRange(1, 9), default=3, show_default=True, help="Runs of each; the median counts."
 )
 @click.option(
-    "--markets",
-    type=click.IntRange(1, 500),
-    default=100,
-    show_default=True,
-    help="Markets subscribed, four streams each.",
+    "--markets", type=click.IntRange(1, 500), default=100, show_default=True, help="Markets, four streams each."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the made-up messages.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line in place of the table.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def bench(rounds: int, markets: int, seed: int, as_json: bool) -> None:
     """Measure the speed here: CPU per message of tapewire beside websockets + json.
 
@@ -164,28 +170,51 @@ def bench(rounds: int, markets: int, seed: int, as_json: bool) -> None:
     with Console(stderr=True).status("making the load …") as status:
         result = run_bench(rounds=rounds, markets=markets, seed=seed, progress=status.update)
     if as_json:
-        for figure in result.figures:
-            click.echo(
-                json.dumps({**asdict(figure), "markets": result.markets, "bytes_per_message": result.bytes_per_message})
-            )
+        _tell_json(result)
     else:
-        _show(result)
+        _show_table(result) if is_terminal() else _tell(result)
+        click.echo("\n".join(conclusions(result)))
 
 
-def _show(result: BenchResult) -> None:
+def conclusions(result: BenchResult) -> list[str]:
+    """What the figures say, in words."""
+    lines = []
+    if result.ratio is not None:
+        lines.append(f"tapewire takes {result.ratio:.1f} times less CPU a message than websockets + json.")
+    if result.missing is not None:
+        lines.append(f"No comparison: {result.missing}")
+    return lines
+
+
+def _tell_json(result: BenchResult) -> None:
+    load = {"markets": result.markets, "bytes_per_message": result.bytes_per_message}
+    for figure in result.figures:
+        click.echo(json.dumps({**asdict(figure), **load}))
+    if result.missing is not None:
+        click.echo(f"tapewire: {result.missing}", err=True)
+
+
+def _tell(result: BenchResult) -> None:
+    for figure in result.figures:
+        click.echo("\t".join((figure.name, *_cells(figure))))
+
+
+def _show_table(result: BenchResult) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=f"{result.markets} markets, four streams each, {result.bytes_per_message:,} bytes a message")
-    for heading in ("client", "µs CPU a message", "messages a second", "memory"):
-        table.add_column(heading, justify="left" if heading == "client" else "right")
+    table.add_column("client")
+    for heading in ("CPU a message", "speed", "memory"):
+        table.add_column(heading, justify="right")
     for figure in result.figures:
-        table.add_row(
-            figure.name, f"{figure.us_per_message:.2f}", f"{figure.messages_per_second:,.0f}", f"{figure.rss_mb:.0f} MB"
-        )
-    console: Any = Console()
-    console.print(table)
-    if result.ratio is not None:
-        console.print(f"tapewire takes {result.ratio:.1f} times less CPU a message.")
-    if result.missing is not None:
-        console.print(f"No comparison: {result.missing}", markup=False)
+        table.add_row(figure.name, *_cells(figure))
+    Console().print(table)
+
+
+def _cells(figure: Figure) -> tuple[str, str, str]:
+    return (
+        f"{figure.us_per_message:.2f} µs",
+        f"{figure.messages_per_second:,.0f} messages a second",
+        f"{figure.rss_mb:.0f} MB",
+    )
