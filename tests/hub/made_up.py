@@ -61,7 +61,7 @@ def hand_over(router: Router, subscription: Subscription, number: int, stream_ty
     event = wire_event(subscription, number, stream_type)
     public, streams = router.tables[event.__class__]
     stream = streams.get(event.symbol)
-    if stream is None or stream_type == "SNAPSHOT":
+    if stream is None:
         router.deliver(public_event(subscription, number, stream_type), no_failure)
         return "careful"
     event.__class__ = public

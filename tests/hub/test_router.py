@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.hub.router import REMEMBERED_TRADES, Listener, Router
+from tapewire.hub.router import REMEMBERED_TRADES, SNAPSHOT_PATIENCE, Listener, Router
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 from tests.hub.made_up import (
@@ -63,6 +63,7 @@ def test_each_preference_hears_its_part(preference: StreamPreference, heard: lis
 def test_a_snapshot_that_nobody_waits_for_reaches_nobody() -> None:
     router, [ear] = listening(TICKER, "both")
     hand_over(router, TICKER, 1, "SNAPSHOT")
+    router.asked(router.streams[TICKER], snapshot=True)
     hand_over(router, TICKER, 2, "SNAPSHOT")
     assert ear.heard == [("SNAPSHOT", 1)]
 
@@ -88,12 +89,38 @@ def test_a_chilled_stream_takes_the_careful_road_once() -> None:
     assert ear.heard == [("REALTIME", 1), ("REALTIME", 2), ("REALTIME", 3)]
 
 
+def test_a_stream_asked_for_its_snapshot_goes_carefully_until_that_came() -> None:
+    router, [ear] = listening(TICKER, "realtime_only")
+    hand_over(router, TICKER, 1)
+    router.asked(router.streams[TICKER], snapshot=True)
+    roads = [hand_over(router, TICKER, number) for number in (2, 3)]
+    roads.append(hand_over(router, TICKER, 4, "SNAPSHOT"))
+    roads.append(hand_over(router, TICKER, 5))
+    assert roads == ["careful", "careful", "careful", "short"]
+    assert ear.heard == [("REALTIME", number) for number in (1, 2, 3, 5)]
+
+
+def test_a_snapshot_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    router, [ear] = listening(TICKER, "both")
+    router.asked(router.streams[TICKER], snapshot=True)
+    roads = [hand_over(router, TICKER, number) for number in range(SNAPSHOT_PATIENCE + 1)]
+    assert roads == ["careful"] * SNAPSHOT_PATIENCE + ["short"]
+    assert len(ear.heard) == SNAPSHOT_PATIENCE + 1
+
+
+def test_a_stream_asked_for_realtime_only_goes_carefully_once() -> None:
+    router, _ = listening(TICKER, "realtime_only")
+    router.asked(router.streams[TICKER], snapshot=False)
+    assert [hand_over(router, TICKER, number) for number in (1, 2)] == ["careful", "short"]
+
+
 def test_both_hears_one_snapshot_after_each_line() -> None:
     router, [ear] = listening(TICKER, "both")
     hand_over(router, TICKER, 1, "SNAPSHOT")
     router.line_lost()
     router.line_opened()
     hand_over(router, TICKER, 2, "SNAPSHOT")
+    router.asked(router.streams[TICKER], snapshot=True)
     hand_over(router, TICKER, 3, "SNAPSHOT")
     assert ear.heard == [("SNAPSHOT", 1), ("SNAPSHOT", 2)]
 
@@ -127,6 +154,7 @@ def test_a_trade_first_seen_in_a_snapshot_nobody_waits_for_is_delivered() -> Non
     """A trade snapshot can be the first sight of a trade (spec/upbit.md section 8)."""
     router, [ear, realtime] = listening(TRADE, "both", "realtime_only")
     hand_over(router, TRADE, 1, "SNAPSHOT")
+    router.asked(router.streams[TRADE], snapshot=True)
     hand_over(router, TRADE, 7, "SNAPSHOT")
     assert ear.heard == [("SNAPSHOT", 1), ("SNAPSHOT", 7)]
     assert realtime.heard == []
@@ -263,6 +291,10 @@ class Message(NamedTuple):
     again: bool  # the snapshot repeats the newest trade
 
 
+class Ask(NamedTuple):
+    """A request for the snapshot went out; an exchange sends none without."""
+
+
 class Reconnect(NamedTuple):
     pass
 
@@ -273,6 +305,7 @@ STEPS = st.lists(
         st.builds(Join, st.sampled_from(PREFERENCES)),
         st.builds(Leave, st.integers(0, 4)),
         st.builds(Message, st.sampled_from(("SNAPSHOT", "REALTIME", "REALTIME")), st.booleans()),
+        st.just(Ask()),
         st.just(Reconnect()),
     ),
     max_size=60,
@@ -303,8 +336,14 @@ class Expected:
         self.waits = self.preference == "both" or (self.preference == "snapshot_only" and self.waits)
 
 
+def ask(router: Router, subscription: Subscription) -> None:
+    stream = router.streams.get(subscription)
+    if stream is not None:
+        router.asked(stream, snapshot=True)
+
+
 @given(st.sampled_from((TICKER, TRADE, SECONDS)), STEPS)
-def test_each_listener_hears_exactly_what_it_asked_for_and_both_roads_give_equal_things(
+def test_each_listener_hears_exactly_what_it_asked_for_and_both_roads_give_equal_things(  # noqa: C901 - one case a step
     subscription: Subscription, steps: list[NamedTuple]
 ) -> None:
     """One router with the short road, one that goes carefully all the way, and a plain model agree."""
@@ -323,7 +362,12 @@ def test_each_listener_hears_exactly_what_it_asked_for_and_both_roads_give_equal
             case Leave(which) if which < len(present):
                 one, other, _ = present.pop(which)
                 assert swift.remove(subscription, one.listener) == careful.remove(subscription, other.listener)
+            case Ask():
+                ask(swift, subscription)
+                ask(careful, subscription)
             case Message(stream_type, again):
+                if stream_type == "SNAPSHOT":
+                    ask(swift, subscription)
                 number += not (again and stream_type == "SNAPSHOT" and number)
                 hand_over(swift, subscription, number, stream_type)
                 careful.deliver(public_event(subscription, number, stream_type), no_failure)

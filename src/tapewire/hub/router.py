@@ -1,9 +1,9 @@
 """Which subscribers an event of one connection belongs to (pure): the hot table and the careful road beside it.
 
-A stream is *hot* when its realtime messages go to its callbacks without a question. It is *cold* until its first
-data on a line (somebody must be told of it), and now and then for one message so that latency can be measured.
-The driver's short road only serves realtime messages of hot streams; everything else, snapshots always, comes to
-``deliver``.
+A stream is *hot* when its messages go to its callbacks without a question. It is *cold* until its first data on a
+line (somebody must be told of it), from a request for its snapshot until that came (not everybody wants it), and
+now and then for one message so that latency can be measured. The driver's short road only serves hot streams;
+everything else comes to ``deliver``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
 #: Trade ids remembered per stream: enough for the ids that arrive out of order around one snapshot.
 REMEMBERED_TRADES = 64
+#: Realtime messages after which an asked snapshot is no longer waited for (a gateway may know none).
+SNAPSHOT_PATIENCE = 100
 
 Callback = Callable[[Any], object]
 
@@ -42,7 +44,7 @@ class Listener:
 class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
-    __slots__ = ("base", "callbacks", "count", "last", "listeners", "recent_ids", "subscription")
+    __slots__ = ("awaiting", "base", "callbacks", "count", "last", "listeners", "recent_ids", "subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
@@ -50,6 +52,7 @@ class Stream:
         self.callbacks: tuple[Callback, ...] = ()
         self.count = 0
         self.base = 0
+        self.awaiting = 0
         self.last: int | None = None
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
@@ -133,6 +136,11 @@ class Router:
         """Let the stream's next message take the careful road."""
         self._hot_table(stream.subscription).pop(stream.subscription.symbol, None)
 
+    def asked(self, stream: Stream, *, snapshot: bool) -> None:
+        """The stream was asked for: its next messages are careful ones until the snapshot came, if one was asked."""
+        self.chill(stream)
+        stream.awaiting = SNAPSHOT_PATIENCE if snapshot else 0
+
     def line_lost(self) -> None:
         """Nothing more comes from this line: every stream's next message is the first of another."""
         self.gone.clear()
@@ -163,6 +171,7 @@ class Router:
             self.unwanted += 1
             return None
         snapshot = event.stream_type == "SNAPSHOT"
+        stream.awaiting = 0 if snapshot else max(0, stream.awaiting - 1)
         seen_at = stream.seen_at(event.sequential_id) if snapshot and isinstance(event, TradeEvent) else 0
         stream.count += 1
         stream.last = event.timestamp
@@ -174,7 +183,8 @@ class Router:
             if snapshot and listener.needs_snapshot:
                 listener.needs_snapshot = False
                 listener.finished = listener.preference == "snapshot_only"
-        self._settle(stream)
+        if not stream.awaiting:
+            self._settle(stream)
         return stream
 
     def is_hot(self, stream: Stream) -> bool:

@@ -14,7 +14,7 @@ from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
 from tapewire.model.line import Loss
-from tapewire.model.status import FeedEvent, Quarantined
+from tapewire.model.status import FeedEvent, Quarantined, Stale
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, callback_failed, logger
@@ -84,6 +84,8 @@ class Driver:
         self._reported: dict[str, float] = {}
         self._holders: set[object] = set()
         self._wished: dict[Subscription, Wish] = {}
+        #: Live streams that are asked again with their snapshot, until it comes.
+        self._again: set[Subscription] = set()
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.receive = self._short_road()
@@ -97,7 +99,9 @@ class Driver:
         again, unless the new set asks for a snapshot that the old one did not.
         """
         wishes = self.router.wishes()
-        again = {s for s in joined if s in wishes and s in self._wished and self._wished[s].snapshot}
+        known = {subscription for subscription in joined if subscription in wishes and subscription in self._wished}
+        again = {subscription for subscription in known if self._wished[subscription].snapshot}
+        self._again = (self._again | known) & wishes.keys()
         changed, self._wished = wishes != self._wished, wishes
         if changed:
             self._tell(self.machine.want, wishes)
@@ -162,9 +166,6 @@ class Driver:
             except Exception:  # whatever is not plain data of a settled stream
                 careful(payload, received_ns)
                 return
-            if event.stream_type == "SNAPSHOT":  # not for everybody
-                careful(payload, received_ns)
-                return
             event.__class__ = public
             event.received_ns = received_ns
             stream.last = event.timestamp
@@ -204,6 +205,8 @@ class Driver:
         if event.timestamp is not None and event.received_ns:
             self.latencies.append(event.received_ns / 1e6 - event.timestamp)
         snapshot = event.stream_type == "SNAPSHOT"
+        if snapshot:
+            self._again.discard(stream.subscription)
         count = stream.count - stream.base
         if snapshot or count == 1 or stream.subscription not in self.machine.live:
             event_id = getattr(event, "sequential_id", None)
@@ -236,6 +239,8 @@ class Driver:
     def _perform(self, action: Action) -> None:
         match action:
             case Publish(event):
+                if isinstance(event, Stale) and not event.over:  # the machine may ask all streams again
+                    self._again.update(self.router.streams)
                 self._events.publish(event)
             case Send(payload):
                 self._send(payload)
@@ -253,9 +258,11 @@ class Driver:
 
     def _send(self, payload: bytes) -> None:
         live = self.machine.live
-        for stream in self.router.streams.values():
-            if stream.subscription not in live:
-                self.router.chill(stream)
+        for subscription, stream in self.router.streams.items():
+            if subscription in self._again:
+                self.router.asked(stream, snapshot=True)
+            elif subscription not in live:
+                self.router.asked(stream, snapshot=stream.wish.snapshot)
         with suppress(LineLost):  # on_lost says so
             if self._line:
                 self._line.send(payload)
@@ -275,6 +282,7 @@ class Driver:
             return
         self._dialling = None
         self._line = line
+        self._again.clear()
         self.router.line_opened()
         if self._holders:
             line.hold(True)

@@ -107,7 +107,7 @@ def log(event: FeedEvent) -> None:
         logger.log(level, "%s: %s", event.connection or event.venue, text)
 
 
-def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: PLR0911 - one return a kind of event
+def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of event
     match event:
         case Connected():
             return (
@@ -115,6 +115,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: PLR0911 - one return a 
                 f"connected to {event.url}{f' (reconnect {event.reconnect})' if event.reconnect else ''}",
             )
         case Disconnected():
+            if event.loss.cause == "stopped":
+                return logging.INFO, f"line closed: {event.loss}"
             then = "giving up" if event.final else f"try {event.attempt} in {event.retry_in or 0:.1f} s"
             return logging.ERROR if event.final else logging.WARNING, f"line lost: {event.loss}; {then}"
         case Subscribed():
