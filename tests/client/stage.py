@@ -111,7 +111,7 @@ def check_account(stage: Stage, symbol: str, heard: list[TradeEvent], until: int
     assert len(got) == len(set(got)), "a trade was delivered twice"
     assert got, f"no trade of {symbol} was heard"
     known = set(got)
-    missed = [number for number in made[at[got[0]] :] if number not in known]
+    missed = [number for number in made[at.get(got[0], 0) :] if number not in known]
     gaps = [gap for gap in stage.told(Gap) if gap.subscription.kind == "trade" and gap.subscription.symbol == symbol]
     bounds = [
         (at.get(gap.last_id, -1), len(made) if gap.first_id is None else at.get(gap.first_id, len(made)))

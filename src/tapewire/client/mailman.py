@@ -36,8 +36,6 @@ class Mailman:
         if late:
             self.task.cancel()
             await asyncio.wait([self.task])
-            self.mailbox.abandon()
-            self._lag.flush(self.mailbox)
 
     async def _run(self) -> None:
         try:
@@ -48,7 +46,9 @@ class Mailman:
         except FeedError as error:  # the mailbox's own end (rule "raise"): told, nobody awaits this task
             self._pool.callback_failed(self._handle.name, error)
             self._handle.end(error)
-        self._lag.flush(self.mailbox)
+        finally:
+            self.mailbox.abandon()
+            self._lag.flush(self.mailbox)
 
     async def _hand_over(self, event: Any) -> None:
         try:
