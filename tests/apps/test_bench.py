@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import tapewire
 from tapewire.apps.cli.bench import BenchResult, Figure, conclusions, load, measure, run_bench
-from tapewire.apps.cli.bench_load import market_codes, messages, pieces
+from tapewire.apps.cli.bench_load import market_codes, messages, pieces, snapshots
 from tapewire.apps.cli.main import cli
 from tapewire.errors import FeedError
 
@@ -31,6 +31,15 @@ def test_every_message_of_the_load_decodes_to_one_event_of_its_kind() -> None:
         assert (event.symbol, event.timestamp, event.stream_type) == (raw["code"], raw["timestamp"], "REALTIME")
         kinds.add(raw["type"])
     assert kinds == {"ticker", "trade", "orderbook", "candle.1s"}
+
+
+def test_each_stream_begins_with_its_snapshot() -> None:
+    raw = [json.loads(payload) for payload in snapshots(["KRW-BTC", "KRW-AAA"], 1)]
+    assert {(message["type"], message["code"]) for message in raw} == {
+        (kind, code) for kind in ("ticker", "trade", "orderbook", "candle.1s") for code in ("KRW-BTC", "KRW-AAA")
+    }
+    assert len(raw) == 8
+    assert {message["stream_type"] for message in raw} == {"SNAPSHOT"}
 
 
 def test_the_pieces_are_whole_frames_of_the_messages() -> None:

@@ -12,7 +12,7 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import picows
@@ -31,23 +31,33 @@ def market_codes(count: int) -> list[str]:
     return ["KRW-BTC", *(f"KRW-{code}" for code in itertools.islice(made, count - 1))][:count]
 
 
+def snapshots(codes: Sequence[str], seed: int) -> list[bytes]:
+    """The first message of each stream, as the exchange sends it after a request."""
+    draw = _draw(seed)
+    rows = [(kind, code) for code in codes for kind in _BODIES]
+    return [_message(draw, kind, code, 1e6, number, stream="SNAPSHOT") for number, (kind, code) in enumerate(rows)]
+
+
 def messages(codes: Sequence[str], count: int, seed: int) -> list[bytes]:
     """``count`` messages in Upbit's DEFAULT format; the same arguments give the same bytes."""
-    draw = random.Random(seed)  # noqa: S311 - made-up prices, no secret
+    draw = _draw(seed)
     prices = {code: round(10 ** draw.uniform(1, 8)) for code in codes}
     made = []
     for number in range(count):
         code = draw.choice(codes)
         prices[code] = price = max(100, round(prices[code] * draw.uniform(0.999, 1.001)))
-        kind = draw.choice(_MIX)
-        fields = {
-            "type": kind,
-            "code": code,
-            "timestamp": _START_MS + number,
-            **_BODIES[kind](draw, float(price), number),
-        }
-        made.append(json.dumps(fields, separators=(",", ":")).encode())
+        made.append(_message(draw, draw.choice(_MIX), code, float(price), number, stream="REALTIME"))
     return made
+
+
+def _draw(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - made-up prices, no secret
+
+
+def _message(draw: random.Random, kind: str, code: str, price: float, number: int, *, stream: str) -> bytes:
+    head = {"type": kind, "code": code, "timestamp": _START_MS + number}
+    fields = {**head, **_BODIES[kind](draw, price, number), "stream_type": stream}
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def _trade(draw: random.Random, price: float, number: int) -> dict[str, Any]:
@@ -66,7 +76,6 @@ def _trade(draw: random.Random, price: float, number: int) -> dict[str, Any]:
         "best_ask_size": round(draw.random(), 8),
         "best_bid_price": price - 1,
         "best_bid_size": round(draw.random(), 8),
-        "stream_type": "REALTIME",
     }
 
 
@@ -102,7 +111,6 @@ def _ticker(draw: random.Random, price: float, number: int) -> dict[str, Any]:
         "market_warning": "NONE",
         "acc_trade_price_24h": round(price * volume * 1.4, 4),
         "acc_trade_volume_24h": round(volume * 1.4, 8),
-        "stream_type": "REALTIME",
     }
 
 
@@ -120,7 +128,6 @@ def _orderbook(draw: random.Random, price: float, _: int) -> dict[str, Any]:
         "total_ask_size": round(sum(unit["ask_size"] for unit in units), 8),
         "total_bid_size": round(sum(unit["bid_size"] for unit in units), 8),
         "orderbook_units": units,
-        "stream_type": "REALTIME",
         "level": 0,
     }
 
@@ -137,7 +144,6 @@ def _candle(draw: random.Random, price: float, number: int) -> dict[str, Any]:
         "trade_price": price,
         "candle_acc_trade_volume": volume,
         "candle_acc_trade_price": round(price * volume, 8),
-        "stream_type": "REALTIME",
     }
 
 
@@ -158,10 +164,10 @@ def pieces(payloads: Sequence[bytes]) -> list[bytes]:
 
 
 class LoadSource(picows.WSListener):
-    """Answers the first message of a client with an endless stream of the pieces."""
+    """Answers the first message of a client with the first pieces once, then with the load without end."""
 
-    def __init__(self, load: Sequence[bytes]) -> None:
-        self._load = load
+    def __init__(self, first: Sequence[bytes], load: Sequence[bytes]) -> None:
+        self._first, self._load = first, load
         self._writable = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
@@ -170,7 +176,7 @@ class LoadSource(picows.WSListener):
             transport.disconnect()
         elif self._pump is None:
             self._writable.set()
-            self._pump = asyncio.get_running_loop().create_task(self._write(transport, itertools.cycle(self._load)))
+            self._pump = asyncio.get_running_loop().create_task(self._write(transport))
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -182,28 +188,29 @@ class LoadSource(picows.WSListener):
         if self._pump is not None:
             self._pump.cancel()
 
-    async def _write(self, transport: picows.WSTransport, load: Iterator[bytes]) -> None:
+    async def _write(self, transport: picows.WSTransport) -> None:
         # The pieces are whole frames already: they go past picows, straight to the socket.
         socket = transport.underlying_transport
-        while True:
-            socket.write(next(load))
+        for piece in itertools.chain(self._first, itertools.cycle(self._load)):
+            socket.write(piece)
             await self._writable.wait()
             await asyncio.sleep(0)
 
 
-async def serve(load: Sequence[bytes]) -> asyncio.Server:
+async def serve(first: Sequence[bytes], load: Sequence[bytes]) -> asyncio.Server:
     """A listening load source on a free loopback port."""
-    return await picows.ws_create_server(lambda _: LoadSource(load), "127.0.0.1", 0)
+    return await picows.ws_create_server(lambda _: LoadSource(first, load), "127.0.0.1", 0)
 
 
 def main() -> None:
     """The process: port and mean size on the first line of standard output, end with standard input."""
     markets, count, seed = (int(argument) for argument in sys.argv[1:4])
-    made = messages(market_codes(markets), count, seed)
-    load, mean = pieces(made), sum(map(len, made)) // len(made)
+    codes = market_codes(markets)
+    made = messages(codes, count, seed)
+    first, load, mean = pieces(snapshots(codes, seed)), pieces(made), sum(map(len, made)) // len(made)
 
     async def program() -> None:
-        server = await serve(load)
+        server = await serve(first, load)
         print(server.sockets[0].getsockname()[1], mean, flush=True)  # noqa: T201 - what the parent waits for
         await asyncio.to_thread(sys.stdin.read)
         server.close()
