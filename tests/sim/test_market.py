@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from tapewire.model.events import TickerEvent, TradeEvent
@@ -243,3 +244,20 @@ class TestRecorded:
         ticker = Recorded(0.0, TickerEvent(venue="upbit", symbol="KRW-BTC", timestamp=1))
         with pytest.raises(TypeError, match="trades and books, not TickerEvent"):
             SeededMarket("upbit", [BTC], START_MS, seeded(), recorded=[ticker])
+
+
+def test_a_market_without_a_trade_yet_today_begins_its_day_at_yesterdays_close() -> None:
+    rare = msgspec.structs.replace(QUIET, trades=0.00001)
+    midnight = START_MS - 9 * 3_600_000 + 60_000
+    ticker = SeededMarket("upbit", [rare], midnight, seeded()).ticker("BTC-XRP")
+    assert ticker.opening_price == ticker.prev_closing_price
+    assert ticker.acc_trade_volume == 0.0
+
+
+def test_a_cursor_inside_a_millisecond_of_the_past_skips_that_trade() -> None:
+    market = make()
+    [last] = market.trades("KRW-BTC", START_MS, None, 1)
+    [before] = market.trades("KRW-BTC", START_MS, last.sequential_id, 1)
+    assert (before.sequential_id or 0) < (last.sequential_id or 0)
+    [same] = market.trades("KRW-BTC", START_MS, (last.sequential_id or 0) + 1, 1)
+    assert same == last

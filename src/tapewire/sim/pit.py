@@ -177,7 +177,7 @@ class Pit:
             return at < before_ms and (before_id is None or number < before_id)
 
         found = sorted(filter(older, self.history), key=_order, reverse=True)[:count]
-        start = self.past.end if before_id is None else min(self.past.end, before_id / 10_000_000)
+        start = self.past.end if before_id is None else min(self.past.end, before_id / 10_000_000 + 0.001)
         slot = self.past.slot(min(start, before_ms / 1000))
         while len(found) < count:
             event = self._past_event(slot)

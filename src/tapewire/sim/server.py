@@ -103,8 +103,7 @@ class Simulator:
 
     async def reached(self, moment: float) -> None:
         """Wait until the exchange's clock says ``moment``."""
-        while (left := (moment - self.now) / self.scenario.speed) > 0:
-            await asyncio.sleep(left)
+        await asyncio.sleep(max(0.0, (moment - self.now) / self.scenario.speed))
 
     # -- what it saw --------------------------------------------------------------------------------------------
 

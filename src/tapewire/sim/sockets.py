@@ -9,15 +9,12 @@ import struct
 import zlib
 from collections.abc import Awaitable, Callable
 from socket import SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import WSMsgType, web
 
-from tapewire.sim.peer import Unreachable
+from tapewire.sim.peer import Exchange, Peer, Unreachable
 from tapewire.venues.exchange import HttpAnswer
-
-if TYPE_CHECKING:
-    from tapewire.sim.server import Simulator
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 32 * 1024 * 1024  # bytes a client may leave unread before it is cut
@@ -28,10 +25,21 @@ _DEFLATED = 0x40
 _WANTS_RESET = struct.pack("ii", 1, 0)
 
 
+class Host(Protocol):
+    """The simulator behind the port."""
+
+    @property
+    def exchange(self) -> Exchange: ...
+    @property
+    def now(self) -> float: ...
+    def receive(self, peer: Peer, payload: bytes, *, is_text: bool) -> None: ...
+    def wake(self) -> None: ...
+
+
 class Sockets:
     """The port of one simulator."""
 
-    def __init__(self, simulator: Simulator, *, compression: bool) -> None:
+    def __init__(self, simulator: Host, *, compression: bool) -> None:
         self._simulator, self._compression = simulator, compression
         app = web.Application(middlewares=[_constant_errors])
         app.router.add_get("/{path:.*}", self._get)

@@ -72,7 +72,7 @@ def ok(path: str, region: Region = KR, **query: Any) -> Any:
     ],
 )
 def test_bad_calls_get_an_integer_name(path: str, query: dict[str, str], status: int, message: str) -> None:
-    assert get(path, **query) == (status, {"error": {"name": status, "message": message}})
+    assert get(path, KR, **query) == (status, {"error": {"name": status, "message": message}})
 
 
 def test_market_all() -> None:

@@ -1,0 +1,244 @@
+"""The simulator without sockets, on virtual time: what a client sees, hour by hour."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from tapewire.config import LineOptions
+from tapewire.errors import ConnectFailed, HttpFailed
+from tapewire.model.line import Loss
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+from tapewire.testing.clock import VirtualTimeLoop, run_virtual
+from tapewire.transport.contract import Line
+
+URL = "wss://api.upbit.com/websocket/v1"
+TRADES = b'[{"ticket":"t"},{"type":"trade","codes":["KRW-BTC"]}]'
+MARKET = ("KRW-BTC",)
+
+
+class Heard:
+    """A listener that keeps what it heard, with the time."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[float, bytes]] = []
+        self.pongs: list[bytes] = []
+        self.losses: list[tuple[float, Loss]] = []
+
+    def on_message(self, payload: bytes, is_text: bool, received_ns: int) -> None:
+        self.messages.append((asyncio.get_running_loop().time(), payload))
+
+    def on_pong(self, payload: bytes) -> None:
+        self.pongs.append(payload)
+
+    def on_lost(self, loss: Loss) -> None:
+        self.losses.append((asyncio.get_running_loop().time(), loss))
+
+    def ids(self) -> list[int]:
+        events = [json.loads(payload) for _, payload in self.messages]
+        return [event["sequential_id"] for event in events if event.get("stream_type") == "REALTIME"]
+
+
+async def dial(simulator: Simulator, heard: Heard, url: str = URL) -> Line:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    line = simulator.lines()(LineOptions(), loop.wall_ns)
+    await line.open(url, {}, heard)
+    return line
+
+
+def virtually(play: Callable[[Simulator, Heard], Coroutine[Any, Any, None]], **options: Any) -> tuple[Simulator, Heard]:
+    heard, simulator = Heard(), Simulator(Scenario(markets=MARKET, **options))
+
+    async def main() -> None:
+        await play(simulator, heard)
+        await simulator.stop()
+
+    run_virtual(main())
+    return simulator, heard
+
+
+def test_an_hour_of_trades_arrives_whole_and_in_order() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        line = await dial(simulator, heard)
+        line.send(TRADES)
+        for _ in range(120):
+            await asyncio.sleep(30)
+            line.ping(b"alive")
+
+    simulator, heard = virtually(play)
+    assert heard.ids() == [trade.sequential_id for trade in simulator.trades]
+    assert len(heard.ids()) > 3600
+    assert len(heard.pongs) == 119
+    assert [at for at, _ in heard.losses] == [3600.0], "the end of the simulator"
+    assert simulator.connects == [0.0]
+    assert [sent.payload for sent in simulator.requests] == [TRADES]
+
+
+def test_the_same_scenario_gives_the_same_bytes_at_the_same_moments() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        line = await dial(simulator, heard)
+        line.send(TRADES)
+        await asyncio.sleep(300)
+
+    faults = ("duplicate%0.1", "late:2%0.1", "slow:0.3:for=20@60")
+    one, two = (virtually(play, faults=faults)[1] for _ in range(2))
+    assert one.messages == two.messages
+
+
+def test_speed_runs_the_exchange_faster_than_the_loop() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        await dial(simulator, heard)
+        await asyncio.sleep(13)
+        assert simulator.now == pytest.approx(130)
+
+    _, heard = virtually(play, speed=10.0)
+    [(at, loss)] = heard.losses
+    assert at == pytest.approx(12.0, abs=0.01), "the idle time-out of 120 s"
+    assert loss.cause == "reset"
+
+
+@pytest.mark.parametrize(
+    ("deed", "cause", "code"),
+    [
+        (lambda simulator: simulator.drop(1001, "going"), "closed", 1001),
+        (lambda simulator: simulator.abort(), "reset", 1006),
+        (lambda simulator: simulator.cut(), "reset", 1006),
+    ],
+)
+def test_ends_by_hand(deed: Callable[[Simulator], None], cause: str, code: int) -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        await dial(simulator, heard)
+        await simulator.reached(5.0)
+        deed(simulator)
+        await asyncio.sleep(1)
+        assert simulator.connected == 0
+
+    _, heard = virtually(play)
+    [(at, loss)] = heard.losses
+    assert (loss.cause, loss.code) == (cause, code)
+    assert at == pytest.approx(5.0, abs=0.01)
+
+
+def test_half_open_by_hand() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        line = await dial(simulator, heard)
+        line.send(TRADES)
+        await asyncio.sleep(5)
+        simulator.freeze()
+        simulator.inject(b"lost")
+        count = len(heard.messages)
+        await asyncio.sleep(1)
+        line.ping(b"x")
+        await asyncio.sleep(500)
+        assert len(heard.messages) == count
+        line.close(Loss("ping_timeout"), graceful=False)
+        await asyncio.sleep(1)
+        assert simulator.connected == 0
+
+    _, heard = virtually(play)
+    assert [loss.cause for _, loss in heard.losses] == ["ping_timeout"]
+    assert heard.pongs == []
+
+
+def test_silence_frames_and_delay_by_hand() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        line = await dial(simulator, heard)
+        line.send(TRADES)
+        await asyncio.sleep(5)
+        simulator.silence(10)
+        simulator.inject(b"mine")
+        count = len(heard.messages)
+        await asyncio.sleep(9)
+        assert [payload for _, payload in heard.messages[count:]] == [b"mine"]
+        await asyncio.sleep(10)
+        assert len(heard.messages) > count + 1
+        simulator.slow(2.0)
+        line.send(b"PING")
+        await asyncio.sleep(1.9)
+        assert b'{"status":"UP"}' not in [payload for _, payload in heard.messages]
+        await asyncio.sleep(0.2)
+        assert b'{"status":"UP"}' in [payload for _, payload in heard.messages]
+        simulator.slow(0.0)
+        simulator.silence()
+        count = len(heard.messages)
+        await asyncio.sleep(9)
+        assert all(payload == b'{"status":"UP"}' or at < 28.2 for at, payload in heard.messages[count:])
+
+    virtually(play)
+
+
+def test_refused_and_unreachable_dials() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        simulator.refuse(429, (("Retry-After", "3"),), b"slow down")
+        with pytest.raises(ConnectFailed) as refused:
+            await dial(simulator, heard)
+        loss = refused.value.loss
+        assert (loss.cause, loss.status, loss.retry_after, loss.body) == ("refused", 429, 3.0, b"slow down")
+        with pytest.raises(ConnectFailed) as private:
+            await dial(simulator, heard, f"{URL}/private")
+        assert private.value.loss.status == 401
+        simulator.maintenance(8.0)
+        with pytest.raises(ConnectFailed) as away:
+            await dial(simulator, heard)
+        assert away.value.loss.cause == "unreachable"
+        await asyncio.sleep(8)
+        await dial(simulator, heard)
+
+    simulator, _ = virtually(play)
+    assert len(simulator.connects) == 4
+
+
+def test_rest_without_sockets() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        http = simulator.http()
+        body = await http.get("https://api.upbit.com/v1/ticker?markets=KRW-BTC", timeout=5)
+        assert json.loads(body)[0]["market"] == "KRW-BTC"
+        with pytest.raises(HttpFailed) as missing:
+            await http.get("https://api.upbit.com/v1/ticker?markets=KRW-X", timeout=5)
+        assert (missing.value.status, missing.value.retry_after) == (404, None)
+        assert b"Code not found" in missing.value.body
+        await asyncio.sleep(5)
+        with pytest.raises(HttpFailed) as failing:
+            await http.get("https://api.upbit.com/v1/market/all", timeout=5)
+        assert (failing.value.status, failing.value.retry_after) == (429, 2.0)
+        simulator.maintenance(1.0)
+        with pytest.raises(HttpFailed, match="connection refused"):
+            await http.get("https://api.upbit.com/v1/market/all", timeout=5)
+        await http.close()
+
+    virtually(play, faults=("rest:429:retry=2@5",))
+
+
+def test_before_the_first_use_there_is_no_time_and_no_clock() -> None:
+    simulator = Simulator()
+    assert simulator.now == 0.0
+    simulator.wake()
+    with pytest.raises(RuntimeError):
+        _ = simulator.trades
+
+
+async def test_the_wall_clock_of_the_beginning_can_be_given() -> None:
+    simulator = Simulator(Scenario(markets=MARKET), wall_ns=lambda: 1_786_611_600_123_456_789)
+    assert simulator.exchange.market.now_ms == 1_786_611_600_123
+    assert Simulator(Scenario(start_ms=1_786_611_600_000)).exchange.market.now_ms == 1_786_611_600_000
+    await simulator.stop()
+    await simulator.stop()
+
+
+async def test_a_dial_that_was_given_up_makes_no_connection() -> None:
+    class GivenUp:
+        url, headers = URL, {"User-Agent": "x"}
+
+        def accept(self) -> bool:
+            return False
+
+    simulator = Simulator(Scenario(markets=MARKET))
+    simulator._connect(GivenUp())  # type: ignore[arg-type]
+    assert simulator.connected == 0
+    await simulator.stop()

@@ -1,0 +1,152 @@
+"""Scenarios from arguments and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tapewire.errors import ConfigError, UnknownName
+from tapewire.sim import scenario as room
+from tapewire.sim.scenario import Scenario, build, listings, read_scenario, recording
+from tapewire.venues.registry import get_venue, venue_names
+from tests.sim.listed import START_MS
+
+
+def codes(**options: object) -> list[str]:
+    return [listing.market.symbol for listing in listings(Scenario(**options))]  # type: ignore[arg-type]
+
+
+def test_the_usual_markets_have_three_quote_currencies() -> None:
+    assert codes() == [
+        "KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-DOGE", "KRW-SOL",
+        "BTC-ETH", "BTC-XRP", "USDT-BTC", "USDT-ETH", "USDT-XRP",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("venue", "quote"), [("upbit", "KRW"), ("upbit-sg", "SGD"), ("upbit-id", "IDR"), ("upbit-th", "THB")]
+)
+def test_every_region_has_its_own_currency(venue: str, quote: str) -> None:
+    exchange = build(Scenario(venue=venue), START_MS)
+    assert f"{quote}-BTC" in exchange.market.symbols
+    assert exchange.market.listing(f"{quote}-BTC").quote == quote
+    assert exchange.market.ticker(f"{quote}-BTC").venue == venue
+    assert venue in venue_names()
+
+
+def test_markets_by_number_are_the_known_ones_and_then_made_up() -> None:
+    many = codes(markets=500)
+    assert len(set(many)) == 500
+    assert many[-1] == "KRW-SIM499"
+    assert "KRW-LAMB" in many
+
+
+def test_markets_by_code_may_be_made_up_but_not_their_currency() -> None:
+    assert codes(markets=("KRW-NEW", "KRW-NEW", "BTC-ETH")) == ["KRW-NEW", "BTC-ETH"]
+    for bad in ("EUR-BTC", "krw-btc", "KRWBTC"):
+        with pytest.raises(ConfigError, match="a code in capitals such as KRW-BTC, quoted in KRW, BTC, USDT"):
+            codes(markets=(bad,))
+
+
+def test_levels_exist_for_won_markets_of_korea_only() -> None:
+    table = {listing.market.symbol: listing.market.levels for listing in listings(Scenario())}
+    assert table["KRW-BTC"] == (0.0, 1e4, 1e5, 1e6, 1e7, 1e8), "spec/upbit.md 3.5"
+    assert table["BTC-ETH"] == (0.0,)
+
+
+def test_a_rate_sets_the_pace_of_all_streams_together() -> None:
+    for rate in (50.0, 2_000.0):
+        market = build(Scenario(rate=rate), START_MS).market
+        messages = [due for due in market.advance(20.0) if due.kind != "candle"]
+        assert 0.7 < len(messages) / 20 / rate < 1.3
+
+
+def test_recorded_traffic_is_the_packages_own_and_adds_its_markets() -> None:
+    tape = recording()
+    assert len(tape) == 449
+    assert tape[0].at == 0.0
+    assert 29.0 < tape[-1].at < 30.0
+    exchange = build(Scenario(recorded=True), START_MS)
+    assert {"KRW-BTC", "KRW-LAMB", "BTC-ITAM"} <= set(exchange.market.symbols)
+
+
+def test_two_exchanges_of_one_scenario_are_equal() -> None:
+    one, two = (build(Scenario(seed=7, faults=("late%0.5",)), START_MS) for _ in range(2))
+    assert one.market.advance(60.0) == two.market.advance(60.0)
+    assert one.faults.draw() == two.faults.draw()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"speed": 0}, "speed is 0; it must be more than 0"),
+        ({"rate": -1.0}, "rate is -1.0; it must be more than 0"),
+        ({"venue": "upbit-sg", "recorded": True}, "recorded is True; it must be used with the venue upbit"),
+        ({"faults": ("explode",)}, "fault is 'explode'; it must be one of drop"),
+    ],
+)
+def test_impossible_values_are_refused_at_once(options: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Scenario(**options)  # type: ignore[arg-type]
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"switches": {"closes": True}}, "switches is {'closes': True}"),
+        ({"markets": 0}, "markets is 0; it must be at least 1"),
+    ],
+)
+def test_impossible_values_are_refused_when_it_is_built(options: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Scenario(**options), START_MS)  # type: ignore[arg-type]
+    assert says in str(caught.value)
+
+
+def test_a_venue_must_exist_and_have_an_exchange_and_markets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownName):
+        build(Scenario(venue="nowhere"), START_MS)
+    with pytest.raises(ConfigError, match="one with simulated markets"):
+        listings(Scenario(venue="nowhere"))
+    without = msgspec.structs.replace(get_venue("upbit"), exchange=None)
+    monkeypatch.setattr(room, "get_venue", lambda _: without)
+    with pytest.raises(ConfigError, match="one that can be simulated"):
+        build(Scenario(), START_MS)
+
+
+def test_a_file_says_the_same_as_arguments(tmp_path: Path) -> None:
+    path = tmp_path / "bad-day.toml"
+    path.write_text(
+        'seed = 7\nmarkets = ["KRW-BTC"]\nspeed = 2\nfaults = ["drop:1001@5", "duplicate%0.05"]\n'
+        "[switches]\ncloses_after_error = false\n",
+        encoding="utf-8",
+    )
+    assert read_scenario(path) == Scenario(
+        seed=7, markets=("KRW-BTC",), speed=2.0, faults=("drop:1001@5", "duplicate%0.05"),
+        switches={"closes_after_error": False},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("seed = ", "a readable TOML file"),
+        ("sed = 1", "scenario is 'sed'; it must be one of venue, seed"),
+        ('seed = "one"', "Expected `int`, got `str` - at `$.seed`"),
+        ('faults = ["explode"]', "one of drop, abort"),
+    ],
+)
+def test_a_bad_file_gets_an_error_that_says_where(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        read_scenario(path)
+    assert says in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml"):
+        read_scenario(tmp_path / "nothing.toml")

@@ -1,0 +1,68 @@
+"""Virtual time: a day in no time, and no hanging."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tapewire.testing.clock import VirtualTimeLoop, run_virtual
+
+_DAY = 86_400.0
+
+
+def test_a_day_passes_in_no_time_and_the_wall_clock_goes_with_it() -> None:
+    async def main() -> tuple[float, int]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        began, wall = loop.time(), loop.wall_ns()
+        await asyncio.sleep(3 * _DAY)
+        return loop.time() - began, loop.wall_ns() - wall
+
+    real = time.monotonic()
+    elapsed, wall = run_virtual(main())
+    assert time.monotonic() - real < 5
+    assert elapsed == pytest.approx(3 * _DAY)
+    assert wall == pytest.approx(3 * _DAY * 1e9)
+
+
+def test_timers_fire_in_the_order_of_their_moments_at_their_moments() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        fired: list[float] = []
+        for delay in (7.0, 0.25, 3600.0, 1.5):
+            loop.call_later(delay, lambda: fired.append(loop.time()))
+        await asyncio.sleep(4000)
+        return fired
+
+    assert run_virtual(main()) == pytest.approx([0.25, 1.5, 7.0, 3600.0])
+
+
+def test_time_limits_work() -> None:
+    async def main() -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(10):
+                await asyncio.Event().wait()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == pytest.approx(10)
+
+
+def test_waiting_for_what_nothing_can_bring_is_an_error() -> None:
+    async def main() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="deadlock in virtual time"):
+        run_virtual(main())
+
+
+def test_threads_may_still_wake_the_loop() -> None:
+    async def main() -> int:
+        ready = asyncio.Event()
+        asyncio.get_running_loop().call_soon_threadsafe(ready.set)
+        await asyncio.sleep(0)
+        await ready.wait()
+        return 7
+
+    assert run_virtual(main()) == 7

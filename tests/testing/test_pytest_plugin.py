@@ -1,0 +1,86 @@
+"""The fixtures that users get with the package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tapewire.errors import ConfigError
+from tapewire.testing.background import BackgroundSimulator
+
+pytest_plugins = ["pytester"]
+
+_USER_TEST = """
+import json, socket, base64, os, urllib.request
+import pytest
+
+@pytest.fixture
+def upbit_scenario():
+    return {"markets": ("KRW-BTC",), "seed": 3}
+
+def test_rest(upbit_simulator):
+    body = urllib.request.urlopen(upbit_simulator.rest_url + "/v1/market/all").read()
+    assert [row["market"] for row in json.loads(body)] == ["KRW-BTC"]
+
+def test_socket(upbit_simulator):
+    host, port = upbit_simulator.rest_url.removeprefix("http://").split(":")
+    line = socket.create_connection((host, int(port)), timeout=10)
+    key = base64.b64encode(os.urandom(16)).decode()
+    line.sendall(f"GET /websocket/v1 HTTP/1.1\\r\\nHost: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n"
+                 f"Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: {key}\\r\\n\\r\\n".encode())
+    assert b"101" in line.recv(4096)
+    assert upbit_simulator.connected == 1
+    upbit_simulator.drop(1001, "bye")
+    assert line.recv(4096) == b"\\x88\\x05\\x03\\xe9bye"
+    line.close()
+"""
+
+
+def test_a_users_test_gets_a_simulator_of_its_own_scenario(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(_USER_TEST)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result.assert_outcomes(passed=2)
+
+
+def test_loading_the_plugin_imports_nothing_of_tapewire_but_itself() -> None:
+    code = (
+        "import pytest, sys; before = set(sys.modules); import tapewire.testing.pytest_plugin;"
+        "import json; print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    loaded = json.loads(
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30).stdout
+    )
+    assert set(loaded) <= {"tapewire", "tapewire.testing", "tapewire.testing.pytest_plugin", *_MARGIN}
+
+
+#: What the package's own ``__init__`` may need for lazy names.
+_MARGIN = {"importlib", "importlib._abc", "importlib.util", "importlib.metadata"}
+
+
+def test_the_simulator_in_a_thread_answers_from_any_thread() -> None:
+    with BackgroundSimulator(markets=("KRW-BTC",)) as simulator:
+        assert simulator.url.startswith("ws://127.0.0.1:")
+        assert simulator.url.endswith("/websocket/v1")
+        simulator.refuse(503, times=2)
+        simulator.slow(0.0)
+        simulator.inject(b"{}")
+        for deed in (simulator.abort, simulator.freeze, simulator.cut, simulator.silence):
+            deed()
+        simulator.maintenance(0.0)
+        assert (simulator.connects, simulator.requests, simulator.violations) == ([], [], [])
+        assert isinstance(simulator.trades, list)
+
+
+def test_a_scenario_that_cannot_be_is_refused_before_a_thread_is_made() -> None:
+    with pytest.raises(ConfigError, match="speed"):
+        BackgroundSimulator(speed=0)
+
+
+def test_a_simulator_that_cannot_start_leaves_no_thread() -> None:
+    simulator = BackgroundSimulator(switches={"nonsense": 1})
+    with pytest.raises(ConfigError, match="nonsense"), simulator:
+        pass
+    assert not simulator._thread.is_alive()
