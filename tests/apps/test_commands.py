@@ -156,6 +156,17 @@ def test_a_signal_ends_the_recording_cleanly_with_everything_flushed(
     assert len(lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")) == summary["received"]["trade"] > 0
 
 
+def test_a_recording_killed_in_the_middle_is_readable_and_can_go_on(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    with started("record", "KRW-BTC", "KRW-ETH", "--url", exchange.url) as process:
+        read_until(process, "live")
+        process.kill()
+        process.wait(PATIENCE)
+    assert tapewire("record", "KRW-BTC", "KRW-ETH", "--url", exchange.url, "--seconds", "0.5").exit_code == 0
+    assert all(lines(path) for path in (tmp_path / "recording").iterdir())
+
+
 def test_a_file_that_may_not_grow_stops_the_recording_with_what_is_safe(
     exchange: BackgroundSimulator, tmp_path: Path
 ) -> None:
@@ -211,9 +222,9 @@ def test_simulate_for_people_says_how_to_try_it_and_reads_a_scenario(tmp_path: P
     (tmp_path / "bad.toml").write_text('seed = 5\nmarkets = ["KRW-XRP"]\nfaults = ["drop@1"]\n')
     result = tapewire("simulate", "--port", "0", "--scenario", "bad.toml", "--seconds", "0.1")
     assert result.exit_code == 0
-    assert "Simulated upbit, seed 5, 1 markets: KRW-XRP" in result.output
+    assert "Simulated upbit, seed 5, 1 market:\n  KRW-XRP\n" in result.output
     assert "tapewire watch KRW-XRP --url ws://127.0.0.1:" in result.output
-    assert "Served 0 connections" in result.output
+    assert "Served 0 connections, 0 requests; made " in result.output
 
 
 def test_simulate_on_a_taken_port_is_wrong_usage(exchange: BackgroundSimulator) -> None:

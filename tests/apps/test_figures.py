@@ -140,6 +140,13 @@ def test_more_markets_than_lines_are_counted() -> None:
     assert lines[-1] == "and 38 more"
 
 
+def test_a_refused_market_says_so_in_its_row() -> None:
+    refused = status.Rejected(
+        **FROM, name="UnknownSymbol", message="no", subscriptions=(Subscription("trade", "KRW-X"),)
+    )
+    assert drawn(board_of(("KRW-X",), [refused]), 80, 24)[2].split()[:2] == ["KRW-X", "refused"]
+
+
 def test_a_code_from_outside_cannot_steer_the_board() -> None:
     lines = drawn(board_of(("[red]\x1b[2J",), []), 80, 24)
     assert lines[2].startswith("[red]�[2J")
@@ -161,7 +168,7 @@ def test_the_summary_says_everything(tmp_path: Path) -> None:
     assert text.startswith(
         "Received         5 events in 2.0 s, 2/s\n"
         "                 candle.1s 1, orderbook 1, ticker 1, trade 2\n"
-        "Line             1 reconnect\n"
+        "Line             1 reconnect, connected since 00:00:02 UTC, last loss 00:00:02: closed (1001)\n"
         "Gaps             2 told: 1 may lack messages, 1 complete again\n"
         "                   trade KRW-BTC, 0.50 s, after id 1, before id 5 (closed)\n"
         "Lost in silence  0 of 9 trades made; each is in the files or in a told gap\n"

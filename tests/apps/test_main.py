@@ -139,7 +139,7 @@ def test_commands_and_venues_are_completed(words: str, count: int, found: str, m
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(count))
     result = RUNNER.invoke(cli, [], prog_name="tapewire")
-    assert result.output == found
+    assert result.output.strip() == found.strip()
 
 
 def test_symbols_and_types_become_subscriptions() -> None:

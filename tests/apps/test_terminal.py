@@ -55,6 +55,11 @@ def test_amounts_are_short(value: float | None, shown: str) -> None:
     assert terminal.amount(value) == shown
 
 
+def test_an_address_is_shown_without_its_password() -> None:
+    assert terminal.address("wss://me:hunter2@host:1/path@x") == "wss://host:1/path@x"
+    assert terminal.address("ws://127.0.0.1:9001/websocket/v1") == "ws://127.0.0.1:9001/websocket/v1"
+
+
 @pytest.mark.parametrize(("size", "shown"), [(0, "0 B"), (999, "999 B"), (12_345, "12.3 kB"), (3_000_000, "3.0 MB")])
 def test_sizes(size: int, shown: str) -> None:
     assert terminal.size_of(size) == shown

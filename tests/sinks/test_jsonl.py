@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -257,6 +259,31 @@ def test_a_write_cut_short_leaves_whole_lines_and_says_what_is_safe(tmp_path: Pa
     assert caught.value.reason == os.strerror(errno.EFBIG).lower()
     assert caught.value.safe == "safe there: 9 lines in 1 file, the last whole batch of 2026-09-21T14:13:20Z"
     assert caught.value.target == str(tmp_path / "KRW-BTC_trade.jsonl")
+
+
+def test_short_writes_and_errors_of_the_disk_never_leave_half_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY.md D12: three hundred seeds of short writes, EIO and ENOSPC at any byte."""
+    whole_write = os.write
+    for seed in range(300):
+        chance = random.Random(seed)
+
+        def bad_write(handle: int, data: bytes, chance: random.Random = chance) -> int:
+            if chance.random() < 0.15:
+                raise OSError(chance.choice((errno.EIO, errno.ENOSPC)), "the disk")
+            return whole_write(handle, data[: chance.randint(1, len(data))])
+
+        root = tmp_path / str(seed)
+        sink = sink_at(root)
+        with monkeypatch.context() as patch, contextlib.suppress(SinkError):
+            patch.setattr("tapewire.sinks.folder.os.write", bad_write)
+            for number in range(20):
+                sink.write([trade(number=number, raw=b'{"n":%d}' % number)] * 3)
+        sink.close()
+        counted = sum(file.events for file in sink.written())
+        content = b"".join(path.read_bytes() for path in root.iterdir())
+        assert content == b"".join(b'{"n":%d}\n' % (number // 3) for number in range(counted))
 
 
 def write_forever(sink: Sink, batch: list[Item]) -> None:

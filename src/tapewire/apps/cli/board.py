@@ -16,6 +16,7 @@ from tapewire.apps.cli.news import News
 from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import amount, plain, price
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.status import Rejected
 from tapewire.sinks.contract import Item
 
 _WIDE, _WIDEST = 112, 140
@@ -39,6 +40,7 @@ class _Row:
     trade: tuple[str | None, float | None, float | None] = (None, None, None)
     candle: tuple[float | None, float | None] = (None, None)
     heard: float | None = None
+    refused: bool = False
 
 
 class Board:
@@ -73,6 +75,9 @@ class Board:
         """Take one event in."""
         for style, text in self._news.hear(item, self._now()):
             self.note(style, text)
+        if isinstance(item, Rejected):
+            for subscription in item.subscriptions:
+                self._rows.get(subscription.symbol, _Row()).refused = True
         if isinstance(item, Event):
             row = self._rows.get(item.symbol)
             if row is not None:
@@ -166,11 +171,14 @@ def _cells(row: _Row, now: float) -> dict[str, Text]:
     side, at, volume = row.trade
     age = None if row.heard is None else max(now - row.heard, 0.0)
     low, high = row.candle
+    refused = row.refused and row.heard is None
     change = _STYLE_OF_CHANGE.get(row.change or "", "")
     traded = _STYLE_OF_SIDE.get(side or "", "")
     word = _WORD_OF_SIDE.get(side or "", "")
     return {
-        "Price": Text(price(row.price), style=change),
+        "Price": Text("refused", style="red")
+        if row.refused and row.heard is None
+        else Text(price(row.price), style=change),
         "Change": Text("–" if row.rate is None else f"{row.rate * 100:+.2f}%", style=change),
         "24 h volume": Text(amount(row.volume)),
         "Bid": Text(price(row.bid)),

@@ -11,10 +11,14 @@ from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
 from tapewire.config import MailboxOptions
 from tapewire.sinks.contract import Item, Sink
-from tapewire.sinks.runner import SinkRunner
+from tapewire.sinks.runner import RunnerOptions, SinkRunner
 
 #: Events that may wait for the sink: more than a minute of a busy exchange. Then the oldest go, told as ``Lagged``.
 _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
+
+#: Seconds to write what was received when the end is asked for, then for a write that hangs: with the line's own
+#: closing (2 s) a stop takes five seconds at most.
+_FINISH, _GIVE_UP = 1.5, 1.5
 
 
 async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None]) -> None:
@@ -22,11 +26,11 @@ async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, 
     seconds are over, and everything received by then is written and flushed.
 
     Raises:
-        FeedError: the feed failed for good, or writing did; all that could be written is.
+        FeedError: the feed failed for good, or writing did (or hung); all that could be written is.
     """
 
     async def consume(stream: AsyncIterable[Item]) -> None:
-        await SinkRunner(sink).run(_heard(stream, hear))
+        await SinkRunner(sink, options=RunnerOptions(close_timeout=_GIVE_UP)).run(_heard(stream, hear))
 
     await _until_stopped(client, feed, stop, consume)
 
@@ -50,6 +54,9 @@ async def _until_stopped(
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         await stream.aclose()  # what waits in its mailbox is still read, then the run ends by itself
+        _, late = await asyncio.wait({running}, timeout=_FINISH)
+        if late:
+            running.cancel()
         await running
     finally:
         running.cancel()

@@ -9,6 +9,7 @@ import click
 
 from tapewire.apps.cli.options import Feed, feed_options
 from tapewire.apps.cli.running import Stop, run
+from tapewire.apps.cli.terminal import address
 
 
 @click.command(short_help="Record markets to JSON lines files until stopped.")
@@ -43,7 +44,7 @@ async def _record(stop: Stop, feed: Feed, out: Path, form: str, *, fsync: bool) 
     sink = get_sink("jsonl")(out, form=form, fsync=fsync)
     started = loop.time()
     async with feed.client("record", keep_raw=form == "raw") as client:
-        intro = f"recording {len(feed.subscriptions)} streams of {feed.address} to {out}"
+        intro = f"recording {len(feed.subscriptions)} streams of {address(feed.address)} to {out}"
         reporter = reporter_for(feed, sink, loop.time, intro=intro, title=lambda: f"tapewire record → {out}")
         try:
             async with reporter:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tapewire.apps.cli.running import Stop, run
-from tapewire.apps.cli.terminal import json_line
+from tapewire.apps.cli.terminal import count_of, json_line
 from tapewire.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,24 +97,25 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
         addresses = {"venue": venue, "url": simulator.url, "rest_url": simulator.rest_url, "markets": symbols}
         click.echo(json_line(addresses).decode(), nl=False)
         return
-    more = f" … and {len(symbols) - 10} more" if len(symbols) > 10 else ""
+    more = f" … and {len(symbols) - 8} more" if len(symbols) > 8 else ""
     click.echo(
-        f"Simulated {venue}, seed {simulator.scenario.seed}, {len(symbols)} markets: {' '.join(symbols[:10])}{more}\n\n"
+        f"Simulated {venue}, seed {simulator.scenario.seed}, {count_of(len(symbols), 'market')}:\n"
+        f"  {' '.join(symbols[:8])}{more}\n\n"
         f"  WebSocket  {simulator.url}\n"
         f"  REST       {simulator.rest_url}\n\n"
         "Try it in another terminal:\n\n"
         f"  tapewire watch {symbols[0]} --url {simulator.url}\n\n"
         "or from Python:\n\n"
-        f'  async with WebSocketClient("hello", url="{simulator.url}") as client:\n'
-        f'      async for trade in client.trades(["{symbols[0]}"]):\n'
+        f'  url = "{simulator.url}"\n'
+        f'  async with WebSocketClient("hello", "{venue}", url=url) as client:\n'
+        f'      async for trade in client.trades("{symbols[0]}"):\n'
         "          print(trade.trade_price, trade.trade_volume)\n\n"
         "Ctrl-C stops it."
     )
 
 
 def _farewell(simulator: Simulator) -> None:
-    broken = len(simulator.violations)
     click.echo(
-        f"\nServed {len(simulator.connects)} connections, {len(simulator.requests)} requests; made "
-        f"{len(simulator.trades):,} trades; limits broken by clients: {broken}"
+        f"\nServed {count_of(len(simulator.connects), 'connection')}, {count_of(len(simulator.requests), 'request')}; made "
+        f"{count_of(len(simulator.trades), 'trade')}; limits broken by clients: {len(simulator.violations)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tapewire.apps.cli.tally import Tally
-from tapewire.apps.cli.terminal import GAP_WORDS, gap_bounds, plain, size_of
+from tapewire.apps.cli.terminal import GAP_WORDS, count_of, gap_bounds, plain, size_of
 from tapewire.model.status import Gap
 from tapewire.sinks.contract import Sink, Written
 from tapewire.sinks.names import parse_file_name
@@ -25,6 +26,7 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
 
     Attributes:
         seconds: how long; received: events by kind; per_second: of all kinds.
+        connect_time: when the newest connection was made, last_error_time: of the newest loss (ISO 8601, UTC).
         gaps: interruptions of single streams by state; missing: those in which messages may be missing.
         dropped: events that the sink was too slow for; quarantined: frames that could not be read.
         latency_ms: venue's time stamp to our receipt (p50, p99), None without samples.
@@ -36,6 +38,9 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
     received: dict[str, int]
     per_second: float
     reconnects: int
+    connect_time: str | None
+    last_error: str | None
+    last_error_time: str | None
     gaps: dict[str, int]
     missing: tuple[Gap, ...]
     dropped: int
@@ -55,6 +60,9 @@ def summarise(tally: Tally, sink: Sink, folder: Path, seconds: float, **more: An
         received=dict(tally.received),
         per_second=round(tally.total / seconds, 1) if seconds else 0.0,
         reconnects=tally.reconnects,
+        connect_time=_iso(tally.connect_ns),
+        last_error=tally.last_error,
+        last_error_time=_iso(tally.last_error_ns),
         gaps=dict(Counter(gap.state for gap in tally.gaps.values())),
         missing=tuple(tally.missed),
         dropped=tally.dropped,
@@ -64,6 +72,10 @@ def summarise(tally: Tally, sink: Sink, folder: Path, seconds: float, **more: An
         files=sink.written(),
         **more,
     )
+
+
+def _iso(ns: int) -> str | None:
+    return datetime.fromtimestamp(ns / 1e9, UTC).isoformat(timespec="milliseconds") if ns else None
 
 
 def show(console: Console, summary: Summary) -> None:
@@ -83,7 +95,7 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
     rows: list[tuple[str, Text | str]] = [
         ("Received", f"{total:,} events in {summary.seconds:.1f} s, {summary.per_second:,.0f}/s"),
         *([("", kinds)] if kinds else []),
-        ("Line", f"{_count(summary.reconnects, 'reconnect')}"),
+        ("Line", _line(summary)),
         *_gaps(summary, width),
     ]
     if summary.lost_in_silence is not None:
@@ -93,14 +105,26 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
         rows.append(("Lost in silence", lost))
     if summary.dropped or summary.quarantined:
         rows.append(
-            ("Trouble", f"{summary.dropped:,} dropped, {_count(summary.quarantined, 'unreadable frame')} (misc.jsonl)")
+            (
+                "Trouble",
+                f"{summary.dropped:,} dropped, {count_of(summary.quarantined, 'unreadable frame')} (misc.jsonl)",
+            )
         )
     if summary.latency_ms is not None:
         p50, p99 = summary.latency_ms["p50"], summary.latency_ms["p99"]
         rows.append(("Latency", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms from the exchange's time stamp to us"))
     size = sum(file.size for file in summary.files)
-    rows.append(("Files", f"{_count(len(summary.files), 'file')}, {size_of(size)} in {plain(summary.folder)}"))
+    rows.append(("Files", f"{count_of(len(summary.files), 'file')}, {size_of(size)} in {plain(summary.folder)}"))
     return rows
+
+
+def _line(summary: Summary) -> str:
+    """As the statistics of the field's older clients: connect time, reconnections, last error with its time."""
+    words = [count_of(summary.reconnects, "reconnect")]
+    words += [f"connected since {summary.connect_time[11:19]} UTC"] if summary.connect_time else []
+    if summary.last_error and summary.last_error_time:
+        words.append(f"last loss {summary.last_error_time[11:19]}: {plain(summary.last_error)}")
+    return ", ".join(words)
 
 
 def _gaps(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
@@ -141,7 +165,3 @@ def _files(summary: Summary) -> Table:
 
 def _cell(file: Written | None) -> str:
     return "" if file is None else f"{file.events:,} · {size_of(file.size)}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -21,6 +21,7 @@ class Tally:
         received: events by kind (``trade``, ``candle.1s``).
         gaps: the newest state of each row of the gap ledger.
         connected: connections that are open now.
+        connect_ns, last_error_ns: when the newest connection was made and the newest loss was, ns UTC, 0: never.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,9 @@ class Tally:
         self.gaps: dict[tuple[Subscription, int], Gap] = {}
         self.connected: set[str] = set()
         self.reconnects = 0
+        self.connect_ns = 0
+        self.last_error: str | None = None
+        self.last_error_ns = 0
         self.dropped = 0
         self.quarantined = 0
         self._latencies: deque[float] = deque(maxlen=_SAMPLES)
@@ -61,8 +65,10 @@ class Tally:
             case Connected():
                 self.connected.add(event.connection)
                 self.reconnects += event.reconnect > 0
+                self.connect_ns = event.at_ns
             case Disconnected():
                 self.connected.discard(event.connection)
+                self.last_error, self.last_error_ns = str(event.loss), event.at_ns
             case Gap():
                 self.gaps[event.subscription, event.from_ns] = event
             case Lagged():

@@ -74,10 +74,22 @@ def size_of(count: int) -> str:
     return f"{count} B"
 
 
+def count_of(number: int, word: str) -> str:
+    """``1 gap``, ``1,200 gaps``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def kind_of(event: Event) -> str:
     """The word for its kind: ``trade``, ``candle.1s``."""
     kind = str(event.__struct_config__.tag)
     return f"{kind}.{event.unit}" if isinstance(event, CandleEvent) and event.unit else kind
+
+
+def address(url: str) -> str:
+    """A URL without the user name and password that may stand in it."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def is_terminal() -> bool:
@@ -150,10 +162,12 @@ def gap_lines(gaps: Sequence[Gap]) -> list[Styled]:
 def _step(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind of event
     match event:
         case Connecting():
-            return "dim", f"connecting to {event.url}" + (f" (attempt {event.attempt})" if event.attempt > 1 else "")
+            return "dim", f"connecting to {address(event.url)}" + (
+                f" (attempt {event.attempt})" if event.attempt > 1 else ""
+            )
         case Connected():
             times = f" again ({event.reconnect})" if event.reconnect else ""
-            return "green", f"connected{times} to {event.url}"
+            return "green", f"connected{times} to {address(event.url)}"
         case Disconnected():
             then = "giving up" if event.final else f"next attempt in {event.retry_in or 0:.1f} s"
             return "red", f"line lost: {event.loss}; {then}"

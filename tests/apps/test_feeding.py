@@ -1,0 +1,83 @@
+"""Carrying a feed into a sink: a stop is clean, and never waits for a disk that hangs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from tapewire.apps.cli import feeding
+from tapewire.apps.cli.options import Feed
+from tapewire.apps.cli.running import Stop
+from tapewire.client import WebSocketClient
+from tapewire.config import FeedOptions
+from tapewire.errors import SinkError
+from tapewire.model.events import TradeEvent
+from tapewire.model.subscription import Subscription
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+from tapewire.sinks.contract import Item, Promise, Written
+
+FEED = Feed(
+    "upbit", "ws://simulated/", FeedOptions(url="ws://simulated/websocket/v1"), (Subscription("trade", "KRW-BTC"),)
+)
+
+
+class Memory:
+    """A sink that keeps everything, or hangs until it is let go."""
+
+    promise = Promise("at_most_once", "process")
+
+    def __init__(self, gate: threading.Event | None = None) -> None:
+        self.items: list[Item] = []
+        self.hangs = threading.Event()
+        self._gate = gate
+
+    def open(self) -> None: ...
+
+    def write(self, batch: Sequence[Item]) -> None:
+        self.hangs.set()
+        if self._gate is not None:
+            assert self._gate.wait(10)
+        self.items += batch
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def written(self) -> tuple[Written, ...]:
+        return ()
+
+
+async def test_everything_heard_before_the_stop_reaches_the_sink() -> None:
+    simulator, sink, stop = Simulator(Scenario(markets=("KRW-BTC",), rate=500.0)), Memory(), Stop()
+    heard: list[Item] = []
+
+    def hear(item: Item) -> None:
+        heard.append(item)
+        if sum(isinstance(one, TradeEvent) for one in heard) == 5:
+            stop.ask(0)
+
+    async with WebSocketClient(options=FEED.options, line_factory=simulator.lines(), http=simulator.http()) as client:
+        await feeding.carry(client, FEED, sink, stop, hear=hear)
+    await simulator.stop()
+    assert sink.items == heard
+    assert len(heard) > 5
+
+
+async def test_a_hanging_disk_cannot_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "_FINISH", 0.05)
+    monkeypatch.setattr(feeding, "_GIVE_UP", 0.05)
+    gate = threading.Event()
+    simulator, sink, stop = Simulator(Scenario(markets=("KRW-BTC",), rate=500.0)), Memory(gate), Stop()
+
+    def hear(_item: Item) -> None:
+        if sink.hangs.is_set():
+            stop.ask(0)
+
+    async with WebSocketClient(options=FEED.options, line_factory=simulator.lines(), http=simulator.http()) as client:
+        with pytest.raises(SinkError, match=r"took longer than 0\.0[45]"):
+            await feeding.carry(client, FEED, sink, stop, hear=hear)
+    await simulator.stop()
+    gate.set()
