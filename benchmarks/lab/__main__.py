@@ -77,17 +77,18 @@ def _chosen(key: tuple[str, str], clients: list[Client], rows: list[Row]) -> boo
 
 
 def _environments(clients: list[Client]) -> None:
-    """Make the environments that the chosen clients need (nothing is done when they are there)."""
-    for folder, lock in ((_PEERS, "peers"), (_LAB, "lab")):
-        stamp = ROOT / folder / ".installed"
-        wanted = any(client.python.startswith(str(ROOT / folder) + "/") for client in clients)
-        if wanted and not stamp.exists():
-            (ROOT / folder).parent.mkdir(parents=True, exist_ok=True)
-            python = getattr(sys, "_base_executable", sys.executable)
-            subprocess.run(
-                ["sh", "scripts/setup.sh", python, folder, f"requirements/{lock}.lock"], cwd=ROOT, check=True
-            )
-            stamp.touch()
+    """Make the environments that the chosen clients need; nothing is done for those that are there and fresh."""
+    for folder, lock, modules in ((_PEERS, "peers", "upbit"), (_LAB, "lab", "ccxt, pyupbit, cryptofeed")):
+        python, stamp = ROOT / folder / "bin/python", ROOT / folder / ".installed"
+        locked = ROOT / "requirements" / f"{lock}.lock"
+        fresh = stamp.exists() and stamp.stat().st_mtime >= locked.stat().st_mtime
+        if fresh or str(python) not in {client.python for client in clients}:
+            continue
+        (ROOT / folder).parent.mkdir(parents=True, exist_ok=True)
+        maker = getattr(sys, "_base_executable", sys.executable)
+        subprocess.run(["sh", "scripts/setup.sh", maker, folder, str(locked.relative_to(ROOT))], cwd=ROOT, check=True)
+        subprocess.run([str(python), "-c", f"import {modules}"], cwd=ROOT, check=True)
+        stamp.touch()
 
 
 async def _run(clients: list[Client], rows: list[Row], jobs: int, results: report.Results) -> int:
