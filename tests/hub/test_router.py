@@ -343,7 +343,7 @@ def ask(router: Router, subscription: Subscription) -> None:
 
 
 @given(st.sampled_from((TICKER, TRADE, SECONDS)), STEPS)
-def test_each_listener_hears_exactly_what_it_asked_for_and_both_roads_give_equal_things(  # noqa: C901 - one case a step
+def test_each_listener_hears_exactly_what_it_asked_for_and_both_roads_give_equal_things(
     subscription: Subscription, steps: list[NamedTuple]
 ) -> None:
     """One router with the short road, one that goes carefully all the way, and a plain model agree."""

@@ -44,12 +44,13 @@ class Listener:
 class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
-    __slots__ = ("awaiting", "base", "callbacks", "count", "last", "listeners", "recent_ids", "subscription")
+    __slots__ = ("awaiting", "base", "callbacks", "count", "deliver", "last", "listeners", "recent_ids", "subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
         self.listeners: list[Listener] = []
         self.callbacks: tuple[Callback, ...] = ()
+        self.deliver: Callback = _nobody
         self.count = 0
         self.base = 0
         self.awaiting = 0
@@ -89,12 +90,20 @@ Tables = dict[type, tuple[type[Event], dict[str, Stream]]]
 
 
 class Router:
-    """All streams of one connection. ``tables`` is the hot part: wire class → (public class, symbol → stream)."""
+    """All streams of one connection. ``tables`` is the hot part: wire class → (public class, symbol → stream).
 
-    def __init__(self, classes: Mapping[type, tuple[type[Event], str, str | None]]) -> None:
+    ``failed`` is told of a callback that raised while others had to be called after it.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[type, tuple[type[Event], str, str | None]],
+        failed: Callable[[Callback, BaseException], None] | None = None,
+    ) -> None:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
+        self._failed = failed or _raise
         #: Streams given up on the present line: frames of them may still come.
         self.gone: set[Subscription] = set()
         self.unwanted = 0
@@ -208,7 +217,7 @@ class Router:
             listener
             for stream in self.streams.values()
             for listener in stream.listeners
-            if listener.callback is callback
+            if listener.callback is callback or (stream.deliver is callback and listener.wants_realtime)
         )
 
     def _settle(self, stream: Stream) -> None:
@@ -218,6 +227,7 @@ class Router:
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
         stream.callbacks = (stream.remember, *ears) if stream.recent_ids is not None else ears
+        stream.deliver = _one_call(stream, ears, self._failed)
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:
         return self._hot[(subscription.kind, subscription.unit)]
@@ -235,6 +245,40 @@ def _hand_over(listener: Listener, event: Event, failed: Callable[[Listener, Bas
         listener.callback(event)
     except Exception as error:  # a user's callback may raise anything; the feed goes on
         failed(listener, error)
+
+
+def _one_call(
+    stream: Stream, ears: tuple[Callback, ...], failed: Callable[[Callback, BaseException], None]
+) -> Callback:
+    """What the short road calls: the only callback itself, or one function that stands for several."""
+    if len(ears) == 1 and stream.recent_ids is None:
+        return ears[0]
+    if len(ears) == 1:
+        remember, hear = stream.recent_ids.append, ears[0]  # type: ignore[union-attr]
+
+        def hear_trade(event: TradeEvent) -> None:
+            remember(event.sequential_id)
+            hear(event)
+
+        return hear_trade
+    callbacks = stream.callbacks
+
+    def hear_all(event: Event) -> None:
+        for callback in callbacks:
+            try:
+                callback(event)
+            except Exception as error:  # a user's callback may raise anything; the others go on
+                failed(callback, error)
+
+    return hear_all
+
+
+def _nobody(_event: Event) -> None:
+    """Nobody hears a stream that has no listener."""
+
+
+def _raise(_callback: Callback, error: BaseException) -> None:
+    raise error
 
 
 def _key(subscription: Subscription) -> tuple[str, str | None, str]:

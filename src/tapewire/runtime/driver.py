@@ -65,7 +65,7 @@ class Driver:
     ) -> None:
         self.origin = origin
         self.machine = machine
-        self.router = Router(codec.classes)
+        self.router = Router(codec.classes, self._callback_failed)
         self.connects = 0
         self.quarantined = 0
         self.callback_errors = 0
@@ -161,7 +161,7 @@ class Driver:
         def receive(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
             try:
                 event = decode(payload)
-                public, streams = tables[event.__class__]
+                public, streams = tables[type(event)]
                 stream = streams[event.symbol]
             except Exception:  # whatever is not plain data of a settled stream
                 careful(payload, received_ns)
@@ -170,11 +170,10 @@ class Driver:
             event.received_ns = received_ns
             stream.last = event.timestamp
             stream.count += 1
-            for callback in stream.callbacks:
-                try:
-                    callback(event)
-                except Exception as error:  # a user's callback may raise anything; the feed goes on
-                    failed(callback, error)
+            try:
+                stream.deliver(event)
+            except Exception as error:  # a user's callback may raise anything; the feed goes on
+                failed(stream.deliver, error)
 
         return receive
 
