@@ -85,10 +85,16 @@ class Book:
     def _rows(
         self, asks: list[int], ask_sizes: list[int], bids: list[int], bid_sizes: list[int]
     ) -> list[OrderbookUnit]:
-        price, length = self.tick.price, max(len(asks), len(bids))
+        length = max(len(asks), len(bids))
         rows = zip(*(_padded(column, length) for column in (asks, bids, ask_sizes, bid_sizes)), strict=True)
+        times, parts = self.tick.mantissa * 10 ** max(0, self.tick.power), 10 ** max(0, -self.tick.power)
+        if parts == 1:  # whole prices stay whole numbers, as the exchange sends them
+            return [
+                OrderbookUnit(ask * times, bid * times, ask_size / UNIT, bid_size / UNIT)
+                for ask, bid, ask_size, bid_size in rows
+            ]
         return [
-            OrderbookUnit(price(ask), price(bid), ask_size / UNIT, bid_size / UNIT)
+            OrderbookUnit(ask * times / parts, bid * times / parts, ask_size / UNIT, bid_size / UNIT)
             for ask, bid, ask_size, bid_size in rows
         ]
 

@@ -92,6 +92,8 @@ class Exchange:
         self._windows: dict[tuple[str, str], _Log] = {}
         self._blocks = _Blocks(block)
         self._held: list[tuple[float, int, Due]] = []
+        #: how far its time has come
+        self.moment = 0.0
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -107,13 +109,11 @@ class Exchange:
     @property
     def down(self) -> bool:
         """Whether nobody listens now, as a network sees it."""
-        return self._now < self.down_until and isinstance(self.down_answer, Unreachable)
-
-    _now = 0.0
+        return self.moment < self.down_until and isinstance(self.down_answer, Unreachable)
 
     def advance(self, now: float) -> None:
         """Everything up to ``now``: faults, the market's publications, signs of life, time-outs."""
-        self._now = max(self._now, now)
+        self.moment = max(self.moment, now)
         for fault in self.faults.due(now):
             _DEEDS[fault.name](self, now, fault)
         for due in self._released(now):
@@ -312,7 +312,7 @@ class Peer:
         """The market published something."""
         frames = self.talk.realtime(due, cache)
         if frames:
-            now = self._exchange._now  # noqa: SLF001 - the two are one thing
+            now = self._exchange.moment
             if now >= self._silent_until:
                 for frame in frames:
                     self.send(now, frame)

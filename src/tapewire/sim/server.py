@@ -19,6 +19,7 @@ from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.transport.memory import FarEnd, MemoryLine
 
 _BREATH = 0.0005  # seconds between two looks at a market of many thousand messages a second
+_SLICE = 0.01  # seconds of the exchange in one turn of the loop
 
 
 class Simulator:
@@ -226,8 +227,10 @@ class Simulator:
             self._sockets.leave(self._began + exchange.down_until / self.scenario.speed)
 
     def _tick(self) -> None:
+        """Move on by a slice: an exchange that cannot keep up falls behind, but lets others have their turn."""
         self._timer = None
-        self.exchange.advance(self.now)
+        exchange, now = self.exchange, self.now
+        exchange.advance(min(now, max(exchange.deadline, exchange.moment) + _SLICE))
         self.wake()
 
 

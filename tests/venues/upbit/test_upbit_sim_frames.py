@@ -157,7 +157,7 @@ def text_of(payload: bytes, key: str) -> str:
 
 
 def test_numbers_take_the_forms_of_the_wire() -> None:
-    unit = OrderbookUnit(91_370_000.0, 0.00000113, 0.0070459, 3.0)
+    unit = OrderbookUnit(91_370_000, 0.00000113, 0.0070459, 3.0)
     book = OrderbookEvent(venue="upbit", symbol="KRW-BTC", orderbook_units=[unit], level=10_000.0, total_ask_size=3.0)
     frame = encode(book)
     assert text_of(frame, "ask_price") == "91370000"

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tapewire.config import Format
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.venues.upbit.messages import ATTRIBUTES, FIELDS, UNIT_FIELDS
 
 _ENCODER = msgspec.json.Encoder()
@@ -84,12 +84,11 @@ def _candle(wire: Any, simple: bool) -> None:  # noqa: FBT001, ARG001 - one of t
 
 
 def _orderbook(wire: Any, simple: bool) -> None:  # noqa: FBT001 - one of three forms
-    make = _UNITS[simple]
     wire.level = _whole(wire.level)
-    wire.orderbook_units = [
-        make(_whole(unit.ask_price), _whole(unit.bid_price), unit.ask_size, unit.bid_size)
-        for unit in wire.orderbook_units
-    ]
+    if simple:  # prices are whole numbers where the market makes them so: 91370000 today, 127.0 in 2021
+        wire.orderbook_units = [
+            _SimpleUnit(unit.ask_price, unit.bid_price, unit.ask_size, unit.bid_size) for unit in wire.orderbook_units
+        ]
 
 
 def _whole(value: float | None) -> float | None:
@@ -121,15 +120,10 @@ def _wire(kind: str, *, simple: bool) -> tuple[Callable[..., Any], Callable[[Eve
     return make, attrgetter(*(ATTRIBUTES.get(full, full) for full in names))
 
 
-def _unit(*, simple: bool) -> Callable[..., Any]:
-    if not simple:
-        return OrderbookUnit
-    fields: list[tuple[str, Any, Any]] = [(full, Any, msgspec.field(name=short)) for full, short in UNIT_FIELDS.items()]
-    return msgspec.defstruct("SentUnit", fields, gc=False)
-
-
 _WIRE = {(kind, simple): _wire(kind, simple=simple) for kind in FIELDS for simple in (False, True)}
-_UNITS = {simple: _unit(simple=simple) for simple in (False, True)}
+_SimpleUnit = msgspec.defstruct(
+    "SentUnit", [(full, Any, msgspec.field(name=short)) for full, short in UNIT_FIELDS.items()], gc=False
+)
 _FORMS: dict[str, Callable[[Any, bool], None]] = {
     "ticker": _as_is,
     "trade": _trade,
