@@ -223,6 +223,10 @@ def test_before_the_first_use_there_is_no_time_and_no_clock() -> None:
         _ = simulator.trades
 
 
+async def test_a_simulator_that_never_began_can_be_stopped() -> None:
+    await Simulator().stop()
+
+
 async def test_the_wall_clock_of_the_beginning_can_be_given() -> None:
     simulator = Simulator(Scenario(markets=MARKET), wall_ns=lambda: 1_786_611_600_123_456_789)
     assert simulator.exchange.market.now_ms == 1_786_611_600_123

@@ -9,6 +9,7 @@ import pytest
 
 from tapewire.errors import ConfigError, UnknownName
 from tapewire.sim import scenario as room
+from tapewire.sim.faults import parse_fault
 from tapewire.sim.scenario import Scenario, build, listings, read_scenario, recording
 from tapewire.venues.registry import get_venue, venue_names
 from tests.sim.listed import START_MS
@@ -70,6 +71,14 @@ def test_recorded_traffic_is_the_packages_own_and_adds_its_markets() -> None:
     assert 29.0 < tape[-1].at < 30.0
     exchange = build(Scenario(recorded=True), START_MS)
     assert {"KRW-BTC", "KRW-LAMB", "BTC-ITAM"} <= set(exchange.market.symbols)
+
+
+def test_faults_may_be_values() -> None:
+    fault = parse_fault("drop@5")
+    assert (
+        build(Scenario(faults=(fault,)), START_MS).faults.deadline
+        == build(Scenario(faults=("drop@5",)), START_MS).faults.deadline
+    )
 
 
 def test_two_exchanges_of_one_scenario_are_equal() -> None:
