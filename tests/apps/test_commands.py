@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -129,6 +132,43 @@ def test_watch_as_json_is_one_object_a_line(exchange: BackgroundSimulator) -> No
     types = [json.loads(line)["type"] for line in result.stdout.splitlines()]
     assert types[0] == "connecting"
     assert types.count("trade") > 2
+
+
+def on_a_terminal(*arguments: str) -> tuple[int, str]:
+    """Exit code and everything drawn, on a terminal of 80 columns."""
+    master, slave = pty.openpty()
+    drawn = b""
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    with subprocess.Popen([SCRIPT, *arguments], stdout=slave, stderr=subprocess.PIPE, env=environment) as process:
+        os.close(slave)
+        with contextlib.suppress(OSError):  # how Linux tells that the last writer has gone
+            while part := os.read(master, 65536):
+                drawn += part
+        os.close(master)
+    return process.returncode, drawn.decode()
+
+
+def test_watch_on_a_terminal_draws_a_table_that_stays(exchange: BackgroundSimulator) -> None:
+    code, drawn = on_a_terminal("watch", "KRW-BTC", "KRW-NOPE", "--url", exchange.url, "--seconds", "0.6")
+    assert code == 0
+    assert "tapewire watch · upbit" in drawn
+    assert "● connected" in drawn
+    assert "refused" in drawn
+    assert "\x1b[?1049" not in drawn, "the last state stays: no alternate screen"
+
+
+def test_record_on_a_terminal_draws_the_board_and_ends_with_the_summary(exchange: BackgroundSimulator) -> None:
+    code, drawn = on_a_terminal("record", "KRW-BTC", "--url", exchange.url, "--seconds", "0.6")
+    assert code == 0
+    assert "tapewire record → recording" in drawn
+    assert "KRW-BTC" in drawn.rpartition("lines · size")[2]
+
+
+def test_markets_on_a_terminal_is_a_table(exchange: BackgroundSimulator) -> None:
+    code, drawn = on_a_terminal("markets", "--url", exchange.url)
+    assert code == 0
+    assert "비트코인" in drawn
+    assert "3 markets" in drawn
 
 
 def test_watch_ends_quietly_when_its_reader_goes_away(exchange: BackgroundSimulator) -> None:

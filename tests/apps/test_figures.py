@@ -169,7 +169,7 @@ def test_the_summary_says_everything(tmp_path: Path) -> None:
         "Received         5 events in 2.0 s, 2/s\n"
         "                 candle.1s 1, orderbook 1, ticker 1, trade 2\n"
         "Line             1 reconnect, connected since 00:00:02 UTC, last loss 00:00:02: closed (1001)\n"
-        "Gaps             2 told: 1 may lack messages, 1 complete again\n"
+        "Gaps             2 told: 1 may lack some, 1 complete again\n"
         "                   trade KRW-BTC, 0.50 s, after id 1, before id 5 (closed)\n"
         "Lost in silence  0 of 9 trades made; each is in the files or in a told gap\n"
         "Trouble          3 dropped, 1 unreadable frame (misc.jsonl)\n"

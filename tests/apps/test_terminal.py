@@ -121,7 +121,7 @@ def gap(state: status.GapState, **known: Any) -> status.Gap:
         (gap("open", last_id=7), "gap in trade KRW-BTC (closed): still open, after id 7"),
         (
             gap("unfilled", to_ns=2 * 10**9, last_id=7, first_id=9, last_timestamp=1000, first_timestamp=2500),
-            "gap in trade KRW-BTC (closed): may lack messages, 1.50 s, after id 7, before id 9",
+            "gap in trade KRW-BTC (closed): may lack some, 1.50 s, after id 7, before id 9",
         ),
         (gap("nothing_missed", to_ns=2 * 10**9, last_id=7, first_id=7),
          "gap in trade KRW-BTC (closed): missed nothing, 1.00 s"),
@@ -151,7 +151,7 @@ def test_gaps_of_one_loss_are_told_together() -> None:
     assert news.hear(gap("nothing_missed"), 1.2) == []
     assert news.hear(gap("unfilled", last_id=1), 1.3) == []
     assert [line for _, line in news.hear(status.Recovered(**FROM, subscriptions=MORE, seconds=1.0), 1.4)] == [
-        "upbit-1: gap in trade KRW-BTC (closed): may lack messages, after id 1",
+        "upbit-1: gap in trade KRW-BTC (closed): may lack some, after id 1",
         "upbit-1: gaps (closed): 2 complete again, 1 missed nothing",
         "upbit-1: 2 streams back after 1.00 s",
     ]

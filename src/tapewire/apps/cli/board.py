@@ -176,9 +176,7 @@ def _cells(row: _Row, now: float) -> dict[str, Text]:
     traded = _STYLE_OF_SIDE.get(side or "", "")
     word = _WORD_OF_SIDE.get(side or "", "")
     return {
-        "Price": Text("refused", style="red")
-        if row.refused and row.heard is None
-        else Text(price(row.price), style=change),
+        "Price": Text("refused", style="red") if refused else Text(price(row.price), style=change),
         "Change": Text("–" if row.rate is None else f"{row.rate * 100:+.2f}%", style=change),
         "24 h volume": Text(amount(row.volume)),
         "Bid": Text(price(row.bid)),

@@ -116,6 +116,6 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
 
 def _farewell(simulator: Simulator) -> None:
     click.echo(
-        f"\nServed {count_of(len(simulator.connects), 'connection')}, {count_of(len(simulator.requests), 'request')}; made "
-        f"{count_of(len(simulator.trades), 'trade')}; limits broken by clients: {len(simulator.violations)}"
+        f"\nServed {count_of(len(simulator.connects), 'connection')}, {count_of(len(simulator.requests), 'request')}; "
+        f"made {count_of(len(simulator.trades), 'trade')}; limits broken by clients: {len(simulator.violations)}"
     )

@@ -33,7 +33,7 @@ _MAGNITUDES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 #: What the states of a gap mean for whoever reads the data.
 GAP_WORDS = {
     "open": "still open",
-    "unfilled": "may lack messages",
+    "unfilled": "may lack some",
     "nothing_missed": "missed nothing",
     "full_state": "complete again",
 }
