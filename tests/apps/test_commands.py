@@ -113,6 +113,12 @@ def test_one_unknown_symbol_does_not_block_the_others(exchange: BackgroundSimula
     assert lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")
 
 
+def test_a_folder_whose_name_looks_like_markup_is_shown_as_it_is(exchange: BackgroundSimulator) -> None:
+    result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--out", "[red]x[/red]", "--seconds", "0.2")
+    assert "files, " in result.output
+    assert "in [red]x[/red]" in result.output
+
+
 def test_nothing_but_unknown_symbols_is_wrong_usage(exchange: BackgroundSimulator) -> None:
     result = tapewire("watch", "KRW-BTX", "--url", exchange.url)
     assert result.exit_code == 2

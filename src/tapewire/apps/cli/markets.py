@@ -79,6 +79,6 @@ def _show_table(found: Sequence[Market]) -> None:
             plain(market.local_name or ""),
             "warning" if market.warning else "",
         )
-    console = Console()
-    console.print(table, markup=False)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
     console.print(f"{len(found):,} market{'' if len(found) == 1 else 's'}", style="dim")

@@ -29,7 +29,7 @@ class LiveReporter:
 
     def __init__(self, feed: Feed, title: Callable[[], str], now: Callable[[], float]) -> None:
         self.tally = Tally()
-        self._console = Console()
+        self._console = Console(markup=False, highlight=False)
         self._board = Board(feed.symbols, feed.kinds, title, now, self.tally)
         self._stack = contextlib.ExitStack()
 
@@ -88,7 +88,7 @@ class LineReporter:
             _write(json_line(summary))
         else:
             self._print_lines(self._news.due())
-            console = Console(width=120)
+            console = Console(width=120, markup=False, highlight=False)
             with console.capture() as captured:
                 show(console, summary)
             _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()).encode())
