@@ -67,6 +67,5 @@ def hand_over(router: Router, subscription: Subscription, number: int, stream_ty
     event.__class__ = public
     stream.last = event.timestamp
     stream.count += 1
-    for callback in stream.callbacks:
-        callback(event)
+    stream.deliver(event)
     return "short"

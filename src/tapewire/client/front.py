@@ -208,7 +208,7 @@ class WebSocketClient:
         return pool.statistics(dropped=self._dropped + sum(mailbox.dropped for mailbox in mailboxes))
 
     async def cleanup(self) -> None:
-        """Give every subscription back, let async callbacks finish what was received (at most 4 s), close.
+        """Give every subscription back, let async callbacks finish what was received, close: within 5 s.
 
         A connection that other clients use stays open. A second call does nothing.
         """
@@ -219,9 +219,9 @@ class WebSocketClient:
             handle.end()
         for mailbox in self._streams:
             mailbox.close()
-        await asyncio.gather(*(mailman.finish() for mailman in tuple(self._mailmen)))
+        ends = [mailman.finish() for mailman in tuple(self._mailmen)]
         if self._pool_in_use is not None:
-            await self._own_manager.drained()
+            await asyncio.gather(self._own_manager.drained(), *ends)
             for callback in self._feed_callbacks:
                 self._pool_in_use.feed_listeners.remove(callback)
 

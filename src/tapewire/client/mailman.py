@@ -14,6 +14,8 @@ from tapewire.runtime.pool import Pool
 
 #: Seconds a closing client lets a callback work off what waits.
 FINISH_TIMEOUT = 4.0
+#: Seconds more that it has to notice its end.
+CANCEL_TIMEOUT = 0.5
 
 
 class Mailman:
@@ -35,7 +37,7 @@ class Mailman:
         _, late = await asyncio.wait([self.task], timeout=FINISH_TIMEOUT)
         if late:
             self.task.cancel()
-            await asyncio.wait([self.task])
+            await asyncio.wait([self.task], timeout=CANCEL_TIMEOUT)
 
     async def _run(self) -> None:
         try:

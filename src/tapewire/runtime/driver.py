@@ -17,7 +17,10 @@ from tapewire.model.line import Loss
 from tapewire.model.status import FeedEvent, Quarantined, Stale
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
-from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, callback_failed, logger
+from tapewire.runtime.complaints import Complaints
+from tapewire.runtime.ear import Ear
+from tapewire.runtime.missed import missed_trades
+from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, logger
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
@@ -25,8 +28,6 @@ from tapewire.venues.contract import Codec
 
 #: Streams whose next message is timed at each tick, for the latency figures.
 LATENCY_STREAMS = 4
-#: Seconds between two reports of the same raising callback (each is counted).
-REPORT_INTERVAL = 1.0
 
 
 class Origin(Struct, frozen=True):
@@ -68,7 +69,7 @@ class Driver:
         self.router = Router(codec.classes, self._callback_failed)
         self.connects = 0
         self.quarantined = 0
-        self.callback_errors = 0
+        self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
         self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
         self.error: FeedError | None = None
         self.done = asyncio.Event()
@@ -81,11 +82,11 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._telling = False
-        self._reported: dict[str, float] = {}
         self._holders: set[object] = set()
         self._wished: dict[Subscription, Wish] = {}
         #: Live streams that are asked again with their snapshot, until it comes.
         self._again: set[Subscription] = set()
+        self._stale: set[Subscription] = set()
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.receive = self._short_road()
@@ -198,6 +199,8 @@ class Driver:
             )
 
     def _first_or_cold(self, event: Event) -> None:
+        if event.stream_type == "SNAPSHOT":
+            self._look_for_missed(event)
         stream = self.router.deliver(event, self._listener_failed)
         if stream is None:
             return
@@ -214,6 +217,17 @@ class Driver:
         for listener in tuple(stream.listeners):
             if listener.finished:
                 self._events.snapshot_done(stream.subscription, listener)
+
+    def _look_for_missed(self, event: Event) -> None:
+        """A stream that was silent while the exchange had trades: tell the gap, and take another line."""
+        stream = self.router.find(event)
+        origin, now = self.origin, self._clock.now()
+        gap = None if stream is None else missed_trades(origin.venue, origin.connection, now, stream, event)
+        if gap is None:
+            return
+        self._events.publish(gap)
+        if gap.subscription in self._stale and self._line:
+            self._line.close(Loss("stale", 1006, f"trades of {gap.subscription.symbol} were missed"), graceful=False)
 
     # Facts in, actions out.
 
@@ -238,8 +252,8 @@ class Driver:
     def _perform(self, action: Action) -> None:
         match action:
             case Publish(event):
-                if isinstance(event, Stale) and not event.over:  # the machine may ask all streams again
-                    self._again.update(self.router.streams)
+                if isinstance(event, Stale):
+                    self._note_stale(event)
                 self._events.publish(event)
             case Send(payload):
                 self._send(payload)
@@ -255,6 +269,13 @@ class Driver:
             case Finish(error):
                 self._end(error)
 
+    def _note_stale(self, event: Stale) -> None:
+        if event.over:
+            self._stale.discard(event.subscription)
+        else:
+            self._stale.add(event.subscription)
+            self._again.update(self.router.streams)  # the machine may ask all streams again
+
     def _send(self, payload: bytes) -> None:
         live = self.machine.live
         for subscription, stream in self.router.streams.items():
@@ -268,7 +289,7 @@ class Driver:
 
     async def _dial(self, connect: Connect) -> None:
         line = self._make_line()
-        ear = _Ear(self)
+        ear = Ear(self.receive, self.pong, self.line_lost)
         try:
             handshake = await line.open(connect.url, dict(connect.headers), ear)
         except ConnectFailed as failure:
@@ -282,6 +303,7 @@ class Driver:
         self._dialling = None
         self._line = line
         self._again.clear()
+        self._stale.clear()
         self.router.line_opened()
         if self._holders:
             line.hold(True)
@@ -357,41 +379,7 @@ class Driver:
 
     def _callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
         listener = next(iter(self.router.callbacks_of(callback)), None)
-        self._report(listener.name if listener else repr(callback), error)
+        self.complaints.add(listener.name if listener else repr(callback), error)
 
     def _listener_failed(self, listener: Listener, error: BaseException) -> None:
-        self._report(listener.name, error)
-
-    def _report(self, subscriber: str, error: BaseException) -> None:
-        self.callback_errors += 1
-        now = self._clock.now()
-        if now.t - self._reported.get(subscriber, -REPORT_INTERVAL) < REPORT_INTERVAL:
-            return
-        self._reported[subscriber] = now.t
-        self._events.publish(callback_failed(self.origin.venue, self.origin.connection, now.ns, subscriber, error))
-
-
-class _Ear:
-    """What one line tells; holds back its loss until the machine knows that it opened."""
-
-    __slots__ = ("_driver", "_loss", "_opened", "on_message")
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        self._opened = False
-        self._loss: Loss | None = None
-        self.on_message = driver.receive
-
-    def on_pong(self, payload: bytes) -> None:
-        self._driver.pong(payload)
-
-    def on_lost(self, loss: Loss) -> None:
-        if self._opened:
-            self._driver.line_lost(loss)
-        else:
-            self._loss = loss
-
-    def opened(self) -> None:
-        self._opened = True
-        if self._loss is not None:
-            self._driver.line_lost(self._loss)
+        self.complaints.add(listener.name, error)

@@ -42,7 +42,7 @@ class Past:
         self.messages.update(driver.router.counts())
         self.reconnects += driver.machine.reconnects
         self.quarantined += driver.quarantined
-        self.callback_errors += driver.callback_errors
+        self.callback_errors += driver.complaints.count
 
 
 class Ports:
@@ -166,7 +166,7 @@ class Pool:
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
             callback_errors=self._errors
             + self._past.callback_errors
-            + sum(driver.callback_errors for driver in self.drivers),
+            + sum(driver.complaints.count for driver in self.drivers),
             dropped=dropped,
             latency_ms=latency_statistics([ms for driver in self.drivers for ms in driver.latencies]),
         )

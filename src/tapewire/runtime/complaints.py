@@ -1,0 +1,29 @@
+"""Callbacks that raise: each is counted, and told with its traceback at most once a second a subscriber."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tapewire.model.status import FeedEvent
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.observe import callback_failed
+
+#: Seconds between two reports of the same raising callback (each is counted).
+REPORT_INTERVAL = 1.0
+
+
+class Complaints:
+    """The raising callbacks of one connection; ``count`` is all of them."""
+
+    def __init__(self, venue: str, connection: str, clock: Clock, publish: Callable[[FeedEvent], None]) -> None:
+        self._venue, self._connection, self._clock, self._publish = venue, connection, clock, publish
+        self._told: dict[str, float] = {}
+        self.count = 0
+
+    def add(self, subscriber: str, error: BaseException) -> None:
+        """Count it; tell it if nothing of this subscriber was told within the last second."""
+        self.count += 1
+        now = self._clock.now()
+        if now.t - self._told.get(subscriber, -REPORT_INTERVAL) >= REPORT_INTERVAL:
+            self._told[subscriber] = now.t
+            self._publish(callback_failed(self._venue, self._connection, now.ns, subscriber, error))

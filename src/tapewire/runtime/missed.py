@@ -1,0 +1,34 @@
+"""Trades that a line did not bring although it was alive: seen when a snapshot shows one that never came."""
+
+from __future__ import annotations
+
+from tapewire.hub.router import Stream
+from tapewire.model.events import Event, TradeEvent
+from tapewire.model.status import Gap
+from tapewire.session.actions import Now
+
+
+def missed_trades(venue: str, connection: str, now: Now, stream: Stream, event: Event) -> Gap | None:
+    """The gap before ``event``, which was not delivered yet; None when there is none.
+
+    The exchange's latest trade must have come by itself on a line that brought trades before. Between the last that
+    came and this one any number may be missing. The first message after a loss is the gap ledger's business.
+    """
+    if not isinstance(event, TradeEvent) or event.stream_type != "SNAPSHOT" or event.sequential_id is None:
+        return None
+    if stream.count == stream.base or stream.last_id is None or stream.seen_at(event.sequential_id):
+        return None
+    return Gap(
+        venue=venue,
+        connection=connection,
+        at_ns=now.ns,
+        subscription=stream.subscription,
+        cause="stale",
+        state="unfilled",
+        from_ns=now.ns if stream.last is None else min(now.ns, stream.last * 1_000_000),
+        to_ns=now.ns,
+        last_id=stream.last_id,
+        first_id=event.sequential_id,
+        last_timestamp=stream.last,
+        first_timestamp=event.timestamp,
+    )
