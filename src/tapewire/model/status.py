@@ -42,7 +42,9 @@ class Connected(FeedEvent, frozen=True, kw_only=True, tag="connected"):
 class Disconnected(FeedEvent, frozen=True, kw_only=True, tag="disconnected"):
     """The line was lost or could not be had.
 
-    ``retry_in`` is the seconds until the next attempt, None when there will be none (then ``final``).
+    ``retry_in`` is the seconds until the next attempt, None when there will be none: ``final`` says that the
+    connection gave up; otherwise nobody wants it at present.
+    ``attempt`` counts losses in a row without a stable line between them.
     """
 
     loss: Loss

@@ -128,8 +128,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
                 f"refused: {event.name}: {event.message} ({about})",
             )
         case Gap():
-            level = logging.WARNING if event.state in ("unfilled", "open") else logging.INFO
-            return level, f"gap ({event.state}) in {event.subscription}: {event.cause}"
+            # one for each stream: a hundred at once would bury the line that says why, so they are for who asks
+            return logging.INFO, f"gap ({event.state}) in {event.subscription}: {event.cause}"
         case Stale():
             state = "has data again" if event.over else f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
             return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {state}"
