@@ -100,11 +100,22 @@ def callback_failed(venue: str, connection: str, at_ns: int, subscriber: str, er
     )
 
 
-def log(event: FeedEvent) -> None:
-    """One line for each feed event; user text stands in it, secrets never do."""
-    level, text = _line(event)
-    if logger.isEnabledFor(level):
-        logger.log(level, "%s: %s", event.connection or event.venue, text)
+class FeedLog:
+    """One line for each feed event of a pool; user text stands in it, secrets never do."""
+
+    def __init__(self) -> None:
+        self._unfilled = 0
+
+    def tell(self, event: FeedEvent) -> None:
+        """Log ``event``; the gaps of one loss are summed up in the line that tells of its end."""
+        level, text = _line(event)
+        if isinstance(event, Gap) and event.state == "unfilled":
+            self._unfilled += 1
+        elif isinstance(event, Recovered) and self._unfilled:
+            level, text = logging.WARNING, f"{text}; messages may be missing in {self._unfilled} (see the Gap events)"
+            self._unfilled = 0
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s: %s", event.connection or event.venue, text)
 
 
 def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of event

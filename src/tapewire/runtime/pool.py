@@ -17,7 +17,7 @@ from tapewire.runtime.clock import Clock
 from tapewire.runtime.driver import Driver, DriverEvents, Origin
 from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.listing import Listing
-from tapewire.runtime.observe import Statistics, callback_failed, latency_statistics, log, logger
+from tapewire.runtime.observe import FeedLog, Statistics, callback_failed, latency_statistics, logger
 from tapewire.session.gate import Gate
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
@@ -74,6 +74,7 @@ class Pool:
         self.gaps = 0
         self._errors = 0
         self._past = Past()
+        self._log = FeedLog()
         self._gate = connect_gate
         self._ports = ports
         self._made = 0
@@ -192,7 +193,7 @@ class Pool:
 
     def publish(self, event: FeedEvent) -> None:
         """Log a feed event, end what it says has ended, hand it to whoever listens."""
-        log(event)
+        self._log.tell(event)
         if isinstance(event, Gap):
             self.gaps += 1
         for hear in tuple(self.feed_listeners):
