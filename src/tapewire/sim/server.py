@@ -37,7 +37,7 @@ class Simulator:
         self._wall_ns = wall_ns
         self._exchange: Exchange | None = None
         self._loop: asyncio.AbstractEventLoop
-        self._began = 0.0
+        self._began = self._next = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._sockets: Any = None
         self.url = self.rest_url = ""
@@ -221,6 +221,7 @@ class Simulator:
         if self._timer is not None:
             self._timer.cancel()
         deadline, loop = exchange.deadline, self._loop
+        self._next = deadline
         at = self._began + deadline / self.scenario.speed
         self._timer = None if deadline == float("inf") else loop.call_at(max(at, loop.time() + _BREATH), self._tick)
         if self._sockets is not None and exchange.down:
@@ -230,7 +231,7 @@ class Simulator:
         """Move on by a slice: an exchange that cannot keep up falls behind, but lets others have their turn."""
         self._timer = None
         exchange, now = self.exchange, self.now
-        exchange.advance(min(now, max(exchange.deadline, exchange.moment) + _SLICE))
+        exchange.advance(min(now, max(self._next, exchange.moment) + _SLICE))
         self.wake()
 
 
