@@ -26,7 +26,7 @@ from tapewire import OrderbookEvent, Subscription, WebSocketClient
 
 _FIRST = ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "TRX", "AVAX", "LINK", "USDT")
 _KINDS = (("ticker", None), ("trade", None), ("orderbook", None), ("candle", "1s"))
-_TIME_LIMIT = 110.0
+_TIME_LIMIT = 90.0
 _US_NS = 1e3
 
 
@@ -111,7 +111,10 @@ async def measure(port: int, meter: Meter) -> dict[str, Any]:
     wanted = [Subscription(kind, symbol, unit) for kind, unit in _KINDS for symbol in symbols]
     async with WebSocketClient("load", url=f"ws://127.0.0.1:{port}/", validate=False) as client:
         await client.subscribe(wanted, meter.callback())
-        await asyncio.wait_for(meter.done.wait(), _TIME_LIMIT)
+        try:
+            await asyncio.wait_for(meter.done.wait(), _TIME_LIMIT)
+        except TimeoutError:
+            sys.exit(f"not enough messages within {_TIME_LIMIT:.0f} s: {client.statistics()}")
     return meter.result
 
 
