@@ -44,7 +44,10 @@ class Listener:
 class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
-    __slots__ = ("awaiting", "base", "callbacks", "count", "deliver", "last", "listeners", "recent_ids", "subscription")
+    __slots__ = (
+        "awaiting", "base", "callbacks", "count", "deliver", "last", "listeners", "patience", "recent_ids",
+        "subscription",
+    )  # fmt: skip
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
@@ -53,7 +56,7 @@ class Stream:
         self.deliver: Callback = _nobody
         self.count = 0
         self.base = 0
-        self.awaiting = 0
+        self.awaiting = self.patience = 0
         self.last: int | None = None
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
@@ -75,6 +78,14 @@ class Stream:
     def remember(self, event: TradeEvent) -> None:
         """Keep a trade's id, so that the snapshot after a reconnect is not delivered twice."""
         self.recent_ids.append(event.sequential_id)  # type: ignore[union-attr]
+
+    def wait_less(self, *, snapshot: bool) -> None:
+        """A message came, maybe a snapshot that was waited for."""
+        if snapshot:
+            self.awaiting = max(0, self.awaiting - 1)
+        elif self.awaiting:
+            self.patience -= 1
+            self.awaiting *= self.patience > 0
 
     def seen_at(self, trade_id: int | None) -> int:
         """Which message of the stream brought this trade last (1 is the first), 0 for one that is not remembered."""
@@ -146,15 +157,20 @@ class Router:
         self._hot_table(stream.subscription).pop(stream.subscription.symbol, None)
 
     def asked(self, stream: Stream, *, snapshot: bool) -> None:
-        """The stream was asked for: its next messages are careful ones until the snapshot came, if one was asked."""
+        """The stream was asked for: its messages are careful ones until the snapshot came, if one was asked.
+
+        Several requests may be under way, and each brings a snapshot of its own.
+        """
         self.chill(stream)
-        stream.awaiting = SNAPSHOT_PATIENCE if snapshot else 0
+        if snapshot:
+            stream.awaiting, stream.patience = stream.awaiting + 1, SNAPSHOT_PATIENCE
 
     def line_lost(self) -> None:
         """Nothing more comes from this line: every stream's next message is the first of another."""
         self.gone.clear()
         for stream in self.streams.values():
             self.chill(stream)
+            stream.awaiting = 0
 
     def line_opened(self) -> None:
         """The line is new: streams count from here, and listeners wait for their snapshots again."""
@@ -180,7 +196,7 @@ class Router:
             self.unwanted += 1
             return None
         snapshot = event.stream_type == "SNAPSHOT"
-        stream.awaiting = 0 if snapshot else max(0, stream.awaiting - 1)
+        stream.wait_less(snapshot=snapshot)
         seen_at = stream.seen_at(event.sequential_id) if snapshot and isinstance(event, TradeEvent) else 0
         stream.count += 1
         stream.last = event.timestamp
