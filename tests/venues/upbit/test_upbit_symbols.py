@@ -38,7 +38,9 @@ def refusal(subscription: Subscription, venue: Venue = KOREA, markets: Any = Non
 
 
 @pytest.mark.parametrize(
-    ("venue", "quote"), [(KOREA, "KRW"), (SINGAPORE, "SGD"), (INDONESIA, "IDR"), (THAILAND, "THB")], ids=["kr", "sg", "id", "th"]
+    ("venue", "quote"),
+    [(KOREA, "KRW"), (SINGAPORE, "SGD"), (INDONESIA, "IDR"), (THAILAND, "THB")],
+    ids=["kr", "sg", "id", "th"],
 )
 def test_every_kind_and_option_of_a_region_is_accepted(venue: Venue, quote: str) -> None:
     for symbol in (f"{quote}-BTC", "BTC-ETH", "USDT-XRP", f"{quote}-1INCH", f"{quote}-USDT"):
