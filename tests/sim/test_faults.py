@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tapewire.errors import ConfigError
@@ -50,6 +52,23 @@ def test_bad_text_gets_an_error_that_says_what_would_be_right(text: str, says: s
         parse_fault(text)
     assert says in str(caught.value)
     assert caught.value.value == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"name": "explode"}, "one of drop, abort"),
+        ({"name": "drop", "value": "fast"}, "a number for drop, not 'fast'"),
+        ({"name": "drop", "options": (("retry", 1.0),)}, "drop without options"),
+        ({"name": "refuse", "options": (("later", 1.0),)}, "refuse with retry="),
+        ({"name": "late", "chance": 1.5}, "from 0 to 1"),
+        ({"name": "late", "every": 0.0}, "more than 0 s"),
+    ],
+)
+def test_a_fault_made_by_hand_is_checked_too(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Fault(**fields)
+    assert says in str(caught.value)
 
 
 def test_every_kind_has_a_text_of_its_name_alone() -> None:

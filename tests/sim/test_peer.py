@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tapewire.sim import peer as peer_room
 from tapewire.sim.faults import FaultPlan, parse_fault
 from tapewire.sim.market import SeededMarket
 from tapewire.sim.peer import Exchange, Peer, Unreachable
@@ -118,6 +119,14 @@ class TestLimits:
         assert exchange.dial(21.0, "/websocket/v1", {}) is None
         again = [exchange.dial(22.0, "/websocket/v1", {}) for _ in range(15)]
         assert b"Blocked for 40 seconds" in again[-1].body  # type: ignore[union-attr]
+
+    def test_only_so_many_addresses_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(peer_room, "_ADDRESSES", 3)
+        exchange = make(block=20.0)
+        for number in range(9):
+            for _ in range(15):
+                exchange.dial(0.0, "/websocket/v1", {}, str(number))
+        assert statuses([exchange.dial(0.0, "/websocket/v1", {}, address) for address in "80"]) == [418, None]
 
     def test_slow_offenders_are_not_blocked(self) -> None:
         exchange = make(block=20.0)

@@ -146,6 +146,8 @@ def test_a_file_says_the_same_as_arguments(tmp_path: Path) -> None:
         ("sed = 1", "scenario is 'sed'; it must be one of venue, seed"),
         ('seed = "one"', "Expected `int`, got `str` - at `$.seed`"),
         ('faults = ["explode"]', "one of drop, abort"),
+        ('[[faults]]\nname = "explode"', "one of drop, abort"),
+        ('[[faults]]\nname = "drop"\nat = "soon"', "Expected `float`, got `str`"),
     ],
 )
 def test_a_bad_file_gets_an_error_that_says_where(tmp_path: Path, content: str, says: str) -> None:

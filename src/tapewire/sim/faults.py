@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from tapewire.errors import ConfigError
 
@@ -94,6 +95,21 @@ class Fault(Struct, frozen=True, kw_only=True):
     times: int | None = None
     chance: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.name not in KINDS:
+            raise ConfigError("fault", self.name, f"one of {', '.join(KINDS)}")
+        kind = KINDS[self.name]
+        if not self.value:
+            force_setattr(self, "value", kind.value)
+        if kind.numeric:
+            _number(self.name, self.name, self.value)
+        if unknown := [option for option, _ in self.options if option not in kind.options]:
+            raise ConfigError("fault", f"{self.name}:{unknown[0]}=", _known_options(self.name))
+        if not 0 <= self.chance <= 1:
+            raise ConfigError("chance", self.chance, "from 0 to 1 (0.05 is one in twenty)")
+        if self.every is not None and not self.every > 0:
+            raise ConfigError("every", self.every, "more than 0 s")
+
     @property
     def number(self) -> float:
         """``value`` as a number."""
@@ -141,10 +157,7 @@ def _options(text: str, name: str, parts: Sequence[str]) -> tuple[str, tuple[tup
         if not given:
             value = part
         elif key not in kind.options:
-            known = (
-                f"with {' or '.join(f'{option}=' for option in kind.options)}" if kind.options else "without options"
-            )
-            raise ConfigError("fault", text, f"{name} {known}")
+            raise ConfigError("fault", text, _known_options(name))
         else:
             options.append((key, _number(text, key, number)))
     if kind.numeric:
@@ -152,6 +165,11 @@ def _options(text: str, name: str, parts: Sequence[str]) -> tuple[str, tuple[tup
     elif value and not kind.value:
         raise ConfigError("fault", text, f"{name} without a value")
     return value, tuple(options)
+
+
+def _known_options(name: str) -> str:
+    options = KINDS[name].options
+    return f"{name} {'with ' + ' or '.join(f'{option}=' for option in options) if options else 'without options'}"
 
 
 def _number(text: str, what: str, number: str) -> float:

@@ -24,7 +24,7 @@ from tapewire.venues.exchange import Due
 _BOOK_PAUSE = 0.295  # seconds between two books of the busiest markets in the recordings
 _DELAY = 0.052  # execution to publication, 2026 capture
 _LATE, _LATEST = 0.05, 1.5
-_KEPT = 1_000_000
+_KEPT = 200_000
 
 
 class Chance(Protocol):

@@ -18,7 +18,8 @@ from tapewire.venues.exchange import Answer, Due, HttpAnswer, VenueExchange
 
 _INF = float("inf")
 _OUTBOX = 20_000  # frames a slow network may hold back for one connection
-_KEPT = 1_000_000
+_KEPT = 100_000
+_ADDRESSES = 10_000
 _GARBAGE = b"\x00\xff this is no JSON {"
 _UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
 _MAINTENANCE = HttpAnswer(503, b"Service under maintenance.", (("Content-Type", "text/plain"),))
@@ -200,6 +201,8 @@ class Exchange:
 
     def _exceeds(self, now: float, what: str, address: str, windows: tuple[tuple[int, float], ...]) -> bool:
         log = self._windows.setdefault((what, address), _Log(windows))
+        if len(self._windows) > _ADDRESSES:
+            del self._windows[next(iter(self._windows))]
         if log.add(now):
             return False
         self.violations.append(Violation(now, what, 0))
@@ -400,6 +403,10 @@ class _Blocks:
         if now < until:
             return until - now
         times = self._refused.setdefault(address, deque(maxlen=10))
+        if len(self._refused) > _ADDRESSES:
+            longest_known = next(iter(self._refused))
+            del self._refused[longest_known]
+            self._until.pop(longest_known, None)
         if refused:
             times.append(now)
         if len(times) == 10 and now - times[0] <= 10:

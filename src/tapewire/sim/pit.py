@@ -16,7 +16,7 @@ from tapewire.sim.past import Past
 from tapewire.sim.ticks import Tick, tick_of
 
 _DAY_MS = 86_400_000
-_HISTORY = 100_000
+_HISTORY = 50_000  # published trades that REST still knows
 _YEAR_AGO = 200 * 86_400  # the made-up 52-week extremes lie this long ago
 
 

@@ -110,7 +110,7 @@ class Simulator:
 
     @property
     def connects(self) -> list[float]:
-        """When each handshake came, seconds since the beginning."""
+        """When each handshake came, seconds since the beginning (the last 100,000, as all these lists)."""
         return list(self.exchange.connects)
 
     @property
@@ -125,7 +125,7 @@ class Simulator:
 
     @property
     def trades(self) -> list[TradeEvent]:
-        """Every trade the market published, in order (the last million)."""
+        """Every trade the market published, in order (the last 200,000)."""
         return list(self.exchange.market.trades_made)
 
     @property
