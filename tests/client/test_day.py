@@ -70,8 +70,8 @@ def test_hundreds_of_faults_are_told_and_recovered_from(day: Day) -> None:
     assert causes["stopped"] == 1
     assert causes.keys() >= {"closed", "reset", "ping_timeout", "refused", "unreachable"}
     assert told["Connected"] > 130
-    assert told["Quarantined"] >= 200
-    assert told["Gap"] > 300
+    assert told["Quarantined"] > 150
+    assert told["Gap"] > 500
     assert told["Recovered"] > 100
     assert min(day.heard.values()) > 1000
     assert day.missed > 100, "the faults must have cost something, or the account proves nothing"
