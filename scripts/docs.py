@@ -1,0 +1,275 @@
+"""Fills the generated parts of README.md and docs/: everything between ``<!-- gen:NAME -->`` and ``<!-- gen:end -->``.
+
+    .venv/bin/python scripts/docs.py            # writes them
+    .venv/bin/python scripts/docs.py --check    # names the pages that are stale; ends with 1 if there are any
+
+The words of each table come from the code's docstrings; what stands in no docstring is in ``FIELD_WORDS`` below.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from tapewire import config, errors
+from tapewire.apps import settings
+from tapewire.apps.cli.main import COMMANDS, cli
+from tapewire.model import events, status
+from tapewire.sim import faults, scenario
+from tapewire.venues.upbit.messages import attribute_names
+from tapewire.venues.upbit.sim import Switches
+
+ROOT = Path(__file__).parents[1]
+MARK = re.compile(r"(<!-- gen:([a-z0-9:-]+) -->\n).*?(<!-- gen:end -->)", re.DOTALL)
+_NAMED = re.compile(r"^([a-z_]+(?:, [a-z_]+)*): (.*)")
+
+#: What a field of an event holds. A field without words here stops the generator.
+FIELD_WORDS = {
+    "venue": "venue the event is from: `upbit`, `upbit-sg`, `upbit-id` or `upbit-th`",
+    "symbol": "the venue's own code, `KRW-BTC`",
+    "stream_type": "`SNAPSHOT` or `REALTIME`; other words are kept as they come",
+    "timestamp": "when the exchange sent it, ms UTC; `event.utc` and `event.kst` give datetimes",
+    "received_ns": "socket read that brought it, ns UTC; 0 from `decode` unless given",
+    "raw": "bytes of the frame, with the option `keep_raw=True`; else None",
+    "opening_price": "first price of the day (UTC) or of the candle",
+    "high_price": "highest price of the day or of the candle",
+    "low_price": "lowest price of the day or of the candle",
+    "trade_price": "last price; of a trade: its price; of a candle: the closing price so far",
+    "trade_volume": "size of the (last) trade, in the base currency",
+    "prev_closing_price": "closing price of the day before (UTC)",
+    "acc_trade_price": "turnover since 00:00 UTC, in the quote currency",
+    "acc_trade_volume": "volume since 00:00 UTC, in the base currency",
+    "acc_trade_price_24h": "turnover of the last 24 hours",
+    "acc_trade_volume_24h": "volume of the last 24 hours",
+    "acc_ask_volume": "volume sold by takers since 00:00 UTC",
+    "acc_bid_volume": "volume bought by takers since 00:00 UTC",
+    "change": "`RISE`, `EVEN` or `FALL` against the day before",
+    "change_price": "difference to the day before, without sign",
+    "change_rate": "the same as a share (0.01 is 1 %), without sign",
+    "signed_change_price": "difference to the day before",
+    "signed_change_rate": "the same as a share",
+    "ask_bid": "the taker's side: `ASK` sold, `BID` bought",
+    "trade_date": "UTC date of the (last) trade, as the exchange writes it",
+    "trade_time": "UTC time of the (last) trade, as the exchange writes it: `181742` or `18:17:42`; without the "
+    "seconds (`18:17`) in frames of 2021",
+    "trade_timestamp": "when the (last) trade was made, ms UTC",
+    "highest_52_week_price": "highest price of 52 weeks",
+    "highest_52_week_date": "its date",
+    "lowest_52_week_price": "lowest price of 52 weeks",
+    "lowest_52_week_date": "its date",
+    "market_state": "`PREVIEW`, `ACTIVE` or `DELISTED`",
+    "is_trading_suspended": "whether trading is halted",
+    "delisting_date": "date of the delisting in the exchange's own form, mostly None",
+    "market_warning": "`NONE` or `CAUTION`",
+    "best_bid_price": "best bid",
+    "best_bid_size": "its size",
+    "best_ask_price": "best ask",
+    "best_ask_size": "its size",
+    "sequential_id": "unique within one market; does not arrive in order",
+    "total_ask_size": "sum of the asks' sizes",
+    "total_bid_size": "sum of the bids' sizes",
+    "orderbook_units": "list of `OrderbookUnit`, the best first: `ask_price bid_price ask_size bid_size`",
+    "level": "price unit by which the book is grouped, 0 for none",
+    "unit": "`1s`, `1m` … `240m`: from the frame's `type`",
+    "candle_date_time_utc": "beginning of the window, UTC, `2026-08-13T09:00:00`",
+    "candle_date_time_kst": "the same in Korean time",
+    "candle_acc_trade_volume": "volume of the window so far",
+    "candle_acc_trade_price": "turnover of the window so far",
+}
+_MADE_HERE = ("venue", "received_ns", "raw", "unit")
+#: Options that their class docstring leaves out.
+_OPTION_WORDS = {
+    "transport": "`picows`, or `websockets` (needs the extra of that name): two independent implementations",
+    "line": "a `LineOptions`, see below",
+    "session": "a `SessionOptions`, see below",
+    "mailbox": "a `MailboxOptions`, see below: the default of all async callbacks and iterators",
+}
+
+
+def field_tables() -> str:
+    """A table for each market event: attribute, type, name on the wire, meaning."""
+    return "\n".join(_event_table(kind, made) for kind, made in events.EVENT_CLASSES.items()).rstrip() + "\n"
+
+
+def _event_table(kind: str, made: type[events.Event]) -> str:
+    full, short = attribute_names(kind, simple=False), attribute_names(kind, simple=True)
+    rows = []
+    for field in msgspec.structs.fields(made):
+        wire = "" if field.name in _MADE_HERE else f"`{full[field.name]}` / `{short[field.name]}`" if (
+            field.name in full) else ""
+        rows.append((f"`{field.name}`", _type(field.type), wire, FIELD_WORDS[field.name]))
+    lead = _paragraph(made.__doc__ or "")
+    return f"### {made.__name__}\n\n{lead}\n\n{_table(('Field', 'Type', 'DEFAULT / SIMPLE', 'Meaning'), rows)}"
+
+
+def feed_tables() -> str:
+    """Each feed event: what it tells, its own fields."""
+    common = {field.name for field in msgspec.structs.fields(status.FeedEvent)}
+    parts = []
+    for made in status.FeedEvent.__subclasses__():
+        own = [field for field in msgspec.structs.fields(made) if field.name not in common]
+        words = _attributes(made)
+        rows = [(f"`{field.name}`", _type(field.type), words.get(field.name, "")) for field in own]
+        table = _table(("Field", "Type", "Meaning"), rows) if any(row[2] for row in rows) else (
+            "Fields: " + ", ".join(f"`{field.name}` ({_type(field.type)})" for field in own) + ".\n" if own else "")
+        parts.append(f"### {made.__name__}\n\n{_lead(made)}\n\n{table}")
+    return "\n".join(parts)
+
+
+def option_tables() -> str:
+    """Each option object: name, default, type, sentence."""
+    made = (config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions)
+    return "\n".join(f"### {one.__name__}\n\n{_lead(one)}\n\n{_defaults(one)}" for one in made)
+
+
+def settings_table() -> str:
+    """Keys of the settings file."""
+    return _defaults(settings.Settings)
+
+
+def scenario_table() -> str:
+    """Fields of a scenario."""
+    return _defaults(scenario.Scenario)
+
+
+def switch_table() -> str:
+    """Switches of the simulated Upbit."""
+    return _defaults(Switches)
+
+
+def fault_table() -> str:
+    """Faults by name, from the table at the top of ``sim.faults``."""
+    rows = []
+    for line in (faults.__doc__ or "").splitlines():
+        found = re.fullmatch(r"(``.+``)\s{2,}(.*)", line)
+        if found:
+            rows.append((_code(found[1]), _code(found[2])))
+    return _table(("Fault", "What happens"), rows)
+
+
+def error_tree() -> str:
+    """The picture at the top of ``errors``."""
+    tree = (errors.__doc__ or "").partition("\n\n")[2].rstrip()
+    return f"```text\n{tree}\n```\n"
+
+
+def help_of(name: str) -> str:
+    """``--help`` of a command as it is printed."""
+    root = click.Context(cli, info_name="tapewire", terminal_width=100)
+    if name == "all":
+        return f"```text\n{cli.get_help(root)}\n```\n"
+    command = cli.get_command(root, name)
+    assert command is not None
+    context = click.Context(command, info_name=name, parent=root, terminal_width=100,
+                            help_option_names=["-h", "--help"])
+    return f"```text\n{command.get_help(context)}\n```\n"
+
+
+def lab_table() -> str:
+    """The table of docs/fault-lab.md."""
+    page = (ROOT / "docs/fault-lab.md").read_text("utf-8")
+    return page.partition("<!-- lab:begin -->\n\n")[2].partition("\n\n## ")[0] + "\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "events": field_tables,
+    "feed-events": feed_tables,
+    "options": option_tables,
+    "settings": settings_table,
+    "scenario": scenario_table,
+    "switches": switch_table,
+    "faults": fault_table,
+    "error-tree": error_tree,
+    "lab": lab_table,
+    "help": lambda: help_of("all"),
+    **{f"help:{name}": lambda name=name: help_of(name) for name in COMMANDS},  # type: ignore[misc]
+}
+
+
+def fresh(page: str) -> str:
+    """The page with every generated part as it is to be now."""
+    return MARK.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", page)
+
+
+def pages() -> list[Path]:
+    """README and every page of docs/."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(head), *(list(row) for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _defaults(made: type[msgspec.Struct]) -> str:
+    words = {**_OPTION_WORDS, **_attributes(made)}
+    rows = []
+    for field in msgspec.structs.fields(made):
+        value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        shown = f"{type(value).__name__}()" if isinstance(value, msgspec.Struct) else repr(value)
+        if value == 1024 * 1024:
+            shown = "1_048_576"
+        rows.append((f"`{field.name}`", f"`{shown}`", words.get(field.name, "")))
+    return _table(("Name", "Default", "Meaning"), rows)
+
+
+def _attributes(made: type) -> dict[str, str]:
+    """The ``Attributes:`` of a class docstring; names that share a sentence get it each."""
+    section = re.split(r"Attributes:\n", made.__doc__ or "", maxsplit=1)[-1]
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\s{8}[a-z])", "\n" + section):
+        text = " ".join(entry.split())
+        match = _NAMED.match(text)
+        if match:
+            for name in match[1].split(", "):
+                found[name] = _code(match[2])
+            # "name: what; other: what" in one entry
+            for part in re.split(r"; (?=[a-z_]+: )", text)[1:]:
+                name, _, rest = part.partition(": ")
+                found[name] = _code(rest)
+    return found
+
+
+def _lead(made: type) -> str:
+    text = (made.__doc__ or "").split("Attributes:")[0]
+    return "\n\n".join(_code(" ".join(part.split())) for part in text.split("\n\n") if part.strip())
+
+
+def _paragraph(text: str) -> str:
+    return _code(" ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    return text.replace("``", "`").replace(" (see `tapewire.sim.faults`)", "")
+
+
+def _type(made: Any) -> str:
+    text = made.__name__ if isinstance(made, type) and not hasattr(made, "__args__") else str(made)
+    for word in ("tapewire.model.events.", "tapewire.model.line.", "tapewire.model.subscription.", "typing."):
+        text = text.replace(word, "")
+    return text.replace("Literal", "one of ") if "Literal" in text else text
+
+
+def main() -> int:
+    stale = []
+    for path in pages():
+        page = path.read_text("utf-8")
+        new = fresh(page)
+        if new != page:
+            stale.append(path.name)
+            if "--check" not in sys.argv:
+                path.write_text(new, "utf-8")
+    if stale:
+        print(("stale: " if "--check" in sys.argv else "written: ") + ", ".join(stale))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
