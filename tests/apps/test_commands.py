@@ -140,23 +140,26 @@ def test_watch_as_json_is_one_object_a_line(exchange: BackgroundSimulator) -> No
     assert types.count("trade") > 2
 
 
-def on_a_terminal(*arguments: str) -> tuple[int, str]:
-    """Exit code and everything drawn, on a terminal of 80 columns."""
+def on_a_terminal(*arguments: str, until: str) -> tuple[int, str]:
+    """Exit code and everything drawn on a terminal of 80 columns; Ctrl-C once ``until`` was seen."""
     master, slave = pty.openpty()
-    drawn = b""
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
-    with subprocess.Popen([SCRIPT, *arguments], stdout=slave, stderr=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen([SCRIPT, *arguments], stdout=slave, stderr=slave, env=environment) as process:
         os.close(slave)
+        drawn = ""
         with contextlib.suppress(OSError):  # how Linux tells that the last writer has gone
             while part := os.read(master, 65536):
-                drawn += part
+                drawn += part.decode("utf-8", "replace")
+                if until in drawn and process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+                    until = "\0"
         os.close(master)
-    return process.returncode, drawn.decode()
+    return process.returncode, drawn
 
 
 def test_watch_on_a_terminal_draws_a_table_that_stays(exchange: BackgroundSimulator) -> None:
-    code, drawn = on_a_terminal("watch", "KRW-BTC", "KRW-NOPE", "--url", exchange.url, "--seconds", "0.6")
-    assert code == 0
+    code, drawn = on_a_terminal("watch", "KRW-BTC", "KRW-NOPE", "--url", exchange.url, until="upbit-1: 3 streams live")
+    assert code == 130, drawn
     assert "tapewire watch · upbit" in drawn
     assert "● connected" in drawn
     assert "refused" in drawn
@@ -164,15 +167,15 @@ def test_watch_on_a_terminal_draws_a_table_that_stays(exchange: BackgroundSimula
 
 
 def test_record_on_a_terminal_draws_the_board_and_ends_with_the_summary(exchange: BackgroundSimulator) -> None:
-    code, drawn = on_a_terminal("record", "KRW-BTC", "--url", exchange.url, "--seconds", "0.6")
-    assert code == 0
+    code, drawn = on_a_terminal("record", "KRW-BTC", "--url", exchange.url, until="upbit-1: 3 streams live")
+    assert code == 130, drawn
     assert "tapewire record → recording" in drawn
     assert "KRW-BTC" in drawn.rpartition("lines · size")[2]
 
 
 def test_markets_on_a_terminal_is_a_table(exchange: BackgroundSimulator) -> None:
-    code, drawn = on_a_terminal("markets", "--url", exchange.url)
-    assert code == 0
+    code, drawn = on_a_terminal("markets", "--url", exchange.url, until="\0")
+    assert code == 0, drawn
     assert "비트코인" in drawn
     assert "3 markets" in drawn
 
@@ -288,9 +291,11 @@ def test_the_demo_loses_the_line_twice_and_nothing_in_silence(
     told = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
     summary = told[-1]
     assert code == 0
-    assert (summary["type"], summary["reconnects"], summary["lost_in_silence"]) == ("summary", 2, 0)
+    assert (summary["type"], summary["lost_in_silence"]) == ("summary", 0)
+    assert summary["reconnects"] in {1, 2}, "the second may come after the end where the machine is busy"
     assert summary["made"] > 50
-    assert [line["loss"]["cause"] for line in told if line["type"] == "disconnected"] == ["closed", "ping_timeout"]
+    losses = [line["loss"]["cause"] for line in told if line["type"] == "disconnected"]
+    assert losses == ["closed", "ping_timeout", "stopped"]
     assert set(summary["received"]) == {"ticker", "trade", "orderbook", "candle.1s"}
     for file in summary["files"]:
         assert len(lines(tmp_path / "demo" / file["name"])) == file["events"]

@@ -14,6 +14,7 @@ from tapewire.client import WebSocketClient
 from tapewire.config import FeedOptions
 from tapewire.errors import SinkError
 from tapewire.model.events import TradeEvent
+from tapewire.model.status import Disconnected, Gap
 from tapewire.model.subscription import Subscription
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
@@ -64,6 +65,24 @@ async def test_everything_heard_before_the_stop_reaches_the_sink() -> None:
     await simulator.stop()
     assert sink.items == heard
     assert len(heard) > 5
+
+
+async def test_a_gap_that_is_open_at_the_end_is_written_too() -> None:
+    simulator, sink, stop = Simulator(Scenario(markets=("KRW-BTC",), rate=500.0)), Memory(), Stop()
+
+    def hear(item: Item) -> None:
+        if isinstance(item, TradeEvent):
+            simulator.refuse(503, times=1000)
+            simulator.abort()
+        if isinstance(item, Disconnected):
+            stop.ask(0)
+
+    async with WebSocketClient(options=FEED.options, line_factory=simulator.lines(), http=simulator.http()) as client:
+        await feeding.carry(client, FEED, sink, stop, hear=hear)
+    await simulator.stop()
+    gaps = [item for item in sink.items if isinstance(item, Gap)]
+    trades = [item.sequential_id for item in sink.items if isinstance(item, TradeEvent)]
+    assert [(gap.state, str(gap.subscription), gap.last_id) for gap in gaps] == [("open", "trade KRW-BTC", trades[-1])]
 
 
 async def test_a_hanging_disk_cannot_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:

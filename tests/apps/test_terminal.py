@@ -111,6 +111,7 @@ def gap(state: status.GapState, **known: Any) -> status.Gap:
             status.Disconnected(**FROM, loss=Loss("reset"), attempt=9, retry_in=None, final=True),
             "line lost: reset; giving up",
         ),
+        (status.Disconnected(**FROM, loss=Loss("stopped"), attempt=1, retry_in=None, final=True), "line closed by us"),
         (status.Subscribed(**FROM, subscriptions=(TRADES,)), "trade KRW-BTC live"),
         (status.Recovered(**FROM, subscriptions=MORE, seconds=1.0), "2 streams back after 1.00 s"),
         (

@@ -10,6 +10,7 @@ from tapewire.apps.cli.options import Feed
 from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
 from tapewire.config import MailboxOptions
+from tapewire.model.status import FeedEvent
 from tapewire.sinks.contract import Item, Sink
 from tapewire.sinks.runner import RunnerOptions, SinkRunner
 
@@ -23,14 +24,14 @@ _FINISH, _GIVE_UP = 1.5, 1.5
 
 async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None]) -> None:
     """Hand every event first to ``hear``, then to ``sink``. Returns when ``stop`` was asked for or the feed's
-    seconds are over, and everything received by then is written and flushed.
+    seconds are over, the client is closed, and everything received by then is written and flushed.
 
     Raises:
         FeedError: the feed failed for good, or writing did (or hung); all that could be written is.
     """
 
-    async def consume(stream: AsyncIterable[Item]) -> None:
-        await SinkRunner(sink, options=RunnerOptions(close_timeout=_GIVE_UP)).run(_heard(stream, hear))
+    async def consume(source: AsyncIterable[Item]) -> None:
+        await SinkRunner(sink, options=RunnerOptions(close_timeout=_GIVE_UP)).run(_heard(source, hear))
 
     await _until_stopped(client, feed, stop, consume)
 
@@ -38,8 +39,8 @@ async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, 
 async def follow(client: WebSocketClient, feed: Feed, stop: Stop, *, hear: Callable[[Item], None]) -> None:
     """As ``carry``, without a sink."""
 
-    async def consume(stream: AsyncIterable[Item]) -> None:
-        async for item in stream:
+    async def consume(source: AsyncIterable[Item]) -> None:
+        async for item in source:
             hear(item)
 
     await _until_stopped(client, feed, stop, consume)
@@ -49,10 +50,13 @@ async def _until_stopped(
     client: WebSocketClient, feed: Feed, stop: Stop, consume: Callable[[AsyncIterable[Item]], Coroutine[Any, Any, None]]
 ) -> None:
     stream = client.stream(feed.subscriptions, stream_preference=feed.preference, mailbox=_MAILBOX)
-    running = asyncio.create_task(consume(stream), name="feeding")
+    last_words = _LastWords()
+    client.subscribe_feed(last_words.hear)
+    running = asyncio.create_task(consume(_to_the_end(client, stream, last_words)), name="feeding")
     stopping = asyncio.create_task(stop.wait(feed.seconds), name="stopping")
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        last_words.begun = True
         await stream.aclose()  # what waits in its mailbox is still read, then the run ends by itself
         _, late = await asyncio.wait({running}, timeout=_FINISH)
         if late:
@@ -64,7 +68,29 @@ async def _until_stopped(
         await asyncio.wait({running, stopping})
 
 
-async def _heard(stream: AsyncIterable[Item], hear: Callable[[Item], None]) -> AsyncIterator[Item]:
+class _LastWords:
+    """What the feed says while it closes, when its stream has ended already: a gap still open is told only then."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.events: list[FeedEvent] = []
+
+    def hear(self, event: FeedEvent) -> None:
+        if self.begun:
+            self.events.append(event)
+
+
+async def _to_the_end(
+    client: WebSocketClient, stream: AsyncIterable[Item], last_words: _LastWords
+) -> AsyncIterator[Item]:
     async for item in stream:
+        yield item
+    await client.cleanup()
+    for event in last_words.events:
+        yield event
+
+
+async def _heard(source: AsyncIterable[Item], hear: Callable[[Item], None]) -> AsyncIterator[Item]:
+    async for item in source:
         hear(item)
         yield item

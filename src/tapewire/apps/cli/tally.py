@@ -20,7 +20,7 @@ class Tally:
     Attributes:
         received: events by kind (``trade``, ``candle.1s``).
         gaps: the newest state of each row of the gap ledger.
-        connected: connections that are open now.
+        connected: connections that are open now, at the end those that we closed ourselves.
         connect_ns, last_error_ns: when the newest connection was made and the newest loss was, ns UTC, 0: never.
     """
 
@@ -66,7 +66,7 @@ class Tally:
                 self.connected.add(event.connection)
                 self.reconnects += event.reconnect > 0
                 self.connect_ns = event.at_ns
-            case Disconnected():
+            case Disconnected() if event.loss.cause != "stopped":  # that is us, at the end
                 self.connected.discard(event.connection)
                 self.last_error, self.last_error_ns = str(event.loss), event.at_ns
             case Gap():

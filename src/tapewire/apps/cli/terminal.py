@@ -168,6 +168,8 @@ def _step(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind of e
         case Connected():
             times = f" again ({event.reconnect})" if event.reconnect else ""
             return "green", f"connected{times} to {address(event.url)}"
+        case Disconnected() if event.loss.cause == "stopped":
+            return "dim", "line closed by us"
         case Disconnected():
             then = "giving up" if event.final else f"next attempt in {event.retry_in or 0:.1f} s"
             return "red", f"line lost: {event.loss}; {then}"
