@@ -16,7 +16,15 @@ PURE = [
     "src/tapewire/sim/faults.py",
     "src/tapewire/sim/peer.py",
 ]
-TESTS = ["tests/model", "tests/venues", "tests/session", "tests/hub", "tests/sim", "tests/test_config.py", "tests/test_errors.py"]
+TESTS = [
+    "tests/model",
+    "tests/venues",
+    "tests/session",
+    "tests/hub",
+    "tests/sim",
+    "tests/test_config.py",
+    "tests/test_errors.py",
+]
 
 
 def main() -> int:

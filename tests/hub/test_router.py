@@ -20,6 +20,7 @@ from tests.hub.made_up import (
     facts,
     hand_over,
     no_failure,
+    no_raise,
     public_event,
 )
 
@@ -36,7 +37,7 @@ class Ear:
 
 
 def listening(subscription: Subscription, *preferences: StreamPreference) -> tuple[Router, list[Ear]]:
-    router = Router(CLASSES)
+    router = Router(CLASSES, no_raise)
     ears = [Ear(preference) for preference in preferences]
     for ear in ears:
         router.add(subscription, ear.listener)
@@ -218,7 +219,7 @@ def test_a_raising_callback_is_told_and_the_others_hear() -> None:
         raise ZeroDivisionError("mine")
 
     failures: list[tuple[str, str]] = []
-    router = Router(CLASSES)
+    router = Router(CLASSES, no_raise)
     ear = Ear("both")
     router.add(TICKER, Listener("broken", broken, "both"))
     router.add(TICKER, ear.listener)
@@ -229,7 +230,7 @@ def test_a_raising_callback_is_told_and_the_others_hear() -> None:
 
 
 def test_a_stream_ended_by_its_own_callback_does_not_come_back_to_the_hot_table() -> None:
-    router = Router(CLASSES)
+    router = Router(CLASSES, no_raise)
     listener = Listener("once", lambda _event: router.remove(TICKER, listener), "both")
     router.add(TICKER, listener)
     assert hand_over(router, TICKER, 1) == "careful"
@@ -361,7 +362,7 @@ def test_each_listener_hears_exactly_what_it_asked_for_and_both_roads_give_equal
     subscription: Subscription, steps: list[NamedTuple]
 ) -> None:
     """One router with the short road, one that goes carefully all the way, and a plain model agree."""
-    swift, careful = Router(CLASSES), Router(CLASSES)
+    swift, careful = Router(CLASSES, no_raise), Router(CLASSES, no_raise)
     crowd: list[tuple[Ear, Ear, Expected]] = []
     present: list[tuple[Ear, Ear, Expected]] = []
     number = under_way = 0

@@ -53,7 +53,7 @@ class Stream:
         self.subscription = subscription
         self.listeners: list[Listener] = []
         self.callbacks: tuple[Callback, ...] = ()
-        self.deliver: Callback = _nobody
+        self.deliver: Callback
         self.count = 0
         self.base = 0
         self.awaiting = self.patience = 0
@@ -109,12 +109,12 @@ class Router:
     def __init__(
         self,
         classes: Mapping[type, tuple[type[Event], str, str | None]],
-        failed: Callable[[Callback, BaseException], None] | None = None,
+        failed: Callable[[Callback, BaseException], None],
     ) -> None:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
-        self._failed = failed or _raise
+        self._failed = failed
         #: Streams given up on the present line: frames of them may still come.
         self.gone: set[Subscription] = set()
         self.unwanted = 0
@@ -287,14 +287,6 @@ def _one_call(
                 failed(callback, error)
 
     return hear_all
-
-
-def _nobody(_event: Event) -> None:
-    """Nobody hears a stream that has no listener."""
-
-
-def _raise(_callback: Callback, error: BaseException) -> None:
-    raise error
 
 
 def _key(subscription: Subscription) -> tuple[str, str | None, str]:
