@@ -178,7 +178,9 @@ def _step(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind of e
         case Recovered():
             return "green", f"{_some(event.subscriptions)} back after {event.seconds:.2f} s"
         case Stopped():
-            return ("red" if event.error else "dim"), f"stopped: {event.reason}"
+            return (
+                "red" if event.error else "dim"
+            ), "stopped" if event.reason == "stopped" else f"stopped: {event.reason}"
         case _:
             return _trouble(event)
 
