@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from tapewire.sim import limits as limits_room
 from tapewire.sim import peer as peer_room
 from tapewire.sim.faults import FaultPlan, parse_fault
+from tapewire.sim.link import Unreachable
 from tapewire.sim.market import SeededMarket
-from tapewire.sim.peer import Exchange, Peer, Unreachable
+from tapewire.sim.peer import Exchange, Peer
 from tapewire.venues.exchange import HttpAnswer
 from tapewire.venues.registry import get_venue
 from tests.sim.draws import seeded
@@ -121,7 +123,8 @@ class TestLimits:
         assert b"Blocked for 40 seconds" in again[-1].body  # type: ignore[union-attr]
 
     def test_only_so_many_addresses_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(peer_room, "_ADDRESSES", 3)
+        for room in (peer_room, limits_room):
+            monkeypatch.setattr(room, "ADDRESSES", 3)
         exchange = make(block=20.0)
         for number in range(9):
             for _ in range(15):

@@ -15,7 +15,7 @@ from aiohttp import WSMsgType
 
 from tapewire.errors import UsageError
 from tapewire.sim import sockets
-from tapewire.sim.peer import Unreachable
+from tapewire.sim.link import Unreachable
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 

@@ -8,51 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
-
-from msgspec import Struct
 
 from tapewire.sim.faults import Fault, FaultPlan
+from tapewire.sim.limits import ADDRESSES, Blocks, Log
+from tapewire.sim.link import Link, Sent, Unreachable, Violation
 from tapewire.sim.market import SeededMarket
 from tapewire.venues.exchange import Answer, Due, HttpAnswer, VenueExchange
 
 _INF = float("inf")
 _OUTBOX = 20_000  # frames a slow network may hold back for one connection
 _KEPT = 100_000
-_ADDRESSES = 10_000
 _GARBAGE = b"\x00\xff this is no JSON {"
 _UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
 _MAINTENANCE = HttpAnswer(503, b"Service under maintenance.", (("Content-Type", "text/plain"),))
-
-
-class Link(Protocol):
-    """The line to one client, as the exchange holds it. None of these raises; all do nothing on a line that is gone."""
-
-    def send(self, payload: bytes, *, is_text: bool) -> None: ...
-    def close(self, code: int, reason: str) -> None: ...
-    def abort(self, *, reset: bool) -> None: ...
-    def freeze(self) -> None: ...
-    def cut(self, payload: bytes) -> None: ...
-
-
-class Violation(Struct, frozen=True):
-    """A limit broken by a client: when, which limit, on which connection (0: before there was one)."""
-
-    at: float
-    what: str
-    connection: int
-
-
-class Unreachable(Struct, frozen=True):
-    """Nobody listens: the dial fails without an answer."""
-
-
-class Sent(NamedTuple):
-    """One message of a client."""
-
-    at: float
-    connection: int
-    payload: bytes
 
 
 class Exchange:
@@ -90,8 +58,8 @@ class Exchange:
         self.delay = 0.0
         self._slow_until = _INF
         self._refusals: list[tuple[HttpAnswer, int]] = []
-        self._windows: dict[tuple[str, str], _Log] = {}
-        self._blocks = _Blocks(block)
+        self._windows: dict[tuple[str, str], Log] = {}
+        self._blocks = Blocks(block)
         self._held: list[tuple[float, int, Due]] = []
         #: how far its time has come
         self.moment = 0.0
@@ -200,8 +168,8 @@ class Exchange:
         return self.venue.limited(429, self._retry_after) if over else None
 
     def _exceeds(self, now: float, what: str, address: str, windows: tuple[tuple[int, float], ...]) -> bool:
-        log = self._windows.setdefault((what, address), _Log(windows))
-        if len(self._windows) > _ADDRESSES:
+        log = self._windows.setdefault((what, address), Log(windows))
+        if len(self._windows) > ADDRESSES:
             del self._windows[next(iter(self._windows))]
         if log.add(now):
             return False
@@ -252,7 +220,7 @@ class Peer:
         self.number, self.link = number, link
         self._exchange, self._venue = exchange, exchange.venue
         self.talk = exchange.venue.conversation(exchange.market)
-        self._log = _Log(exchange.venue.messages)
+        self._log = Log(exchange.venue.messages)
         self._heard = now
         self._silent_until = 0.0
         self._outbox: deque[tuple[float, bytes]] = deque()
@@ -363,57 +331,6 @@ class Peer:
         if answer.close is not None:
             self._closes = (now + self._exchange.delay, *answer.close)
             self.advance(now)
-
-
-class _Log:
-    """What was let through in each sliding window; refused attempts do not count (spec/upbit.md section 11, 24)."""
-
-    def __init__(self, windows: tuple[tuple[int, float], ...]) -> None:
-        self._windows = windows
-        self._times: deque[float] = deque(maxlen=max(count for count, _ in windows))
-
-    def add(self, now: float) -> bool:
-        """Whether this one is within every window; then it counts."""
-        if any(self._used(now, seconds) >= count for count, seconds in self._windows):
-            return False
-        self._times.append(now)
-        return True
-
-    def left(self, now: float) -> int:
-        """How many the tightest window still allows."""
-        return min(count - self._used(now, seconds) for count, seconds in self._windows)
-
-    def _used(self, now: float, seconds: float) -> int:
-        return sum(at > now - seconds for at in self._times)
-
-
-class _Blocks:
-    """Temporary blocks of addresses that do not stop."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._refused: dict[str, deque[float]] = {}
-        self._until: dict[str, tuple[float, float]] = {}
-
-    def blocked(self, now: float, address: str, *, refused: bool) -> float | None:
-        """Seconds an address is still blocked, None when it is not."""
-        if self._seconds is None:
-            return None
-        until, length = self._until.get(address, (0.0, self._seconds))
-        if now < until:
-            return until - now
-        times = self._refused.setdefault(address, deque(maxlen=10))
-        if len(self._refused) > _ADDRESSES:
-            longest_known = next(iter(self._refused))
-            del self._refused[longest_known]
-            self._until.pop(longest_known, None)
-        if refused:
-            times.append(now)
-        if len(times) == 10 and now - times[0] <= 10:
-            times.clear()
-            self._until[address] = (now + length, length * 2)
-            return length
-        return None
 
 
 def _failure(fault: Fault) -> HttpAnswer:

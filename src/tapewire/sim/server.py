@@ -13,7 +13,8 @@ from tapewire.config import LineOptions
 from tapewire.errors import HttpFailed, UsageError
 from tapewire.model.events import TradeEvent
 from tapewire.model.line import Loss
-from tapewire.sim.peer import Exchange, Peer, Sent, Unreachable, Violation
+from tapewire.sim.link import Sent, Unreachable, Violation
+from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import Scenario, build
 from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.transport.memory import FarEnd, MemoryLine

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from aiohttp import WSMsgType, web
 
-from tapewire.sim.peer import Exchange, Peer, Unreachable
+from tapewire.sim.link import Unreachable
+from tapewire.sim.peer import Exchange, Peer
 from tapewire.venues.exchange import HttpAnswer
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tapewire.model.events import TradeEvent
-from tapewire.sim.peer import Sent, Violation
+from tapewire.sim.link import Sent, Violation
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 
