@@ -118,3 +118,10 @@ def test_the_defaults_are_the_documented_ones() -> None:
 def test_replacing_one_option_checks_it_too() -> None:
     with pytest.raises(ConfigError, match="format is 'XML'"):
         msgspec.structs.replace(FeedOptions(), format="XML")
+
+
+@pytest.mark.parametrize(("option", "url"), [("url", "wss://me:secret@host/"), ("rest_url", "https://me:secret@host")])
+def test_an_address_with_a_password_is_refused_because_addresses_are_shown(option: str, url: str) -> None:
+    with pytest.raises(ConfigError, match="without") as refused:
+        FeedOptions(**{option: url})  # type: ignore[arg-type]
+    assert "secret" not in str(refused.value)

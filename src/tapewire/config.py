@@ -7,6 +7,7 @@ object is made (``ConfigError`` names option, value and what would be right).
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -178,6 +179,11 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.url is not None and not self.url.startswith(("ws://", "wss://")):
             raise ConfigError("url", self.url, "a ws:// or wss:// address")
+        for option in ("url", "rest_url"):
+            if "@" in urlsplit(getattr(self, option) or "").netloc:
+                raise ConfigError(
+                    option, "an address with user:password@", "one without: addresses are logged and recorded"
+                )
         if self.rest_url is not None and not self.rest_url.startswith(("http://", "https://")):
             raise ConfigError("rest_url", self.rest_url, "an http:// or https:// address")
         if self.format not in ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"):

@@ -8,7 +8,6 @@ import pytest
 
 from tapewire.hub.router import Listener, Router
 from tapewire.model.subscription import Subscription
-
 from tests.hub.made_up import CLASSES, TICKER, TRADE, hand_over
 
 

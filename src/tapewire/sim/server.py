@@ -93,8 +93,9 @@ class Simulator:
             loops_own: Callable[[], int] = getattr(self._loop, "wall_ns", time.time_ns)
             wall_ns = self._wall_ns or loops_own
             start_ms = self.scenario.start_ms
-            self._exchange = build(self.scenario, wall_ns() // 1_000_000 if start_ms is None else start_ms)
-            self._began = self._loop.time()
+            # building takes a while: both clocks are read at the same moment, or the exchange's would run late
+            self._began, began_ms = self._loop.time(), wall_ns() // 1_000_000
+            self._exchange = build(self.scenario, began_ms if start_ms is None else start_ms)
             self.wake()
         return self._exchange
 

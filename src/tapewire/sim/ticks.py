@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: (price from, tick as mantissa and power of ten); KRW: docs.upbit.com/kr/docs/krw-market-info.
+#: (price from, tick as mantissa and power of ten); no source says all of them: made up in the manner of the exchange.
 _KRW = (
     (1_000_000, 1, 3), (500_000, 5, 2), (100_000, 1, 2), (50_000, 5, 1), (10_000, 1, 1), (5_000, 5, 0), (100, 1, 0),
     (10, 1, -1), (1, 1, -2), (0.1, 1, -3), (0.01, 1, -4), (0.001, 1, -5), (0.0001, 1, -6), (0.00001, 1, -7),

@@ -148,7 +148,7 @@ def test_raw_is_the_frame_when_asked_for_and_received_ns_is_set_by_read() -> Non
     event = long_road(ours, TRADE, 17)
     assert (event.raw, event.received_ns) == (TRADE, 17)
     listed = b"[" + TRADE + b"]"
-    assert long_road(ours, listed).raw == listed
+    assert long_road(ours, listed).raw == TRADE
     assert long_road(KOREA.codec("DEFAULT", "float", False), TRADE).raw is None
 
 

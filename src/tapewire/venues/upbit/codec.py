@@ -57,7 +57,6 @@ class UpbitCodec:
         events = tuple(one for one in said if isinstance(one, Event))
         for event in events:
             event.received_ns = received_ns
-            event.raw = payload if self._keep_raw else None
         return Reading(
             events,
             tuple(one for one in said if isinstance(one, Control)),
@@ -74,7 +73,9 @@ class UpbitCodec:
                 return _status(fields["status"])
             if "method" in fields or "mthd" in fields:
                 return _subscriptions(fields)
-            return self._event(element, fields)
+            event = self._event(element, fields)
+            event.raw = bytes(element) if self._keep_raw else None
+            return event  # noqa: TRY300 - a whole reading, not the rest of it
         except _UNREADABLE as error:
             return Quarantine(_reason(error), bytes(element))
 
