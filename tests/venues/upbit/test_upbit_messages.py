@@ -31,7 +31,7 @@ PAIRS = [(TICKER, TICKER_SIMPLE), (TRADE, TRADE_SIMPLE), (BOOK, BOOK_SIMPLE), (C
 
 
 def codec(frame: bytes, numbers: Numbers = "float", venue: Venue = KOREA) -> Codec:
-    return venue.codec("SIMPLE" if b'"ty"' in frame else "DEFAULT", numbers, False)
+    return venue.codec("SIMPLE" if b'"ty":' in frame else "DEFAULT", numbers, False)
 
 
 @pytest.mark.parametrize("numbers", ["float", "decimal"])
