@@ -263,6 +263,12 @@ def test_wrong_use_is_refused_by_name() -> None:
         client = stage.client()
         with pytest.raises(UsageError, match="callback is None; it must be a function that takes one event"):
             await client.subscribe_ticker("KRW-BTC", None)  # type: ignore[arg-type]
+
+        async def hear_later(_event: object) -> None:
+            """Cannot be a feed callback."""
+
+        with pytest.raises(UsageError, match="it must be a plain function that takes one feed event"):
+            client.subscribe_feed(hear_later)
         with pytest.raises(ConfigError, match="""stream_preference is 'all'; it must be "both" or "snapshot_only"""):
             await client.subscribe_ticker("KRW-BTC", print, "all")  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="stream_preference is 'all'"):
@@ -352,5 +358,37 @@ def test_subscribed_is_told_for_each_stream_once_a_line() -> None:
             await handle.live()
         told = [str(one) for event in stage.told(Subscribed) for one in event.subscriptions]
         assert sorted(told) == ["ticker KRW-BTC", "ticker KRW-ETH", "ticker KRW-XRP"]
+
+    play(story)
+
+
+def test_a_program_that_is_cancelled_in_the_middle_leaves_cleanly() -> None:
+    """Ctrl-C: asyncio cancels the main task."""
+
+    async def story(stage: Stage) -> None:
+        delivered: list[TradeEvent] = []
+        counted: list[Event] = []
+
+        async def hear(event: TradeEvent) -> None:
+            await asyncio.sleep(0)
+            delivered.append(event)
+
+        async def program() -> None:
+            async with stage.client() as client:
+                await client.subscribe_trade("KRW-BTC", hear)
+                await client.subscribe_trade("KRW-BTC", counted.append)
+                async for _ in client.tickers("KRW-BTC"):
+                    pass
+
+        task = asyncio.ensure_future(program())
+        await stage.after(20)
+        began = stage.loop.time()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stage.loop.time() - began < 5
+        assert delivered == counted
+        assert stage.simulator.connected == 0
+        assert len(asyncio.all_tasks()) == 1
 
     play(story)

@@ -45,6 +45,25 @@ def test_a_callback_that_raises_is_told_with_its_traceback_and_the_others_go_on(
     play(story)
 
 
+def test_the_only_callback_of_a_stream_may_raise_too() -> None:
+    async def story(stage: Stage) -> None:
+        def broken(event: Event) -> None:
+            raise ZeroDivisionError(event.symbol)
+
+        async with stage.client("bot") as client:
+            await client.subscribe_ticker("KRW-BTC", broken)
+            await client.subscribe_trade("KRW-ETH", broken)
+            await stage.after(30)
+            figures = client.statistics()
+            assert figures.callback_errors == figures.total_processed > 10
+        told = stage.told(CallbackFailed)
+        assert {(event.subscriber, event.error) for event in told} == {
+            ("bot:ticker", "ZeroDivisionError('KRW-BTC')"), ("bot:trade", "ZeroDivisionError('KRW-ETH')"),
+        }  # fmt: skip
+
+    play(story)
+
+
 def test_a_feed_callback_that_raises_is_logged_and_the_feed_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     async def story(stage: Stage) -> None:
         async with stage.client() as client:

@@ -53,7 +53,8 @@ class OddLine:
 
     def close(self, loss: Loss, *, graceful: bool = True) -> None:
         self.notes.append((loss.cause, graceful))
-        self.listener.on_lost(loss)
+        if self.kind != "deaf":
+            self.listener.on_lost(loss)
 
 
 def odd(*kinds: str) -> tuple[Callable[[LineOptions, Callable[[], int]], Line], list[object]]:
@@ -122,6 +123,19 @@ def test_a_dial_that_hangs_is_cut_off_when_nobody_wants_it() -> None:
         assert [type(event).__name__ for event in feed] == [
             "Connecting", "Disconnected", "Connecting", "Disconnected", "Stopped",
         ]  # fmt: skip
+
+    play(story)
+
+
+def test_a_line_that_does_not_close_is_cut_in_time() -> None:
+    async def story(stage: Stage) -> None:
+        client, notes, _ = await odd_client(stage, "deaf")
+        await (await client.subscribe_ticker("KRW-BTC", print)).live()
+        began = stage.loop.time()
+        await client.cleanup()
+        assert stage.loop.time() - began < 5
+        assert notes[-2:] == [("stopped", True), ("stopped", False)]
+        assert client.statistics().connections == ()
 
     play(story)
 

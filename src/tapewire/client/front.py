@@ -163,6 +163,8 @@ class WebSocketClient:
 
         It hears every connection that this client shares. A callback that raises is logged.
         """
+        if _is_async(callback):
+            raise UsageError(f"callback is {callback!r}; it must be a plain function that takes one feed event")
         self._feed_callbacks.append(callback)
         self._pool.feed_listeners.append(callback)
 
