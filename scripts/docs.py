@@ -101,8 +101,13 @@ def _event_table(kind: str, made: type[events.Event]) -> str:
     full, short = attribute_names(kind, simple=False), attribute_names(kind, simple=True)
     rows = []
     for field in msgspec.structs.fields(made):
-        wire = "" if field.name in _MADE_HERE else f"`{full[field.name]}` / `{short[field.name]}`" if (
-            field.name in full) else ""
+        wire = (
+            ""
+            if field.name in _MADE_HERE
+            else f"`{full[field.name]}` / `{short[field.name]}`"
+            if (field.name in full)
+            else ""
+        )
         rows.append((f"`{field.name}`", _type(field.type), wire, FIELD_WORDS[field.name]))
     lead = _paragraph(made.__doc__ or "")
     return f"### {made.__name__}\n\n{lead}\n\n{_table(('Field', 'Type', 'DEFAULT / SIMPLE', 'Meaning'), rows)}"
@@ -116,8 +121,13 @@ def feed_tables() -> str:
         own = [field for field in msgspec.structs.fields(made) if field.name not in common]
         words = _attributes(made)
         rows = [(f"`{field.name}`", _type(field.type), words.get(field.name, "")) for field in own]
-        table = _table(("Field", "Type", "Meaning"), rows) if any(row[2] for row in rows) else (
-            "Fields: " + ", ".join(f"`{field.name}` ({_type(field.type)})" for field in own) + ".\n" if own else "")
+        table = (
+            _table(("Field", "Type", "Meaning"), rows)
+            if any(row[2] for row in rows)
+            else (
+                "Fields: " + ", ".join(f"`{field.name}` ({_type(field.type)})" for field in own) + ".\n" if own else ""
+            )
+        )
         parts.append(f"### {made.__name__}\n\n{_lead(made)}\n\n{table}")
     return "\n".join(parts)
 
@@ -161,13 +171,12 @@ def error_tree() -> str:
 
 def help_of(name: str) -> str:
     """``--help`` of a command as it is printed."""
-    root = click.Context(cli, info_name="tapewire", terminal_width=100)
+    root = click.Context(cli, info_name="tapewire", **{**cli.context_settings, "terminal_width": 100})
     if name == "all":
         return f"```text\n{cli.get_help(root)}\n```\n"
     command = cli.get_command(root, name)
     assert command is not None
-    context = click.Context(command, info_name=name, parent=root, terminal_width=100,
-                            help_option_names=["-h", "--help"])
+    context = click.Context(command, info_name=name, parent=root, terminal_width=100)
     return f"```text\n{command.get_help(context)}\n```\n"
 
 

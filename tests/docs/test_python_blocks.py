@@ -1,0 +1,144 @@
+"""Every ```python block of README and docs is run as it stands; only where it connects to is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import re
+import sys
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+from tapewire.testing.background import BackgroundSimulator
+from tapewire.testing.clock import run_virtual
+from tests.docs.pages import Block, blocks
+
+pytest_plugins = ["pytester"]
+
+#: Exchange seconds after which a program that has no end of its own is cut.
+CUT = 70.0
+#: The address that stands in the pages; what needs a socket there gets one here.
+ADDRESS = "ws://127.0.0.1:9001/websocket/v1"
+
+ALL = blocks("python")
+PROGRAMS = [block for block in ALL if "def test_" not in block.text]
+OVER_SOCKETS = [block for block in PROGRAMS if "await markets(" in block.text or "SinkRunner" in block.text]
+IN_MEMORY = [block for block in PROGRAMS if block not in OVER_SOCKETS]
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A working directory of its own; the block's logging goes when it ends."""
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.parametrize("block", IN_MEMORY, ids=str)
+def test_a_program_runs_against_the_simulator(block: Block) -> None:
+    printed, cut = run_virtual(_play(block))
+    assert printed or "print(" not in block.text, "it printed nothing"
+    assert "Traceback" not in printed
+    if cut:
+        assert "while" in block.text or "async for" in block.text or "sleep(3600)" in block.text, "it does not end"
+
+
+@pytest.mark.parametrize("block", OVER_SOCKETS, ids=str)
+def test_a_program_that_needs_sockets_runs_over_sockets(block: Block) -> None:
+    with BackgroundSimulator(rate=300.0) as simulator:
+        text = block.text.replace(ADDRESS, simulator.url).replace("call_later(5,", "call_later(0.4,")
+        text = text.replace('WebSocketClient("recorder")', f'WebSocketClient("recorder", url="{simulator.url}")')
+        text = text.replace("asyncio.run(main())", "await main()")
+        printed = asyncio.run(_run(_compiled(block, text)))
+    assert printed
+
+
+@pytest.mark.parametrize("block", [block for block in ALL if "def test_" in block.text], ids=str)
+def test_a_test_passes(block: Block, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(block.text)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result.assert_outcomes(passed=block.text.count("\ndef test_"))
+
+
+def test_the_pages_have_programs_of_each_sort() -> None:
+    assert len(IN_MEMORY) > 12
+    assert len(OVER_SOCKETS) == 2
+    assert any(block.page == "README.md" for block in IN_MEMORY)
+
+
+async def _play(block: Block) -> tuple[str, bool]:
+    """What it printed, and whether it had to be cut."""
+    simulator = Simulator(Scenario(markets=_markets(block), venue=_venue(block), rate=20.0))
+    simulator.exchange  # noqa: B018 - its time begins
+    here = ", line_factory=_lines, http=_http)"
+    text = re.sub(
+        r"(?<!class )WebSocketClient\(((?:[^()]|\([^()]*\))*)\)", lambda call: _call(call[1], here), block.text
+    )
+    text = text.replace("asyncio.run(main())", "await main()")
+    names = {"_lines": simulator.lines(), "_http": simulator.http()}
+    try:
+        return await _run(_compiled(block, text), names), False
+    except _Cut as cut:
+        return str(cut), True
+    finally:
+        await simulator.stop()
+
+
+def _call(arguments: str, here: str) -> str:
+    return f"WebSocketClient({arguments})" if "line_factory" in arguments else f"WebSocketClient({arguments}{here}"
+
+
+def _markets(block: Block) -> tuple[str, ...] | None:
+    return None if _venue(block) != "upbit" else ("KRW-BTC", "KRW-ETH", "USDT-BTC")
+
+
+def _venue(block: Block) -> str:
+    found = re.search(r'"(upbit-\w\w)"', block.text)
+    return found[1] if found else "upbit"
+
+
+class _Cut(Exception):
+    """A program without an end of its own was ended; what it had printed."""
+
+
+def _compiled(block: Block, text: str) -> CodeType:
+    """With as many line ends in front as the page has, so that a traceback names the page's own line."""
+    code: CodeType = compile("\n" * (block.line - 1) + text, block.page, "exec", flags=PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return code
+
+
+async def _run(code: CodeType, names: dict[str, Any] | None = None) -> str:
+    output = io.StringIO()
+    namespace: dict[str, Any] = {"__name__": "a_page", **(names or {})}
+    with contextlib.redirect_stdout(output):
+        running = eval(code, namespace)  # noqa: S307 - our own pages
+        if running is not None:
+            task = asyncio.ensure_future(running)
+            _, late = await asyncio.wait([task], timeout=CUT)
+            if late:
+                task.cancel()
+                await asyncio.wait([task])
+                raise _Cut(output.getvalue())
+            task.result()
+    return output.getvalue()
+
+
+def test_the_fixture_of_a_cut_program_gives_what_it_printed() -> None:
+    """The player itself: an endless program is cut, one that fails fails."""
+    endless = Block("x.md", 1, "python", "import asyncio\nwhile True:\n    print(1)\n    await asyncio.sleep(1)\n")
+    printed, cut = run_virtual(_play(endless))
+    assert (printed.count("1"), cut) == (int(CUT) + 1, True)
+    with pytest.raises(ZeroDivisionError):
+        run_virtual(_play(Block("x.md", 1, "python", "await __import__('asyncio').sleep(1)\n1 / 0\n")))
+    assert "a_page" not in sys.modules
