@@ -72,8 +72,8 @@ class Stream:
 
     @property
     def last_id(self) -> int | None:
-        """The newest trade id seen: ids do not arrive in order (spec/upbit.md section 8)."""
-        return max((number for number in self.recent_ids or () if number is not None), default=None)
+        """The id of the trade that came last; not always the largest (spec/upbit.md section 8)."""
+        return next((number for number in reversed(self.recent_ids or ()) if number is not None), None)
 
     def remember(self, event: TradeEvent) -> None:
         """Keep a trade's id, so that the snapshot after a reconnect is not delivered twice."""
