@@ -14,6 +14,8 @@ from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Quara
 from tapewire.model.subscription import Subscription
 from tests.client.stage import Stage, check_account, play, trades
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0
 FAULTS = (
     "drop:1001@900/1800", "abort@1200/1800", "freeze@3100/3600", "cut@4000/3600", "silence@5000/7200",
