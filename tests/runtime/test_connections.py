@@ -154,7 +154,7 @@ def test_two_who_hold_a_line_must_both_let_go_and_a_new_line_is_held_too() -> No
         [driver] = client._pool.drivers
         frame = b'{"type":"trade","code":"KRW-BTC","sequential_id":%d,"stream_type":"REALTIME"}'
         for number in range(3):
-            driver.receive(frame % number, False, 0)
+            driver.dispatch.on_message()(frame % number, False, 0)
             await stage.turns()
         assert held(notes)
         line = driver._line

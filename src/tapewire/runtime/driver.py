@@ -24,6 +24,7 @@ from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, logg
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
+from tapewire.transport.dispatch import Dispatch
 from tapewire.venues.contract import Codec
 
 #: Streams whose next message is timed at each tick, for the latency figures.
@@ -89,7 +90,7 @@ class Driver:
         self._stale: set[Subscription] = set()
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
-        self.receive = self._short_road()
+        self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
 
     # What the pool says.
 
@@ -149,34 +150,7 @@ class Driver:
             last_error=None if machine.last_loss is None else str(machine.last_loss),
         )
 
-    # The short road: what every data message costs.
-
-    def _short_road(self) -> Callable[[bytes, bool, int], None]:
-        decode, tables, careful, failed = (
-            self._codec.decode,
-            self.router.tables,
-            self._careful_road,
-            self._callback_failed,
-        )
-
-        def receive(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
-            try:
-                event = decode(payload)
-                public, streams = tables[type(event)]
-                stream = streams[event.symbol]
-            except Exception:  # whatever is not plain data of a settled stream
-                careful(payload, received_ns)
-                return
-            event.__class__ = public
-            event.received_ns = received_ns
-            stream.last = event.timestamp
-            stream.count += 1
-            try:
-                stream.deliver(event)
-            except Exception as error:  # a user's callback may raise anything; the feed goes on
-                failed(stream.deliver, error)
-
-        return receive
+    # What is not for the short road (transport.dispatch).
 
     def _careful_road(self, payload: bytes, received_ns: int) -> None:
         reading = self._codec.read(payload, received_ns)
@@ -289,7 +263,7 @@ class Driver:
 
     async def _dial(self, connect: Connect) -> None:
         line = self._make_line()
-        ear = Ear(self.receive, self.pong, self.line_lost)
+        ear = Ear(self.dispatch, self.pong, self.line_lost)
         try:
             handshake = await line.open(connect.url, dict(connect.headers), ear)
         except ConnectFailed as failure:

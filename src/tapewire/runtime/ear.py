@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tapewire.model.line import Loss
+from tapewire.transport.dispatch import Dispatch
 
 
 class Ear:
     """A ``LineListener``. ``on_message`` is the driver's short road itself, without a step between."""
 
-    __slots__ = ("_loss", "_lost", "_opened", "on_message", "on_pong")
+    __slots__ = ("_loss", "_lost", "_opened", "dispatch", "on_message", "on_pong")
 
     def __init__(
         self,
-        on_message: Callable[[bytes, bool, int], None],
+        dispatch: Dispatch,
         on_pong: Callable[[bytes], None],
         lost: Callable[[Loss], None],
     ) -> None:
-        self.on_message, self.on_pong, self._lost = on_message, on_pong, lost
+        self.dispatch, self.on_message = dispatch, dispatch.on_message()
+        self.on_pong, self._lost = on_pong, lost
         self._opened = False
         self._loss: Loss | None = None
 

@@ -16,6 +16,8 @@ class LineListener(Protocol):
     it is text, within the size limits). ``received_ns`` is the wall clock in ns UTC, taken once a socket read.
     What it raises goes to the loop's exception handler and never costs the line.
     ``on_lost`` comes exactly once after a successful ``open``, whoever ended the line.
+    A listener may also have ``dispatch`` (``transport.dispatch.Dispatch``): the parts that its ``on_message`` is made
+    of, for a line that takes these steps itself.
     """
 
     def on_message(self, payload: bytes, is_text: bool, received_ns: int) -> None: ...  # noqa: FBT001

@@ -30,10 +30,11 @@ from tapewire.model.line import Handshake, Loss
 from tapewire.transport import handshake, message
 from tapewire.transport.contract import LineListener
 from tapewire.transport.dial import Dial
+from tapewire.transport.dispatch import Dispatch
 from tapewire.transport.loop_errors import without_false_reports
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.quiet import CappedLogger
-from tapewire.transport.telling import Telling, hold_reading, report
+from tapewire.transport.telling import Telling, hold_reading
 
 _BINARY, _TEXT = WSMsgType.BINARY, WSMsgType.TEXT
 _FAILURES = (OSError, EOFError, WSError, ProxyError, ValueError)  # anything else is a fault of ours
@@ -49,9 +50,9 @@ class PicowsLine(WSListener):
     """
 
     __slots__ = (
-        "_accepted", "_close_sent", "_closing", "_compression", "_dial", "_layer", "_limit", "_listener", "_loop",
-        "_loss", "_new_read", "_on_message", "_options", "_plain", "_received_ns", "_telling", "_timer", "_transport",
-        "_wall_ns",
+        "_accepted", "_careful", "_close_sent", "_closing", "_compression", "_decode", "_dial", "_failed", "_layer",
+        "_limit", "_listener", "_loop", "_loss", "_new_read", "_options", "_plain", "_received_ns", "_tables",
+        "_telling", "_timer", "_transport", "_wall_ns",
     )  # fmt: skip
 
     def __init__(self, options: LineOptions, wall_ns: Callable[[], int]) -> None:
@@ -62,7 +63,10 @@ class PicowsLine(WSListener):
         self._dial = Dial()
         self._loop: asyncio.AbstractEventLoop
         self._listener: LineListener | None = None
-        self._on_message: Callable[[bytes, bool, int], None] | None = None
+        self._decode: Callable[[bytes], Any] | None = None
+        self._tables: Mapping[type, tuple[type, Mapping[str, Any]]] = {}
+        self._careful: Callable[[bytes, int], None]
+        self._failed: Callable[[Callable[[Any], object], Exception], None]
         self._transport: WSTransport | None = None
         self._telling: Telling
         self._plain = False  # started, no fragment pending, not lost: what most frames need to know
@@ -84,7 +88,10 @@ class PicowsLine(WSListener):
         extra = handshake.request_headers(self._options, headers)
         self._loop = asyncio.get_running_loop()
         self._telling = Telling(self._loop)
-        self._listener, self._on_message = listener, listener.on_message
+        self._listener = listener
+        dispatch: Dispatch | None = getattr(listener, "dispatch", None)
+        if dispatch is not None:
+            self._decode, self._tables, self._careful, self._failed = dispatch
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._options.connect_timeout) as limit:
@@ -166,23 +173,36 @@ class PicowsLine(WSListener):
         self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """One frame came (picows). Most are whole messages, and this is all the way they go."""
+        """One frame came (picows). Most are whole messages, and this is all the way they go.
+
+        Too large a frame never comes here: picows tells of it when it reads the header (``_parser_failed``).
+        """
         if self._new_read:
             self._received_ns = self._wall_ns()
         self._new_read = frame.last_in_buffer
-        if (
-            self._plain
-            and frame.fin
-            and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
-            and frame.payload_size <= self._limit
-        ):
+        if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             kind = frame.msg_type
             payload = frame.get_payload_as_bytes()
             if kind is _BINARY or (kind is _TEXT and payload.isascii()):
+                if self._decode is None:
+                    if self._listener is not None:
+                        self._telling.tell(self._listener.on_message, payload, kind is _TEXT, self._received_ns)
+                    return
+                try:  # as Dispatch.on_message
+                    event = self._decode(payload)
+                    public, streams = self._tables[type(event)]
+                    stream = streams[event.symbol]
+                except Exception:  # whatever is not plain data of a settled stream
+                    self._telling.tell(self._careful, payload, self._received_ns)
+                    return
+                event.__class__ = public
+                event.received_ns = self._received_ns
+                stream.last = event.timestamp
+                stream.count += 1
                 try:
-                    self._on_message(payload, kind is _TEXT, self._received_ns)  # type: ignore[misc]
-                except Exception as error:
-                    report(self._loop, error)
+                    stream.deliver(event)
+                except Exception as error:  # a user's callback may raise anything; the feed goes on
+                    self._failed(stream.deliver, error)
                 return
         self._other(transport, frame)
 
@@ -278,7 +298,7 @@ class PicowsLine(WSListener):
             self._loss = _parser_loss(transport) or Loss(
                 "reset", message.ABNORMAL, "the connection broke without a close frame"
             )
-        listener, self._listener, self._on_message = self._listener, None, None
+        listener, self._listener, self._decode = self._listener, None, None
         if listener is not None:
             self._telling.tell(listener.on_lost, self._loss)
 
@@ -303,6 +323,7 @@ class PicowsLine(WSListener):
 
     def _parser_failed(self) -> None:
         # picows ends the line itself, but 10 ms later and reading on till then: a 4 GiB frame would cost 22 MB.
+        self._plain = False
         self._loop.call_soon(self._cut_by_parser)
 
     def _cut_by_parser(self) -> None:

@@ -1,0 +1,49 @@
+"""The short road in parts: what a listener does with a message, so that a line may do it itself and spare a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+
+class Dispatch(NamedTuple):
+    """Four steps from a message's bytes to its subscribers (ARCHITECTURE.md, "Two roads").
+
+    Attributes:
+        decode: bytes → an event of a class in ``tables``; raises on anything else.
+        tables: the event's class → (its public class, its symbol → the stream: ``last``, ``count``, ``deliver``).
+        careful: the other road, for whatever is not plain data of a settled stream.
+        failed: told of a ``deliver`` that raised.
+    """
+
+    decode: Callable[[bytes], Any]
+    tables: Mapping[type, tuple[type, Mapping[str, Any]]]
+    careful: Callable[[bytes, int], None]
+    failed: Callable[[Callable[[Any], object], Exception], None]
+
+    def on_message(self) -> Callable[[bytes, bool, int], None]:
+        """The four steps as one function, for ``LineListener.on_message``.
+
+        ``PicowsLine.on_ws_frame`` has the same lines a second time: one call less is 2.4 % of all that a message
+        costs (docs/benchmarks.md). A test holds the two against each other.
+        """
+        decode, tables, careful, failed = self
+
+        def on_message(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
+            try:
+                event = decode(payload)
+                public, streams = tables[type(event)]
+                stream = streams[event.symbol]
+            except Exception:  # whatever is not plain data of a settled stream
+                careful(payload, received_ns)
+                return
+            event.__class__ = public
+            event.received_ns = received_ns
+            stream.last = event.timestamp
+            stream.count += 1
+            try:
+                stream.deliver(event)
+            except Exception as error:  # a user's callback may raise anything; the feed goes on
+                failed(stream.deliver, error)
+
+        return on_message
