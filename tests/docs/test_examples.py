@@ -20,36 +20,38 @@ SAYS = {
     "record_with_python.py": ("KRW-BTC_trade.jsonl: ", "misc.jsonl: "),
     "feed_events.py": ("act on KRW-BTC", "-- whole", "-- lost: closed (1001"),
 }
-SECONDS = "1.2"
+#: How long an example is let run: longer when that was not enough on a busy machine.
+SECONDS = ("1.2", "5", "20")
+Ran = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     """Every example, run side by side."""
-    place = tmp_path_factory.mktemp("examples")
     faults = ("drop:1001@3.5/3.5",)  # the exchange's time runs five times faster
+    done: dict[str, Ran] = {}
     with BackgroundSimulator(rate=120.0, speed=5.0, faults=faults) as simulator:
-        told = ("--url", simulator.url, "--seconds", SECONDS)
-        running = {
-            name: subprocess.Popen(
-                [sys.executable, "-W", "error", str(FOLDER / name), *told],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=place,
-            )
-            for name in SAYS
-        }
-        done = {}
-        for name, process in running.items():
-            output, errors = process.communicate(timeout=30)
-            done[name] = subprocess.CompletedProcess(name, process.returncode, output, errors)
+        for seconds in SECONDS:
+            left = [name for name in SAYS if name not in done or not _said_all(done[name])]
+            running = [_start(name, simulator.url, seconds, tmp_path_factory.mktemp("here")) for name in left]
+            for name, process in zip(left, running, strict=True):
+                output, errors = process.communicate(timeout=50)
+                done[name] = subprocess.CompletedProcess(name, process.returncode, output, errors)
         assert simulator.violations == []
     return done
 
 
+def _start(name: str, url: str, seconds: str, place: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", str(FOLDER / name), "--url", url, "--seconds", seconds]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place)
+
+
+def _said_all(result: Ran) -> bool:
+    return result.returncode != 0 or all(words in result.stdout for words in SAYS[result.args])
+
+
 @pytest.mark.parametrize("name", SAYS)
-def test_an_example_runs_and_ends(name: str, ran: dict[str, subprocess.CompletedProcess[str]]) -> None:
+def test_an_example_runs_and_ends(name: str, ran: dict[str, Ran]) -> None:
     result = ran[name]
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
