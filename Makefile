@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PEERS := .peers
 PEERS_STAMP := $(PEERS)/.installed
 
-.PHONY: demo test check format lint types imports lab bench lock clean
+.PHONY: help demo test check format coverage lab bench lock clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -16,6 +16,9 @@ $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
 $(PEERS_STAMP): requirements/peers.lock scripts/setup.sh
 	@sh scripts/setup.sh $(PYTHON) $(PEERS) requirements/peers.lock
 	@touch $@
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile
 
 demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 	@$(BIN)/tapewire demo
@@ -30,7 +33,7 @@ check: $(STAMP)  ## format, lint, spelling, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(STAMP)
+format: $(STAMP)  ## lay out the code, mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -46,5 +49,5 @@ bench: $(STAMP)  ## the speed here beside websockets + json
 lock: $(STAMP)  ## renew the lock files
 	@sh scripts/lock.sh $(BIN)
 
-clean:
+clean:  ## remove what was set up
 	rm -rf $(VENV) $(PEERS) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
