@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -41,11 +41,14 @@ def test_version_and_running_as_a_module() -> None:
     assert done.stdout == f"tapewire, version {__version__}\n"
 
 
-def test_help_comes_within_a_quarter_of_a_second() -> None:
+def test_help_costs_less_than_a_quarter_of_a_second() -> None:
+    """CPU time of the process, which other work on the machine hardly changes; the best of five."""
+
     def once() -> float:
-        begun = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([SCRIPT, "--help"], capture_output=True, check=True)
-        return time.perf_counter() - begun
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(once() for _ in range(5)) < 0.25
 
