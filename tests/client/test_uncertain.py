@@ -1,0 +1,97 @@
+"""Where the exchange's behaviour is uncertain (spec/upbit.md section 11) the client works with either side of it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from tapewire.config import Format, SessionOptions
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.status import Disconnected, Quarantined, Rejected
+from tapewire.venues.upbit.sim import Switches
+from tests.client.stage import Stage, play
+
+#: The other side of every switch of the simulator.
+OTHER_SIDES: dict[str, Any] = {
+    "closes_after_error": False,
+    "close_code": 1008,
+    "replaces": False,
+    "format_required": True,
+    "sums_all": True,
+    "lists_depth": True,
+    "list_size": 10,
+    "list_controls": True,
+    "ping_counts": True,
+    "short_time": True,
+    "text_frames": True,
+}
+ERROR = "error:SOMETHING_ELSE@12x1"
+
+
+def test_every_switch_of_the_simulator_has_its_other_side_here() -> None:
+    defaults = {field: getattr(Switches(), field) for field in Switches.__struct_fields__}
+    assert OTHER_SIDES.keys() == defaults.keys()
+    assert all(OTHER_SIDES[field] != default for field, default in defaults.items())
+
+
+@pytest.mark.parametrize("wire", get_args(Format))
+@pytest.mark.parametrize("switch", OTHER_SIDES)
+def test_streams_come_go_and_survive_an_error_and_text_pings_on_either_side(switch: str, wire: Format) -> None:
+    heard: list[Event] = []
+
+    async def story(stage: Stage) -> None:
+        session = SessionOptions(keep_alive="text", ping_interval=4, ping_timeout=2)
+        async with stage.client(format=wire, session=session) as client:
+            await client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], heard.append)
+            await client.subscribe_trade("KRW-BTC", heard.append)
+            await client.subscribe_orderbook("KRW-BTC", heard.append, depth=5)
+            candles = await client.subscribe_candle("KRW-BTC", heard.append, unit="1m")
+            await stage.after(6)
+            await candles.add("KRW-ETH")
+            await candles.remove("KRW-BTC")
+            await candles.live()
+            before = len(heard)
+            await stage.after(20)
+            late = heard[before:]
+        snapshots = [(type(event), event.symbol) for event in heard if event.stream_type == "SNAPSHOT"]
+        assert sorted(snapshots, key=str) == sorted([
+            (TickerEvent, "KRW-BTC"), (TickerEvent, "KRW-ETH"), (TradeEvent, "KRW-BTC"),
+            (OrderbookEvent, "KRW-BTC"), (CandleEvent, "KRW-BTC"), (CandleEvent, "KRW-ETH"),
+        ], key=str)  # fmt: skip
+        assert {(type(event), event.symbol) for event in late} == {
+            (TickerEvent, "KRW-BTC"), (TickerEvent, "KRW-ETH"), (TradeEvent, "KRW-BTC"),
+            (OrderbookEvent, "KRW-BTC"), (CandleEvent, "KRW-ETH"),
+        }  # fmt: skip
+        assert {event.stream_type for event in late} == {"REALTIME"}
+        assert {len(event.orderbook_units) for event in heard if isinstance(event, OrderbookEvent)} == {5}
+        assert [event.name for event in stage.told(Rejected)] == ["SOMETHING_ELSE"]
+        assert stage.told(Quarantined) == []
+        assert [event.loss.cause for event in stage.told(Disconnected)] == ["stopped"]
+        assert any(sent.payload == b"PING" for sent in stage.simulator.requests)
+
+    play(story, switches={switch: OTHER_SIDES[switch]}, faults=(ERROR,))
+
+
+@pytest.mark.parametrize(("closes", "code"), [(False, 1000), (True, 1000), (True, 1008), (True, 1011)])
+def test_a_refusal_is_told_and_every_stream_goes_on_whether_the_exchange_hangs_up_or_not(
+    closes: bool, code: int
+) -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        async with stage.client() as client:
+            handle = await client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], heard.append)
+            await handle.live()
+            await stage.after(5)
+            for peer in stage.simulator.exchange.everyone():
+                stage.simulator.receive(peer, b"garbled on its way", is_text=False)
+            await stage.after(5)
+            heard.clear()
+            await stage.after(10)
+            assert {event.symbol for event in heard} == {"KRW-BTC", "KRW-ETH"}
+            assert handle.rejected == {}
+        assert [event.name for event in stage.told(Rejected)] == ["WRONG_FORMAT"]
+        lost = [(event.loss.cause, event.loss.code) for event in stage.told(Disconnected)]
+        assert lost[:-1] == ([("closed", code)] if closes else [])
+
+    play(story, switches={"closes_after_error": closes, "close_code": code})
