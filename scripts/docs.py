@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,11 @@ FIELD_WORDS = {
     "signed_change_price": "difference to the day before",
     "signed_change_rate": "the same as a share",
     "ask_bid": "the taker's side: `ASK` sold, `BID` bought",
-    "trade_date": "UTC date of the (last) trade, as the exchange writes it",
-    "trade_time": "UTC time of the (last) trade, as the exchange writes it: `181742` or `18:17:42`; without the "
-    "seconds (`18:17`) in frames of 2021",
+    "trade_date": "UTC date of the (last) trade: `20260826` in tickers, `2026-07-30` in trades",
+    "trade_time": (
+        "UTC time of the (last) trade: `072400` in tickers, `07:04:03` in trades (`18:17` in frames of 2021 when the "
+        "seconds are 0)"
+    ),
     "trade_timestamp": "when the (last) trade was made, ms UTC",
     "highest_52_week_price": "highest price of 52 weeks",
     "highest_52_week_date": "its date",
@@ -67,9 +70,9 @@ FIELD_WORDS = {
     "is_trading_suspended": "whether trading is halted",
     "delisting_date": "date of the delisting in the exchange's own form, mostly None",
     "market_warning": "`NONE` or `CAUTION`",
-    "best_bid_price": "best bid",
+    "best_bid_price": "best bid (Upbit sends none in tickers)",
     "best_bid_size": "its size",
-    "best_ask_price": "best ask",
+    "best_ask_price": "best ask (Upbit sends none in tickers)",
     "best_ask_size": "its size",
     "sequential_id": "unique within one market; does not arrive in order",
     "total_ask_size": "sum of the asks' sizes",
@@ -83,8 +86,15 @@ FIELD_WORDS = {
     "candle_acc_trade_price": "turnover of the window so far",
 }
 _MADE_HERE = ("venue", "received_ns", "raw", "unit")
+#: Fields of a gap that its class docstring leaves out.
+_GAP_WORDS = {
+    "subscription": "the interrupted stream",
+    "cause": "why the line was lost, as `Disconnected.loss.cause`; `stale` for trades that a live line did not bring",
+}
 #: Options that their class docstring leaves out.
 _OPTION_WORDS = {
+    "format": "wire format to ask for: `DEFAULT`, `SIMPLE`, `JSON_LIST` or `SIMPLE_LIST`",
+    "compression": "offer permessage-deflate",
     "transport": "`picows`, or `websockets` (needs the extra of that name): two independent implementations",
     "line": "a `LineOptions`, see below",
     "session": "a `SessionOptions`, see below",
@@ -119,7 +129,7 @@ def feed_tables() -> str:
     parts = []
     for made in status.FeedEvent.__subclasses__():
         own = [field for field in msgspec.structs.fields(made) if field.name not in common]
-        words = _attributes(made)
+        words = _attributes(made) | (_GAP_WORDS if made is status.Gap else {})
         rows = [(f"`{field.name}`", _type(field.type), words.get(field.name, "")) for field in own]
         table = (
             _table(("Field", "Type", "Meaning"), rows)
@@ -256,14 +266,19 @@ def _paragraph(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return text.replace("``", "`").replace(" (see `tapewire.sim.faults`)", "")
+    plain = re.sub(
+        r" \((?:spec(?:/upbit\.md)? [^)]*|section \d+|\d+, \d+|\d\.\d|see `+tapewire\.sim\.faults`+)\)", "", text
+    )
+    return plain.replace("``", "`")
 
 
 def _type(made: Any) -> str:
+    if typing.get_origin(made) is typing.Literal:
+        return "str"
     text = made.__name__ if isinstance(made, type) and not hasattr(made, "__args__") else str(made)
     for word in ("tapewire.model.events.", "tapewire.model.line.", "tapewire.model.subscription.", "typing."):
         text = text.replace(word, "")
-    return text.replace("Literal", "one of ") if "Literal" in text else text
+    return text
 
 
 def main() -> int:

@@ -95,6 +95,8 @@ def test_the_readmes_demo_has_the_lines_of_todays_demo() -> None:
 _HERE: dict[str, Any] = {"venue": "upbit", "connection": "upbit-1", "at_ns": 0}
 _URL = "ws://127.0.0.1:40001/websocket/v1"
 _STEPS: tuple[status.FeedEvent, ...] = (
+    status.Disconnected(**_HERE, loss=Loss("stopped"), attempt=0, retry_in=None, final=True),
+    status.Stopped(**_HERE, reason="stopped"),
     status.Connecting(**_HERE, url=_URL, attempt=1),
     status.Connecting(**_HERE, url=_URL, attempt=2),
     status.Connected(**_HERE, url=_URL, reconnect=0),
@@ -145,8 +147,8 @@ def _normal(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    """The words alone, numbers and spaces apart."""
-    return " ".join(re.sub(r"\S*\d\S*|[·:,()]|\b[kM]?B\b", " ", text).split())
+    """The words alone: without numbers, market codes and spaces."""
+    return " ".join(re.sub(r"\S*\d\S*|[A-Z]+-[A-Z]+|[·:,()]|\b[kM]?B\b", " ", text).split())
 
 
 def _anchors(page: str) -> set[str]:
