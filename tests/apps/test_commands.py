@@ -295,7 +295,8 @@ def test_the_demo_loses_the_line_twice_and_nothing_in_silence(
     assert summary["reconnects"] in {1, 2}, "the second may come after the end where the machine is busy"
     assert summary["made"] > 50
     losses = [line["loss"]["cause"] for line in told if line["type"] == "disconnected"]
-    assert losses == ["closed", "ping_timeout", "stopped"]
+    assert losses[:2] == ["closed", "ping_timeout"]
+    assert losses[2:] == ["stopped"] * (summary["reconnects"] - 1), "a line that did not come back cannot be closed"
     assert set(summary["received"]) == {"ticker", "trade", "orderbook", "candle.1s"}
     for file in summary["files"]:
         assert len(lines(tmp_path / "demo" / file["name"])) == file["events"]
