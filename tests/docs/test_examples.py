@@ -11,6 +11,8 @@ import pytest
 from tapewire.testing.background import BackgroundSimulator
 from tests.docs.pages import ROOT
 
+pytestmark = pytest.mark.xdist_group("examples")  # one worker: they are started once for all
+
 FOLDER = ROOT / "examples"
 #: example → what it must have printed
 SAYS = {
