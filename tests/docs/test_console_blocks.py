@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.apps.settings import load
+from tapewire.sim.faults import KINDS, parse_fault
 from tapewire.sim.scenario import build, read_scenario
 from tests.docs.pages import ROOT, Block, blocks
 
@@ -68,6 +70,15 @@ def test_the_scenario_file_of_the_pages_can_be_played(tmp_path: Path) -> None:
     exchange = build(scenario, 1_786_611_600_000)
     assert set(exchange.market.symbols) == {"KRW-BTC", "KRW-ETH", "USDT-BTC"}
     assert len(scenario.faults) == 5
+
+
+def test_every_fault_that_the_pages_write_out_can_be_read() -> None:
+    page = (ROOT / "docs/simulator.md").read_text("utf-8").partition("<!-- gen:faults -->")[0]
+    written = [text for text in re.findall(r"`([^`\n]+)`", page) if re.match(rf"({'|'.join(KINDS)})[@:%]", text)]
+    written += [text for _, line in LINES for text in re.findall(r"--fault (\S+)", line)]
+    assert len(written) >= 6
+    for text in written:
+        assert parse_fault(text).name in text
 
 
 def _parse(words: list[str]) -> None:
