@@ -29,6 +29,7 @@ class Rest:
     def __init__(self, *answers: bytes | HttpFailed) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.closed: list[int] = []
 
     async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109 - as Http
         assert timeout == 3.0
@@ -40,7 +41,8 @@ class Rest:
         return answer
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing is held; notes after how many answers."""
+        self.closed.append(len(self.asked))
 
 
 class Time:
@@ -109,15 +111,46 @@ async def test_levels_are_asked_only_when_a_level_is_wanted_and_only_once() -> N
 
 
 async def test_a_rest_that_fails_is_said_and_does_not_stop_anybody(caplog: pytest.LogCaptureFixture) -> None:
-    rest = Rest(HttpFailed("http://x", 503, "busy"), b"<html>", MARKETS)
-    one = listing(rest)
+    rest, time = Rest(HttpFailed("http://x", 503, "busy"), b"<html>", MARKETS), Time()
+    one = listing(rest, time)
     unknown = Subscription("ticker", "KRW-NOPE")
     assert await one.check([unknown]) == {}
+    time.t = 10
     assert await one.check([unknown]) == {}
+    time.t = 20
     assert [type(error) for error in (await one.check([unknown])).values()] == [UnknownSymbol]
     warned = [record.getMessage() for record in caplog.records]
     assert warned[0] == "upbit: symbols are not checked against the list of markets: http://x: HTTP 503 busy"
     assert len(warned) == 2
+
+
+async def test_a_rest_that_fails_is_waited_for_once_by_however_many() -> None:
+    """Each would wait for a time-out of its own, one after the other."""
+    rest, time = Rest(HttpFailed("http://x", None, "no answer within 3 s")), Time()
+    one = listing(rest, time)
+    found = await asyncio.gather(*(one.check([Subscription("ticker", "KRW-BTC")]) for _ in range(50)))
+    assert found == [{}] * 50
+    time.t = 9.9
+    await one.check([Subscription("orderbook", "KRW-BTC", level=10)])
+    assert len(rest.asked) == 1
+    time.t = 10
+    await one.check([Subscription("ticker", "KRW-BTC")])
+    assert len(rest.asked) == 2
+
+
+async def test_connections_are_given_back_only_when_nobody_waits_for_an_answer() -> None:
+    rest = Rest(MARKETS)
+    one = listing(rest)
+    first, second = (asyncio.ensure_future(one.markets()) for _ in range(2))
+    await asyncio.sleep(0)
+    await one.close()
+    assert rest.closed == []
+    await first
+    assert rest.closed == []
+    await second
+    assert rest.closed == [2]
+    await one.close()
+    assert rest.closed == [2, 2]
 
 
 async def test_what_is_wrong_in_itself_asks_nobody() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 import msgspec
 
@@ -18,6 +19,8 @@ from tapewire.venues.contract import Venue
 
 #: Seconds a REST call for the list of markets may take; the subscription waits for it.
 MARKETS_TIMEOUT = 3.0
+#: Seconds after a call that failed in which nobody waits for another one.
+RETRY_AFTER = 10.0
 #: Seconds after which an unknown symbol makes the list of markets be asked again (it may be newly listed).
 MARKETS_MAX_AGE = 60.0
 
@@ -28,8 +31,9 @@ class Listing:
     def __init__(self, venue: Venue, options: FeedOptions, http: Http, clock: Clock) -> None:
         self._venue, self._options, self._http, self._clock = venue, options, http, clock
         self._markets: dict[str, Market] | None = None
-        self._asked_at = float("-inf")
+        self._asked_at = self._failed_at = float("-inf")
         self._asking = asyncio.Lock()
+        self._askers, self._closing = 0, False
 
     @property
     def rest_url(self) -> str:
@@ -53,8 +57,26 @@ class Listing:
 
     async def markets(self) -> dict[str, Market]:
         """The venue's markets by symbol, asked now. Raises HttpFailed or DecodeError."""
-        async with self._asking:
+        async with self._turn():
             return await self._ask()
+
+    async def close(self) -> None:
+        """Give the REST connections back: now, or when those who are asking have their answers."""
+        self._closing = self._askers > 0
+        if not self._closing:
+            await self._http.close()
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        self._askers += 1
+        try:
+            async with self._asking:
+                yield
+        finally:
+            self._askers -= 1
+            if self._closing and not self._askers:
+                self._closing = False
+                await self._http.close()
 
     async def _ask(self) -> dict[str, Market]:
         self._asked_at = self._clock.now().t
@@ -63,12 +85,15 @@ class Listing:
         return self._markets
 
     async def _known(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:
-        async with self._asking:
+        async with self._turn():
+            if self._clock.now().t - self._failed_at < RETRY_AFTER:
+                return self._markets  # who waited beside the one who was told does not wait as long again
             try:
                 if self._is_due(subscriptions):
                     await self._ask()
                 await self._add_levels({s.symbol for s in subscriptions if s.level})
             except (HttpFailed, VenueError) as error:
+                self._failed_at = self._clock.now().t
                 logger.warning("%s: symbols are not checked against the list of markets: %s", self._venue.name, error)
             return self._markets
 
