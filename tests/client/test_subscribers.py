@@ -372,6 +372,86 @@ def test_unsubscribing_an_async_callback_leaves_nothing_behind() -> None:
     play(story)
 
 
+def test_a_callback_that_waits_for_something_cancelled_goes_on() -> None:
+    """A CancelledError that is not its own end: told as any other failure, and the next event comes."""
+
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+
+        async def unlucky(event: Event) -> None:
+            heard.append(event)
+            other = asyncio.get_running_loop().create_future()
+            other.cancel()
+            await other
+
+        async with stage.client("bot") as client:
+            handle = await client.subscribe_trade("KRW-BTC", unlucky)
+            await stage.after(30)
+            assert handle.symbols == ["KRW-BTC"]
+            assert len(heard) > 5
+            assert client.statistics().callback_errors == len(heard)
+        assert {event.error for event in stage.told(CallbackFailed)} == {"CancelledError()"}
+        assert len(stage.told(CallbackFailed)) <= 31, "at most one report a second"
+
+    play(story, rate=50.0)
+
+
+def test_a_callback_whose_task_somebody_cancels_is_unsubscribed_and_holds_nothing() -> None:
+    async def story(stage: Stage) -> None:
+        async def stuck(_event: Event) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        heard: list[Event] = []
+        async with stage.client("bot") as client:
+            await client.subscribe_trade("KRW-BTC", heard.append)
+            handle = await client.subscribe_trade("KRW-BTC", stuck, mailbox=MailboxOptions(size=2, rule="block"))
+            await stage.after(30)
+            [task] = [task for task in asyncio.all_tasks() if task.get_name() == "callback bot:trade"]
+            before = len(heard)
+            task.cancel()
+            await stage.after(30)
+            assert len(heard) > before, "the line is read again"
+            assert handle.symbols == []
+            assert (client._mailmen, len(client._handles)) == (set(), 1)
+            [lagged] = stage.told(Lagged)
+            assert lagged.dropped == client.statistics().dropped > 0
+
+    play(story, rate=50.0)
+
+
+def test_a_first_event_that_was_waited_for_too_shortly_still_comes() -> None:
+    """``asyncio.wait_for(anext(stream), …)`` may cut the subscribing off; the next call takes it up again."""
+
+    async def story(stage: Stage) -> None:
+        async with stage.client() as client:
+            stream = client.stream([Subscription("ticker", "KRW-BTC")])
+            first = asyncio.ensure_future(anext(stream))
+            await stage.turns(1)
+            first.cancel()
+            await stage.turns()
+            kinds = [type(await asyncio.wait_for(anext(stream), 60)) for _ in range(5)]
+            assert kinds.count(Connected) == 1, "it hears the feed once"
+            assert TickerEvent in kinds
+
+    play(story)
+
+
+def test_who_is_cancelled_in_the_clean_up_leaves_no_feed_callback_behind() -> None:
+    async def story(stage: Stage) -> None:
+        client = stage.client()
+        await (await client.subscribe_trade("KRW-BTC", lambda _event: None)).live()
+        stage.simulator.freeze()
+        leaving = asyncio.ensure_future(client.cleanup())
+        await stage.turns()
+        leaving.cancel()
+        await stage.turns()
+        assert leaving.cancelled()
+        assert client._pool_in_use is not None
+        assert client._pool_in_use.feed_listeners == []
+
+    play(story)
+
+
 def test_callable_objects_with_an_async_call_have_a_mailbox_too() -> None:
     class Ear:
         def __init__(self) -> None:

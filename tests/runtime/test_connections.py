@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tapewire import Subscription, WebSocketClient
 from tapewire.client.lines import real_ports
 from tapewire.config import FeedOptions, LineOptions, MailboxOptions
-from tapewire.errors import FeedError, LineLost, Rejected
+from tapewire.errors import ConfigError, FeedError, LineLost, Rejected, UsageError
 from tapewire.model.events import Event
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.status import Connected, Disconnected, FeedEvent
@@ -91,9 +92,58 @@ def test_a_fault_of_the_line_itself_ends_loudly(caplog: pytest.LogCaptureFixture
         await client.cleanup()
 
     play(story)
-    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    record, stopped = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.getMessage() == "upbit-1: internal error"
     assert record.exc_info is not None
+    assert stopped.getMessage().startswith("upbit-1: stopped: internal error: ZeroDivisionError")
+
+
+def test_an_option_that_no_line_can_be_made_with_ends_with_its_own_error() -> None:
+    def make(_options: LineOptions, _wall_ns: Callable[[], int]) -> Line:
+        raise ConfigError("transport", "websockets", "one that is installed")
+
+    async def story(stage: Stage) -> None:
+        feed: list[FeedEvent] = []
+        async with WebSocketClient("odd", line_factory=make, http=stage.simulator.http()) as client:
+            client.subscribe_feed(feed.append)
+            handle = await client.subscribe_ticker("KRW-BTC", print)
+            with pytest.raises(ConfigError, match="one that is installed"):
+                await handle.live()
+            assert isinstance(handle.error, ConfigError)
+        assert [type(event).__name__ for event in feed] == ["Connecting", "Stopped"]
+
+    play(story)
+
+
+def test_a_dial_that_somebody_else_cancels_is_a_dial_that_failed() -> None:
+    """Programs that end cancel every task they find, and some of them go on after all."""
+
+    async def story(stage: Stage) -> None:
+        client, _, feed = await odd_client(stage, "endless", "good")
+        handle = await client.subscribe_ticker("KRW-BTC", print)
+        await stage.after(1)
+        [dial] = [task for task in asyncio.all_tasks() if task.get_name().startswith("dial")]
+        dial.cancel()
+        await handle.live(60)
+        [lost] = [event for event in feed if isinstance(event, Disconnected)]
+        assert (lost.loss.cause, lost.loss.reason) == ("unreachable", "the dial was cancelled")
+        await client.cleanup()
+
+    play(story)
+
+
+def test_a_fault_while_dialling_leaves_no_line_behind() -> None:
+    async def story(stage: Stage) -> None:
+        client, _, _ = await odd_client(stage, "endless")
+        await client.subscribe_ticker("KRW-BTC", print)
+        await stage.after(1)
+        [driver] = client._pool.drivers
+        driver._internal_error(ZeroDivisionError("ours"))
+        await stage.turns()
+        assert [task for task in asyncio.all_tasks() if task.get_name().startswith("dial")] == []
+        await client.cleanup()
+
+    play(story)
 
 
 def test_a_line_lost_before_it_was_said_to_be_open_is_a_loss() -> None:
@@ -264,6 +314,35 @@ def test_the_manager_of_a_closed_loop_is_forgotten() -> None:
         return running_manager(real_ports)
 
     assert run_virtual(own()) is not run_virtual(own())
+
+
+def test_two_loops_in_two_threads_have_connections_of_their_own() -> None:
+    async def use() -> tuple[WebSocketManager, int]:
+        mine = running_manager(real_ports)
+        async with Simulator(Scenario(markets=("KRW-BTC",))) as simulator, WebSocketClient(url=simulator.url) as client:
+            async for event in client.tickers("KRW-BTC"):
+                return mine, event.timestamp or 0
+        raise AssertionError
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda _: asyncio.run(use()), range(4)))
+    assert len({id(manager) for manager, _ in found}) == 4
+    assert all(timestamp for _, timestamp in found)
+
+
+def test_a_client_of_an_ended_loop_says_so() -> None:
+    clients: list[WebSocketClient] = []
+
+    async def first() -> None:
+        clients.append(WebSocketClient(validate=False))
+        clients[0].subscribe_feed(print)
+
+    async def second() -> None:
+        with pytest.raises(UsageError, match="belongs to another event loop"):
+            await clients[0].subscribe_ticker("KRW-BTC", print)
+
+    asyncio.run(first())
+    asyncio.run(second())
 
 
 def test_a_client_may_replace_only_one_of_its_ports() -> None:

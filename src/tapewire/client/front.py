@@ -223,9 +223,11 @@ class WebSocketClient:
             mailbox.close()
         ends = [mailman.finish() for mailman in tuple(self._mailmen)]
         if self._pool_in_use is not None:
-            await asyncio.gather(self._own_manager.drained(), *ends)
-            for callback in self._feed_callbacks:
-                self._pool_in_use.feed_listeners.remove(callback)
+            try:
+                await asyncio.gather(self._own_manager.drained(), *ends)
+            finally:
+                for callback in self._feed_callbacks:
+                    self._pool_in_use.feed_listeners.remove(callback)
 
     @property
     def _own_manager(self) -> WebSocketManager:
@@ -250,6 +252,7 @@ class WebSocketClient:
             raise UsageError("the client was closed; make a new WebSocketClient")
         if self._pool_in_use is None:
             self._pool_in_use = self._own_manager.pool(self.venue, self.options)
+        self._pool_in_use.check_loop()
         return self._pool_in_use
 
     async def _subscribe(
@@ -325,9 +328,10 @@ class WebSocketClient:
         feed = self._pool.feed_listeners
 
         async def begin() -> None:
-            if with_feed:
-                feed.append(box.put)
-            self._handles.append(handle)
+            if handle not in self._handles:  # a call that was cut off may have come so far
+                self._handles.append(handle)
+                if with_feed:
+                    feed.append(box.put)
             await handle.add_subscriptions(subscriptions)
 
         def end() -> None:

@@ -46,14 +46,19 @@ class Mailman:
         except StopAsyncIteration:
             pass
         except FeedError as error:  # the mailbox's own end (rule "raise"): told, nobody awaits this task
-            self._pool.callback_failed(self._handle.name, error)
+            self._pool.callback_failed(self._handle.name, error, last=True)
             self._handle.end(error)
         finally:
+            self._handle.end()  # whoever cancelled this task: nobody empties the mailbox any more
             self.mailbox.abandon()
             self._lag.flush(self.mailbox)
 
     async def _hand_over(self, event: Any) -> None:
         try:
             await self._callback(event)
+        except asyncio.CancelledError as error:
+            if self.task.cancelling():
+                raise
+            self._pool.callback_failed(self._handle.name, error)  # of something that the callback awaited
         except Exception as error:  # a user's callback may raise anything; the feed goes on
             self._pool.callback_failed(self._handle.name, error)

@@ -38,9 +38,9 @@ class EventStream(Generic[T_co]):
     async def __anext__(self) -> T_co:
         try:
             if not self._begun and not self._ended:
-                self._begun = True
                 self._loop = asyncio.get_running_loop()
-                await self._begin()
+                await self._begin()  # cut off by a time limit, it begins again with the next call
+                self._begun = True
             event: T_co = await self._mailbox.get()
         except (StopAsyncIteration, FeedError):
             self._finish()

@@ -10,6 +10,8 @@ from tapewire.runtime.observe import callback_failed
 
 #: Seconds between two reports of the same raising callback (each is counted).
 REPORT_INTERVAL = 1.0
+#: Subscribers whose last report is remembered before those that are due again are let go.
+REMEMBERED = 1_000
 
 
 class Complaints:
@@ -20,10 +22,12 @@ class Complaints:
         self._told: dict[str, float] = {}
         self.count = 0
 
-    def add(self, subscriber: str, error: BaseException) -> None:
-        """Count it; tell it if nothing of this subscriber was told within the last second."""
+    def add(self, subscriber: str, error: BaseException, *, always: bool = False) -> None:
+        """Count it; tell it if nothing of this subscriber was told within the last second, or ``always``."""
         self.count += 1
         now = self._clock.now()
-        if now.t - self._told.get(subscriber, -REPORT_INTERVAL) >= REPORT_INTERVAL:
+        if always or now.t - self._told.get(subscriber, float("-inf")) >= REPORT_INTERVAL:
+            if len(self._told) >= REMEMBERED:
+                self._told = {name: t for name, t in self._told.items() if now.t - t < REPORT_INTERVAL}
             self._told[subscriber] = now.t
             self._publish(callback_failed(self._venue, self._connection, now.ns, subscriber, error))

@@ -14,7 +14,7 @@ from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
 from tapewire.model.line import Loss
-from tapewire.model.status import FeedEvent, Quarantined, Stale
+from tapewire.model.status import FeedEvent, Quarantined, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
@@ -262,13 +262,22 @@ class Driver:
                 self._line.send(payload)
 
     async def _dial(self, connect: Connect) -> None:
-        line = self._make_line()
         ear = Ear(self.dispatch, self.pong, self.line_lost)
         try:
+            line = self._make_line()
             handshake = await line.open(connect.url, dict(connect.headers), ear)
         except ConnectFailed as failure:
             self._dialling = None
             self._tell(self.machine.failed, failure.loss)
+            return
+        except asyncio.CancelledError:
+            if self._dialling is asyncio.current_task():  # not by us: somebody cancels whatever task he finds
+                self._dialling = None
+                self._tell(self.machine.failed, Loss("unreachable", None, "the dial was cancelled"))
+            raise
+        except FeedError as error:  # an option that no line can be made with
+            self._dialling = None
+            self._fail(error)
             return
         except Exception as error:  # a line that fails otherwise has a fault: it must not look like dialling for ever
             self._dialling = None
@@ -336,15 +345,28 @@ class Driver:
 
     def _internal_error(self, error: Exception) -> None:
         logger.error("%s: internal error", self.origin.connection, exc_info=error)
-        self._end(FeedError(f"internal error: {error!r}"))
+        self._fail(FeedError(f"internal error: {error!r}"))
+
+    def _fail(self, error: FeedError) -> None:
+        """The end that no machine decided: told as one that it did."""
+        origin, at_ns = self.origin, self._clock.wall_ns()
+        self._end(error)
+        self._events.publish(
+            Stopped(venue=origin.venue, connection=origin.connection, at_ns=at_ns, reason=str(error), error=True)
+        )
 
     def _end(self, error: FeedError | None) -> None:
         if self.done.is_set():
             return
         self.error = error
+        self.done.set()
+        if self._timer:
+            self._timer.cancel()
+        dialling, self._dialling = self._dialling, None
+        if dialling:
+            dialling.cancel()
         if self._line:
             self._line.close(Loss("stopped"), graceful=False)
-        self.done.set()
         if error is not None:
             self.router.line_lost()
         self._events.finished(self, error)

@@ -71,8 +71,9 @@ _managers: dict[asyncio.AbstractEventLoop, WebSocketManager] = {}
 
 def running_manager(ports: PortsFactory) -> WebSocketManager:
     """The running loop's manager, made with ``ports`` when first asked for; those of closed loops are forgotten."""
-    for loop in [loop for loop in _managers if loop.is_closed()]:
-        del _managers[loop]
+    for loop in tuple(_managers):  # other threads have loops of their own
+        if loop.is_closed():
+            _managers.pop(loop, None)
     loop = asyncio.get_running_loop()
     if loop not in _managers:
         _managers[loop] = WebSocketManager(ports)

@@ -7,17 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from tapewire.config import FeedOptions
-from tapewire.errors import FeedError, SubscriptionError
+from tapewire.errors import FeedError, SubscriptionError, UsageError
 from tapewire.errors import Rejected as RejectedError
 from tapewire.hub.router import Listener
 from tapewire.model.market import Market
 from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
+from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.driver import Driver, DriverEvents, Origin
 from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.listing import Listing
-from tapewire.runtime.observe import FeedLog, Statistics, callback_failed, latency_statistics, logger
+from tapewire.runtime.observe import FeedLog, Statistics, latency_statistics, logger
 from tapewire.session.gate import Gate
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
@@ -72,7 +73,7 @@ class Pool:
         self.drivers: list[Driver] = []
         self.feed_listeners: list[Callable[[FeedEvent], None]] = []
         self.gaps = 0
-        self._errors = 0
+        self._complaints = Complaints(venue.name, "", ports.clock, self.publish)
         self._past = Past()
         self._log = FeedLog()
         self._gate = connect_gate
@@ -94,6 +95,11 @@ class Pool:
     async def markets(self) -> dict[str, Market]:
         """The venue's markets by symbol, from REST. Raises HttpFailed or DecodeError."""
         return await self._listing.markets()
+
+    def check_loop(self) -> None:
+        """Raises UsageError in another event loop than the one this pool belongs to."""
+        if asyncio._get_running_loop() not in (None, self._loop):  # noqa: SLF001 - its one way to ask without an error
+            raise UsageError("the client belongs to another event loop; make one in each loop (each asyncio.run)")
 
     @property
     def url(self) -> str:
@@ -165,17 +171,16 @@ class Pool:
             reconnects=self._past.reconnects + sum(one.reconnects for one in connections),
             gaps=self.gaps,
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
-            callback_errors=self._errors
+            callback_errors=self._complaints.count
             + self._past.callback_errors
             + sum(driver.complaints.count for driver in self.drivers),
             dropped=dropped,
             latency_ms=latency_statistics([ms for driver in self.drivers for ms in driver.latencies]),
         )
 
-    def callback_failed(self, subscriber: str, error: BaseException) -> None:
-        """An async callback raised: count, log and tell it."""
-        self._errors += 1
-        self.publish(callback_failed(self.venue.name, "", self.wall_ns(), subscriber, error))
+    def callback_failed(self, subscriber: str, error: BaseException, *, last: bool = False) -> None:
+        """An async callback raised: count it, and tell it as those of plain ones; the ``last`` one always."""
+        self._complaints.add(subscriber, error, always=last)
 
     def lag_reporter(self) -> LagReporter:
         """Tells one mailbox's drops as ``Lagged``."""
@@ -183,7 +188,7 @@ class Pool:
 
     async def close_http(self) -> None:
         """Give the REST connections back; the next call opens them anew."""
-        await self._ports.http.close()
+        await self._listing.close()
 
     def kill(self) -> None:
         """Cut every connection at once."""
