@@ -1,0 +1,11 @@
+"""How much the property tests try: the same examples at every run of ``make test``, many new ones at night."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("pr", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=2_000)
+settings.load_profile("nightly" if os.environ.get("TAPEWIRE_NIGHTLY") else "pr")
