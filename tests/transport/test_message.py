@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
 
 import pytest
@@ -104,6 +105,22 @@ def test_a_compressed_message_may_end_its_stream() -> None:
     ended = bytes([0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00])
     assert feed(layer, TEXT, ended, rsv1=True) == (b"Hello", True)
     assert feed(layer, TEXT, deflated(b"again"), rsv1=True) == (b"again", True)
+
+
+def test_a_bomb_is_never_made_in_memory_beyond_the_limit() -> None:
+    """S7: 510 kB that stand for 500 MiB; what counts is the peak, which is gone again after the refusal."""
+    stream = zlib.compressobj(9, wbits=-15)
+    bomb = (stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH)) * 500
+    layer = MessageLayer(LineOptions(compression="deflate"), Inflater())
+    tracemalloc.start()
+    try:
+        with pytest.raises(Violation) as refused:
+            feed(layer, BINARY, bomb, rsv1=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused.value.loss.code == 1009
+    assert peak < 4 << 20
 
 
 def test_a_message_may_inflate_to_exactly_the_limit_and_not_a_byte_more() -> None:
