@@ -162,6 +162,19 @@ def test_a_trade_that_was_delivered_is_not_delivered_again_as_snapshot() -> None
     assert new.heard == [("SNAPSHOT", 2)]
 
 
+@pytest.mark.parametrize("age", [0, 1, 7, REMEMBERED_TRADES - 1])
+def test_a_snapshot_may_repeat_a_trade_that_was_not_the_last_to_come(age: int) -> None:
+    """The exchange's latest trade need not be the one that came last (spec/upbit.md section 8)."""
+    router, [ear] = listening(TRADE, "both")
+    numbers = [number ^ 3 for number in range(REMEMBERED_TRADES)]
+    for number in numbers:
+        hand_over(router, TRADE, number)
+    router.line_lost()
+    router.line_opened()
+    hand_over(router, TRADE, numbers[-1 - age], "SNAPSHOT")
+    assert ear.heard == [("REALTIME", number) for number in numbers]
+
+
 def test_a_trade_first_seen_in_a_snapshot_nobody_waits_for_is_delivered() -> None:
     """A trade snapshot can be the first sight of a trade (spec/upbit.md section 8)."""
     router, [ear, realtime] = listening(TRADE, "both", "realtime_only")
