@@ -206,7 +206,7 @@ def test_a_depth_given_up_for_another_is_never_mixed_up_with_it() -> None:
             await stage.after(10)
             assert set(depths) == {1}
 
-    play(story)
+    play(story, faults=("slow:0.5",), rate=100.0)
 
 
 def test_bad_symbols_are_told_and_do_not_block_the_others() -> None:
