@@ -119,6 +119,28 @@ def test_silence_is_told_as_stale_and_the_line_is_replaced() -> None:
     assert {gap.state for gap in silent} <= {"unfilled", "nothing_missed"}
 
 
+def test_a_line_that_answers_requests_but_brings_nothing_by_itself_is_replaced() -> None:
+    """No trade's id shows here that something was missed: tickers and books alone."""
+
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        async with stage.client(session=STEADY) as client:
+            await client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], heard.append)
+            await client.subscribe_orderbook("KRW-BTC", heard.append)
+            await stage.after(30)
+            stage.simulator.silence()
+            await stage.after(60 + 120 + 10)
+            known = len(heard)
+            await stage.after(30)
+            assert len(heard) > known, "data again"
+        [lost] = [event for event in stage.told(Disconnected) if event.loss.cause != "stopped"]
+        assert lost.loss.cause == "stale"
+        assert {(gap.cause, gap.state) for gap in stage.told(Gap)} == {("stale", "full_state")}
+        assert len(stage.asked()) == 3, "one request, one more when all were silent, one on the new line"
+
+    play(story)
+
+
 @pytest.mark.parametrize("payload", [b"\x00\xff", b"{", b"[" * 5000, b'{"type":"novelty"}', b'{"type":7}', b"null"])
 def test_garbage_goes_to_quarantine_and_costs_nothing(payload: bytes) -> None:
     stage = lose_and_return(lambda stage: stage.simulator.inject(payload), wait=10)

@@ -81,6 +81,40 @@ def test_a_snapshot_is_life_but_no_rhythm() -> None:
     assert (len(asked), [silence.over for silence in news]) == (1, [True])
 
 
+def test_a_line_that_brings_only_snapshots_is_replaced_ever_more_gently() -> None:
+    """Half dead (requests are answered, nothing comes by itself) and a quiet night look the same from here."""
+    watched = Watched()
+    watched.run(100, {A: 1, B: 1})
+
+    def snapshots() -> None:
+        for it in (A, B):
+            watched.watch.snapshot(it)
+            watched.counts[it] += 1
+
+    waits = []
+    for _ in range(6):  # lines
+        opened, advice = watched.t, ""
+        while advice != "replace":
+            for _, report in watched.run(watched.t + 1, {}):
+                advice = report.advice
+                if advice == "ask":
+                    assert watched.t - opened == 61
+                    snapshots()
+        assert report.silent == watched.t - opened
+        waits.append(watched.t - opened - 61)
+        watched.watch.opened(watched.t)
+        watched.counts = {A: 0, B: 0}
+        snapshots()  # of the request on the new line
+    assert waits == [120, 240, 480, 960, 960, 960]
+    watched.run(watched.t + 5, {B: 1})
+    while not (found := watched.run(watched.t + 1, {})) or found[0][1].advice != "ask":
+        pass
+    asked = watched.t
+    snapshots()
+    found = watched.run(asked + 120, {})
+    assert [t - asked for t, report in found if report.advice == "replace"] == [120], "it begins anew"
+
+
 def test_with_a_rhythm_slower_than_stale_reconnect_the_answer_still_gets_its_time() -> None:
     watched = Watched()
     watched.run(100, {A: 10})

@@ -13,6 +13,8 @@ from tapewire.session.actions import Progress
 
 #: Realtime messages before a stream counts as having a rhythm.
 RHYTHM = 5
+#: How often the wait for realtime data doubles from line to line, when each brings nothing but snapshots.
+DOUBLINGS = 3
 
 
 class Silence(Struct, frozen=True):
@@ -35,10 +37,10 @@ class Report(Struct, frozen=True):
 class _Rhythm:
     """One stream over all lines: messages seen, the time they took, and the state of this line."""
 
-    __slots__ = ("last", "messages", "seen", "snapshots", "span", "told")
+    __slots__ = ("last", "messages", "realtime", "seen", "snapshots", "span", "told")
 
     def __init__(self, clock: float, seen: int) -> None:
-        self.last, self.seen = clock, seen
+        self.last, self.realtime, self.seen = clock, clock, seen
         self.messages = self.snapshots = 0
         self.span = 0.0
         self.told = False
@@ -46,8 +48,11 @@ class _Rhythm:
     def moved(self, clock: float, count: int) -> bool:
         if count <= self.seen:
             return False
-        self.messages += max(0, count - self.seen - self.snapshots)
-        self.span += clock - self.last
+        realtime = max(0, count - self.seen - self.snapshots)
+        if realtime:
+            self.messages += realtime
+            self.span += clock - self.realtime
+            self.realtime = clock
         self.seen, self.snapshots, self.last = count, 0, clock
         return True
 
@@ -57,6 +62,10 @@ class Watch:
 
     Its clock counts only the time it was watching: a process that was stopped for ten minutes has not seen
     ten minutes of silence.
+
+    A line on which requests are answered with snapshots, but which brings nothing by itself, may be half dead or its
+    markets asleep. It is replaced too, after ``stale_reconnect`` seconds more; the next one of that kind after twice as
+    many, up to eight times, until anything comes by itself again.
     """
 
     def __init__(self, options: SessionOptions) -> None:
@@ -66,6 +75,7 @@ class Watch:
         self._streams: dict[Subscription, _Rhythm] = {}
         self._clock = self._at = 0.0
         self._asked_at: float | None = None
+        self._barren = 0  # lines in a row that brought snapshots only
 
     @property
     def deadline(self) -> float | None:
@@ -76,7 +86,8 @@ class Watch:
         """A new line: counts begin anew, what is known of the rhythms stays."""
         self._at, self._asked_at = t, None
         for stream in self._streams.values():
-            stream.seen, stream.snapshots, stream.last = 0, 0, self._clock
+            stream.seen, stream.snapshots = 0, 0
+            stream.last = stream.realtime = self._clock
 
     def snapshot(self, stream: Subscription) -> None:
         """The message that came is a snapshot: it shows life but no rhythm."""
@@ -104,14 +115,16 @@ class Watch:
             news += self._look_at(stream, subscription, count)
             if stream.messages >= RHYTHM:
                 busy.append(stream)
-        if not busy or not all(self._beyond(stream) for stream in busy):
+        if not busy or any(self._clock - stream.realtime <= self._limit(stream) for stream in busy):
             self._asked_at = None
             return Report(news)
-        return self._all_silent(news, self._clock - max(stream.last for stream in busy))
+        return self._all_silent(news, busy)
 
     def _look_at(self, stream: _Rhythm, subscription: Subscription, count: int) -> list[Silence]:
-        silent, limit = self._clock - stream.last, self._limit(stream)
+        silent, limit, before = self._clock - stream.last, self._limit(stream), stream.realtime
         if stream.moved(self._clock, count):
+            if stream.realtime > before:
+                self._barren = 0
             was, stream.told = stream.told, False
             return [Silence(subscription, silent, limit, over=True)] if was else []
         if stream.told or not self._beyond(stream):
@@ -126,12 +139,16 @@ class Watch:
         usual = stream.span / stream.messages if stream.messages else 0.0
         return max(self._after or 0.0, self._factor * usual)
 
-    def _all_silent(self, news: list[Silence], silent: float) -> Report:
+    def _all_silent(self, news: list[Silence], busy: list[_Rhythm]) -> Report:
+        silent = self._clock - max(stream.realtime for stream in busy)
         if self._reconnect is None:
             return Report(news)
         if self._asked_at is None:
             self._asked_at = self._clock
             return Report(news, "ask", silent)
-        if silent >= self._reconnect and self._clock >= self._asked_at + self._grace:
-            return Report(news, "replace", silent)
-        return Report(news)
+        answered = max(stream.last for stream in busy) > self._asked_at
+        wait = self._reconnect * 2 ** min(self._barren, DOUBLINGS) if answered else self._grace
+        if silent < self._reconnect or self._clock < self._asked_at + wait:
+            return Report(news)
+        self._barren += answered
+        return Report(news, "replace", silent)
