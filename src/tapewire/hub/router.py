@@ -8,10 +8,12 @@ everything else comes to ``deliver``.
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
+from tapewire.errors import UsageError
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
@@ -258,9 +260,20 @@ def _wants_snapshot(listener: Listener, event: Event, seen_at: int) -> bool:
 
 def _hand_over(listener: Listener, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
     try:
-        listener.callback(event)
+        answer = listener.callback(event)
+        if answer is not None and inspect.iscoroutine(answer):  # a task or future runs by itself
+            _refuse(listener, answer)
     except Exception as error:  # a user's callback may raise anything; the feed goes on
         failed(listener, error)
+
+
+def _refuse(listener: Listener, answer: Coroutine[Any, Any, Any]) -> None:
+    """A plain function that hands back a coroutine (a lambda around an async one): nobody would ever run it."""
+    answer.close()
+    raise UsageError(
+        f"{listener.name}: the callback {listener.callback!r} gave back a coroutine, which nobody runs: "
+        "give the async function itself, or a plain one that makes a task of it"
+    )
 
 
 def _one_call(
