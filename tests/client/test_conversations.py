@@ -322,13 +322,17 @@ def test_statistics_can_be_read_after_the_end() -> None:
             await client.subscribe_ticker("KRW-BTC", heard.append)
             await stage.after(30)
             running = client.statistics()
+            stage.simulator.drop()
+            await stage.after(30)
+            stage.simulator.inject(b"no JSON")
+            await stage.after(30)
         final = client.statistics()
         assert running.connections[0].state == "open"
         assert running.connections[0].connects == 1
         assert running.latency_ms is not None
         assert final.connections == ()
         assert final.messages == {"ticker": len(heard)}
-        assert (final.total_processed, final.reconnects, final.gaps) == (len(heard), 0, 0)
+        assert (final.total_processed, final.reconnects, final.gaps, final.quarantined) == (len(heard), 1, 1, 1)
 
     play(story)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -118,3 +122,17 @@ def test_the_same_seed_gives_the_same_day(day: Day) -> None:
 
 def test_another_seed_gives_another_day() -> None:
     assert len({a_day(seed, hours=2).digest for seed in (1, 2, 3)}) == 3
+
+
+def test_the_order_of_sets_decides_nothing() -> None:
+    """RELIABILITY 3.1: another hash seed, the same day to the byte."""
+    program = "from tests.client.test_day import a_day; day = a_day(1, hours=2); print(day.digest, day.missed)"
+    days = [
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=50, check=True,
+        ).stdout
+        for seed in ("1", "77")
+    ]  # fmt: skip
+    assert days[0] == days[1]
+    assert len(days[0].split()) == 2
