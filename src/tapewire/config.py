@@ -104,6 +104,8 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
             rhythm is slower; None never calls a stream stale.
         stale_factor: a stream is stale after this many of its own usual intervals (and at least ``stale_after``).
         stale_reconnect: seconds of silence of every once-busy stream after which the line is replaced; None: only told.
+        messages_per_second, messages_per_minute: own limits of what is sent on one connection, beside the
+            exchange's (which always hold); None: the exchange's alone.
     """
 
     ping_interval: float = 30.0
@@ -119,11 +121,14 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     stale_after: float | None = 60.0
     stale_factor: float = 20.0
     stale_reconnect: float | None = 120.0
+    messages_per_second: int | None = None
+    messages_per_minute: int | None = None
 
     def __post_init__(self) -> None:
         for option in (
             "ping_interval", "ping_timeout", "backoff_base", "backoff_cap", "stable_after",
             "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
+            "messages_per_second", "messages_per_minute",
         ):  # fmt: skip
             _positive(self, option)
         if not (_is_number(self.backoff_factor) and self.backoff_factor >= 1):
@@ -163,6 +168,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         numbers: ``"float"`` or ``"decimal"``.
         keep_raw: put the frame's bytes into every event's ``raw``.
         validate: check symbols against the venue's list of markets before subscribing.
+        transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
+        line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
 
     url: str | None = None

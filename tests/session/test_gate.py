@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
-from tapewire.session.gate import Gate
+from tapewire.config import SessionOptions
+from tapewire.session.gate import Gate, message_gate
 from tapewire.venues.contract import Window
+from tapewire.venues.registry import get_venue
 from tests.session.made_up import MESSAGES
 
 windows = st.lists(
@@ -70,3 +73,23 @@ def test_without_windows_everything_is_allowed() -> None:
     gate = Gate(())
     gate.book(1.0)
     assert gate.next_at(1.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("own", "granted"),
+    [
+        ({}, [0.0, 0.0, 0.0, 0.0, 0.0, 1.001, 1.001]),
+        ({"messages_per_second": 2}, [0.0, 0.0, 1.001, 1.001, 2.002, 2.002, 3.003]),
+        ({"messages_per_second": 50}, [0.0, 0.0, 0.0, 0.0, 0.0, 1.001, 1.001]),
+        ({"messages_per_minute": 3}, [0.0, 0.0, 0.0, 60.001, 60.001, 60.001, 120.002]),
+    ],
+    ids=["none", "slower", "faster changes nothing", "a minute"],
+)
+def test_own_limits_hold_beside_the_exchanges(own: dict[str, int], granted: list[float]) -> None:
+    gate = message_gate(get_venue("upbit").facts, replace(SessionOptions(), **own))
+    t, grants = 0.0, []
+    for _ in granted:
+        t = gate.next_at(t)
+        gate.book(t)
+        grants.append(round(t, 3))
+    assert grants == granted

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,6 +14,7 @@ from tapewire.model.subscription import Subscription
 from tapewire.session.actions import Action, Close, Connect, Send
 from tests.session.exchange import worst
 from tests.session.made_up import MESSAGES, STOPPED, Session, events, stream
+from tests.sizes import size
 
 STREAMS = [f"{kind}{symbol}" for kind in ("", "ticker ") for symbol in "ABCDE"]
 BAD = {stream("E"), stream("ticker D")}
@@ -128,8 +127,8 @@ class Registry(RuleBasedStateMachine):
 
 TestRegistry = Registry.TestCase
 TestRegistry.settings = settings(
-    max_examples=int(os.environ.get("TAPEWIRE_EXAMPLES", "200")),
-    stateful_step_count=int(os.environ.get("TAPEWIRE_STEPS", "50")),
+    max_examples=size(200, 5_000),
+    stateful_step_count=size(50, 100),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -173,24 +173,26 @@ class Driver:
             )
 
     def _first_or_cold(self, event: Event) -> None:
-        if event.stream_type == "SNAPSHOT":
-            self._look_for_missed(event)
-        stream = self.router.deliver(event, self._listener_failed)
-        if stream is None:
+        stream = self.router.find(event)
+        if stream is not None:
+            self._tell_of(stream, event)  # the gap is told before the message that ends it
+        if self.router.deliver(event, self._listener_failed) is None or stream is None:
             return
         if event.timestamp is not None and event.received_ns:
             self.latencies.append(event.received_ns / 1e6 - event.timestamp)
-        snapshot = event.stream_type == "SNAPSHOT"
-        if snapshot:
-            self._again.discard(stream.subscription)
-        count = stream.count - stream.base
-        if snapshot or count == 1 or stream.subscription not in self.machine.live:
-            event_id = getattr(event, "sequential_id", None)
-            progress = Progress(count, event_id, event.timestamp)
-            self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
         for listener in tuple(stream.listeners):
             if listener.finished:
                 self._events.snapshot_done(stream.subscription, listener)
+
+    def _tell_of(self, stream: Stream, event: Event) -> None:
+        snapshot = event.stream_type == "SNAPSHOT"
+        if snapshot:
+            self._look_for_missed(event)
+            self._again.discard(stream.subscription)
+        count = stream.count - stream.base + 1
+        if snapshot or count == 1 or stream.subscription not in self.machine.live:
+            progress = Progress(count, getattr(event, "sequential_id", None), event.timestamp)
+            self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
 
     def _look_for_missed(self, event: Event) -> None:
         """A stream that was silent while the exchange had trades: tell the gap, and take another line."""

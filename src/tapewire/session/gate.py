@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from tapewire.venues.contract import Window
+from tapewire.config import SessionOptions
+from tapewire.venues.contract import Facts, Window
 
 #: Added to each window, so that a clock's rounding on either side never makes two windows touch.
 MARGIN = 0.001
@@ -33,3 +34,13 @@ class Gate:
     def book(self, t: float) -> None:
         """Note one grant at ``t``; a time before the last grant counts as the last one's."""
         self._log.append(max(t, self._log[-1]) if self._log else t)
+
+
+def message_gate(facts: Facts, options: SessionOptions) -> Gate:
+    """The gate for what is sent on one connection: the exchange's windows and the user's own, all at once."""
+    own = [
+        Window(count, seconds)
+        for count, seconds in ((options.messages_per_second, 1.0), (options.messages_per_minute, 60.0))
+        if count is not None
+    ]
+    return Gate((*facts.messages, *own))

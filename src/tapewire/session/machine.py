@@ -14,7 +14,7 @@ from tapewire.model.subscription import Subscription, Wish
 from tapewire.session.actions import Action, Close, Connect, Finish, Now, Ping, Progress, Publish, Send
 from tapewire.session.asking import Asking
 from tapewire.session.backoff import Backoff
-from tapewire.session.gate import MARGIN, Gate
+from tapewire.session.gate import MARGIN, Gate, message_gate
 from tapewire.session.heartbeat import Heartbeat
 from tapewire.session.ledger import Ledger
 from tapewire.session.stale import Watch
@@ -56,7 +56,7 @@ class Machine:
         facts, self._options = venue.facts, options.session
         self._venue, self._format, self._ticket = venue, options.format, ticket
         self._url = options.url or facts.url
-        self._connect_gate, self._message_gate = connect_gate, Gate(facts.messages)
+        self._connect_gate, self._message_gate = connect_gate, message_gate(facts, self._options)
         self._wants, self._asking = Wants(), Asking(self._options.quiet_time)
         self._backoff = Backoff(self._options, random)
         self._heartbeat = self._new_heartbeat(0.0)
@@ -147,7 +147,7 @@ class Machine:
         if self._closing:
             return [Close(STOPPED)]
         self._had_data = self._refused = False
-        self._message_gate = Gate(self._venue.facts.messages)
+        self._message_gate = message_gate(self._venue.facts, self._options)
         self._heartbeat = self._new_heartbeat(now.t)
         self._watch.opened(now.t)
         self.reconnects += self._was_lost
