@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import settings
+
+from tests.sizes import NIGHTLY
 
 settings.register_profile("pr", deadline=None, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
-settings.load_profile("nightly" if os.environ.get("TAPEWIRE_NIGHTLY") else "pr")
+settings.load_profile("nightly" if NIGHTLY else "pr")

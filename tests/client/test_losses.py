@@ -26,6 +26,7 @@ from tapewire.model.status import (
 from tapewire.model.subscription import Subscription
 from tapewire.testing.clock import VirtualTimeLoop
 from tests.client.stage import Stage, check_account, play, trades
+from tests.sizes import size
 
 STEADY = SessionOptions(jitter=False)
 
@@ -340,7 +341,7 @@ def test_disconnects_at_every_message_of_a_session_lose_nothing_in_silence(first
     play(story, rate=200.0, markets=("KRW-BTC", "KRW-ETH"))
 
 
-@pytest.mark.parametrize("first_seed", range(0, 100, 25))
+@pytest.mark.parametrize("first_seed", range(0, size(100, 500), 25))
 def test_half_open_is_always_noticed_in_time(first_seed: int) -> None:
     """D3: whenever the line dies, detection ≤ ping interval + time-out + 0.1 s."""
 
@@ -366,8 +367,9 @@ def test_half_open_is_always_noticed_in_time(first_seed: int) -> None:
         play(story, seed=seed, rate=5.0)
 
 
+@pytest.mark.parametrize("seed", range(1, 1 + size(1, 50)))
 @pytest.mark.parametrize("jump", [3600.0, -3600.0, 1.0, -1.0])
-def test_a_wall_clock_that_jumps_changes_nothing_but_the_stamps(jump: float) -> None:
+def test_a_wall_clock_that_jumps_changes_nothing_but_the_stamps(jump: float, seed: int) -> None:
     """D8: no time-out and no reconnect from the wall clock; the same requests at the same moments."""
 
     def run(shift: float) -> tuple[list[object], list[str], list[int]]:
@@ -391,21 +393,22 @@ def test_a_wall_clock_that_jumps_changes_nothing_but_the_stamps(jump: float) -> 
             assert isinstance(loop, VirtualTimeLoop)
             return loop.wall_ns() + offset
 
-        return play(story, wall_ns=wall_ns)
+        return play(story, seed=seed, wall_ns=wall_ns)
 
     steady, jumped = run(0.0), run(jump)
     assert steady[:2] == jumped[:2]
     assert {b - a for a, b in zip(steady[2], jumped[2], strict=True)} == {0, int(jump * 1e9)}
 
 
-def test_a_process_stopped_for_ten_minutes_makes_no_storm() -> None:
+@pytest.mark.parametrize("seed", range(1, 1 + size(1, 200)))
+def test_a_process_stopped_for_ten_minutes_makes_no_storm(seed: int) -> None:
     """D8, a VM's pause: the loop's time jumps; one ping or one reconnect, not all that were missed."""
 
     async def story(stage: Stage) -> None:
         heard: list[Event] = []
         async with stage.client() as client:
             await client.subscribe_trade("KRW-BTC", heard.append)
-            await stage.after(40)
+            await stage.after(20 + 20 * seed % 40)
             before = len(stage.simulator.connects), len(stage.simulator.requests)
             stage.loop.jump(600)
             await stage.after(60)
@@ -416,7 +419,7 @@ def test_a_process_stopped_for_ten_minutes_makes_no_storm() -> None:
         assert after[1] - before[1] <= 2
         check_account(stage, "KRW-BTC", trades(heard), until)
 
-    play(story)
+    play(story, seed=seed)
 
 
 def test_every_feed_event_names_venue_connection_and_time() -> None:

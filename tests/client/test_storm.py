@@ -12,6 +12,7 @@ from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import Gap
 from tapewire.model.subscription import StreamPreference
 from tests.client.stage import Stage, play
+from tests.sizes import size
 
 SYMBOLS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 PREFERENCES: tuple[StreamPreference, ...] = ("both", "both", "realtime_only")
@@ -101,7 +102,7 @@ async def storm(stage: Stage, chance: random.Random, steps: int) -> int:
     return sum(len(member.heard) for member in members)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(size(20, 500)))
 def test_each_subscriber_gets_its_part_in_any_weather(seed: int) -> None:
     chance = random.Random(seed)
 

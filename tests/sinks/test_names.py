@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapewire.sinks.names import MISC, file_name, parse_file_name
+from tests.sizes import size
 
 _TEXT = st.text(st.characters(), max_size=40) | st.text("./\\%_~:CONAUXcon-0127\x00 ", max_size=12)
 _PART = st.tuples(_TEXT, st.sampled_from(["trade", "ticker", "orderbook", "candle.1s"]) | _TEXT)
@@ -58,7 +59,7 @@ def test_other_files_are_not_taken_for_ours(name: str) -> None:
     assert parse_file_name(name) is None
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=size(1_000, 10_000), deadline=None)
 @given(_PART)
 def test_every_name_is_reversible_inside_the_folder_and_short_enough(part: tuple[str, str]) -> None:
     name = file_name(*part)
@@ -74,7 +75,7 @@ def test_every_name_is_reversible_inside_the_folder_and_short_enough(part: tuple
     assert not set(name) & set('/\\:*?"<>|\x00 ')
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=size(1_000, 10_000), deadline=None)
 @given(_PART, _PART)
 def test_two_codes_never_share_a_file_even_on_a_disk_that_ignores_case(
     one: tuple[str, str], other: tuple[str, str]

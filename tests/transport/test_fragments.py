@@ -19,6 +19,7 @@ from websockets.uri import parse_uri
 from tapewire.config import LineOptions
 from tapewire.model.line import Loss
 from tapewire.transport.contract import Line
+from tests.sizes import size
 
 from . import wire
 from .benches import SOCKET_LINES, Recorder, wall_ns
@@ -134,7 +135,7 @@ def frames_of(data: st.DataObject, opcode: int, payload: bytes, *, packed: bool)
     return wire_bytes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(60, 20_000), deadline=None)
 @given(messages=MESSAGES, data=st.data())
 def test_any_split_gives_what_the_sans_io_parser_gives(
     lab: Lab, messages: list[tuple[int, bytes]], data: st.DataObject

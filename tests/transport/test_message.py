@@ -23,6 +23,7 @@ from tapewire.transport.message import (
     read_close,
     wire_limit,
 )
+from tests.sizes import figure
 
 SMALL = LineOptions(max_message=100, max_fragments=4)
 
@@ -120,6 +121,7 @@ def test_a_bomb_is_never_made_in_memory_beyond_the_limit() -> None:
     finally:
         tracemalloc.stop()
     assert refused.value.loss.code == 1009
+    figure(f"S7: a peak of {peak / 2**20:.1f} MiB")
     assert peak < 4 << 20
 
 

@@ -14,15 +14,17 @@ from tapewire.config import LineOptions
 from tapewire.errors import ConnectFailed
 from tapewire.model.line import Loss
 from tapewire.transport.contract import LineFactory
+from tests.sizes import figure, size
 
 from . import wire
 from .benches import SOCKET_LINES, Recorder, wall_ns
 
+RESETS, RECONNECTS = size(100, 1_000), size(500, 10_000)
 MESSAGES = [b'{"n":%d,"x":"%s"}' % (i, b"y" * (i * 7 % 400)) for i in range(60)]
 
 
-async def _hundred_resets(factory: LineFactory) -> None:
-    """The server breaks the connection at a random byte of handshake and messages, a hundred times."""
+async def _resets(factory: LineFactory) -> None:
+    """The server breaks the connection at a random byte of handshake and messages, again and again."""
     chance = random.Random(7)
 
     async def handler(peer: wire.Peer) -> None:
@@ -36,7 +38,7 @@ async def _hundred_resets(factory: LineFactory) -> None:
     async with wire.serve(handler) as served:
         files, tasks = wire.open_files(), len(asyncio.all_tasks())
         outcomes = set()
-        for _ in range(100):
+        for _ in range(RESETS):
             listener = Recorder()
             try:
                 await factory(LineOptions(), wall_ns).open(served.url, {}, listener)
@@ -51,9 +53,10 @@ async def _hundred_resets(factory: LineFactory) -> None:
                 assert [what[0] for what in listener.told].count("lost") == 1
         assert outcomes == {"unreachable", "reset"}
         await wire.settled(files, tasks)
+        figure(f"N2: {RESETS:,} resets, no file and no task left")
 
 
-async def _five_hundred_reconnects(factory: LineFactory) -> None:
+async def _reconnects(factory: LineFactory) -> None:
     async def handler(peer: wire.Peer) -> None:
         peer.accept()
         peer.write(wire.frame(wire.TEXT, b"hello"))
@@ -73,25 +76,27 @@ async def _five_hundred_reconnects(factory: LineFactory) -> None:
         gc.collect()
         files, tasks = wire.open_files(), len(asyncio.all_tasks())
         before = psutil.Process().memory_info().rss
-        for _ in range(500):
+        for _ in range(RECONNECTS):
             await once()
         gc.collect()
-        assert psutil.Process().memory_info().rss - before < 500 * 2048
+        each = (psutil.Process().memory_info().rss - before) / RECONNECTS
+        figure(f"N8: {RECONNECTS:,} reconnects, {each:.0f} bytes of memory each, {wire.open_files() - files:+} files")
+        assert each < size(2048, 1024)  # few reconnects show the allocator's steps
         assert wire.open_files() <= files + 4
         assert len(asyncio.all_tasks()) <= tasks + 4
 
 
-async def test_a_hundred_resets_at_random_bytes_leave_nothing_behind(socket_line: str) -> None:
-    await _hundred_resets(SOCKET_LINES[socket_line])
+async def test_a_resets_at_random_bytes_leave_nothing_behind(socket_line: str) -> None:
+    await _resets(SOCKET_LINES[socket_line])
 
 
-async def test_five_hundred_reconnects_cost_no_memory(socket_line: str) -> None:
-    await _five_hundred_reconnects(SOCKET_LINES[socket_line])
+async def test_reconnects_cost_no_memory(socket_line: str) -> None:
+    await _reconnects(SOCKET_LINES[socket_line])
 
 
 def test_the_same_on_uvloop(socket_line: str) -> None:
-    uvloop.run(_hundred_resets(SOCKET_LINES[socket_line]))
-    uvloop.run(_five_hundred_reconnects(SOCKET_LINES[socket_line]))
+    uvloop.run(_resets(SOCKET_LINES[socket_line]))
+    uvloop.run(_reconnects(SOCKET_LINES[socket_line]))
 
 
 async def test_a_lost_line_is_freed_at_once(socket_line: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tapewire.config import LineOptions
 from tapewire.model.line import Loss
+from tests.sizes import figure
 
 from . import wire
 from .benches import SOCKET_LINES, Recorder, wall_ns
@@ -161,6 +162,7 @@ async def test_a_flood_of_empty_fragments_is_cut_within_a_second(socket_line: st
     before, began = rss(), time.monotonic()
     async with against(socket_line, handler) as listener:
         loss = await listener.lost()
+        figure(f"S6: cut after {time.monotonic() - began:.3f} s, {(rss() - before) / MIB:+.1f} MiB")
         assert time.monotonic() - began < 1
         assert rss() - before < 16 * MIB
         assert (loss.cause, loss.code) == ("protocol", 1009)
