@@ -45,6 +45,14 @@ def test_text_says_a_fault(text: str, fault: Fault) -> None:
         ("abort:5@1", "abort without a value"),
         ("duplicate%5", "a chance of at most 1"),
         ("drop@5/0", "repeated after more than 0 s"),
+        ("drop:99999@1", "a number from 0 to 65,535 for drop, not 99999"),
+        ("close-after-subscribe:-1", "a number from 0 to 65,535 for close-after-subscribe"),
+        ("refuse:42", "a number from 200 to 599 for refuse, not 42"),
+        ("silence:nan@1", "a number from 0 to inf for silence, not nan"),
+        ("slow:inf", "a number from 0 to 100,000 for slow, not inf"),
+        ("slow:-1", "for slow, not -1"),
+        ("maintenance:8:status=99999", "a number from 200 to 599 for status, not 99999"),
+        ("refuse:429:retry=inf", "for retry, not inf"),
     ],
 )
 def test_bad_text_gets_an_error_that_says_what_would_be_right(text: str, says: str) -> None:
@@ -63,6 +71,8 @@ def test_bad_text_gets_an_error_that_says_what_would_be_right(text: str, says: s
         ({"name": "refuse", "options": (("later", 1.0),)}, "refuse with retry="),
         ({"name": "late", "chance": 1.5}, "from 0 to 1"),
         ({"name": "late", "every": 0.0}, "more than 0 s"),
+        ({"name": "drop", "value": "70000"}, "a number from 0 to 65,535 for drop"),
+        ({"name": "refuse", "options": (("retry", -1.0),)}, "for retry, not -1"),
     ],
 )
 def test_a_fault_made_by_hand_is_checked_too(fields: dict[str, Any], says: str) -> None:

@@ -92,6 +92,9 @@ def test_two_exchanges_of_one_scenario_are_equal() -> None:
     [
         ({"speed": 0}, "speed is 0; it must be more than 0"),
         ({"rate": -1.0}, "rate is -1.0; it must be more than 0"),
+        ({"speed": float("inf")}, "speed is inf; it must be more than 0, and a number"),
+        ({"rate": float("inf")}, "rate is inf; it must be more than 0 messages a second, and a number"),
+        ({"rate": float("nan")}, "rate is nan; it must be more than 0"),
         ({"venue": "upbit-sg", "recorded": True}, "recorded is True; it must be used with the venue upbit"),
         ({"faults": ("explode",)}, "fault is 'explode'; it must be one of drop"),
     ],
@@ -106,7 +109,9 @@ def test_impossible_values_are_refused_at_once(options: dict[str, object], says:
     ("options", "says"),
     [
         ({"switches": {"closes": True}}, "switches is {'closes': True}"),
-        ({"markets": 0}, "markets is 0; it must be at least 1"),
+        ({"markets": 0}, "markets is 0; it must be from 1 to 5,000"),
+        ({"markets": 5_001}, "markets is 5001; it must be from 1 to 5,000"),
+        ({"markets": ()}, "markets is '0 codes'; it must be from 1 to 5,000"),
     ],
 )
 def test_impossible_values_are_refused_when_it_is_built(options: dict[str, object], says: str) -> None:

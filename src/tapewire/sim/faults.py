@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -52,13 +53,17 @@ class Kind(NamedTuple):
     options: tuple[str, ...] = ()
     once: bool = False  # without xN it happens one time
     timed: bool = True  # happens at a moment, by itself; else when there is occasion
+    bounds: tuple[float, float] = (0, 100_000)  # of the value; seconds: more than a day of them
 
+
+_CODES = (0, 65_535)  # close codes: what two bytes hold, forbidden ones too (they are a fault as well)
+_STATUSES = (200, 599)
 
 KINDS = {
-    "drop": Kind("1000", numeric=True),
+    "drop": Kind("1000", numeric=True, bounds=_CODES),
     "abort": Kind("", numeric=False),
     "freeze": Kind("", numeric=False),
-    "silence": Kind("inf", numeric=True),
+    "silence": Kind("inf", numeric=True, bounds=(0, inf)),
     "cut": Kind("", numeric=False),
     "garbage": Kind("", numeric=False),
     "unknown": Kind("", numeric=False),
@@ -66,9 +71,9 @@ KINDS = {
     "status": Kind("", numeric=False),
     "maintenance": Kind("8", numeric=True, options=("status", "retry")),
     "slow": Kind("0.2", numeric=True, options=("for",)),
-    "refuse": Kind("429", numeric=True, options=("retry",), once=True, timed=False),
-    "rest": Kind("500", numeric=True, options=("retry",), once=True, timed=False),
-    "close-after-subscribe": Kind("1000", numeric=True, options=("after",), timed=False),
+    "refuse": Kind("429", numeric=True, options=("retry",), once=True, timed=False, bounds=_STATUSES),
+    "rest": Kind("500", numeric=True, options=("retry",), once=True, timed=False, bounds=_STATUSES),
+    "close-after-subscribe": Kind("1000", numeric=True, options=("after",), timed=False, bounds=_CODES),
     "duplicate": Kind("", numeric=False, timed=False),
     "late": Kind("2", numeric=True, timed=False),
 }
@@ -102,7 +107,9 @@ class Fault(Struct, frozen=True, kw_only=True):
         if not self.value:
             force_setattr(self, "value", kind.value)
         if kind.numeric:
-            _number(self.name, self.name, self.value)
+            _number(self.name, self.name, self.value, kind.bounds)
+        for option, number in self.options:
+            _number(self.name, option, number, _bounds_of(option))
         if unknown := [option for option, _ in self.options if option not in kind.options]:
             raise ConfigError("fault", f"{self.name}:{unknown[0]}=", _known_options(self.name))
         if not 0 <= self.chance <= 1:
@@ -159,9 +166,9 @@ def _options(text: str, name: str, parts: Sequence[str]) -> tuple[str, tuple[tup
         elif key not in kind.options:
             raise ConfigError("fault", text, _known_options(name))
         else:
-            options.append((key, _number(text, key, number)))
+            options.append((key, _number(text, key, number, _bounds_of(key))))
     if kind.numeric:
-        _number(text, name, value)
+        _number(text, name, value, kind.bounds)
     elif value and not kind.value:
         raise ConfigError("fault", text, f"{name} without a value")
     return value, tuple(options)
@@ -172,11 +179,19 @@ def _known_options(name: str) -> str:
     return f"{name} {'with ' + ' or '.join(f'{option}=' for option in options) if options else 'without options'}"
 
 
-def _number(text: str, what: str, number: str) -> float:
+def _bounds_of(option: str) -> tuple[float, float]:
+    return _STATUSES if option == "status" else (0, 100_000)
+
+
+def _number(text: str, what: str, number: str | float, bounds: tuple[float, float]) -> float:
     try:
-        return float(number)
+        value = float(number)
     except ValueError:
         raise ConfigError("fault", text, f"a number for {what}, not {number!r}") from None
+    low, high = bounds
+    if not low <= value <= high:  # nan is neither
+        raise ConfigError("fault", text, f"a number from {low:g} to {high:,g} for {what}, not {number}")
+    return value
 
 
 class FaultPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +25,7 @@ from tapewire.venues.registry import get_venue
 _DATA = files("tapewire.sim") / "data"
 _RECORDING = "upbit_2021-04-17"
 _USUAL = 10
+_MOST = 5_000  # Upbit lists some 700; each costs a few milliseconds at the start
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -59,10 +61,10 @@ class Scenario(Struct, frozen=True, kw_only=True):
     start_ms: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.speed > 0:
-            raise ConfigError("speed", self.speed, "more than 0")
-        if self.rate is not None and not self.rate > 0:
-            raise ConfigError("rate", self.rate, "more than 0 messages a second")
+        if not 0 < self.speed < inf:
+            raise ConfigError("speed", self.speed, "more than 0, and a number")
+        if self.rate is not None and not 0 < self.rate < inf:
+            raise ConfigError("rate", self.rate, "more than 0 messages a second, and a number")
         if self.recorded and self.venue != "upbit":
             raise ConfigError("recorded", self.recorded, "used with the venue upbit, whose traffic is in the package")
         for fault in self.faults:
@@ -124,13 +126,15 @@ def listings(scenario: Scenario, also: tuple[str, ...] = ()) -> list[Listing]:
     if wanted is None:
         wanted = _USUAL
     if isinstance(wanted, int):
-        if wanted < 1:
-            raise ConfigError("markets", wanted, "at least 1")
+        if not 1 <= wanted <= _MOST:
+            raise ConfigError("markets", wanted, f"from 1 to {_MOST:,}")
         codes = [*list(known)[:wanted]]
         quote = codes[0].partition("-")[0]
         codes += [f"{quote}-SIM{number}" for number in range(len(codes), wanted)]
     else:
         codes = list(wanted)
+        if not 1 <= len(codes) <= _MOST:
+            raise ConfigError("markets", f"{len(codes)} codes", f"from 1 to {_MOST:,}")
     return [known.get(code) or _made_up(code, known) for code in dict.fromkeys((*codes, *also))]
 
 
