@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions
+from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions, with_changes
 from tapewire.errors import ConfigError, FeedError
 
 ROOMS: tuple[type[msgspec.Struct], ...] = (LineOptions, SessionOptions, MailboxOptions, FeedOptions)
@@ -125,3 +125,20 @@ def test_an_address_with_a_password_is_refused_because_addresses_are_shown(optio
     with pytest.raises(ConfigError, match="without") as refused:
         FeedOptions(**{option: url})  # type: ignore[arg-type]
     assert "secret" not in str(refused.value)
+
+
+def test_single_options_are_changed_by_name_wherever_they_belong() -> None:
+    options = with_changes(FeedOptions(), {"format": "SIMPLE", "ping_interval": 5, "proxy": None, "max_retries": None})
+    assert options == FeedOptions(format="SIMPLE", session=SessionOptions(ping_interval=5))
+
+
+def test_no_option_has_a_name_in_two_rooms() -> None:
+    names = [name for room in (FeedOptions, LineOptions, SessionOptions) for name in room.__struct_fields__]
+    assert len(names) == len(set(names))
+
+
+def test_an_unknown_option_is_told_with_those_that_are_near() -> None:
+    with pytest.raises(ConfigError, match=r"formt is 'SIMPLE'; it must be one of the options \(format"):
+        with_changes(FeedOptions(), {"formt": "SIMPLE"})
+    with pytest.raises(ConfigError, match=r"see docs/options.md"):
+        with_changes(FeedOptions(), {"xyzzy": 1})

@@ -6,17 +6,18 @@ object is made (``ConfigError`` names option, value and what would be right).
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.errors import ConfigError
 
 OverflowRule = Literal["block", "drop_oldest", "conflate", "raise"]
 Numbers = Literal["float", "decimal"]
 Format = Literal["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"]
-
 _PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
 
 
@@ -199,3 +200,28 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("numbers", self.numbers, '"float" or "decimal"')
         if self.transport not in ("picows", "websockets"):
             raise ConfigError("transport", self.transport, '"picows" or "websockets"')
+
+
+#: Options by the room whose object they belong to; no name stands in two.
+_NAMES = {
+    "": FeedOptions.__struct_fields__,
+    "line": LineOptions.__struct_fields__,
+    "session": SessionOptions.__struct_fields__,
+}
+
+
+def with_changes(options: FeedOptions, changes: dict[str, Any]) -> FeedOptions:
+    """``options`` with single fields replaced: its own, or those of its ``line`` and ``session``, by their names.
+
+    Raises:
+        ConfigError: no such option (names the ones that are near), or an impossible value.
+    """
+    rooms: dict[str, dict[str, Any]] = {"": {}, "line": {}, "session": {}}
+    for name, value in changes.items():
+        room = next((room for room, known in _NAMES.items() if name in known), None)
+        if room is None:
+            near = get_close_matches(name, [option for known in _NAMES.values() for option in known], 3)
+            raise ConfigError(name, value, f"one of the options ({', '.join(near) or 'see docs/options.md'})")
+        rooms[room][name] = value
+    nested = {room: replace(getattr(options, room), **rooms[room]) for room in ("line", "session") if rooms[room]}
+    return replace(options, **nested, **rooms[""])

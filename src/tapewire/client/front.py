@@ -9,12 +9,11 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from msgspec.structs import replace
-
 from tapewire.client.handle import Handle, as_symbols
 from tapewire.client.lines import real_ports
 from tapewire.client.mailman import Mailman
-from tapewire.config import FeedOptions, MailboxOptions
+from tapewire.client.snapshots import Snapshots
+from tapewire.config import FeedOptions, MailboxOptions, with_changes
 from tapewire.errors import DecodeError, UsageError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.stream import EventStream
@@ -35,7 +34,7 @@ FeedCallback = Callable[[FeedEvent], Any]
 Symbols = str | Iterable[str]
 
 
-class WebSocketClient:
+class WebSocketClient(Snapshots):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:
@@ -43,7 +42,8 @@ class WebSocketClient:
         venue: ``upbit``, ``upbit-sg``, ``upbit-id``, ``upbit-th`` or any installed venue.
         url: WebSocket address in place of the venue's: a simulator, a gateway, a served recording.
         rest_url: REST address; by default beside ``url``, or the venue's own.
-        options: all options; further keyword arguments replace single fields of it (``format="SIMPLE"``).
+        options: all options; further keyword arguments replace single fields of it and of its ``line`` and
+            ``session`` (``format="SIMPLE"``, ``ping_interval=10``).
         manager: the connections to share; by default all clients of one event loop share one.
         line_factory, http: transports in place of real sockets (the simulator's, in tests).
 
@@ -67,8 +67,8 @@ class WebSocketClient:
     ) -> None:
         self.name = name
         self.venue = get_venue(venue)
-        given = {"url": url, "rest_url": rest_url} | changes
-        self.options = replace(options or FeedOptions(), **{k: v for k, v in given.items() if v is not None})
+        addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
+        self.options = with_changes(options or FeedOptions(), addresses | changes)
         self._manager = manager
         self._replacements = (line_factory, http)
         self._pool_in_use: Pool | None = None

@@ -43,7 +43,7 @@ class Disconnected(FeedEvent, frozen=True, kw_only=True, tag="disconnected"):
     """The line was lost or could not be had.
 
     ``retry_in`` is the seconds until the next attempt, None when there will be none: ``final`` says that the
-    connection gave up; otherwise nobody wants it at present.
+    connection gave up or was asked to stop (``loss.cause`` is ``stopped``); otherwise nobody wants it at present.
     ``attempt`` counts losses in a row without a stable line between them.
     """
 
@@ -78,6 +78,8 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
     """One row of the gap ledger: a stream was interrupted from ``last_*`` to ``first_*``.
 
     Attributes:
+        subscription: the stream that was interrupted.
+        cause: what interrupted it: a ``Loss.cause``, or ``stale`` for trades missed while the line was alive.
         state: ``open``: no data yet since; ``unfilled``: messages may be missing between the bounds;
             ``nothing_missed``: the first trade after is the last one before; ``full_state``: the stream
             sends complete state (ticker, order book, candle), only the span without it is lost.

@@ -22,6 +22,7 @@ from tapewire.model.status import (
     Stopped,
     Subscribed,
 )
+from tapewire.model.subscription import Subscription
 
 logger = logging.getLogger("tapewire")
 
@@ -131,7 +132,7 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             then = "giving up" if event.final else f"try {event.attempt} in {event.retry_in or 0:.1f} s"
             return logging.ERROR if event.final else logging.WARNING, f"line lost: {event.loss}; {then}"
         case Subscribed():
-            return logging.INFO, f"{len(event.subscriptions)} streams live"
+            return logging.INFO, f"{_streams(event.subscriptions)} live"
         case Rejected():
             about = ", ".join(map(str, event.subscriptions)) or "no subscription ended"
             return (
@@ -153,6 +154,10 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
         case Stopped():
             return logging.ERROR if event.error else logging.INFO, f"stopped: {event.reason}"
         case Recovered():
-            return logging.INFO, f"{len(event.subscriptions)} streams back after {event.seconds:.1f} s"
+            return logging.INFO, f"{_streams(event.subscriptions)} back after {event.seconds:.1f} s"
         case _:
             return logging.DEBUG, str(event)
+
+
+def _streams(subscriptions: tuple[Subscription, ...]) -> str:
+    return str(subscriptions[0]) if len(subscriptions) == 1 else f"{len(subscriptions)} streams"
