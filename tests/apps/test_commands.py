@@ -125,6 +125,14 @@ def test_nothing_but_unknown_symbols_is_wrong_usage(exchange: BackgroundSimulato
     assert "tapewire: symbol is 'KRW-BTX'" in result.output
 
 
+def test_a_recording_that_never_began_shows_its_error_and_no_summary(exchange: BackgroundSimulator) -> None:
+    result = tapewire("record", "KRW-BTX", "--url", exchange.url, "--types", "trade")
+    assert result.exit_code == 2
+    first, second = result.output.splitlines()
+    assert first == f"recording 1 stream of {exchange.url} to recording"
+    assert second.startswith("tapewire: symbol is 'KRW-BTX'")
+
+
 def test_watch_in_a_pipe_prints_a_line_an_event_and_the_feeds_steps(exchange: BackgroundSimulator) -> None:
     result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--seconds", "0.5")
     assert result.exit_code == 0
@@ -274,6 +282,13 @@ def test_simulate_for_people_says_how_to_try_it_and_reads_a_scenario(tmp_path: P
     assert "Simulated upbit, seed 5, 1 market:\n  KRW-XRP\n" in result.output
     assert "tapewire watch KRW-XRP --url ws://127.0.0.1:" in result.output
     assert "Served 0 connections, 0 requests; made " in result.output
+
+
+def test_the_venue_on_the_command_line_goes_before_the_scenarios(tmp_path: Path) -> None:
+    (tmp_path / "sg.toml").write_text('venue = "upbit-sg"\nseed = 5\n')
+    how = ("--port", "0", "--scenario", "sg.toml", "--seconds", "0.1")
+    assert "Simulated upbit-sg, seed 5" in tapewire("simulate", *how).output
+    assert "Simulated upbit-th, seed 5" in tapewire("simulate", "upbit-th", *how).output
 
 
 def test_simulate_on_a_taken_port_is_wrong_usage(exchange: BackgroundSimulator) -> None:

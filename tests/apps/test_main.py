@@ -15,6 +15,7 @@ from tapewire import __version__, errors
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.apps.cli.options import subscriptions
 from tapewire.model.subscription import Subscription
+from tapewire.sim.faults import KINDS
 
 RUNNER = CliRunner()
 SCRIPT = Path(sys.executable).with_name("tapewire")
@@ -34,6 +35,11 @@ def test_every_command_explains_itself(name: str) -> None:
     assert result.exit_code == 0
     assert "Usage: " in result.output
     assert "Traceback" not in result.output
+
+
+def test_the_simulators_help_names_every_fault() -> None:
+    words = RUNNER.invoke(cli, ["simulate", "--help"], terminal_width=100).output.replace(",", " ").replace(".", " ")
+    assert [name for name in KINDS if name not in words.split()] == []
 
 
 def test_version_and_running_as_a_module() -> None:
@@ -74,12 +80,18 @@ def test_help_loads_nothing_heavy() -> None:
         (["watch", "KRW-BTC", "--only", "news"], "'news' is not one of 'snapshot', 'realtime'"),
         (["watch", "KRW-BTC", "--format", "XML"], "'XML' is not one of"),
         (["watch", "KRW-BTC", "--seconds", "0"], "0.0 is not in the range x>0"),
+        (["watch", "KRW-BTC", "--seconds", "nan"], "'nan' is no number of seconds"),
+        (["record", "KRW-BTC", "--seconds", "inf"], "'inf' is no number of seconds"),
+        (["record", "KRW-BTC", "--url", "http://127.0.0.1:9001"], "it must be a ws:// or wss:// address"),
         (["watch", "KRW-BTC", "--venue", "binance"], "no venue is called 'binance'; known: upbit, upbit-id"),
         (["watch", "KRW-BTC", "--url", "ftp://x"], "url is 'ftp://x'; it must be a ws:// or wss:// address"),
         (["watch", "KRW-BTC", "--proxy", "ftp://u:hunter2@x"], "proxy is 'ftp://…'; it must be"),
         (["simulate", "binance"], "no venue is called 'binance'"),
         (["simulate", "--fault", "explode"], "fault is 'explode'; it must be one of drop"),
         (["simulate", "--markets", "btc"], "markets is 'btc'; it must be a code in capitals"),
+        (["simulate", "--markets", ","], "markets is '0 codes'; it must be from 1 to 5,000"),
+        (["simulate", "--rate", "inf"], "rate is inf; it must be more than 0"),
+        (["simulate", "--seconds", "nan"], "'nan' is no number of seconds"),
         (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish'"),
         (["demo", "--seconds", "99"], "99.0 is not in the range 10<=x<=28"),
     ],

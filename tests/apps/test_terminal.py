@@ -165,3 +165,24 @@ def test_a_single_gap_is_told_soon_although_no_step_of_the_feed_follows() -> Non
     assert news.hear(event, 1.4) == []
     assert [line for _, line in news.hear(event, 1.5)] == ["upbit-1: gaps (closed): 1 complete again"]
     assert news.due() == []
+
+
+def test_a_market_refused_for_several_types_is_told_once() -> None:
+    news = News()
+
+    def told(kind: str, code: str) -> list[str]:
+        subscriptions = (Subscription(kind, code),)
+        refusal = status.Rejected(**FROM, name="UnknownSymbol", message=f"no {code}", subscriptions=subscriptions)
+        return [line for _, line in news.hear(refusal, 1.0)]
+
+    assert told("ticker", "KRW-A") == ["upbit-1: refused: UnknownSymbol: no KRW-A (ticker KRW-A)"]
+    assert told("ticker", "KRW-B") == ["upbit-1: refused: UnknownSymbol: no KRW-B (ticker KRW-B)"]
+    assert told("trade", "KRW-A") == told("trade", "KRW-B") == []
+    news.hear(status.Connecting(**FROM, url="ws://x", attempt=1), 2.0)
+    assert told("trade", "KRW-A") == ["upbit-1: refused: UnknownSymbol: no KRW-A (trade KRW-A)"]
+
+
+def test_an_error_of_the_exchange_that_comes_again_is_told_again() -> None:
+    news = News()
+    refusal = status.Rejected(**FROM, name="WRONG_FORMAT", message="bad request")
+    assert news.hear(refusal, 1.0) == news.hear(refusal, 1.1) != []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,22 @@ _PREFERENCES: dict[str | None, StreamPreference] = {
     "snapshot": "snapshot_only",
     "realtime": "realtime_only",
 }
+
+
+class Seconds(click.FloatRange):
+    """A time span: more than 0, and a number (``nan`` is neither, ``inf`` would never come)."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds()
 
 
 @dataclass(frozen=True)
@@ -57,8 +74,13 @@ class Feed:
         return frozenset(one.kind for one in self.subscriptions)
 
 
-def venue_options(command: Callable[..., None]) -> Callable[..., None]:
-    """``--venue --url --proxy --compression --json --verbose``: the command gets ``feed``, without subscriptions."""
+def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Callable[..., None]:
+    """``--venue --url --proxy --compression --json --verbose``: the command gets ``feed``, without subscriptions.
+
+    Args:
+        command: what is called.
+        rest_only: it makes REST calls only, so that ``--url`` may be an ``http://`` address too.
+    """
 
     @wraps(command)
     def with_feed(
@@ -66,7 +88,9 @@ def venue_options(command: Callable[..., None]) -> Callable[..., None]:
         verbose: bool, **rest: Any,
     ) -> None:  # fmt: skip
         log_to_stderr(verbose=verbose)
-        command(feed=_feed(venue, url, proxy, compression, as_json=as_json, wire=rest.pop("wire", None)), **rest)
+        given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
+        is_rest = rest_only and (url or "").startswith(("http://", "https://"))
+        command(feed=_feed(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
 
     return _decorate(with_feed, _VENUE_OPTIONS)
 
@@ -84,7 +108,7 @@ def feed_options(command: Callable[..., None]) -> Callable[..., None]:
             feed=Feed(feed.venue, feed.address, feed.options, wanted, _PREFERENCES[only], seconds, feed.as_json), **rest
         )
 
-    return _decorate(venue_options(with_subscriptions), _FEED_OPTIONS)
+    return _decorate(venue_options(with_subscriptions, rest_only=False), _FEED_OPTIONS)
 
 
 def subscriptions(symbols: Sequence[str], types: str, level: float = 0) -> list[Subscription]:
@@ -118,18 +142,16 @@ def _type(word: str) -> tuple[str, str | None, int | None]:
     raise click.BadParameter(f"{word!r} is no type; there are {allowed}", param_hint="'--types'")
 
 
-def _feed(
-    venue: str | None, url: str | None, proxy: str | None, compression: bool | None, *, as_json: bool, wire: str | None
-) -> Feed:
+def _feed(given: Mapping[str, Any], *, as_json: bool) -> Feed:
+    """The settings with what the command line gave (what is None it did not)."""
     from msgspec.structs import replace  # noqa: PLC0415
 
     from tapewire.apps.settings import load  # noqa: PLC0415
     from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
-    settings = load()
-    place = {"rest_url": url, "url": None} if url and url.startswith("http") else {"url": url}
-    given = {"venue": venue, "proxy": proxy, "compression": compression, "format": wire, **place}
-    settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
+    changes = {name: value for name, value in given.items() if value is not None}
+    changes |= {"url": None} if "rest_url" in changes else {}
+    settings = replace(load(), **changes)
     address = settings.url or settings.rest_url or get_venue(settings.venue).facts.url
     return Feed(settings.venue, address, settings.feed_options(address), as_json=as_json)
 
@@ -144,7 +166,8 @@ def log_to_stderr(*, verbose: bool) -> None:
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
-def _venue_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+def venue_names_like(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Completes half a venue's name."""
     from tapewire.venues.registry import venue_names  # noqa: PLC0415
 
     return [name for name in venue_names() if name.startswith(incomplete)]
@@ -160,7 +183,7 @@ _VENUE_OPTIONS = (
     click.option(
         "--venue",
         metavar="VENUE",
-        shell_complete=_venue_names,
+        shell_complete=venue_names_like,
         help="upbit, upbit-sg, upbit-id or upbit-th.  [default: upbit]",
     ),
     click.option(
@@ -196,7 +219,5 @@ _FEED_OPTIONS = (
     click.option(
         "--only", type=click.Choice(["snapshot", "realtime"]), help="Only the state at the start, or only news."
     ),
-    click.option(
-        "--seconds", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop by itself after S seconds."
-    ),
+    click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds."),
 )

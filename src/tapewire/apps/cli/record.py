@@ -9,7 +9,7 @@ import click
 
 from tapewire.apps.cli.options import Feed, feed_options
 from tapewire.apps.cli.running import Stop, run
-from tapewire.apps.cli.terminal import address
+from tapewire.apps.cli.terminal import address, count_of
 
 
 @click.command(short_help="Record markets to JSON lines files until stopped.")
@@ -44,10 +44,14 @@ async def _record(stop: Stop, feed: Feed, out: Path, form: str, *, fsync: bool) 
     sink = get_sink("jsonl")(out, form=form, fsync=fsync)
     started = loop.time()
     async with feed.client("record", keep_raw=form == "raw") as client:
-        intro = f"recording {len(feed.subscriptions)} streams of {address(feed.address)} to {out}"
+        streams = count_of(len(feed.subscriptions), "stream")
+        intro = f"recording {streams} of {address(feed.address)} to {out}"
         reporter = reporter_for(feed, sink, loop.time, intro=intro, title=lambda: f"tapewire record → {out}")
+        failed = True
         try:
             async with reporter:
                 await carry(client, feed, sink, stop, hear=reporter.hear)
+            failed = False
         finally:
-            reporter.conclude(summarise(reporter.tally, sink, out, loop.time() - started))
+            if sink.written() or not failed:  # a recording that never began has no figures: the error says why
+                reporter.conclude(summarise(reporter.tally, sink, out, loop.time() - started))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapewire.apps.cli.options import SECONDS, venue_names_like
 from tapewire.apps.cli.running import Stop, run
 from tapewire.apps.cli.terminal import count_of, json_line
 from tapewire.errors import ConfigError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Run a simulated exchange and print its addresses.")
-@click.argument("venue", default="upbit")
+@click.argument("venue", required=False, shell_complete=venue_names_like)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=9001, show_default=True, help="0 takes any free one.")
 @click.option("--seed", type=int, help="The same seed gives the same market.  [default: 1]")
@@ -30,18 +31,21 @@ if TYPE_CHECKING:
               help="drop@5, freeze@20, silence:30@10, refuse:429x3, duplicate%0.05 …; may be given again.")  # fmt: skip
 @click.option("--scenario", "path", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="TOML file with all of these; options go before it.")  # fmt: skip
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop by itself after S seconds."
-)
+@click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON object.")
 @click.pass_context
 def simulate(
-    context: click.Context, /, *, venue: str, host: str, port: int, markets: str | None, path: Path | None,
+    context: click.Context, /, *, venue: str | None, host: str, port: int, markets: str | None, path: Path | None,
     faults: tuple[str, ...], seconds: float | None, recorded: bool, as_json: bool, **numbers: float | None,
 ) -> None:  # fmt: skip
     """Run a simulated exchange until Ctrl-C: WebSocket and REST on one port, no key, no network.
 
     Any client works with it that can be given an address: tapewire, the exchange's own SDK and samples, others.
+    VENUE is upbit (the default), upbit-sg, upbit-id or upbit-th.
+
+    A FAULT is NAME[:VALUE][@START[/EVERY]][xTIMES][%CHANCE], times in seconds: drop:1001@10/30 closes every
+    connection after 10 s and then every 30 s. Names: drop, abort, freeze (half-open), silence, cut, garbage,
+    unknown, error, status, maintenance, slow, refuse, rest, close-after-subscribe, duplicate, late.
 
     \b
     tapewire simulate upbit --port 9001
@@ -50,12 +54,12 @@ def simulate(
     """  # noqa: D301 - click wants the character
     from tapewire.sim.scenario import Scenario, read_scenario  # noqa: PLC0415 - heavy, loaded when used
 
-    given: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    given: dict[str, Any] = {"venue": venue} if venue else {}
+    given |= {name: value for name, value in numbers.items() if value is not None}
     given |= {"faults": faults} if faults else {}
     given |= {"markets": _markets(markets)} if markets else {}
     given |= {"recorded": True} if recorded else {}
-    base = read_scenario(path) if path else Scenario(venue=venue)
-    scenario = _replaced(base, given)
+    scenario = _replaced(read_scenario(path) if path else Scenario(), given)
     context.exit(run(lambda stop: _simulate(stop, scenario, host, port, seconds, as_json=as_json)))
 
 

@@ -86,7 +86,8 @@ def show(console: Console, summary: Summary) -> None:
     for name, text in _figures(summary, console.width):
         table.add_row(name, text)
     console.print(table)
-    console.print(_files(summary))
+    if summary.files:
+        console.print(_files(summary))
 
 
 def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
