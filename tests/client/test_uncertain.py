@@ -95,3 +95,23 @@ def test_a_refusal_is_told_and_every_stream_goes_on_whether_the_exchange_hangs_u
         assert lost[:-1] == ([("closed", code)] if closes else [])
 
     play(story, switches={"closes_after_error": closes, "close_code": code})
+
+
+def test_trades_out_of_order_are_all_delivered_in_the_order_of_their_coming() -> None:
+    """Section 11, 15: an id lower than the last one is no sign of a trade that was delivered."""
+
+    async def story(stage: Stage) -> None:
+        heard: list[TradeEvent] = []
+        async with stage.client() as client:
+            await client.subscribe_trade(["KRW-BTC", "KRW-ETH"], heard.append)
+            await stage.after(60)
+            made = {(trade.symbol, trade.sequential_id) for trade in stage.simulator.trades}
+            await stage.after(5)
+        ids = [(trade.symbol, trade.sequential_id) for trade in heard if trade.stream_type == "REALTIME"]
+        assert len(made) > 100
+        assert made <= set(ids)
+        assert len(ids) == len(set(ids))
+        of_btc = [number or 0 for symbol, number in ids if symbol == "KRW-BTC"]
+        assert of_btc != sorted(of_btc)
+
+    play(story, faults=("late:2%0.3",), rate=20.0, markets=("KRW-BTC", "KRW-ETH"))

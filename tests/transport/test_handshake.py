@@ -242,6 +242,14 @@ def test_a_proxys_credentials_are_blotted_out_in_every_form() -> None:
     assert "proxy:1" in shown
 
 
+def test_a_failure_whose_text_shows_the_proxys_password_is_told_without_it() -> None:
+    options = LineOptions(proxy="http://user7:canary@proxy:1")
+    failed = handshake.unreachable(OSError("cannot reach http://user7:canary@proxy:1"), options, "proxy:1")
+    assert failed.loss.cause == "unreachable"
+    assert failed.loss.reason.startswith("proxy:1: cannot reach http://")
+    assert "canary" not in str(failed)
+
+
 def test_without_the_library_the_second_line_says_what_to_install() -> None:
     script = (
         "import sys; sys.modules['websockets'] = None\n"
