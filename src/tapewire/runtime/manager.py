@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tapewire.config import FeedOptions
 from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.pool import Pool, Ports
-from tapewire.session.gate import Gate
+from tapewire.session.gate import CONNECT_LEEWAY, Gate
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
 
@@ -63,7 +63,7 @@ class WebSocketManager:
 
     def _gate(self, venue: Venue, options: FeedOptions) -> Gate:
         host = urlsplit(options.url or venue.facts.url).netloc
-        return self._gates.setdefault((venue.name.split("-", 1)[0], host), Gate(venue.facts.connects))
+        return self._gates.setdefault((venue.name.split("-", 1)[0], host), Gate(venue.facts.connects, CONNECT_LEEWAY))
 
 
 _managers: dict[asyncio.AbstractEventLoop, WebSocketManager] = {}

@@ -10,6 +10,9 @@ from tapewire.venues.contract import Facts, Window
 
 #: Added to each window, so that a clock's rounding on either side never makes two windows touch.
 MARGIN = 0.001
+#: Seconds that what was sent later may catch up with what was sent before it on the way to the exchange, which
+#: counts what arrives: a message on an open line, and a dial with its name, TCP and TLS to go through.
+MESSAGE_LEEWAY, CONNECT_LEEWAY = 0.1, 0.25
 
 
 class Gate:
@@ -17,10 +20,11 @@ class Gate:
 
     Args:
         windows: the limits, all kept at the same time; none: everything is allowed at once.
+        leeway: seconds that each window is taken to be longer.
     """
 
-    def __init__(self, windows: Sequence[Window]) -> None:
-        self._windows = tuple(windows)
+    def __init__(self, windows: Sequence[Window], leeway: float = MARGIN) -> None:
+        self._windows, self._leeway = tuple(windows), leeway
         self._log: deque[float] = deque(maxlen=max((window.count for window in windows), default=1))
 
     def next_at(self, t: float) -> float:
@@ -28,7 +32,7 @@ class Gate:
         log = self._log
         for window in self._windows:
             if len(log) >= window.count:
-                t = max(t, log[-window.count] + window.seconds + MARGIN)
+                t = max(t, log[-window.count] + window.seconds + self._leeway)
         return t
 
     def book(self, t: float) -> None:
@@ -43,4 +47,4 @@ def message_gate(facts: Facts, options: SessionOptions) -> Gate:
         for count, seconds in ((options.messages_per_second, 1.0), (options.messages_per_minute, 60.0))
         if count is not None
     ]
-    return Gate((*facts.messages, *own))
+    return Gate((*facts.messages, *own), MESSAGE_LEEWAY)
