@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PEERS := .peers
 PEERS_STAMP := $(PEERS)/.installed
 
-.PHONY: help demo test check format coverage lab bench lock clean
+.PHONY: help demo test nightly check format coverage lab bench lock clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -29,6 +29,9 @@ PURE_TESTS := tests/model tests/venues tests/session tests/hub tests/sim tests/t
 test: check $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage
 	$(BIN)/python scripts/coverage.py $(PURE_TESTS)
 	$(BIN)/python -m pytest -n 2 $(PURE_TESTS:%=--ignore=%) $(PYTEST)
+
+nightly: $(STAMP)  ## the tests at the full sizes of the plan, with what they measured (an hour)
+	TAPEWIRE_NIGHTLY=1 $(BIN)/python -m pytest -s --timeout 3600 -m "not peers" $(PYTEST)
 
 check: $(STAMP)  ## format, lint, spelling, types, import rules
 	$(BIN)/ruff format --check .
