@@ -277,7 +277,7 @@ def test_wrong_use_is_refused_by_name() -> None:
             WebSocketClient("me", "kraken")
         with pytest.raises(ConfigError, match="url is 'http://x'"):
             WebSocketClient(url="http://x")
-        with pytest.raises(TypeError, match="colour"):
+        with pytest.raises(ConfigError, match="colour is 'red'; it must be one of the options"):
             WebSocketClient(colour="red")
         await client.cleanup()
         await client.cleanup()
@@ -347,7 +347,7 @@ def test_a_stop_asked_for_is_no_error_in_the_log(caplog: pytest.LogCaptureFixtur
     assert [record.levelname for record in caplog.records] == ["INFO"] * len(caplog.records)
     assert [record.getMessage() for record in caplog.records] == [
         "upbit-1: connected to wss://api.upbit.com/websocket/v1",
-        "upbit-1: 1 streams live",
+        "upbit-1: ticker KRW-BTC live",
         "upbit-1: line closed: stopped",
         "upbit-1: stopped: stopped",
     ]

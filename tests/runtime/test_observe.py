@@ -41,7 +41,7 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
             made(status.Disconnected, loss=Loss("stopped"), attempt=0, retry_in=None, final=True),
             "INFO", "line closed: stopped",
         ),
-        (made(status.Subscribed, subscriptions=(TRADE,)), "INFO", "1 streams live"),
+        (made(status.Subscribed, subscriptions=(TRADE,)), "INFO", "trade KRW-BTC live"),
         (
             made(status.Rejected, name="NO_CODES", message="none", subscriptions=(TRADE,), final=True),
             "ERROR", "refused: NO_CODES: none (trade KRW-BTC)",
@@ -70,7 +70,7 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
         ),
         (made(status.Stopped, reason="stopped"), "INFO", "stopped: stopped"),
         (made(status.Stopped, reason="refused (403)", error=True), "ERROR", "stopped: refused (403)"),
-        (made(status.Recovered, subscriptions=(TRADE,), seconds=1.26), "INFO", "1 streams back after 1.3 s"),
+        (made(status.Recovered, subscriptions=(TRADE,), seconds=1.26), "INFO", "trade KRW-BTC back after 1.3 s"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, status.FeedEvent) else "",
 )  # fmt: skip
@@ -90,7 +90,7 @@ def test_the_gaps_of_one_loss_are_summed_up_in_the_line_that_tells_its_end(caplo
     for event in (gap("unfilled"), gap("full_state"), gap("unfilled"), recovered, recovered):
         feed_log.tell(event)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "upbit-1: 1 streams back after 2.0 s; messages may be missing in 2 (see the Gap events)")
+        ("WARNING", "upbit-1: trade KRW-BTC back after 2.0 s; messages may be missing in 2 (see the Gap events)")
     ], "only warnings are recorded here; the second end has nothing to sum up"
 
 
