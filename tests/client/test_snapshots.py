@@ -113,7 +113,7 @@ def test_an_exchange_that_cannot_be_reached_is_a_time_out_too() -> None:
     async def story(stage: Stage) -> None:
         async with stage.client(validate=False) as client:
             stage.simulator.refuse(503, times=100)
-            with pytest.raises(TimedOut, match="trade KRW-0, .*trade KRW-9 and 5 more: no answer within 5 s"):
+            with pytest.raises(TimedOut, match=r"trade KRW-0, .*trade KRW-9 and 5 more: no answer within 5 s"):
                 await client.trade_snapshot([f"KRW-{number}" for number in range(15)])
 
     play(story)
@@ -196,7 +196,7 @@ def test_a_connection_that_gives_up_raises_why() -> None:
     async def story(stage: Stage) -> None:
         async with stage.client() as client:
             stage.simulator.refuse(403)
-            with pytest.raises(FeedError, match="refused .403"):
+            with pytest.raises(FeedError, match=r"refused .403"):
                 await client.ticker_snapshot("KRW-BTC", timeout=60.0)
 
     play(story)

@@ -2,5 +2,7 @@
 
 from tapewire.client.front import WebSocketClient, decode, markets
 from tapewire.client.handle import Handle
+from tapewire.client.probe import Sign, probe
+from tapewire.runtime.observe import Statistics
 
-__all__ = ["Handle", "WebSocketClient", "decode", "markets"]
+__all__ = ["Handle", "Sign", "Statistics", "WebSocketClient", "decode", "markets", "probe"]

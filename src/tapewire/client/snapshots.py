@@ -104,10 +104,10 @@ class Snapshots:
         return [came[one.symbol] for one in wanted]
 
 
-def check_timeout(seconds: object) -> None:
+def check_timeout(seconds: object, name: str = "timeout") -> None:
     """Raises ConfigError for what is no time limit: it must be a number of seconds, more than 0."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise ConfigError("timeout", seconds, "seconds, more than 0")
+        raise ConfigError(name, seconds, "seconds, more than 0")
 
 
 def _raise_refusal(handle: Handle, wanted: list[Subscription], came: dict[str, Event]) -> None:

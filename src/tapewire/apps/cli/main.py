@@ -21,6 +21,7 @@ COMMANDS = {
     "watch": ("watch", "Look at markets live: a table on a terminal, lines in a pipe."),
     "record": ("record", "Record markets to JSON lines files until stopped."),
     "markets": ("markets", "List what can be subscribed."),
+    "ping": ("ping", "Ask an exchange for signs of life: does it answer, and how fast?"),
     "simulate": ("simulate", "Run a simulated exchange and print its addresses."),
     "bench": ("bench", "Measure the speed here beside plain websockets + json."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),
