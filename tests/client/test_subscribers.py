@@ -64,6 +64,25 @@ def test_the_only_callback_of_a_stream_may_raise_too() -> None:
     play(story)
 
 
+def test_a_raising_callback_of_two_subscribers_is_told_of_the_one_that_is_still_there() -> None:
+    async def story(stage: Stage) -> None:
+        def broken(event: Event) -> None:
+            raise ZeroDivisionError(event.symbol)
+
+        async with stage.client("one") as one, stage.client("two") as two:
+            leaving = await one.subscribe_ticker("KRW-BTC", broken)
+            await two.subscribe_ticker("KRW-BTC", broken)
+            await stage.after(10)
+            assert "one:ticker" in {event.subscriber for event in stage.told(CallbackFailed)}
+            await leaving.unsubscribe()
+            await stage.turns()
+            stage.feed.clear()
+            await stage.after(10)
+            assert {event.subscriber for event in stage.told(CallbackFailed)} == {"two:ticker"}
+
+    play(story)
+
+
 def test_a_feed_callback_that_raises_is_logged_and_the_feed_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     async def story(stage: Stage) -> None:
         async with stage.client() as client:

@@ -86,7 +86,7 @@ async def _reconnects(factory: LineFactory) -> None:
         assert len(asyncio.all_tasks()) <= tasks + 4
 
 
-async def test_a_resets_at_random_bytes_leave_nothing_behind(socket_line: str) -> None:
+async def test_resets_at_random_bytes_leave_nothing_behind(socket_line: str) -> None:
     await _resets(SOCKET_LINES[socket_line])
 
 

@@ -88,6 +88,8 @@ class Driver:
         #: Live streams that are asked again with their snapshot, until it comes.
         self._again: set[Subscription] = set()
         self._stale: set[Subscription] = set()
+        #: Callbacks that raised since the streams last changed, with their subscribers' names, by identity.
+        self._blamed: dict[int, tuple[Callable[[Any], object], str]] = {}
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
@@ -100,6 +102,7 @@ class Driver:
         ``joined`` are streams that got a listener who needs their snapshot: those that the machine knows are asked
         again, unless the new set asks for a snapshot that the old one did not.
         """
+        self._blamed.clear()
         wishes = self.router.wishes()
         known = {subscription for subscription in joined if subscription in wishes and subscription in self._wished}
         again = {subscription for subscription in known if self._wished[subscription].snapshot}
@@ -376,8 +379,12 @@ class Driver:
     # Callbacks that raise.
 
     def _callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
-        listener = next(iter(self.router.callbacks_of(callback)), None)
-        self.complaints.add(listener.name if listener else repr(callback), error)
+        known = self._blamed.get(id(callback))
+        if known is None or known[0] is not callback:  # looked for among all streams: once, not at each message
+            listener = next(iter(self.router.callbacks_of(callback)), None)
+            known = callback, listener.name if listener else repr(callback)
+            self._blamed[id(callback)] = known
+        self.complaints.add(known[1], error)
 
     def _listener_failed(self, listener: Listener, error: BaseException) -> None:
         self.complaints.add(listener.name, error)
