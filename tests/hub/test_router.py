@@ -258,9 +258,9 @@ def test_removing_tells_whether_the_stream_ended_and_keeps_its_count() -> None:
     assert router.remove(TICKER, one.listener) is False
     assert router.remove(TICKER, two.listener) is True
     assert router.remove(TICKER, two.listener) is False
-    assert (router.streams, router.counts(), router.gone) == ({}, {"ticker": 1}, {TICKER})
+    assert (router.streams, router.counts(), router.gone) == ({}, {"ticker": 1}, {TICKER: 0})
     router.add(TICKER, one.listener)
-    assert router.gone == set()
+    assert router.gone == {}
     hand_over(router, TICKER, 2)
     assert router.counts() == {"ticker": 2}
 
@@ -269,7 +269,24 @@ def test_what_was_given_up_is_forgotten_with_the_line() -> None:
     router, [ear] = listening(TICKER, "both")
     router.remove(TICKER, ear.listener)
     router.line_lost()
-    assert router.gone == set()
+    assert router.gone == {}
+
+
+def test_snapshots_under_way_for_those_who_left_are_not_heard_twice_by_who_comes() -> None:
+    """Two requests went out, all left, and somebody else came: two snapshots arrive, and he wants one or none."""
+    router, [ear] = listening(TICKER, "both")
+    for _ in range(2):
+        ask(router, TICKER)
+    router.remove(TICKER, ear.listener)
+    assert router.gone == {TICKER: 2}
+    both, realtime = Ear("both"), Ear("realtime_only")
+    router.add(TICKER, both.listener)
+    router.add(TICKER, realtime.listener)
+    for number in (1, 2):
+        assert hand_over(router, TICKER, number, "SNAPSHOT") == "careful"
+    hand_over(router, TICKER, 3)
+    assert both.heard == [("SNAPSHOT", 1), ("REALTIME", 3)]
+    assert realtime.heard == [("REALTIME", 3)]
 
 
 def test_a_stream_counts_from_the_opening_of_its_line() -> None:

@@ -117,8 +117,8 @@ class Router:
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
         self._failed = failed
-        #: Streams given up on the present line: frames of them may still come.
-        self.gone: set[Subscription] = set()
+        #: Streams given up on the present line, with the snapshots under way: frames of them may still come.
+        self.gone: dict[Subscription, int] = {}
         self.unwanted = 0
         self._hot: dict[tuple[str, str | None], dict[str, Stream]] = {
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
@@ -131,7 +131,7 @@ class Router:
         if stream is None:
             stream = self.streams[subscription] = Stream(subscription)
             self._index[_key(subscription)] = stream
-        self.gone.discard(subscription)
+            stream.awaiting, stream.patience = self.gone.pop(subscription, 0), SNAPSHOT_PATIENCE
         listener.joined = stream.count
         stream.listeners.append(listener)
         self._refresh(stream)
@@ -149,7 +149,7 @@ class Router:
         self.chill(stream)
         del self.streams[subscription]
         del self._index[_key(subscription)]
-        self.gone.add(subscription)
+        self.gone[subscription] = stream.awaiting
         name = _name(subscription)
         self.retired[name] = self.retired.get(name, 0) + stream.count
         return True
