@@ -18,6 +18,7 @@ FOLDER = ROOT / "examples"
 SAYS = {
     "hello_world.py": ("KRW-BTC: ", "KRW-ETH: "),
     "iterate.py": ("KRW-BTC bought", "once: KRW-XRP", "%"),
+    "blocking_prices.py": ("once: KRW-ETH", "KRW-BTC: ", "traded ", "best ask "),
     "candles_and_books.py": ("spread",),
     "record_with_python.py": ("KRW-BTC_trade.jsonl: ", "misc.jsonl: "),
     "feed_events.py": ("act on KRW-BTC", "-- whole", "-- lost: closed (1001"),
@@ -32,7 +33,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     """Every example, run side by side."""
     faults = ("drop:1001@3.5/3.5",)  # the exchange's time runs five times faster
     done: dict[str, Ran] = {}
-    # Without limits: five programs at one address do not know of each other, and one second is five of the exchange.
+    # Without limits: six programs at one address do not know of each other, and one second is five of the exchange.
     with BackgroundSimulator(rate=120.0, speed=5.0, faults=faults, limits=False) as simulator:
         for seconds in SECONDS:
             left = [name for name in SAYS if name not in done or not _said_all(done[name])]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import io
 import logging
 import re
 import sys
+import threading
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +33,9 @@ ADDRESS = "ws://127.0.0.1:9001/websocket/v1"
 
 ALL = blocks("python")
 PROGRAMS = [block for block in ALL if "def test_" not in block.text]
+WITHOUT_ASYNCIO = [block for block in PROGRAMS if "tapewire.blocking" in block.text]
 OVER_SOCKETS = [block for block in PROGRAMS if "await markets(" in block.text or "SinkRunner" in block.text]
-IN_MEMORY = [block for block in PROGRAMS if block not in OVER_SOCKETS]
+IN_MEMORY = [block for block in PROGRAMS if block not in (*OVER_SOCKETS, *WITHOUT_ASYNCIO)]
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,29 @@ def test_a_program_that_needs_sockets_runs_over_sockets(block: Block) -> None:
     assert printed
 
 
+@pytest.mark.parametrize("block", WITHOUT_ASYNCIO, ids=str)
+def test_a_program_without_asyncio_runs_to_its_end_or_until_ctrl_c(block: Block) -> None:
+    ends = "_snapshot(" in block.text
+    output = io.StringIO() if ends else _CtrlC()
+    with BackgroundSimulator(rate=300.0, markets=("KRW-BTC", "KRW-ETH")) as simulator:
+        text = re.sub(r'WebSocketClient\(("\w+")\)', rf'WebSocketClient(\1, url="{simulator.url}")', block.text)
+        code = compile("\n" * (block.line - 1) + text.replace("sleep(1)", "sleep(0.05)"), block.page, "exec")
+        with contextlib.redirect_stdout(output), contextlib.nullcontext() if ends else pytest.raises(KeyboardInterrupt):
+            exec(code, {"__name__": "a_page"})  # noqa: S102 - our own pages
+    assert output.getvalue().count("\n") >= 3
+    assert [one.name for one in threading.enumerate() if one.name.startswith("tapewire ")] == []
+
+
+class _CtrlC(io.StringIO):
+    """Interrupts the main thread, once, when some lines were printed."""
+
+    def write(self, text: str) -> int:
+        size = super().write(text)
+        if text == "\n" and self.getvalue().count("\n") == 5:
+            _thread.interrupt_main()
+        return size
+
+
 @pytest.mark.parametrize("block", [block for block in ALL if "def test_" in block.text], ids=str)
 def test_a_test_passes(block: Block, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(block.text)
@@ -74,6 +100,7 @@ def test_a_test_passes(block: Block, pytester: pytest.Pytester) -> None:
 def test_the_pages_have_programs_of_each_sort() -> None:
     assert len(IN_MEMORY) > 12
     assert len(OVER_SOCKETS) == 2
+    assert len(WITHOUT_ASYNCIO) == 3
     assert any(block.page == "README.md" for block in IN_MEMORY)
 
 
