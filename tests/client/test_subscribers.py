@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tapewire.config import MailboxOptions, OverflowRule
+from tapewire.config import MailboxOptions, OverflowRule, SessionOptions
 from tapewire.errors import Lagging, SubscriptionError
 from tapewire.model.events import Event, TickerEvent, TradeEvent
 from tapewire.model.status import CallbackFailed, Connected, FeedEvent, Lagged, Subscribed
@@ -178,6 +178,28 @@ def test_the_rule_block_holds_the_line_and_loses_nothing() -> None:
         assert seen[1:] == made[: len(seen) - 1], "after the snapshot, which was made before"
 
     play(story, markets=("KRW-BTC",))
+
+
+def test_a_line_that_is_held_for_longer_than_a_pong_may_take_is_not_lost() -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[TradeEvent] = []
+
+        async def slow(event: TradeEvent) -> None:
+            heard.append(event)
+            if len(heard) == 20:
+                await stage.after(300)
+
+        session = SessionOptions(ping_interval=2, ping_timeout=1)
+        async with stage.client("bot", session=session) as client:
+            full = MailboxOptions(size=5, rule="block")
+            await client.subscribe_trade("KRW-BTC", slow, mailbox=full)
+            await stage.after(600)
+            until = len(stage.simulator.trades)
+            await stage.turns(200)
+            assert check_account(stage, "KRW-BTC", heard, until) == 0
+        assert len(stage.told(Connected)) == 1
+
+    play(story, rate=3.0)
 
 
 def test_a_subscriber_who_leaves_while_it_holds_the_line_lets_it_go() -> None:

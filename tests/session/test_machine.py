@@ -296,6 +296,24 @@ def test_ping_and_pong() -> None:
     assert s.machine.gaps[0].cause == "ping_timeout"
 
 
+def test_a_line_that_is_held_is_not_called_dead_and_asked_at_once_when_it_is_read_again() -> None:
+    """The pong may lie there unread, and all data with it (the ``block`` rule of a full mailbox)."""
+    s = Session().up("A")
+    for s.t in range(10):
+        s.data("A")
+        s.at(float(s.t))
+    assert s.until(30.0) == [(30.0, Ping(b"tapewire-1"))]
+    s.t = 31.0
+    assert s.machine.hold(s.now, holding=True) == []
+    assert s.deadline is None
+    assert s.at(500.0) == []
+    s.machine.hold(s.now, holding=False)
+    assert s.deadline <= 500.0
+    assert s.at(500.0) == [Ping(b"tapewire-2")]
+    s.machine.pong(s.now, b"tapewire-1")
+    assert s.until(511.0) == [(510.0, Close(Loss("ping_timeout", 1006, "no pong within 10 s"), graceful=False))]
+
+
 def test_the_text_ping_is_a_message_like_any_other() -> None:
     s = Session(keep_alive="text", stale_after=None).up("A")
     s.machine.pong(s.now, b"")

@@ -133,8 +133,10 @@ class Driver:
         """Stop reading while anybody holds (the ``block`` rule of a full mailbox)."""
         before = bool(self._holders)
         (self._holders.add if holding else self._holders.discard)(holder)
-        if self._line and bool(self._holders) != before:
-            self._line.hold(not before)
+        if bool(self._holders) != before:
+            if self._line:
+                self._line.hold(not before)
+            self._tell(self.machine.hold, not before)
 
     def statistics(self) -> ConnectionStatistics:
         machine, now = self.machine, self._clock.now()

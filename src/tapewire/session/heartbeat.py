@@ -51,6 +51,10 @@ class Heartbeat:
         if payload == self._payload():
             self.alive()
 
+    def ask_anew(self, t: float) -> None:
+        """Nobody listened for the answer: the open question is forgotten, the next one due at ``t``."""
+        self._next, self._overdue = t, None
+
     def alive(self) -> None:
         """A sign of life that needs no matching payload."""
         self._overdue = None

@@ -68,7 +68,7 @@ class Machine:
         self._dials = 0
         self._dial_at = self._hold_until = float("-inf")
         self._opened_at: float | None = None
-        self._had_data = self._refused = self._was_lost = False
+        self._had_data = self._refused = self._was_lost = self._held = False
         self.state: State = "idle"
         self.reconnects = 0
         self.last_loss: Loss | None = None
@@ -82,16 +82,12 @@ class Machine:
             return self._connect_gate.next_at(self._dial_at)
         if self.state != "open" or self._closing:
             return None
-        due = [self._heartbeat.deadline]
-        if self._options.keep_alive == "text" and not self._heartbeat.waiting:
-            due = [self._message_gate.next_at(due[0])]
+        due = [] if self._held else self._signs_of_life()
         if self._asking.ready or self._outbox:
             due.append(self._message_gate.next_at(self._hold_until))
         if self._asking.quiet_until is not None:
             due.append(self._asking.quiet_until)
-        if self._asking.live and self._watch.deadline is not None:
-            due.append(self._watch.deadline)
-        return min(due)
+        return min(due, default=None)
 
     @property
     def attempt(self) -> int:
@@ -212,13 +208,19 @@ class Machine:
         """It is now ``now``; to be called at ``deadline``."""
         if self.state != "open" or self._closing:
             return self._dial(now)
-        if self._heartbeat.expired(now.t):
+        if self._heartbeat.expired(now.t) and not self._held:
             return [self._break("ping_timeout", f"no pong within {self._options.ping_timeout:g} s")]
-        actions = self._ping(now)
+        actions = [] if self._held else self._ping(now)
         self._asking.quiet(now.t)
         actions += self._subscribed(now)
-        actions += self._look(now, progress)
+        actions += [] if self._held else self._look(now, progress)
         return actions + self._pursue(now)
+
+    def hold(self, now: Now, holding: bool) -> list[Action]:  # noqa: FBT001 - on or off
+        """The line is not read any more, or again: what nobody reads is no sign of death; it is asked for at once."""
+        self._held = holding
+        self._heartbeat.ask_anew(now.t)
+        return []
 
     def stop(self, now: Now) -> list[Action]:
         """It is to end: close what is open; ``Finish`` comes with the line's end, or at once without a line."""
@@ -351,6 +353,13 @@ class Machine:
         self._asking.withdraw()
 
     # signs of life
+
+    def _signs_of_life(self) -> list[float]:
+        heartbeat = self._heartbeat.deadline
+        if self._options.keep_alive == "text" and not self._heartbeat.waiting:
+            heartbeat = self._message_gate.next_at(heartbeat)
+        watch = self._watch.deadline if self._asking.live else None
+        return [heartbeat] if watch is None else [heartbeat, watch]
 
     def _new_heartbeat(self, t: float) -> Heartbeat:
         return Heartbeat(self._options.ping_interval, self._options.ping_timeout, t)
