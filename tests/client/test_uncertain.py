@@ -22,6 +22,7 @@ OTHER_SIDES: dict[str, Any] = {
     "lists_depth": True,
     "list_size": 10,
     "list_controls": True,
+    "messages_per_address": True,
     "ping_counts": True,
     "short_time": True,
     "text_frames": True,
@@ -115,3 +116,17 @@ def test_trades_out_of_order_are_all_delivered_in_the_order_of_their_coming() ->
         assert of_btc != sorted(of_btc)
 
     play(story, faults=("late:2%0.3",), rate=20.0, markets=("KRW-BTC", "KRW-ETH"))
+
+
+def test_many_connections_keep_the_limits_even_if_the_exchange_counts_them_together() -> None:
+    """Books of one market in different depths need a connection each, and ask in the same moment."""
+
+    async def story(stage: Stage) -> None:
+        async with stage.client() as client:
+            for depth in (1, 5, 15, 30):
+                for level in (0, 10_000):
+                    await client.subscribe_orderbook("KRW-BTC", lambda _book: None, depth=depth, level=level)
+            await stage.after(10)
+            assert len(client.statistics().connections) == 8
+
+    play(story, switches={"messages_per_address": True})

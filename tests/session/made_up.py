@@ -10,7 +10,7 @@ from tapewire.model import status
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.session.actions import Action, Now, Progress, Publish, Send
-from tapewire.session.gate import Gate
+from tapewire.session.gate import MESSAGE_LEEWAY, Gate
 from tapewire.session.machine import Machine
 from tapewire.venues.contract import Control, Facts, Venue, Window
 
@@ -62,15 +62,15 @@ class Session:
 
     def __init__(
         self, *, random: Callable[[], float] = lambda: 1.0, venue: Venue = VENUE, url: str | None = None,
-        gate: Gate | None = None, **options: Any,
+        gate: Gate | None = None, messages: Gate | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.t = 0.0
         self.progress: dict[Subscription, Progress] = {}
         self._tickets = 0
         session = SessionOptions(**{"jitter": False, **options})
         self.machine = Machine(
-            venue, "made-up-1", FeedOptions(url=url, session=session), gate or Gate(venue.facts.connects), random,
-            self._ticket,
+            venue, "made-up-1", FeedOptions(url=url, session=session), gate or Gate(venue.facts.connects),
+            messages or Gate(venue.facts.messages, MESSAGE_LEEWAY), random, self._ticket,
         )  # fmt: skip
 
     def _ticket(self) -> str:

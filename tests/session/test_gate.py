@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from tapewire.config import SessionOptions
-from tapewire.session.gate import Gate, message_gate
+from tapewire.session.gate import MESSAGE_LEEWAY, Gate, own_gate
 from tapewire.venues.contract import Window
 from tapewire.venues.registry import get_venue
 from tests.session.made_up import MESSAGES
@@ -48,7 +48,7 @@ def test_no_sliding_window_is_ever_overrun(limits: list[Window], demand: list[fl
 def test_a_message_that_is_held_up_on_the_way_does_not_overrun_the_window_where_it_arrives(late: float) -> None:
     """The exchange counts what arrives: here the first of each five comes late, and the others do not."""
     facts = get_venue("upbit").facts
-    gate, t, arrived = message_gate(facts, SessionOptions()), 0.0, []
+    gate, t, arrived = Gate(facts.messages, MESSAGE_LEEWAY), 0.0, []
     for number in range(100):
         t = gate.next_at(t)
         gate.book(t)
@@ -98,10 +98,18 @@ def test_without_windows_everything_is_allowed() -> None:
     ids=["none", "slower", "faster changes nothing", "a minute"],
 )
 def test_own_limits_hold_beside_the_exchanges(own: dict[str, int], granted: list[float]) -> None:
-    gate = message_gate(get_venue("upbit").facts, replace(SessionOptions(), **own))
+    gate = own_gate(replace(SessionOptions(), **own), Gate(get_venue("upbit").facts.messages, MESSAGE_LEEWAY))
     t, grants = 0.0, []
     for _ in granted:
         t = gate.next_at(t)
         gate.book(t)
         grants.append(round(t, 3))
     assert grants == granted
+
+
+def test_connections_to_one_address_share_its_limit() -> None:
+    address = Gate([Window(3, 1.0)])
+    one, other = own_gate(SessionOptions(), address), own_gate(SessionOptions(messages_per_second=1), address)
+    for gate in (one, other, one):
+        gate.book(0.0)
+    assert (one.next_at(0.0), other.next_at(0.0)) == (1.001, 1.1)

@@ -9,7 +9,7 @@ import pytest
 from tapewire.config import FeedOptions, SessionOptions
 from tapewire.model.status import Rejected, Subscribed
 from tapewire.session.actions import Close, Send
-from tapewire.session.gate import Gate
+from tapewire.session.gate import MESSAGE_LEEWAY, Gate
 from tapewire.session.machine import Machine
 from tests.session.exchange import Exchange, worst
 from tests.session.made_up import CONNECTS, MESSAGES, STOPPED, VENUE, Session, events, sent, stream, wishes
@@ -21,7 +21,13 @@ def against(exchange: Exchange, **options: object) -> Machine:
     feed = FeedOptions(session=SessionOptions(jitter=False, **options))  # type: ignore[arg-type]
     tickets = iter(range(10**9))
     exchange.machine = Machine(
-        VENUE, "made-up-1", feed, Gate(CONNECTS), exchange.chance.random, lambda: f"#{next(tickets)}"
+        VENUE,
+        "made-up-1",
+        feed,
+        Gate(CONNECTS),
+        Gate(MESSAGES, MESSAGE_LEEWAY),
+        exchange.chance.random,
+        lambda: f"#{next(tickets)}",
     )
     return exchange.machine
 

@@ -67,7 +67,7 @@ class Ports:
 class Pool:
     """Connections of one (venue, options). Made by the manager, used by clients."""
 
-    def __init__(self, venue: Venue, options: FeedOptions, connect_gate: Gate, ports: Ports) -> None:
+    def __init__(self, venue: Venue, options: FeedOptions, gates: tuple[Gate, Gate], ports: Ports) -> None:
         self.venue = venue
         self.options = options
         self.drivers: list[Driver] = []
@@ -76,7 +76,7 @@ class Pool:
         self._complaints = Complaints(venue.name, "", ports.clock, self.publish)
         self._past = Past()
         self._log = FeedLog()
-        self._gate = connect_gate
+        self._gates = gates
         self._ports = ports
         self._made = 0
         self._place: dict[Subscription, Driver] = {}
@@ -227,7 +227,7 @@ class Pool:
             self.venue,
             origin.connection,
             self.options,
-            self._gate,
+            *self._gates,
             self._ports.random,
             self._ports.ticket,
         )

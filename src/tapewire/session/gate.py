@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from tapewire.config import SessionOptions
-from tapewire.venues.contract import Facts, Window
+from tapewire.venues.contract import Window
 
 #: Added to each window, so that a clock's rounding on either side never makes two windows touch.
 MARGIN = 0.001
@@ -21,14 +21,17 @@ class Gate:
     Args:
         windows: the limits, all kept at the same time; none: everything is allowed at once.
         leeway: seconds that each window is taken to be longer.
+        above: another gate that each grant has to pass and is booked at, too.
     """
 
-    def __init__(self, windows: Sequence[Window], leeway: float = MARGIN) -> None:
-        self._windows, self._leeway = tuple(windows), leeway
+    def __init__(self, windows: Sequence[Window], leeway: float = MARGIN, above: Gate | None = None) -> None:
+        self._windows, self._leeway, self._above = tuple(windows), leeway, above
         self._log: deque[float] = deque(maxlen=max((window.count for window in windows), default=1))
 
     def next_at(self, t: float) -> float:
         """Earliest time, ``t`` or later (monotonic seconds), at which one more is within every window."""
+        if self._above is not None:
+            t = self._above.next_at(t)
         log = self._log
         for window in self._windows:
             if len(log) >= window.count:
@@ -37,14 +40,12 @@ class Gate:
 
     def book(self, t: float) -> None:
         """Note one grant at ``t``; a time before the last grant counts as the last one's."""
+        if self._above is not None:
+            self._above.book(t)
         self._log.append(max(t, self._log[-1]) if self._log else t)
 
 
-def message_gate(facts: Facts, options: SessionOptions) -> Gate:
-    """The gate for what is sent on one connection: the exchange's windows and the user's own, all at once."""
-    own = [
-        Window(count, seconds)
-        for count, seconds in ((options.messages_per_second, 1.0), (options.messages_per_minute, 60.0))
-        if count is not None
-    ]
-    return Gate((*facts.messages, *own), MESSAGE_LEEWAY)
+def own_gate(options: SessionOptions, above: Gate) -> Gate:
+    """The user's own limits of what is sent on one connection, below the exchange's."""
+    limits = ((options.messages_per_second, 1.0), (options.messages_per_minute, 60.0))
+    return Gate([Window(count, seconds) for count, seconds in limits if count is not None], MESSAGE_LEEWAY, above)

@@ -60,6 +60,8 @@ class Exchange:
         self._refusals: list[tuple[HttpAnswer, int]] = []
         self._windows: dict[tuple[str, str], Log] = {}
         self._blocks = Blocks(block)
+        #: what all connections sent: they come from one machine, which is one address to an exchange
+        self.messages = Log(venue.messages)
         self._held: list[tuple[float, int, Due]] = []
         #: how far its time has come
         self.moment = 0.0
@@ -220,7 +222,7 @@ class Peer:
         self.number, self.link = number, link
         self._exchange, self._venue = exchange, exchange.venue
         self.talk = exchange.venue.conversation(exchange.market)
-        self._log = Log(exchange.venue.messages)
+        self._log = exchange.messages if exchange.venue.messages_per_address else Log(exchange.venue.messages)
         self._heard = now
         self._silent_until = 0.0
         self._outbox: deque[tuple[float, bytes]] = deque()

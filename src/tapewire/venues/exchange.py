@@ -99,6 +99,7 @@ class VenueExchange(Protocol):
     idle_timeout: float
     connects: tuple[tuple[int, float], ...]
     messages: tuple[tuple[int, float], ...]
+    messages_per_address: bool
     origin: tuple[int, float] | None
     rest: tuple[int, float]
 

@@ -37,6 +37,7 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         lists_depth: LIST_SUBSCRIPTIONS repeats the depth suffix (11, 9).
         list_size: objects in one JSON_LIST or SIMPLE_LIST frame of snapshots at the most (11, 10).
         list_controls: error, status and subscription frames are arrays too under list formats (11, 10).
+        messages_per_address: the message limits hold for all connections of an address together (11, 13).
         ping_counts: the text ``PING`` counts against the message limits (section 6).
         short_time: trade_time without its seconds when they are 0, as in 2021 (11, 16).
         text_frames: frames with the text opcode; recordings show binary ones (4.0).
@@ -50,6 +51,7 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lists_depth: bool = False
     list_size: int = 1
     list_controls: bool = False
+    messages_per_address: bool = False
     ping_counts: bool = False
     short_time: bool = False
     text_frames: bool = False
@@ -75,6 +77,7 @@ class UpbitExchange:
         self.idle_timeout = known.idle_timeout
         self.connects = tuple((window.count, window.seconds) for window in known.connects)
         self.messages = tuple((window.count, window.seconds) for window in known.messages)
+        self.messages_per_address = self.switches.messages_per_address
 
     def handshake(self, path: str, headers: Mapping[str, str]) -> HttpAnswer | None:  # noqa: ARG002 - venues differ
         """None for the public address; 401 for the private ones (no key is known here), 404 for others."""
