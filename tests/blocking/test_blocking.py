@@ -366,6 +366,7 @@ def test_a_callback_that_does_not_come_back_is_named_by_close(exchange: Backgrou
     free.set()
     thread.join(PATIENCE)
     assert threads() == []
+    gc.collect()  # what it left open would be told here as a ResourceWarning
 
 
 @pytest.mark.parametrize(

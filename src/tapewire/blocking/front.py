@@ -314,11 +314,12 @@ class WebSocketClient:
     def _end(self, thread: LoopThread, timeout: float) -> None:
         thread.stopped = True
         until = thread.time() + timeout
+        last = thread.begin(self._finish)
         try:
             with contextlib.suppress(TimedOut, UsageError):  # a thread that is held up is told below; or it is gone
-                self._figures = thread.wait(thread.begin(self._finish), "close", timeout)
+                self._figures = thread.wait(last, "close", timeout)
         finally:
-            ended = thread.stop(max(0.5, until - thread.time()))
+            ended = thread.stop(last, max(0.5, until - thread.time()))
         if not ended:
             raise TimedOut(f"{self.name}: close: a callback (or a name look-up) does not come back", timeout)
 

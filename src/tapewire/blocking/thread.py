@@ -146,10 +146,10 @@ class LoopThread:
             else:
                 return call.answer.result()
 
-    def stop(self, seconds: float) -> bool:
-        """End the loop and what runs on it; False when the thread is still held up after ``seconds``."""
+    def stop(self, last: Call[Any], seconds: float) -> bool:
+        """End the loop once ``last`` is done, however late; False when the thread still runs after ``seconds``."""
         self.stopped = True
-        self.post(self._stopping.set)
+        last.answer.add_done_callback(lambda _: self.post(self._stopping.set))
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
