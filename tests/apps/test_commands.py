@@ -199,7 +199,7 @@ def test_watch_ends_quietly_when_its_reader_goes_away(exchange: BackgroundSimula
         process.stdout = None
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 130)])
 def test_a_signal_ends_the_recording_cleanly_with_everything_flushed(
     exchange: BackgroundSimulator, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
@@ -211,6 +211,18 @@ def test_a_signal_ends_the_recording_cleanly_with_everything_flushed(
         assert (process.returncode, errors) == (code, "")
     summary = json.loads(output.splitlines()[-1])
     assert len(lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")) == summary["received"]["trade"] > 0
+
+
+def test_under_nohup_a_lost_terminal_does_not_end_the_recording(exchange: BackgroundSimulator, tmp_path: Path) -> None:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with started("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--json") as process:
+            read_until(process, '"subscribed"')
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
 
 
 def test_a_recording_killed_in_the_middle_is_readable_and_can_go_on(

@@ -168,3 +168,18 @@ def test_symbols_and_types_become_subscriptions() -> None:
         Subscription("candle", "KRW-BTC", unit="1m"),
         Subscription("candle", "KRW-ETH", unit="1m"),
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["completion", "bash"], ["simulate", "--port", "0", "--json"]])
+def test_output_that_cannot_be_written_is_one_line_and_no_traceback(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "tapewire: standard output: no space left on device\n")
+
+
+def test_without_standard_streams_no_socket_takes_their_place() -> None:
+    command = f"exec {SCRIPT} simulate --port 0 --seconds 0.1 <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], timeout=30, check=False).returncode == 0

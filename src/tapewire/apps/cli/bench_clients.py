@@ -17,6 +17,8 @@ import psutil
 
 from tapewire.apps.cli.bench_load import market_codes
 
+#: Seconds after which nobody waits for the result any more (a bench that was killed cannot end its client).
+_LIMIT = 60.0
 _KINDS = (("ticker", None), ("trade", None), ("orderbook", None), ("candle", "1s"))
 
 
@@ -116,7 +118,8 @@ def main() -> None:
 
     async def program() -> None:
         meter = Meter(last, warm)
-        await CLIENTS[name](port, markets, meter)
+        async with asyncio.timeout(_LIMIT):
+            await CLIENTS[name](port, markets, meter)
         results.update(meter.result)
 
     run(program())

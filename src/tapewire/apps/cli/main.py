@@ -6,6 +6,7 @@ import difflib
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -76,7 +77,24 @@ def cli() -> None:
 
 def main() -> None:
     """What the installed `tapewire` runs."""
-    cli(prog_name="tapewire")
+    _have_standard_streams()
+    try:
+        cli(prog_name="tapewire")
+    except OSError as error:  # output that cannot be written: a full disk behind ``>``, a terminal that is gone
+        _forget_output()
+        reason = (error.strerror or str(error)).lower()
+        click.echo(f"tapewire: {error.filename or 'standard output'}: {plain(reason)}", err=True)
+        sys.exit(FAILED)
+
+
+def _have_standard_streams() -> None:
+    """Started without one of them (``>&-``), the first socket would take its number and get its output."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open as long as we run
 
 
 def _forget_output() -> None:

@@ -38,7 +38,8 @@ class Stop:
 def run(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
     """Run ``main`` on a loop of its own (uvloop's where it is installed) and return the exit code.
 
-    The first Ctrl-C (130) or SIGTERM (0) asks ``main`` to stop; the second Ctrl-C ends it at once.
+    The first Ctrl-C (130), SIGTERM (0) or loss of the terminal (SIGHUP, 130; not under nohup) asks ``main`` to
+    stop; the second Ctrl-C ends it at once.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_with_signals(main))
@@ -46,10 +47,19 @@ def run(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
 
 async def _with_signals(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
     loop, stop = asyncio.get_running_loop(), Stop()
-    for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, DONE)):
+    for number, code in _endings():
         _on_signal(loop, number, stop, code)
     await main(stop)
     return stop.code
+
+
+def _endings() -> list[tuple[signal.Signals, int]]:
+    """The signals that end a command, and the exit code of each."""
+    endings = [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, DONE)]
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        endings.append((hang_up, INTERRUPTED))
+    return endings
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: Stop, code: int) -> None:
