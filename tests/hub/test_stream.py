@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tapewire.config import MailboxOptions
-from tapewire.errors import Lagging, SubscriptionError
+from tapewire.errors import Lagging, SubscriptionError, UsageError
 from tapewire.hub.mailbox import Mailbox, MailboxStatistics
 from tapewire.hub.stream import EventStream
 from tapewire.model.events import TickerEvent
@@ -45,6 +45,10 @@ class Bench:
             mailbox.close()
 
         return begin, end
+
+
+async def collect(stream: EventStream[TickerEvent]) -> list[TickerEvent]:
+    return [event async for event in stream]
 
 
 async def test_it_begins_with_the_first_event_asked_for_and_once_only() -> None:
@@ -103,6 +107,25 @@ async def test_a_refusal_to_begin_reaches_the_iteration() -> None:
     with pytest.raises(SubscriptionError, match="symbol is 'btc'"):
         await anext(bench.stream())
     assert bench.done == ["begin", "end"]
+
+
+async def test_closing_it_while_it_begins_ends_the_iteration_without_an_error() -> None:
+    bench = Bench()
+    _, end = bench._steps()
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def begin() -> None:
+        begun.set()
+        await goes_on.wait()
+        raise UsageError("the handle has been unsubscribed")
+
+    stream: EventStream[TickerEvent] = EventStream(bench.mailbox, begin, end)
+    reading = asyncio.create_task(collect(stream))
+    await begun.wait()
+    await stream.aclose()
+    goes_on.set()
+    assert await reading == []
+    assert bench.done == ["end"]
 
 
 async def test_breaking_out_of_a_loop_gives_the_subscriptions_back_in_the_next_turn() -> None:

@@ -42,7 +42,12 @@ class EventStream(Generic[T_co]):
                 await self._begin()  # cut off by a time limit, it begins again with the next call
                 self._begun = True
             event: T_co = await self._mailbox.get()
-        except (StopAsyncIteration, FeedError):
+        except FeedError as error:
+            if self._ended and not self._begun:  # closed from elsewhere while it began: that is no error
+                raise StopAsyncIteration from error
+            self._finish()
+            raise
+        except StopAsyncIteration:
             self._finish()
             raise
         return event
