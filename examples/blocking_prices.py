@@ -21,7 +21,7 @@ def on_price_change(event: TickerEvent) -> None:
 def main(url: str | None, seconds: float | None) -> None:
     until = None if seconds is None else time.monotonic() + seconds
     with WebSocketClient("my_app", url=url) as client:
-        for ticker in client.ticker_snapshot(["KRW-BTC", "KRW-ETH"]):
+        for ticker in client.ticker_snapshot(["KRW-BTC", "KRW-ETH"], timeout=15):
             print(f"once: {ticker.symbol} {ticker.trade_price:,}")
         client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], on_price_change)
         client.subscribe_orderbook("KRW-BTC", depth=5)

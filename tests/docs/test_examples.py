@@ -50,7 +50,7 @@ def _start(name: str, url: str, seconds: str, place: Path) -> subprocess.Popen[s
 
 
 def _said_all(result: Ran) -> bool:
-    return result.returncode != 0 or all(words in result.stdout for words in SAYS[result.args])
+    return result.returncode == 0 and all(words in result.stdout for words in SAYS[result.args])
 
 
 @pytest.mark.parametrize("name", SAYS)
