@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Coroutine
+from typing import Any, Literal, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tapewire.errors import UsageError
 from tapewire.hub.router import REMEMBERED_TRADES, SNAPSHOT_PATIENCE, Listener, Router
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
@@ -270,6 +272,26 @@ def test_what_was_given_up_is_forgotten_with_the_line() -> None:
     router.remove(TICKER, ear.listener)
     router.line_lost()
     assert router.gone == {}
+
+
+def test_a_plain_callback_that_gives_back_a_coroutine_is_refused_and_the_coroutine_closed() -> None:
+    """On the careful road, where each stream begins: nobody would ever run it. A task runs by itself, and may."""
+    made: list[Coroutine[Any, Any, None]] = []
+
+    async def hear() -> None:
+        raise AssertionError
+
+    def wrapped(_event: Event) -> object:
+        made.append(hear())
+        return made[-1]
+
+    router, failures = Router(CLASSES, no_raise), []
+    router.add(TICKER, Listener("ear", wrapped, "both"))
+    router.add(TICKER, Listener("other", lambda _event: 7, "both"))
+    router.deliver(public_event(TICKER, 1, "REALTIME"), lambda listener, error: failures.append((listener.name, error)))
+    [(name, error)] = failures
+    assert (name, type(error)) == ("ear", UsageError)
+    assert made[0].cr_frame is None, "closed"
 
 
 def test_snapshots_under_way_for_those_who_left_are_not_heard_twice_by_who_comes() -> None:
