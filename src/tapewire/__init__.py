@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from tapewire.model.events import OrderbookUnit as OrderbookUnit
     from tapewire.model.events import TickerEvent as TickerEvent
     from tapewire.model.events import TradeEvent as TradeEvent
+    from tapewire.model.status import CallbackFailed as CallbackFailed
+    from tapewire.model.status import Connected as Connected
+    from tapewire.model.status import Connecting as Connecting
+    from tapewire.model.status import Disconnected as Disconnected
     from tapewire.model.status import FeedEvent as FeedEvent
+    from tapewire.model.status import Gap as Gap
+    from tapewire.model.status import Lagged as Lagged
+    from tapewire.model.status import Quarantined as Quarantined
+    from tapewire.model.status import Recovered as Recovered
+    from tapewire.model.status import Rejected as Rejected
+    from tapewire.model.status import Stale as Stale
+    from tapewire.model.status import Stopped as Stopped
+    from tapewire.model.status import Subscribed as Subscribed
     from tapewire.model.subscription import Subscription as Subscription
 
 __version__ = "0.1.0"
@@ -36,7 +48,10 @@ _HOMES = {
     "tapewire.model.events": (
         "CandleEvent", "Event", "OrderbookEvent", "OrderbookUnit", "TickerEvent", "TradeEvent",
     ),
-    "tapewire.model.status": ("FeedEvent",),
+    "tapewire.model.status": (
+        "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Quarantined",
+        "Recovered", "Rejected", "Stale", "Stopped", "Subscribed",
+    ),
     "tapewire.model.subscription": ("Subscription",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

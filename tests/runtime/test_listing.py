@@ -13,6 +13,7 @@ from tapewire.errors import HttpFailed, SubscriptionError
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.listing import Listing
 from tapewire.session.actions import Now
+from tapewire.session.gate import limits_of
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.venues.registry import get_venue
@@ -60,9 +61,22 @@ class Time:
     def call_at(self, t: float, callback: object) -> asyncio.TimerHandle:
         raise AssertionError("nothing is scheduled here")
 
+    async def until(self, t: float) -> None:
+        self.t = max(self.t, t)
+
 
 def listing(rest: Rest, time: Time | None = None, **options: str) -> Listing:
-    return Listing(get_venue("upbit"), FeedOptions(**options), rest, time or Time())  # type: ignore[arg-type]
+    venue = get_venue("upbit")
+    return Listing(venue, FeedOptions(**options), rest, time or Time(), limits_of(venue.facts).rest_calls)  # type: ignore[arg-type]
+
+
+async def test_calls_are_held_back_as_the_exchanges_limit_asks() -> None:
+    time = Time()
+    markets, asked = listing(Rest(b"[]"), time), []
+    for _ in range(21):
+        await markets.markets()
+        asked.append(round(time.t, 3))
+    assert asked == [0.0] * 10 + [1.25] * 10 + [2.5]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,15 @@ from tapewire.session.actions import Now
 
 
 class Clock(Protocol):
-    """``now`` for decisions, ``wall_ns`` (ns UTC) for time stamps, ``call_at`` (monotonic s) for the next deadline."""
+    """``now`` for decisions, ``wall_ns`` (ns UTC) for time stamps, ``call_at`` (monotonic s) for the next deadline.
+
+    ``until`` waits.
+    """
 
     def now(self) -> Now: ...
     def wall_ns(self) -> int: ...
     def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.TimerHandle: ...
+    async def until(self, t: float) -> None: ...
 
 
 class LoopClock:
@@ -30,3 +34,13 @@ class LoopClock:
 
     def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         return self._loop.call_at(t, callback)
+
+    async def until(self, t: float) -> None:
+        """Wait until ``t`` (monotonic seconds); a time that is past costs nothing."""
+        if t > self._loop.time():
+            due = self._loop.create_future()
+            timer = self._loop.call_at(t, due.set_result, None)
+            try:
+                await due
+            finally:
+                timer.cancel()

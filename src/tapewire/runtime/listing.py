@@ -14,6 +14,7 @@ from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import logger
+from tapewire.session.gate import Gate
 from tapewire.transport.contract import Http
 from tapewire.venues.contract import Venue
 
@@ -28,8 +29,8 @@ MARKETS_MAX_AGE = 60.0
 class Listing:
     """The markets of one venue at one address. One REST call at a time, whoever asks."""
 
-    def __init__(self, venue: Venue, options: FeedOptions, http: Http, clock: Clock) -> None:
-        self._venue, self._options, self._http, self._clock = venue, options, http, clock
+    def __init__(self, venue: Venue, options: FeedOptions, http: Http, clock: Clock, gate: Gate) -> None:
+        self._venue, self._options, self._http, self._clock, self._gate = venue, options, http, clock, gate
         self._markets: dict[str, Market] | None = None
         self._asked_at = self._failed_at = float("-inf")
         self._asking = asyncio.Lock()
@@ -80,9 +81,16 @@ class Listing:
 
     async def _ask(self) -> dict[str, Market]:
         self._asked_at = self._clock.now().t
-        body = await self._http.get(self.rest_url + self._venue.markets_request, timeout=MARKETS_TIMEOUT)
+        body = await self._get(self._venue.markets_request)
         self._markets = {market.symbol: market for market in self._venue.read_markets(body)}
         return self._markets
+
+    async def _get(self, path: str) -> bytes:
+        """One REST call, when the exchange's limit allows it (all of them in one window, whatever their group)."""
+        at = self._gate.next_at(self._clock.now().t)
+        self._gate.book(at)
+        await self._clock.until(at)
+        return await self._http.get(self.rest_url + path, timeout=MARKETS_TIMEOUT)
 
     async def _known(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:
         async with self._turn():
@@ -108,7 +116,7 @@ class Listing:
         missing = sorted(s for s in symbols if s in markets and markets[s].levels is None)
         if not missing or self._venue.levels_request is None or self._venue.read_levels is None:
             return
-        body = await self._http.get(self.rest_url + self._venue.levels_request(missing), timeout=MARKETS_TIMEOUT)
+        body = await self._get(self._venue.levels_request(missing))
         for symbol, levels in self._venue.read_levels(body).items():
             if symbol in markets:
                 markets[symbol] = msgspec.structs.replace(markets[symbol], levels=levels)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tapewire.config import FeedOptions
 from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.pool import Pool, Ports
-from tapewire.session.gate import CONNECT_LEEWAY, MESSAGE_LEEWAY, Gate
+from tapewire.session.gate import Limits, limits_of
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
 
@@ -38,7 +38,7 @@ class WebSocketManager:
         self._draw = draw
         self._ticket = ticket
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
-        self._gates: dict[tuple[str, str], tuple[Gate, Gate]] = {}
+        self._limits: dict[tuple[str, str], Limits] = {}
 
     def pool(self, venue: Venue, options: FeedOptions) -> Pool:
         """The pool for a venue with these options, made when first asked for."""
@@ -46,7 +46,7 @@ class WebSocketManager:
         if key not in self._pools:
             make_line, http = self._ports(options, self.clock.wall_ns)
             ports = Ports(self.clock, make_line, http, self._draw, self._ticket)
-            self._pools[key] = Pool(venue, options, self._limits(venue, options), ports)
+            self._pools[key] = Pool(venue, options, self._limits_at(venue, options), ports)
         return self._pools[key]
 
     async def drained(self) -> None:
@@ -61,12 +61,12 @@ class WebSocketManager:
         for pool in self._pools.values():
             pool.kill()
 
-    def _limits(self, venue: Venue, options: FeedOptions) -> tuple[Gate, Gate]:
-        """Connects and messages: one gate each for all connections to one address, whatever their options."""
+    def _limits_at(self, venue: Venue, options: FeedOptions) -> Limits:
+        """The limits of one address, the same for all connections to it whatever their options."""
         key = (venue.name.split("-", 1)[0], urlsplit(options.url or venue.facts.url).netloc)
-        if key not in self._gates:
-            self._gates[key] = Gate(venue.facts.connects, CONNECT_LEEWAY), Gate(venue.facts.messages, MESSAGE_LEEWAY)
-        return self._gates[key]
+        if key not in self._limits:
+            self._limits[key] = limits_of(venue.facts)
+        return self._limits[key]
 
 
 _managers: dict[asyncio.AbstractEventLoop, WebSocketManager] = {}

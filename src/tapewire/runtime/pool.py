@@ -19,7 +19,7 @@ from tapewire.runtime.driver import Driver, DriverEvents, Origin
 from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.observe import FeedLog, Statistics, latency_statistics, logger
-from tapewire.session.gate import Gate
+from tapewire.session.gate import Limits
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.venues.contract import Venue
@@ -67,7 +67,7 @@ class Ports:
 class Pool:
     """Connections of one (venue, options). Made by the manager, used by clients."""
 
-    def __init__(self, venue: Venue, options: FeedOptions, gates: tuple[Gate, Gate], ports: Ports) -> None:
+    def __init__(self, venue: Venue, options: FeedOptions, limits: Limits, ports: Ports) -> None:
         self.venue = venue
         self.options = options
         self.drivers: list[Driver] = []
@@ -76,7 +76,7 @@ class Pool:
         self._complaints = Complaints(venue.name, "", ports.clock, self.publish)
         self._past = Past()
         self._log = FeedLog()
-        self._gates = gates
+        self._limits = limits
         self._ports = ports
         self._made = 0
         self._place: dict[Subscription, Driver] = {}
@@ -84,7 +84,7 @@ class Pool:
         self._dirty: dict[Driver, set[Subscription]] = {}
         self._flushing: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
-        self._listing = Listing(venue, options, ports.http, ports.clock)
+        self._listing = Listing(venue, options, ports.http, ports.clock, limits.rest_calls)
 
     # Symbols.
 
@@ -227,7 +227,8 @@ class Pool:
             self.venue,
             origin.connection,
             self.options,
-            *self._gates,
+            self._limits.connects,
+            self._limits.messages,
             self._ports.random,
             self._ports.ticket,
         )

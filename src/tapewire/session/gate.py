@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tapewire.config import SessionOptions
-from tapewire.venues.contract import Window
+from tapewire.venues.contract import Facts, Window
 
 #: Added to each window, so that a clock's rounding on either side never makes two windows touch.
 MARGIN = 0.001
 #: Seconds that what was sent later may catch up with what was sent before it on the way to the exchange, which
 #: counts what arrives: a message on an open line, and a dial with its name, TCP and TLS to go through.
 MESSAGE_LEEWAY, CONNECT_LEEWAY = 0.1, 0.25
+
+
+class Limits(NamedTuple):
+    """One gate each for all connections to one address: dials, messages, REST calls."""
+
+    connects: Gate
+    messages: Gate
+    rest_calls: Gate
 
 
 class Gate:
@@ -43,6 +52,15 @@ class Gate:
         if self._above is not None:
             self._above.book(t)
         self._log.append(max(t, self._log[-1]) if self._log else t)
+
+
+def limits_of(facts: Facts) -> Limits:
+    """Fresh gates for one address of a venue, each with its leeway."""
+    return Limits(
+        Gate(facts.connects, CONNECT_LEEWAY),
+        Gate(facts.messages, MESSAGE_LEEWAY),
+        Gate(facts.rest_calls, CONNECT_LEEWAY),
+    )
 
 
 def own_gate(options: SessionOptions, above: Gate) -> Gate:

@@ -127,7 +127,9 @@ def without_credentials(text: str, proxy: str | None) -> str:
     # rpartition: a password may hold an unescaped @, which URL parsers then read in different ways.
     userinfo = proxy.partition("://")[2].rpartition("@")[0]
     user, _, password = userinfo.partition(":")
-    forms = {form for part in (userinfo, password, user) for form in (part, unquote(part)) if form}
+    # a user's name alone is blotted out only before its @: elsewhere it may be part of any word
+    parts = (userinfo, password, f"{user}@" if user else "")
+    forms = {form for part in parts for form in (part, unquote(part)) if form}
     for secret in sorted(forms, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text

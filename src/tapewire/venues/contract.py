@@ -25,7 +25,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url, rest_url: the exchange's own addresses.
-        connects, messages: limits, each kept in every sliding window; connects per IP, messages per connection.
+        private_url: where orders and balances will be streamed from (issue B); None: nowhere.
+        connects, messages, rest_calls: limits, each kept in every sliding window for all connections to one address.
         replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
         acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
         idle_timeout: seconds without traffic after which the exchange closes.
@@ -36,8 +37,10 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     url: str
     rest_url: str
+    private_url: str | None = None
     connects: tuple[Window, ...]
     messages: tuple[Window, ...]
+    rest_calls: tuple[Window, ...] = ()
     replaces: bool
     acknowledges: bool
     idle_timeout: float

@@ -44,10 +44,12 @@ def facts(region: Region) -> Facts:
     Never send an ``Origin`` header: with one, connects are limited to one in ten seconds (section 7.1).
     """
     return Facts(
-        url=f"wss://{region.host}/websocket/v1",  # section 1; private streams live on …/v1/private
+        url=f"wss://{region.host}/websocket/v1",  # section 1
+        private_url=f"wss://{region.host}/websocket/v1/private",  # section 1
         rest_url=f"https://{region.host}",  # section 1; every REST path begins with /v1
         connects=(Window(5, 1.0),),  # section 7.1, per IP
-        messages=(Window(5, 1.0), Window(100, 60.0)),  # section 7.1, per connection
+        messages=(Window(5, 1.0), Window(100, 60.0)),  # section 7.1, per connection or per address (11, 13)
+        rest_calls=(Window(10, 1.0),),  # section 7.2, quotation calls; each group has as many
         replaces=True,  # section 3.8
         acknowledges=False,  # section 3.8
         idle_timeout=120.0,  # section 6
