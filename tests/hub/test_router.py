@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Coroutine
 from typing import Any, Literal, NamedTuple
 
@@ -291,7 +292,7 @@ def test_a_plain_callback_that_gives_back_a_coroutine_is_refused_and_the_corouti
     router.deliver(public_event(TICKER, 1, "REALTIME"), lambda listener, error: failures.append((listener.name, error)))
     [(name, error)] = failures
     assert (name, type(error)) == ("ear", UsageError)
-    assert made[0].cr_frame is None, "closed"
+    assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
 
 
 def test_snapshots_under_way_for_those_who_left_are_not_heard_twice_by_who_comes() -> None:
