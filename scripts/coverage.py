@@ -12,7 +12,10 @@ PURE = [
     "src/tapewire/venues/*",
     "src/tapewire/session/*",
     "src/tapewire/hub/router.py",
-    *(f"src/tapewire/sim/{name}.py" for name in "bars book faults limits link market past peer pit ticks".split()),
+    *(
+        f"src/tapewire/sim/{name}.py"
+        for name in ["bars", "book", "faults", "limits", "link", "market", "past", "peer", "pit", "ticks"]
+    ),
 ]
 
 

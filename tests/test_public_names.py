@@ -11,9 +11,11 @@ import pytest
 import tapewire
 
 NAMES = {
-    "CandleEvent", "ConfigError", "DecodeError", "Event", "FeedError", "FeedEvent", "FeedOptions", "LineOptions",
-    "MailboxOptions", "OrderbookEvent", "OrderbookUnit", "SessionOptions", "Subscription", "SubscriptionError",
-    "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient", "__version__", "decode", "markets",
+    "CallbackFailed", "CandleEvent", "ConfigError", "Connected", "Connecting", "DecodeError", "Disconnected", "Event",
+    "FeedError", "FeedEvent", "FeedOptions", "Gap", "Lagged", "LineOptions", "MailboxOptions", "OrderbookEvent",
+    "OrderbookUnit", "Quarantined", "Recovered", "Rejected", "SessionOptions", "Stale", "Stopped", "Subscribed",
+    "Subscription", "SubscriptionError", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient", "__version__",
+    "decode", "markets",
 }  # fmt: skip
 
 
