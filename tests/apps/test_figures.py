@@ -134,6 +134,16 @@ def test_a_wide_terminal_shows_more_columns() -> None:
     assert "Candle low – high" in header
 
 
+def test_a_small_terminal_shows_whole_prices_of_more_markets_rather_than_cut_columns() -> None:
+    board = board_of(("KRW-BTC", "KRW-ETH", "KRW-XRP"), STORY)
+    lines = drawn(board, 40, 10)
+    assert lines[1].split() == ["Market", "Price", "Change", "Age"]
+    assert [line.split()[0] for line in lines[2:5]] == ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
+    assert lines[2].split()[:3] == ["KRW-BTC", "100", "+1.00%"]
+    assert max(map(len, lines)) <= 40
+    assert len(lines) < 10
+
+
 def test_more_markets_than_lines_are_counted() -> None:
     lines = drawn(board_of(tuple(f"KRW-A{number}" for number in range(50)), []), 80, 24)
     assert len(lines) < 24

@@ -19,9 +19,9 @@ from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEven
 from tapewire.model.status import Rejected
 from tapewire.sinks.contract import Item
 
-_WIDE, _WIDEST = 112, 140
-_NOTES = 6
-_MIN_WIDTH = {"Market": 8, "Change": 7, "Age": 5}
+_NARROW, _WIDE, _WIDEST = 64, 112, 140
+_NOTES, _FEW_NOTES, _LOW = 6, 2, 16
+_MIN_WIDTH = {"Market": 10, "Price": 10, "Change": 7, "Age": 5}
 _STYLE_OF_CHANGE = {"RISE": "green", "FALL": "red"}
 _WORD_OF_SIDE = {"BID": "buy", "ASK": "sell"}
 _STYLE_OF_SIDE = {"BID": "green", "ASK": "red"}
@@ -92,8 +92,9 @@ class Board:
         """The whole picture for a terminal of that size."""
         now = self._now()
         self._pace.append((now, self._tally.total))
-        rows = max(height - _NOTES - 5, 1)
-        notes = [_note(*entry, width) for entry in tuple(self._notes)]
+        room = _NOTES if height >= _LOW else _FEW_NOTES
+        rows = max(height - room - 5, 1)
+        notes = [_note(*entry, width) for entry in tuple(self._notes)[-room:]]
         return Group(self._head(width), self._table(now, width, rows), *notes)
 
     def _head(self, width: int) -> Text:
@@ -124,6 +125,8 @@ class Board:
     def _columns(self, width: int) -> list[str]:
         wide = width >= _WIDE
         columns = ["Market", "Price"]
+        if width < _NARROW:  # whole numbers of few columns before halves of many
+            return [*columns, *(["Change"] if "ticker" in self._kinds else []), "Age"]
         if "ticker" in self._kinds:
             columns += ["Change", "24 h volume"] if wide else ["Change"]
         if self._kinds & {"ticker", "orderbook"}:
