@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import structs
 
-from tapewire.errors import ConnectFailed, LineLost
+from tapewire.errors import ConnectFailed, LineLost, UsageError
 from tapewire.model.line import Loss
 from tapewire.model.status import (
     Connected,
@@ -393,3 +394,11 @@ def test_a_snapshot_that_does_not_come_within_the_quiet_time_is_not_asked_for_ag
     assert s.deadline == 1.0
     s.until(2.5)
     assert s.want("A", "B", "C") == [Send(b"#3 DEFAULT trade A, trade B, trade C+")]
+
+
+@pytest.mark.parametrize("manner", [{"replaces": False}, {"acknowledges": True}])
+def test_a_venue_with_other_manners_is_refused_when_the_session_is_made(manner: dict[str, bool]) -> None:
+    """Until a session can add and remove and wait for answers, it must not look as if it could."""
+    venue = structs.replace(VENUE, facts=structs.replace(VENUE.facts, **manner))
+    with pytest.raises(UsageError, match="made-up: a session knows only"):
+        Session(venue=venue)

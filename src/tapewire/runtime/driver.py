@@ -25,7 +25,7 @@ from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progr
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
 from tapewire.transport.dispatch import Dispatch
-from tapewire.venues.contract import Codec
+from tapewire.venues.contract import Codec, Venue
 
 #: Streams whose next message is timed at each tick, for the latency figures.
 LATENCY_STREAMS = 4
@@ -60,6 +60,7 @@ class Driver:
         self,
         origin: Origin,
         machine: Machine,
+        venue: Venue,
         codec: Codec,
         make_line: Callable[[], Line],
         clock: Clock,
@@ -74,7 +75,7 @@ class Driver:
         self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
         self.error: FeedError | None = None
         self.done = asyncio.Event()
-        self._codec = codec
+        self._position, self._codec = venue.position, codec
         self._make_line = make_line
         self._clock = clock
         self._events = events
@@ -196,7 +197,7 @@ class Driver:
             self._again.discard(stream.subscription)
         count = stream.count - stream.base + 1
         if snapshot or count == 1 or stream.subscription not in self.machine.live:
-            progress = Progress(count, getattr(event, "sequential_id", None), event.timestamp)
+            progress = Progress(count, *self._position(event))
             self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
 
     def _look_for_missed(self, event: Event) -> None:

@@ -234,7 +234,7 @@ class Pool:
         )
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
         events = DriverEvents(self.publish, self._snapshot_done, self._finished)
-        driver = Driver(origin, machine, codec, self._make_line, self._ports.clock, events)
+        driver = Driver(origin, machine, self.venue, codec, self._make_line, self._ports.clock, events)
         self.drivers.append(driver)
         return driver
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tapewire.config import FeedOptions
-from tapewire.errors import ConnectFailed, FeedError, LineLost
+from tapewire.errors import ConnectFailed, FeedError, LineLost, UsageError
 from tapewire.model import status
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.subscription import Subscription, Wish
@@ -57,6 +57,8 @@ class Machine:
         ticket: Callable[[], str],
     ) -> None:
         facts, self._options = venue.facts, options.session
+        if not facts.replaces or facts.acknowledges:
+            raise UsageError(f"{venue.name}: a session knows only venues whose requests replace each other, unanswered")
         self._venue, self._format, self._ticket = venue, options.format, ticket
         self._url = options.url or facts.url
         self._connect_gate, self._message_gate = connect_gate, own_gate(self._options, message_gate)
