@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from tapewire.config import SessionOptions
-from tapewire.session.gate import MESSAGE_LEEWAY, Gate, own_gate
+from tapewire.session.gate import MESSAGE_LEEWAY, Gate, limits_of, own_gate
 from tapewire.venues.contract import Window
 from tapewire.venues.registry import get_venue
 from tests.session.made_up import MESSAGES
@@ -98,7 +98,7 @@ def test_without_windows_everything_is_allowed() -> None:
     ids=["none", "slower", "faster changes nothing", "a minute"],
 )
 def test_own_limits_hold_beside_the_exchanges(own: dict[str, int], granted: list[float]) -> None:
-    gate = own_gate(replace(SessionOptions(), **own), Gate(get_venue("upbit").facts.messages, MESSAGE_LEEWAY))
+    gate = own_gate(replace(SessionOptions(), **own), limits_of(get_venue("upbit").facts).messages)
     t, grants = 0.0, []
     for _ in granted:
         t = gate.next_at(t)
@@ -113,3 +113,12 @@ def test_connections_to_one_address_share_its_limit() -> None:
     for gate in (one, other, one):
         gate.book(0.0)
     assert (one.next_at(0.0), other.next_at(0.0)) == (1.001, 1.1)
+
+
+def test_dials_and_rest_calls_have_more_leeway_than_messages_because_more_can_hold_them_up() -> None:
+    after = []
+    for gate in limits_of(get_venue("upbit").facts):
+        while gate.next_at(0.0) == 0.0:
+            gate.book(0.0)
+        after.append(gate.next_at(0.0))
+    assert after == [1.25, 1.1, 1.25]
