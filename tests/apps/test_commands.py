@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from tapewire.apps.cli.demo import perform
 from tapewire.apps.cli.main import cli
-from tapewire.apps.cli.running import run
+from tapewire.apps.cli.running import Stop, run
 from tapewire.testing.background import BackgroundSimulator
 
 SCRIPT = str(Path(sys.executable).with_name("tapewire"))
@@ -211,6 +211,18 @@ def test_a_signal_ends_the_recording_cleanly_with_everything_flushed(
         assert (process.returncode, errors) == (code, "")
     summary = json.loads(output.splitlines()[-1])
     assert len(lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")) == summary["received"]["trade"] > 0
+
+
+def test_a_command_leaves_the_signals_as_they_were() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    async def interrupted(stop: Stop) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await stop.wait(5)
+
+    before = [signal.getsignal(number) for number in numbers]
+    assert run(interrupted) == 130
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def test_under_nohup_a_lost_terminal_does_not_end_the_recording(exchange: BackgroundSimulator, tmp_path: Path) -> None:

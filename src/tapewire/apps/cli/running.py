@@ -47,9 +47,15 @@ def run(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
 
 async def _with_signals(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
     loop, stop = asyncio.get_running_loop(), Stop()
-    for number, code in _endings():
+    endings = _endings()
+    before = {number: signal.getsignal(number) for number, _ in endings}
+    for number, code in endings:
         _on_signal(loop, number, stop, code)
-    await main(stop)
+    try:
+        await main(stop)
+    finally:
+        for number, handler in before.items():  # uvloop's own would stay and swallow every later Ctrl-C
+            _restore(loop, number, handler)
     return stop.code
 
 
@@ -74,6 +80,13 @@ def _on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: St
     except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
         with contextlib.suppress(ValueError):
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.ask, code))
+
+
+def _restore(loop: asyncio.AbstractEventLoop, number: signal.Signals, handler: Any) -> None:
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # as in _on_signal
+        loop.remove_signal_handler(number)
+    with contextlib.suppress(ValueError):
+        signal.signal(number, handler)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
