@@ -8,6 +8,7 @@ The words of each table come from the code's docstrings; what stands in no docst
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import typing
@@ -166,7 +167,7 @@ def switch_table() -> str:
 def fault_table() -> str:
     """Faults by name, from the table at the top of ``sim.faults``."""
     rows = []
-    for line in (faults.__doc__ or "").splitlines():
+    for line in inspect.cleandoc(faults.__doc__ or "").splitlines():
         found = re.fullmatch(r"(``.+``)\s{2,}(.*)", line)
         if found:
             rows.append((_code(found[1]), _code(found[2])))
@@ -241,9 +242,9 @@ def _defaults(made: type[msgspec.Struct]) -> str:
 
 def _attributes(made: type) -> dict[str, str]:
     """The ``Attributes:`` of a class docstring; names that share a sentence get it each."""
-    section = re.split(r"Attributes:\n", made.__doc__ or "", maxsplit=1)[-1]
+    section = re.split(r"Attributes:\n", inspect.cleandoc(made.__doc__ or ""), maxsplit=1)[-1]  # 3.13 dedents by itself
     found: dict[str, str] = {}
-    for entry in re.split(r"\n(?=\s{8}[a-z])", "\n" + section):
+    for entry in re.split(r"\n(?= {4}[a-z])", "\n" + section):
         text = " ".join(entry.split())
         match = _NAMED.match(text)
         if match:
