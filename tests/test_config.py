@@ -49,6 +49,7 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
             """rule is 'drop_newest'; it must be "block", "drop_oldest", "conflate" or "raise\"""",
         ),
         (FeedOptions, "url", "http://x", "url is 'http://x'; it must be a ws:// or wss:// address"),
+        (FeedOptions, "url", 5, "url is 5; it must be a ws:// or wss:// address"),
         (FeedOptions, "rest_url", "ws://x", "rest_url is 'ws://x'; it must be an http:// or https:// address"),
         (FeedOptions, "format", "simple", "format is 'simple'; it must be DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST"),
         (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
@@ -120,7 +121,26 @@ def test_replacing_one_option_checks_it_too() -> None:
         msgspec.structs.replace(FeedOptions(), format="XML")
 
 
-@pytest.mark.parametrize(("option", "url"), [("url", "wss://me:secret@host/"), ("rest_url", "https://me:secret@host")])
+@pytest.mark.parametrize("place", ["", ":9001/", "host:99999/", "host:0", "host:port", "[::1/"])
+@pytest.mark.parametrize(("option", "scheme"), [("url", "ws"), ("rest_url", "https")])
+def test_an_address_that_leads_nowhere_is_refused_before_anything_is_dialled(
+    option: str, scheme: str, place: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        FeedOptions(**{option: f"{scheme}://{place}"})  # type: ignore[arg-type]
+    right = "an address with a host and a port from 1 to 65535, if any"
+    assert str(refused.value) == f"{option} is '{scheme}://{place}'; it must be {right}"
+
+
+@pytest.mark.parametrize(
+    ("option", "url"),
+    [
+        ("url", "wss://me:secret@host/"),
+        ("url", "me:secret@host"),
+        ("rest_url", "https://me:secret@host"),
+        ("rest_url", "ftp://me:secret@host/x"),
+    ],
+)
 def test_an_address_with_a_password_is_refused_because_addresses_are_shown(option: str, url: str) -> None:
     with pytest.raises(ConfigError, match="without") as refused:
         FeedOptions(**{option: url})  # type: ignore[arg-type]

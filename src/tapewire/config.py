@@ -159,6 +159,19 @@ class MailboxOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("rule", self.rule, '"block", "drop_oldest", "conflate" or "raise"')
 
 
+def _authority(address: object) -> str:
+    """What stands before the path, whatever the scheme, or without one."""
+    return str(address).rpartition("://")[2].partition("/")[0]
+
+
+def _has_place(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        return False
+
+
 class FeedOptions(Struct, frozen=True, kw_only=True):
     """All options of one venue's feed.
 
@@ -185,15 +198,19 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     mailbox: MailboxOptions = MailboxOptions()
 
     def __post_init__(self) -> None:
-        if self.url is not None and not self.url.startswith(("ws://", "wss://")):
-            raise ConfigError("url", self.url, "a ws:// or wss:// address")
         for option in ("url", "rest_url"):
-            if "@" in urlsplit(getattr(self, option) or "").netloc:
+            if "@" in _authority(getattr(self, option)):
                 raise ConfigError(
                     option, "an address with user:password@", "one without: addresses are logged and recorded"
                 )
-        if self.rest_url is not None and not self.rest_url.startswith(("http://", "https://")):
+        if self.url is not None and not str(self.url).startswith(("ws://", "wss://")):
+            raise ConfigError("url", self.url, "a ws:// or wss:// address")
+        if self.rest_url is not None and not str(self.rest_url).startswith(("http://", "https://")):
             raise ConfigError("rest_url", self.rest_url, "an http:// or https:// address")
+        for option in ("url", "rest_url"):
+            address = getattr(self, option)
+            if address is not None and not _has_place(address):
+                raise ConfigError(option, address, "an address with a host and a port from 1 to 65535, if any")
         if self.format not in ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"):
             raise ConfigError("format", self.format, "DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST")
         if self.numbers not in ("float", "decimal"):
