@@ -21,6 +21,7 @@ from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.testing.clock import run_virtual
 from tapewire.transport.contract import Line, LineListener
+from tapewire.venues.registry import get_venue
 from tests.client.stage import Stage, play
 
 
@@ -360,3 +361,11 @@ async def test_the_transport_is_an_option(transport: str) -> None:
     line, http = real_ports(FeedOptions(transport=transport), lambda: 0)  # type: ignore[arg-type]
     assert transport in type(line(LineOptions(), lambda: 0)).__module__
     await http.close()
+
+
+def test_programs_that_run_a_loop_after_the_other_share_the_limits_of_their_process() -> None:
+    async def connect_gate() -> object:
+        pool = running_manager(real_ports).pool(get_venue("upbit"), FeedOptions(url="ws://127.0.0.1:9/one/process"))
+        return pool._limits.connects
+
+    assert asyncio.run(connect_gate()) is asyncio.run(connect_gate())

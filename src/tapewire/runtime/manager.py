@@ -22,7 +22,8 @@ PortsFactory = Callable[[FeedOptions, Callable[[], int]], tuple[LineFactory, Htt
 class WebSocketManager:
     """All clients of one event loop share one: one connection for all subscriptions of a venue and its options.
 
-    ``clock``, ``draw`` (0 to 1, for jitter) and ``ticket`` are handed in by tests that move time by hand.
+    ``clock``, ``draw`` (0 to 1, for jitter) and ``ticket`` are handed in by tests that move time by hand; ``limits``
+    is the table of what other managers of the process used up already.
     """
 
     def __init__(
@@ -32,13 +33,14 @@ class WebSocketManager:
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
         ticket: Callable[[], str] = lambda: str(uuid.uuid4()),
+        limits: dict[tuple[str, str], Limits] | None = None,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
         self._ports = ports
         self._draw = draw
         self._ticket = ticket
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
-        self._limits: dict[tuple[str, str], Limits] = {}
+        self._limits = {} if limits is None else limits
 
     def pool(self, venue: Venue, options: FeedOptions) -> Pool:
         """The pool for a venue with these options, made when first asked for."""
@@ -69,6 +71,8 @@ class WebSocketManager:
         return self._limits[key]
 
 
+#: The limits of this process, by venue and address: an exchange does not know one event loop from the next.
+_limits: dict[tuple[str, str], Limits] = {}
 _managers: dict[asyncio.AbstractEventLoop, WebSocketManager] = {}
 
 
@@ -79,5 +83,5 @@ def running_manager(ports: PortsFactory) -> WebSocketManager:
             _managers.pop(loop, None)
     loop = asyncio.get_running_loop()
     if loop not in _managers:
-        _managers[loop] = WebSocketManager(ports)
+        _managers[loop] = WebSocketManager(ports, limits=_limits)
     return _managers[loop]

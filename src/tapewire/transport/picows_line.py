@@ -51,7 +51,7 @@ class PicowsLine(WSListener):
 
     __slots__ = (
         "_accepted", "_careful", "_close_sent", "_closing", "_compression", "_decode", "_dial", "_failed", "_layer",
-        "_limit", "_listener", "_loop", "_loss", "_new_read", "_options", "_plain", "_received_ns", "_tables",
+        "_limit", "_listener", "_loop", "_loss", "_options", "_plain", "_received_ns", "_stamped", "_tables",
         "_telling", "_timer", "_transport", "_wall_ns",
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ class PicowsLine(WSListener):
         self._closing = False  # our close frame went out first and its answer has not come
         self._loss: Loss | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._new_read = True
+        self._stamped = False
         self._received_ns = 0
 
     # -- opening -----------------------------------------------------------------------------------------------
@@ -177,9 +177,10 @@ class PicowsLine(WSListener):
 
         Too large a frame never comes here: picows tells of it when it reads the header (``_parser_failed``).
         """
-        if self._new_read:
+        if not self._stamped:  # the first frame of a socket read: the others come in the same turn of the loop
+            self._stamped = True
             self._received_ns = self._wall_ns()
-        self._new_read = frame.last_in_buffer
+            self._loop.call_soon(self._turn_over)
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             kind = frame.msg_type
             payload = frame.get_payload_as_bytes()
@@ -205,6 +206,9 @@ class PicowsLine(WSListener):
                     self._failed(stream.deliver, error)
                 return
         self._other(transport, frame)
+
+    def _turn_over(self) -> None:
+        self._stamped = False
 
     def _other(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._loss is not None and not self._closing:
