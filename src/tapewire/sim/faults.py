@@ -12,6 +12,7 @@ The text is ``name[:value][:option=value…][@start[/every]][xTIMES][%CHANCE]``,
 ``unknown``                 send a frame of a type nobody knows
 ``error[:NAME]``            send an error frame (WRONG_FORMAT)
 ``status``                  send the sign of life unasked
+``ping[:SECONDS]``          send a PING frame; who has not answered it after so long (10) is cut, ``inf``: never
 ``maintenance[:SECONDS]``   break every connection and be unreachable (8); ``status=503`` answers that instead
 ``refuse[:STATUS]``         answer handshakes with a status (429); ``retry=SECONDS`` states Retry-After; once unless xN
 ``rest[:STATUS]``           answer REST calls with a status (500); ``retry=``; once unless xN
@@ -36,6 +37,8 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from tapewire.errors import ConfigError
+from tapewire.sim.link import Unreachable
+from tapewire.venues.exchange import HttpAnswer
 
 _FORM = re.compile(
     r"(?P<name>[a-z-]+)(?P<options>(?::[^@%:]*)*)"
@@ -56,6 +59,9 @@ class Kind(NamedTuple):
     bounds: tuple[float, float] = (0, 100_000)  # of the value; seconds: more than a day of them
 
 
+GARBAGE = b"\x00\xff this is no JSON {"
+UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
+_PLAIN = (("Content-Type", "text/plain"),)
 _CODES = (0, 65_535)  # close codes: what two bytes hold, forbidden ones too (they are a fault as well)
 _STATUSES = (200, 599)
 
@@ -69,6 +75,7 @@ KINDS = {
     "unknown": Kind("", numeric=False),
     "error": Kind("WRONG_FORMAT", numeric=False),
     "status": Kind("", numeric=False),
+    "ping": Kind("10", numeric=True, bounds=(0, inf)),
     "maintenance": Kind("8", numeric=True, options=("status", "retry")),
     "slow": Kind("0.2", numeric=True, options=("for",)),
     "refuse": Kind("429", numeric=True, options=("retry",), once=True, timed=False, bounds=_STATUSES),
@@ -125,6 +132,26 @@ class Fault(Struct, frozen=True, kw_only=True):
     def option(self, name: str) -> float | None:
         """A further option, None when it was not given."""
         return dict(self.options).get(name)
+
+
+def failure(fault: Fault) -> HttpAnswer:
+    """How a ``refuse`` or ``rest`` answers."""
+    return _stating(fault, HttpAnswer(int(fault.number), f"HTTP {int(fault.number)}".encode(), _PLAIN))
+
+
+def away(fault: Fault) -> HttpAnswer | Unreachable:
+    """How a ``maintenance`` answers who calls meanwhile."""
+    status = fault.option("status")
+    if status is None:
+        return Unreachable()
+    return _stating(fault, HttpAnswer(int(status), b"Service under maintenance.", _PLAIN))
+
+
+def _stating(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
+    """The answer with the wait that ``retry=`` asks for."""
+    retry = fault.option("retry")
+    wait = () if retry is None else (("Retry-After", f"{retry:g}"),)
+    return HttpAnswer(answer.status, answer.body, answer.headers + wait)
 
 
 def parse_fault(text: str) -> Fault:

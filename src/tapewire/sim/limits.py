@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
+
+from tapewire.sim.link import Pinged
 
 ADDRESSES = 10_000  # remembered at once
+_WAITING = 1000  # pings of one connection that nobody answered
 
 
 class Log:
@@ -56,3 +60,34 @@ class Blocks:
             self._until[address] = (now + length, length * 2)
             return length
         return None
+
+
+class Questions:
+    """The PING frames on one connection that wait for their pong.
+
+    A pong answers its own ping and all before it (RFC 6455 section 5.5.3); one that answers nothing says nothing.
+    """
+
+    def __init__(self) -> None:
+        self._open: deque[tuple[float, Pinged]] = deque(maxlen=_WAITING)
+        self._count = 0
+
+    @property
+    def deadline(self) -> float:
+        """When the first of them has waited too long."""
+        return min((until for until, _ in self._open), default=inf)
+
+    def ask(self, now: float, connection: int, within: float) -> Pinged:
+        """One more, its pong due ``within`` so many seconds."""
+        self._count += 1
+        ping = Pinged(now, connection, b"%d" % self._count)
+        self._open.append((now + within, ping))
+        return ping
+
+    def answer(self, now: float, payload: bytes) -> None:
+        """A pong came."""
+        if any(ping.payload == payload for _, ping in self._open):
+            answered = b""
+            while answered != payload:
+                _, ping = self._open.popleft()
+                ping.answered, answered = now, ping.payload

@@ -11,6 +11,7 @@ class Link(Protocol):
     """The line to one client, as the exchange holds it. None of these raises; all do nothing on a line that is gone."""
 
     def send(self, payload: bytes, *, is_text: bool) -> None: ...
+    def ping(self, payload: bytes) -> None: ...
     def close(self, code: int, reason: str) -> None: ...
     def abort(self, *, reset: bool) -> None: ...
     def freeze(self) -> None: ...
@@ -23,6 +24,15 @@ class Violation(Struct, frozen=True):
     at: float
     what: str
     connection: int
+
+
+class Pinged(Struct):
+    """A PING frame sent to a client: when, on which connection, and when its pong came (None: not, or not yet)."""
+
+    at: float
+    connection: int
+    payload: bytes
+    answered: float | None = None
 
 
 class Unreachable(Struct, frozen=True):

@@ -1,7 +1,8 @@
 """The exchange as a whole and each connection's far side, generic over the venue: facts in, deeds on a link (pure).
 
 Time is the exchange's own, in seconds since its start; ``deadline`` says when ``advance`` wants to be called next.
-What it enforces (connects, messages, ``Origin``, idle time-out, REST calls) it also writes down in ``violations``.
+What it enforces (connects, messages, ``Origin``, REST calls, pongs that it waits for) it also writes down in
+``violations``.
 """
 
 from __future__ import annotations
@@ -9,18 +10,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from tapewire.sim.faults import Fault, FaultPlan
-from tapewire.sim.limits import ADDRESSES, Blocks, Log
-from tapewire.sim.link import Link, Sent, Unreachable, Violation
+from tapewire.sim.faults import GARBAGE, UNKNOWN, Fault, FaultPlan, away, failure
+from tapewire.sim.limits import ADDRESSES, Blocks, Log, Questions
+from tapewire.sim.link import Link, Pinged, Sent, Unreachable, Violation
 from tapewire.sim.market import SeededMarket
 from tapewire.venues.exchange import Answer, Due, HttpAnswer, VenueExchange
 
 _INF = float("inf")
 _OUTBOX = 20_000  # frames a slow network may hold back for one connection
 _KEPT = 100_000
-_GARBAGE = b"\x00\xff this is no JSON {"
-_UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
-_MAINTENANCE = HttpAnswer(503, b"Service under maintenance.", (("Content-Type", "text/plain"),))
 
 
 class Exchange:
@@ -52,6 +50,7 @@ class Exchange:
         self.connects: deque[float] = deque(maxlen=_KEPT)
         self.requests: deque[Sent] = deque(maxlen=_KEPT)
         self.violations: deque[Violation] = deque(maxlen=_KEPT)
+        self.pings: deque[Pinged] = deque(maxlen=_KEPT)
         self.count = 0
         self.down_until = 0.0
         self.down_answer: HttpAnswer | Unreachable = Unreachable()
@@ -142,7 +141,7 @@ class Exchange:
             return answer
         fault = self.faults.occasion("refuse", now)
         if fault is not None:
-            return _failure(fault)
+            return failure(fault)
         return self._over_limits(now, headers, address) or self.venue.handshake(path, headers)
 
     def accept(self, now: float, link: Link) -> Peer:
@@ -189,7 +188,7 @@ class Exchange:
             return self.down_answer
         fault = self.faults.occasion("rest", now)
         if fault is not None:
-            return _failure(fault)
+            return failure(fault)
         group = self.venue.group(path)
         over = self._exceeds(now, f"rest {group}", address, (self.venue.rest,))
         if "origin" in headers and self.venue.origin:
@@ -225,7 +224,8 @@ class Peer:
         self._log = exchange.messages if exchange.venue.messages_per_address else Log(exchange.venue.messages)
         self._heard = now
         self._silent_until = 0.0
-        self._outbox: deque[tuple[float, bytes]] = deque()
+        self._outbox: deque[tuple[float, bytes, bool]] = deque()
+        self._questions = Questions()
         self._closes: tuple[float, int, str] | None = None
         self.frozen = False
 
@@ -234,7 +234,7 @@ class Peer:
         """When ``advance`` wants to be called next."""
         if self.frozen:
             return _INF
-        times = [self._heard + self._venue.idle_timeout, self.talk.deadline or _INF]
+        times = [self._heard + self._venue.idle_timeout, self.talk.deadline or _INF, self._questions.deadline]
         if self._outbox:
             times.append(self._outbox[0][0])
         if self._closes:
@@ -264,6 +264,12 @@ class Peer:
         """A PING frame of the client; the link answers it."""
         self._heard = max(self._heard, now)
 
+    def ponged(self, now: float, payload: bytes) -> None:
+        """A PONG frame of the client."""
+        if not self.frozen:
+            self._heard = max(self._heard, now)
+            self._questions.answer(now, payload)
+
     def lost(self) -> None:
         """The connection is gone."""
         self._exchange.peers.pop(self.number, None)
@@ -275,9 +281,12 @@ class Peer:
         for payload in self.talk.advance(now):
             self.send(now, payload)
         while self._outbox and self._outbox[0][0] <= now:
-            self.link.send(self._outbox.popleft()[1], is_text=self._venue.is_text)
+            self._put(*self._outbox.popleft()[1:])
         if self._closes and self._closes[0] <= now:
             self.close(*self._closes[1:])
+        elif now >= self._questions.deadline:
+            self._exchange.violations.append(Violation(now, "pong", self.number))
+            self.abort()
         elif now >= self._heard + self._venue.idle_timeout:
             self.abort(reset=False)  # the guide's demo (S0-52) shows "Connection to remote host was lost"
 
@@ -290,18 +299,26 @@ class Peer:
                 for frame in frames:
                     self.send(now, frame)
 
-    def send(self, now: float, payload: bytes) -> None:
+    def ping(self, now: float, within: float) -> None:
+        """Send a PING frame; without its pong ``within`` so many seconds the connection is cut."""
+        if not self.frozen:
+            ping = self._questions.ask(now, self.number, within)
+            self._exchange.pings.append(ping)
+            self.send(now, ping.payload, is_ping=True)
+
+    def send(self, now: float, payload: bytes, *, is_ping: bool = False) -> None:
         """Send one frame, later if the network is slow."""
         if self.frozen:
             return
-        self._heard = now
+        self._heard = self._heard if is_ping else now
         if self._exchange.delay or self._outbox:
             if len(self._outbox) >= _OUTBOX:
                 self.abort()
                 return
-            self._outbox.append((max(now + self._exchange.delay, self._outbox[-1][0] if self._outbox else 0), payload))
+            at = max(now + self._exchange.delay, self._outbox[-1][0] if self._outbox else 0)
+            self._outbox.append((at, payload, is_ping))
         else:
-            self.link.send(payload, is_text=self._venue.is_text)
+            self._put(payload, is_ping)
 
     def silence(self, until: float) -> None:
         """No market data until then; everything else is answered."""
@@ -327,6 +344,12 @@ class Peer:
         self.frozen = True
         self.link.freeze()
 
+    def _put(self, payload: bytes, is_ping: bool) -> None:  # noqa: FBT001 - as it stands in the outbox
+        if is_ping:
+            self.link.ping(payload)
+        else:
+            self.link.send(payload, is_text=self._venue.is_text)
+
     def _say(self, now: float, answer: Answer) -> None:
         for payload in answer.payloads:
             self.send(now, payload)
@@ -335,29 +358,12 @@ class Peer:
             self.advance(now)
 
 
-def _failure(fault: Fault) -> HttpAnswer:
-    status, retry = int(fault.number), fault.option("retry")
-    headers = (("Content-Type", "text/plain"),)
-    wait = () if retry is None else (("Retry-After", f"{retry:g}"),)
-    return HttpAnswer(status, f"HTTP {status}".encode(), headers + wait)
-
-
 def _each(deed: Callable[[Peer, float, Fault], None]) -> Callable[[Exchange, float, Fault], None]:
     def all_of_them(exchange: Exchange, now: float, fault: Fault) -> None:
         for peer in exchange.everyone():
             deed(peer, now, fault)
 
     return all_of_them
-
-
-def _maintenance(exchange: Exchange, now: float, fault: Fault) -> None:
-    status = fault.option("status")
-    if status is None:
-        exchange.maintain(now, fault.number, Unreachable())
-        return
-    retry = fault.option("retry")
-    headers = _MAINTENANCE.headers + (() if retry is None else (("Retry-After", f"{retry:g}"),))
-    exchange.maintain(now, fault.number, HttpAnswer(int(status), _MAINTENANCE.body, headers))
 
 
 def _slow(exchange: Exchange, now: float, fault: Fault) -> None:
@@ -376,11 +382,12 @@ _DEEDS: Mapping[str, Callable[[Exchange, float, Fault], None]] = {
     "abort": _each(lambda peer, *_: peer.abort()),
     "freeze": _each(lambda peer, *_: peer.freeze()),
     "silence": _each(lambda peer, now, fault: peer.silence(now + fault.number)),
-    "cut": _each(lambda peer, *_: peer.cut(_UNKNOWN)),
-    "garbage": _each(lambda peer, now, _: peer.send(now, _GARBAGE)),
-    "unknown": _each(lambda peer, now, _: peer.send(now, _UNKNOWN)),
+    "cut": _each(lambda peer, *_: peer.cut(UNKNOWN)),
+    "garbage": _each(lambda peer, now, _: peer.send(now, GARBAGE)),
+    "unknown": _each(lambda peer, now, _: peer.send(now, UNKNOWN)),
     "status": _each(lambda peer, now, _: peer.send(now, peer.talk.status())),
     "error": _each(_error),
-    "maintenance": _maintenance,
+    "ping": _each(lambda peer, now, fault: peer.ping(now, fault.number)),
+    "maintenance": lambda exchange, now, fault: exchange.maintain(now, fault.number, away(fault)),
     "slow": _slow,
 }

@@ -13,7 +13,7 @@ from tapewire.config import LineOptions
 from tapewire.errors import HttpFailed, UsageError
 from tapewire.model.events import TradeEvent
 from tapewire.model.line import Loss
-from tapewire.sim.link import Sent, Unreachable, Violation
+from tapewire.sim.link import Pinged, Sent, Unreachable, Violation
 from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import Scenario, build
 from tapewire.transport.contract import Http, Line, LineFactory
@@ -126,6 +126,11 @@ class Simulator:
         return list(self.exchange.violations)
 
     @property
+    def pings(self) -> list[Pinged]:
+        """Every PING frame that was sent to a client, and when its pong came."""
+        return list(self.exchange.pings)
+
+    @property
     def trades(self) -> list[TradeEvent]:
         """Every trade the market published, in order (the last 200,000)."""
         return list(self.exchange.market.trades_made)
@@ -157,6 +162,10 @@ class Simulator:
         """Stop the data of the open connections, for good or for some seconds; pings are answered."""
         until = float("inf") if seconds is None else self.now + seconds
         self._each(lambda peer: peer.silence(until))
+
+    def ping(self, within: float = 10.0) -> None:
+        """Send a PING frame on every connection; one whose pong has not come ``within`` so many seconds is cut."""
+        self._each(lambda peer: peer.ping(self.now, within))
 
     def inject(self, payload: bytes, *, is_text: bool = False) -> None:
         """Send one frame of your own on every connection."""
@@ -205,6 +214,7 @@ class Simulator:
             peer = self.exchange.accept(self.now, _MemoryLink(far))
             far.on_message = lambda payload, is_text: self.receive(peer, payload, is_text=is_text)
             far.on_ping = lambda _: peer.pinged(self.now)
+            far.on_pong = lambda payload: self.ponged(peer, payload)
             far.on_lost = lambda _: peer.lost()
             self.wake()
 
@@ -213,6 +223,11 @@ class Simulator:
     def receive(self, peer: Peer, payload: bytes, *, is_text: bool) -> None:
         """A client's message, from whatever line."""
         peer.receive(self.now, payload, is_text=is_text)
+        self.wake()
+
+    def ponged(self, peer: Peer, payload: bytes) -> None:
+        """A client's PONG frame, from whatever line."""
+        peer.ponged(self.now, payload)
         self.wake()
 
     def wake(self) -> None:
@@ -245,6 +260,9 @@ class _MemoryLink:
 
     def send(self, payload: bytes, *, is_text: bool) -> None:
         self._far.send(payload, is_text)
+
+    def ping(self, payload: bytes) -> None:
+        self._far.ping(payload)
 
     def close(self, code: int, reason: str) -> None:
         self._far.close(code, reason)

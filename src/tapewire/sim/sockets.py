@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _BACKLOG = 32 * 1024 * 1024  # bytes a client may leave unread before it is cut
 _LARGEST = 64 * 1024  # bytes of one request of a client
 _GOODBYE = 2.0  # seconds to wait for the answer to a close frame
-_TEXT, _BINARY, _CLOSE, _PONG = 0x81, 0x82, 0x88, 0x8A
+_TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 _DEFLATED = 0x40
 _WANTS_RESET = struct.pack("ii", 1, 0)
 
@@ -34,6 +34,7 @@ class Host(Protocol):
     @property
     def now(self) -> float: ...
     def receive(self, peer: Peer, payload: bytes, *, is_text: bool) -> None: ...
+    def ponged(self, peer: Peer, payload: bytes) -> None: ...
     def wake(self) -> None: ...
 
 
@@ -126,7 +127,9 @@ class Sockets:
                 elif message.type is WSMsgType.PING:
                     peer.pinged(simulator.now)
                     link.pong(message.data)
-                elif message.type is not WSMsgType.PONG:
+                elif message.type is WSMsgType.PONG:
+                    simulator.ponged(peer, message.data)
+                else:
                     break
             link.goodbye(message)
         finally:
@@ -151,6 +154,9 @@ class _SocketLink:
             self._put(_frame((_TEXT if is_text else _BINARY) | _DEFLATED, self._deflate(payload)))
         else:
             self._put(_frame(_TEXT if is_text else _BINARY, payload))
+
+    def ping(self, payload: bytes) -> None:
+        self._put(_frame(_PING, payload))
 
     def pong(self, payload: bytes) -> None:
         self._put(_frame(_PONG, payload))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tapewire.model.events import TradeEvent
-from tapewire.sim.link import Sent, Violation
+from tapewire.sim.link import Pinged, Sent, Violation
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 
@@ -72,6 +72,11 @@ class BackgroundSimulator:
         return self._call(lambda: self._simulator.violations)
 
     @property
+    def pings(self) -> list[Pinged]:
+        """Every PING frame that was sent to a client, and when its pong came."""
+        return self._call(lambda: self._simulator.pings)
+
+    @property
     def trades(self) -> list[TradeEvent]:
         """Every trade the market published."""
         return self._call(lambda: self._simulator.trades)
@@ -100,6 +105,10 @@ class BackgroundSimulator:
     def silence(self, seconds: float | None = None) -> None:
         """Stop the data; pings are answered."""
         self._call(lambda: self._simulator.silence(seconds))
+
+    def ping(self, within: float = 10.0) -> None:
+        """Send a PING frame on every connection; one whose pong has not come ``within`` so many seconds is cut."""
+        self._call(lambda: self._simulator.ping(within))
 
     def inject(self, payload: bytes, *, is_text: bool = False) -> None:
         """Send one frame of your own on every connection."""
