@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, get_args
 
 import pytest
 
+from tapewire.client import WebSocketClient
 from tapewire.config import Format, SessionOptions
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.status import Disconnected, Quarantined, Rejected
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
 from tapewire.venues.upbit.sim import Switches
 from tests.client.stage import Stage, play
 
@@ -130,3 +134,40 @@ def test_many_connections_keep_the_limits_even_if_the_exchange_counts_them_toget
             assert len(client.statistics().connections) == 8
 
     play(story, switches={"messages_per_address": True})
+
+
+def test_pings_of_the_exchange_are_answered_and_cost_nothing() -> None:
+    """Section 11, 18: nothing is said of PING frames that the exchange sends; one that does cuts who is silent."""
+
+    async def story(stage: Stage) -> None:
+        heard: list[TradeEvent] = []
+        async with stage.client() as client:
+            await client.subscribe_trade("KRW-BTC", heard.append)
+            await stage.after(600)
+            made = {trade.sequential_id for trade in stage.simulator.trades if trade.symbol == "KRW-BTC"}
+            await stage.after(5)
+        *answered, _under_way = stage.simulator.pings
+        assert len(answered) == 120
+        assert all(ping.answered == ping.at for ping in answered)
+        assert len(stage.simulator.connects) == 1
+        assert made <= {trade.sequential_id for trade in heard}
+        assert [event.loss.cause for event in stage.told(Disconnected)] == ["stopped"]
+
+    play(story, faults=("ping:1@5/5",))
+
+
+@pytest.mark.parametrize("transport", ["picows", "websockets"])
+async def test_pings_of_the_exchange_are_answered_over_sockets(transport: Any) -> None:
+    enough = asyncio.Event()
+
+    def look(_trade: Event) -> None:
+        if len([ping for ping in simulator.pings if ping.answered is not None]) >= 10:
+            enough.set()
+
+    scenario = Scenario(markets=("KRW-BTC",), rate=200, faults=("ping@0.05/0.05",))
+    async with Simulator(scenario) as simulator, asyncio.timeout(30):
+        async with WebSocketClient("me", url=simulator.url, rest_url=simulator.rest_url, transport=transport) as client:
+            await client.subscribe_trade("KRW-BTC", look)
+            await enough.wait()
+        assert len(simulator.connects) == 1
+        assert simulator.violations == []

@@ -146,6 +146,23 @@ def test_half_open_by_hand() -> None:
     assert heard.pongs == []
 
 
+def test_pings_by_hand_are_answered_by_a_line_and_noted() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        await dial(simulator, heard)
+        await dial(simulator, heard)
+        await simulator.reached(5.0)
+        simulator.ping(1.0)
+        await simulator.reached(20.0)
+        simulator.ping()
+        await simulator.reached(90.0)
+        assert simulator.connected == 2
+
+    simulator, _ = virtually(play)
+    assert [(ping.connection, ping.payload) for ping in simulator.pings] == [(1, b"1"), (2, b"1"), (1, b"2"), (2, b"2")]
+    assert [ping.answered for ping in simulator.pings] == [ping.at for ping in simulator.pings]
+    assert simulator.violations == []
+
+
 def test_silence_frames_and_delay_by_hand() -> None:
     async def play(simulator: Simulator, heard: Heard) -> None:
         line = await dial(simulator, heard)

@@ -27,11 +27,15 @@ class Told:
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self.pings: list[bytes] = []
         self.ends: list[Any] = []
 
     def send(self, payload: bytes, *, is_text: bool) -> None:
         assert not is_text
         self.frames.append(payload)
+
+    def ping(self, payload: bytes) -> None:
+        self.pings.append(payload)
 
     def close(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))
@@ -386,6 +390,63 @@ class TestFaults:
             peer.send(0.0, b"%d" % number)
         assert link.ends == ["reset"]
         assert link.frames == []
+
+    def test_pings_that_are_answered_are_noted_and_keep_the_connection(self) -> None:
+        exchange = make("ping:10@30/60")
+        peer, link = connect(exchange)
+        for minute in range(5):
+            at = 30.0 + 60 * minute
+            run(exchange, at)
+            assert len(link.pings) == minute + 1
+            peer.ponged(at + 9.9, link.pings[-1])
+        run(exchange, 300.0)
+        assert [(ping.at, ping.connection, ping.answered) for ping in exchange.pings] == [
+            (30.0 + 60 * minute, 1, 39.9 + 60 * minute) for minute in range(5)
+        ]
+        assert (link.ends, link.frames, list(exchange.violations)) == ([], [], [])
+
+    @pytest.mark.parametrize("pongs", [[], [b"unasked"], [b""]])
+    def test_who_does_not_answer_a_ping_is_cut_and_written_down(self, pongs: list[bytes]) -> None:
+        exchange = make("ping@5")
+        peer, link = live(exchange)
+        run(exchange, 5.0)
+        for payload in pongs:
+            peer.ponged(6.0, payload)
+        run(exchange, 14.9)
+        assert link.ends == []
+        run(exchange, 15.0)
+        assert link.ends == ["reset"]
+        assert [(row.at, row.what, row.connection) for row in exchange.violations] == [(15.0, "pong", 1)]
+        assert [ping.answered for ping in exchange.pings] == [None]
+
+    def test_a_pong_answers_all_pings_before_it_and_none_after(self) -> None:
+        exchange = make("ping:10@1/1x3")
+        peer, link = live(exchange)
+        run(exchange, 3.0)
+        peer.ponged(4.0, link.pings[1])
+        assert [ping.answered for ping in exchange.pings] == [4.0, 4.0, None]
+        run(exchange, 13.0)
+        assert link.ends == ["reset"]
+
+    def test_a_ping_may_wait_without_end_but_is_no_sign_of_life_of_the_client(self) -> None:
+        exchange = make("ping:inf@100")
+        _, link = connect(exchange)
+        run(exchange, 120.0)
+        assert (link.ends, list(exchange.violations)) == (["end"], [])
+
+    def test_a_slow_network_delays_pings_and_half_open_takes_them_away(self) -> None:
+        exchange = make("slow:2@0", "ping@5/5x2", "freeze@9")
+        exchange.advance(0.0)
+        peer, link = live(exchange)
+        run(exchange, 6.9)
+        assert link.pings == []
+        run(exchange, 7.0)
+        assert len(link.pings) == 1
+        run(exchange, 9.0)
+        peer.ponged(9.5, link.pings[0])
+        run(exchange, 60.0)
+        assert [(ping.at, ping.answered) for ping in exchange.pings] == [(5.0, None)]
+        assert link.ends == ["freeze"]
 
     def test_refusals_by_hand_come_first_and_in_order(self) -> None:
         exchange = make("refuse:500")

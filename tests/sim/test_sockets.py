@@ -187,6 +187,33 @@ async def test_half_open_answers_nothing_and_closes_nothing() -> None:
         writer.close()
 
 
+async def test_a_ping_is_a_frame_and_its_pong_is_noted() -> None:
+    async with playing() as (simulator, _):
+        reader, writer, _head = await raw(simulator)
+        simulator.ping()
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.readexactly(3) == b"\x89\x011"
+            assert [ping.answered for ping in simulator.pings] == [None]
+            writer.write(masked(10, b"1"))
+            while simulator.pings[0].answered is None:  # noqa: ASYNC110 - one turn of the loop at a time
+                await asyncio.sleep(0)
+        assert (simulator.connected, simulator.violations) == (1, [])
+        writer.close()
+
+
+async def test_who_does_not_answer_a_ping_is_cut() -> None:
+    async with playing() as (simulator, _):
+        reader, writer, _head = await raw(simulator)
+        simulator.ping(within=0.05)
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.readexactly(3) == b"\x89\x011"
+        with pytest.raises(ConnectionResetError):
+            async with asyncio.timeout(PATIENCE):
+                await reader.read()
+        assert (simulator.connected, [row.what for row in simulator.violations]) == (0, ["pong"])
+        writer.close()
+
+
 async def test_a_lost_client_is_forgotten() -> None:
     async with playing() as (simulator, _):
         _reader, writer, _head = await raw(simulator)

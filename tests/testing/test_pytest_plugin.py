@@ -67,10 +67,12 @@ def test_the_simulator_in_a_thread_answers_from_any_thread() -> None:
         simulator.refuse(503, times=2)
         simulator.slow(0.0)
         simulator.inject(b"{}")
+        simulator.ping(1.0)
         for deed in (simulator.abort, simulator.freeze, simulator.cut, simulator.silence):
             deed()
         simulator.maintenance(0.0)
         assert (simulator.connects, simulator.requests, simulator.violations) == ([], [], [])
+        assert simulator.pings == []
         assert isinstance(simulator.trades, list)
 
 
