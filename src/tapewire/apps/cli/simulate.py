@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--speed", type=float, metavar="X", help="Seconds of the exchange in one of ours.  [default: 1]")
 @click.option("--recorded", is_flag=True, help="Begin with recorded traffic of 2021 (upbit).")
 @click.option("--fault", "faults", multiple=True, metavar="FAULT",
-              help="drop@5, freeze@20, silence:30@10, refuse:429@0x3, duplicate%0.05 …; may be given again.")  # fmt: skip
+              help="drop@5, freeze@20, silence:30@10, refuse:429@0x3, duplicate%0.05 …; repeatable.")  # fmt: skip
 @click.option("--scenario", "path", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="TOML file with all of these; options go before it.")  # fmt: skip
 @click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds.")
@@ -44,8 +44,8 @@ def simulate(
     VENUE is upbit (the default), upbit-sg, upbit-id or upbit-th.
 
     A FAULT is NAME[:VALUE][@START[/EVERY]][xTIMES][%CHANCE], times in seconds: drop:1001@10/30 closes every
-    connection after 10 s and then every 30 s. Names: drop, abort, freeze (half-open), silence, ping, cut, garbage,
-    unknown, error, status, maintenance, slow, refuse, rest, close-after-subscribe, duplicate, late.
+    connection after 10 s and then every 30 s. Names: close-after-subscribe, drop, abort, freeze (half-open), silence,
+    ping, cut, garbage, unknown, error, status, maintenance, slow, refuse, rest, duplicate, late.
 
     \b
     tapewire simulate upbit --port 9001
