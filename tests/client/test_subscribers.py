@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
+from typing import Any
 
 import pytest
 
+from tapewire.client import decode
 from tapewire.config import MailboxOptions, OverflowRule, SessionOptions
-from tapewire.errors import Lagging, SubscriptionError
+from tapewire.errors import Lagging, SubscriptionError, UsageError
 from tapewire.model.events import Event, TickerEvent, TradeEvent
 from tapewire.model.status import CallbackFailed, Connected, FeedEvent, Lagged, Subscribed
 from tapewire.model.subscription import StreamPreference, Subscription
@@ -81,6 +83,38 @@ def test_a_raising_callback_of_two_subscribers_is_told_of_the_one_that_is_still_
             assert {event.subscriber for event in stage.told(CallbackFailed)} == {"two:ticker"}
 
     play(story)
+
+
+def test_the_traceback_of_a_callback_begins_in_the_callback() -> None:
+    """The first message of a stream takes the careful road because the hot table misses it: that is nobody's error."""
+
+    def broken(_event: Event) -> None:
+        raise ValueError("broken ear")
+
+    async def story(stage: Stage) -> None:
+        async with stage.client() as client:
+            await client.subscribe_ticker("KRW-BTC", broken)
+            await stage.after(1)
+        first = stage.told(CallbackFailed)[0]
+        assert "broken ear" in first.traceback
+        assert "KeyError" not in first.traceback
+
+    play(story)
+
+
+@pytest.mark.parametrize("symbols", [5, None, b"KRW-BTC", ["KRW-BTC", 5], [b"KRW-BTC"]], ids=str)
+def test_what_is_no_symbol_is_refused_in_words(symbols: Any) -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client() as client:
+            with pytest.raises(SubscriptionError, match=r"it must be a market code such as KRW-BTC"):
+                await client.subscribe_ticker(symbols, lambda _event: None)
+
+    play(story)
+
+
+def test_decode_says_that_it_takes_bytes() -> None:
+    with pytest.raises(UsageError, match="payload is str; it must be the bytes of one message"):
+        decode("upbit", "text")  # type: ignore[arg-type]
 
 
 def test_a_feed_callback_that_raises_is_logged_and_the_feed_goes_on(caplog: pytest.LogCaptureFixture) -> None:

@@ -358,7 +358,10 @@ def decode(venue: str, payload: bytes, received_ns: int = 0) -> list[Event]:
     Raises:
         DecodeError: the payload, or an element of it, cannot be read.
         UnknownName: no such venue is installed.
+        UsageError: ``payload`` is no bytes (a text message: ``text.encode()``).
     """
+    if not isinstance(payload, bytes):
+        raise UsageError(f"payload is {type(payload).__name__}; it must be the bytes of one message")
     reading = _codec(venue).read(payload, received_ns)
     if reading.quarantined:
         first = reading.quarantined[0]

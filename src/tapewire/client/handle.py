@@ -168,6 +168,18 @@ class Handle:
             self.end(error)
 
 
-def as_symbols(symbols: str | Iterable[str]) -> list[str]:
-    """A list of symbols without doubles; a single string is one symbol, not its letters."""
-    return [symbols] if isinstance(symbols, str) else list(dict.fromkeys(symbols))
+def as_symbols(symbols: object) -> list[str]:
+    """A list of symbols without doubles; a single string is one symbol, not its letters.
+
+    Raises:
+        SubscriptionError: it is neither a string nor a collection of strings.
+    """
+    if isinstance(symbols, str):
+        return [symbols]
+    if isinstance(symbols, bytes) or not isinstance(symbols, Iterable):
+        raise SubscriptionError("symbols", symbols, "a market code such as KRW-BTC, or a list of them")
+    found = list(dict.fromkeys(symbols))
+    for symbol in found:
+        if not isinstance(symbol, str):
+            raise SubscriptionError("symbol", symbol, "a market code such as KRW-BTC")
+    return found

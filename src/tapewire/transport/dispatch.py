@@ -35,6 +35,8 @@ class Dispatch(NamedTuple):
                 public, streams = tables[type(event)]
                 stream = streams[event.symbol]
             except Exception:  # whatever is not plain data of a settled stream
+                stream = None
+            if stream is None:  # not inside the except: what a callback raises there would drag our miss along
                 careful(payload, received_ns)
                 return
             event.__class__ = public

@@ -194,6 +194,8 @@ class PicowsLine(WSListener):
                     public, streams = self._tables[type(event)]
                     stream = streams[event.symbol]
                 except Exception:  # whatever is not plain data of a settled stream
+                    stream = None
+                if stream is None:
                     self._telling.tell(self._careful, payload, self._received_ns)
                     return
                 event.__class__ = public
