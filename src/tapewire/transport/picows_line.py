@@ -38,6 +38,7 @@ from tapewire.transport.telling import Telling, hold_reading
 
 _BINARY, _TEXT = WSMsgType.BINARY, WSMsgType.TEXT
 _FAILURES = (OSError, EOFError, WSError, ProxyError, ValueError)  # anything else is a fault of ours
+_CONTROL_MAX = 125  # bytes in the largest ping, pong or close frame that picows lets through (RFC 6455 section 5.5)
 _UNSENT_LIMIT = 16 * 1024 * 1024  # bytes the far end may leave unread before it counts as gone
 
 
@@ -50,9 +51,9 @@ class PicowsLine(WSListener):
     """
 
     __slots__ = (
-        "_accepted", "_careful", "_close_sent", "_closing", "_compression", "_decode", "_dial", "_failed", "_layer",
-        "_limit", "_listener", "_loop", "_loss", "_options", "_plain", "_received_ns", "_stamped", "_tables",
-        "_telling", "_timer", "_transport", "_wall_ns",
+        "_accepted", "_close_sent", "_closing", "_compression", "_decode", "_dial", "_failed", "_has_dispatch",
+        "_layer", "_limit", "_listener", "_loop", "_loss", "_options", "_plain", "_received_ns", "_stamped",
+        "_tables", "_telling", "_timer", "_transport", "_wall_ns",
     )  # fmt: skip
 
     def __init__(self, options: LineOptions, wall_ns: Callable[[], int]) -> None:
@@ -63,13 +64,13 @@ class PicowsLine(WSListener):
         self._dial = Dial()
         self._loop: asyncio.AbstractEventLoop
         self._listener: LineListener | None = None
-        self._decode: Callable[[bytes], Any] | None = None
-        self._tables: Mapping[type, tuple[type, Mapping[str, Any]]] = {}
-        self._careful: Callable[[bytes, int], None]
+        self._has_dispatch = False
+        self._decode: Callable[[bytes], Any]
+        self._tables: Mapping[type, tuple[type, Mapping[str, Any]]]
         self._failed: Callable[[Callable[[Any], object], Exception], None]
         self._transport: WSTransport | None = None
         self._telling: Telling
-        self._plain = False  # started, no fragment pending, not lost: what most frames need to know
+        self._plain = False  # a dispatch, started, no fragment pending, not lost: what most frames need to know
         self._accepted = False
         self._close_sent = False
         self._closing = False  # our close frame went out first and its answer has not come
@@ -91,7 +92,8 @@ class PicowsLine(WSListener):
         self._listener = listener
         dispatch: Dispatch | None = getattr(listener, "dispatch", None)
         if dispatch is not None:
-            self._decode, self._tables, self._careful, self._failed = dispatch
+            self._decode, self._tables, _, self._failed = dispatch
+            self._has_dispatch = True
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._options.connect_timeout) as limit:
@@ -164,7 +166,7 @@ class PicowsLine(WSListener):
     def _start(self) -> None:
         """Tell what came before ``open`` had returned, then let the rest through."""
         self._telling.start()
-        self._plain = not (self._loss or self._layer.partial)
+        self._plain = self._has_dispatch and not (self._loss or self._layer.partial)
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
@@ -176,37 +178,32 @@ class PicowsLine(WSListener):
         """One frame came (picows). Most are whole messages, and this is all the way they go.
 
         Too large a frame never comes here: picows tells of it when it reads the header (``_parser_failed``).
+        Of what RFC 6455 forbids, the short way lets two things pass, each only where the payload is a whole event
+        of a settled stream: a continuation of nothing, and a text frame with bad UTF-8 in a field that nobody reads.
         """
         if not self._stamped:  # the first frame of a socket read: the others come in the same turn of the loop
             self._stamped = True
             self._received_ns = self._wall_ns()
             self._loop.call_soon(self._turn_over)
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
-            kind = frame.msg_type
             payload = frame.get_payload_as_bytes()
-            if kind is _BINARY or (kind is _TEXT and payload.isascii()):
-                if self._decode is None:
-                    if self._listener is not None:
-                        self._telling.tell(self._listener.on_message, payload, kind is _TEXT, self._received_ns)
-                    return
+            if len(payload) > _CONTROL_MAX:  # data; frame.msg_type would say more, for 4 % of all that a message costs
                 try:  # as Dispatch.on_message
                     event = self._decode(payload)
                     public, streams = self._tables[type(event)]
                     stream = streams[event.symbol]
                 except Exception:  # whatever is not plain data of a settled stream
                     stream = None
-                if stream is None:
-                    self._telling.tell(self._careful, payload, self._received_ns)
+                if stream is not None:
+                    event.__class__ = public
+                    event.received_ns = self._received_ns
+                    stream.last = event.timestamp
+                    stream.count += 1
+                    try:
+                        stream.deliver(event)
+                    except Exception as error:  # a user's callback may raise anything; the feed goes on
+                        self._failed(stream.deliver, error)
                     return
-                event.__class__ = public
-                event.received_ns = self._received_ns
-                stream.last = event.timestamp
-                stream.count += 1
-                try:
-                    stream.deliver(event)
-                except Exception as error:  # a user's callback may raise anything; the feed goes on
-                    self._failed(stream.deliver, error)
-                return
         self._other(transport, frame)
 
     def _turn_over(self) -> None:
@@ -232,7 +229,7 @@ class PicowsLine(WSListener):
         whole = self._layer.data(
             opcode, frame.get_payload_as_bytes(), fin=bool(frame.fin), rsv1=bool(frame.rsv1), rsv23=rsv23
         )
-        self._plain = not (self._telling.holding or self._loss or self._layer.partial)
+        self._plain = self._has_dispatch and not (self._telling.holding or self._loss or self._layer.partial)
         if whole is not None and self._listener is not None:
             self._telling.tell(self._listener.on_message, *whole, self._received_ns)
 
@@ -304,7 +301,7 @@ class PicowsLine(WSListener):
             self._loss = _parser_loss(transport) or Loss(
                 "reset", message.ABNORMAL, "the connection broke without a close frame"
             )
-        listener, self._listener, self._decode = self._listener, None, None
+        listener, self._listener = self._listener, None
         if listener is not None:
             self._telling.tell(listener.on_lost, self._loss)
 
