@@ -7,11 +7,11 @@ object is made (``ConfigError`` names option, value and what would be right).
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from tapewire.errors import ConfigError
 
@@ -29,6 +29,66 @@ def _positive(options: Any, name: str) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class Secret:
+    """Text that is shown nowhere: ``repr``, ``str`` and formats give ``***``; only ``reveal`` gives it away.
+
+    It cannot be pickled or copied into JSON: a secret that leaves the process should do so by its owner's own hand.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: Any) -> None:
+        if not isinstance(text, str) or not text:
+            raise ConfigError("secret", "***", "a text that is not empty")
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself: for signing and nothing else."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied")
+
+
+class Credentials(Struct, frozen=True):
+    """An API key of a venue: ``access_key`` names it, ``secret_key`` signs; plain text is wrapped as ``Secret``.
+
+    Attributes:
+        access_key, secret_key: as the exchange issued them (``UPBIT_ACCESS_KEY``, ``UPBIT_SECRET_KEY``).
+        passphrase: the third part of the key, where the venue has one (OKX).
+        algorithm: how tokens are signed, ``"HS512"`` or ``"HS256"`` (spec/upbit.md section 2); only for Upbit.
+    """
+
+    access_key: Secret
+    secret_key: Secret
+    passphrase: Secret | None = None
+    algorithm: Literal["HS512", "HS256"] = "HS512"
+
+    def __post_init__(self) -> None:
+        for name in ("access_key", "secret_key", "passphrase"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                force_setattr(self, name, Secret(value.strip()))
+            elif not (isinstance(value, Secret) or (value is None and name == "passphrase")):
+                raise ConfigError(name, type(value).__name__, "the text that the exchange issued")
+        if self.algorithm not in ("HS512", "HS256"):
+            raise ConfigError("algorithm", self.algorithm, '"HS512" or "HS256"')
 
 
 class LineOptions(Struct, frozen=True, kw_only=True):
@@ -101,6 +161,8 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
         max_retries: attempts in a row before giving up loudly; None never gives up.
         stable_after: seconds of uptime with data after which the delay falls back to the base.
         quiet_time: seconds without an error after which an unanswered request counts as accepted.
+        pending_window: seconds for which a change of subscriptions waits for others, to be sent as one request.
+        pending_window_max: the same when the message budget is nearly spent; between the two it grows as that does.
         stale_after: seconds of silence that no public stream may exceed while its line is alive, unless its own
             rhythm is slower; None never calls a stream stale.
         stale_factor: a stream is stale after this many of its own usual intervals (and at least ``stale_after``).
@@ -119,6 +181,8 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     max_retries: int | None = None
     stable_after: float = 30.0
     quiet_time: float = 2.0
+    pending_window: float = 0.1
+    pending_window_max: float = 15.0
     stale_after: float | None = 60.0
     stale_factor: float = 20.0
     stale_reconnect: float | None = 120.0
@@ -132,6 +196,10 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
             "messages_per_second", "messages_per_minute",
         ):  # fmt: skip
             _positive(self, option)
+        if not (_is_number(self.pending_window) and self.pending_window >= 0):
+            raise ConfigError("pending_window", self.pending_window, "0 or more")
+        if not (_is_number(self.pending_window_max) and self.pending_window_max >= self.pending_window):
+            raise ConfigError("pending_window_max", self.pending_window_max, "pending_window or more")
         if not (_is_number(self.backoff_factor) and self.backoff_factor >= 1):
             raise ConfigError("backoff_factor", self.backoff_factor, "1 or more")
         if self.max_retries is not None and not (_is_number(self.max_retries) and self.max_retries >= 0):

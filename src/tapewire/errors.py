@@ -3,6 +3,7 @@ for what cannot go on.
 
 FeedError
 ├── ConfigError          an option has an impossible value             .option .value .allowed
+│   └── CredentialsError a key is missing or cannot be one             .option .allowed
 ├── SubscriptionError    the exchange would refuse it or stay silent   .field .value .allowed
 │   └── UnknownSymbol    a code that is not listed                     .suggestions
 ├── UnknownName          no such venue or sink                         .name .known
@@ -38,6 +39,14 @@ class ConfigError(FeedError, ValueError):
     def __init__(self, option: str, value: object, allowed: str) -> None:
         super().__init__(f"{option} is {value!r}; it must be {allowed}")
         self.option, self.value, self.allowed = option, value, allowed
+
+
+class CredentialsError(ConfigError):
+    """A key is missing, or cannot be one. Never holds what came."""
+
+    def __init__(self, option: str, allowed: str) -> None:
+        FeedError.__init__(self, f"{option}: {allowed}")
+        self.option, self.value, self.allowed = option, "***", allowed
 
 
 class SubscriptionError(FeedError, ValueError):

@@ -2,18 +2,22 @@
 
 Names are Upbit's own; every other venue maps onto them. A field that the venue does not send is None.
 Numbers are ``float``; a client made with ``numbers="decimal"`` gets the same classes with exact
-``decimal.Decimal`` values in the places annotated ``float``. Times called ``timestamp`` are integer
-milliseconds as the venue sent them (Unix epoch, UTC); ``received_ns`` is integer nanoseconds UTC of the
-socket read that brought the message (0 when unknown, as in a pure ``decode``). Fields stand in the order in which
-Upbit sends them: a decoder that finds the next key where it looks first saves 15 % on tickers.
+``decimal.Decimal`` values in the places annotated ``float``. Orders and balances are always exact.
+Times called ``timestamp`` are integer milliseconds as the venue sent them (Unix epoch, UTC); ``received_ns`` is
+integer nanoseconds UTC of the socket read that brought the message (0 when unknown, as in a pure ``decode``).
+Fields stand in the order in which Upbit sends them: a decoder that finds the next key where it looks first saves 15 %
+on tickers.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any, Literal
 
 from msgspec import Struct
+
+from tapewire.model.subscription import as_detail
 
 #: Korea Standard Time; it has no daylight saving.
 KST = timezone(timedelta(hours=9), "KST")
@@ -136,12 +140,115 @@ class CandleEvent(Event, gc=False, kw_only=True, tag="candle"):
     candle_acc_trade_price: float | None = None
 
 
+class MyOrderEvent(Event, gc=False, kw_only=True, tag="myOrder"):
+    """What happened to one order of the key's owner (spec/upbit.md 4.5). Numbers are exact.
+
+    ``state``: ``wait``, ``watch``, ``trade``, ``done``, ``cancel``, ``prevented``. While it is ``trade``, ``price`` and
+    ``volume`` are those of the execution.
+    """
+
+    uuid: str
+    ask_bid: str | None = None
+    order_type: str | None = None
+    state: str
+    trade_uuid: str | None = None
+    price: Decimal | None = None
+    avg_price: Decimal | None = None
+    volume: Decimal | None = None
+    remaining_volume: Decimal | None = None
+    executed_volume: Decimal | None = None
+    trades_count: int | None = None
+    reserved_fee: Decimal | None = None
+    remaining_fee: Decimal | None = None
+    paid_fee: Decimal | None = None
+    locked: Decimal | None = None
+    executed_funds: Decimal | None = None
+    time_in_force: str | None = None
+    trade_fee: Decimal | None = None
+    is_maker: bool | None = None
+    identifier: str | None = None
+    smp_type: str | None = None
+    prevented_volume: Decimal | None = None
+    prevented_locked: Decimal | None = None
+    trade_timestamp: int | None = None
+    order_timestamp: int | None = None
+
+
+class Asset(Struct, gc=False):
+    """One currency of the account: ``balance`` is what is free, ``locked`` lies in orders and withdrawals."""
+
+    currency: str
+    balance: Decimal
+    locked: Decimal
+
+
+class MyAssetEvent(Event, gc=False, kw_only=True, tag="myAsset"):
+    """Balances that changed, as absolute new values; what is not named is unchanged (spec/upbit.md 4.6)."""
+
+    symbol: str = ""
+    asset_uuid: str | None = None
+    assets: list[Asset] = []
+    asset_timestamp: int | None = None
+
+
+class AnnouncementEvent(Event, gc=False, kw_only=True, tag="announcement"):
+    """A notice of the exchange, new or changed (spec/upbit.md 4.7). ``first_listed_at``, ``listed_at``: ISO 8601."""
+
+    symbol: str = ""
+    event_type: str | None = None
+    uuid: str
+    title: str | None = None
+    category: str | None = None
+    url: str | None = None
+    first_listed_at: str | None = None
+    listed_at: str | None = None
+    body: str | None = None
+
+
+class IndicatorEvent(Event, gc=False, kw_only=True, tag="indicator"):
+    """An indicator's value at the close of a candle (spec/upbit.md 4.8); names in it are the long ones."""
+
+    timeframe: str
+    indicator: str
+    params: dict[str, Any] = {}
+    candle_date_time_utc: str | None = None
+    value: dict[str, float] = {}
+
+    @property
+    def unit(self) -> str:
+        """The time frame, as ``Subscription.unit`` has it."""
+        return self.timeframe
+
+    @property
+    def detail(self) -> str:
+        """Which indicator it is, as ``Subscription.detail`` has it."""
+        return as_detail({"type": self.indicator, "params": self.params})
+
+
+class IndicatorSignalEvent(IndicatorEvent, gc=False, kw_only=True, tag="indicator_signal"):
+    """An indicator's condition became true at the close of a candle (spec/upbit.md 4.9)."""
+
+    trigger: str
+    event_params: dict[str, Any] = {}
+
+    @property
+    def detail(self) -> str:
+        """Which signal it is, as ``Subscription.detail`` has it."""
+        said = {"type": self.indicator, "params": self.params, "trigger": self.trigger}
+        return as_detail(said | ({"event_params": self.event_params} if self.event_params else {}))
+
+
 #: Every kind of market event by the word used in ``Subscription.kind``.
 EVENT_CLASSES: dict[str, type[Event]] = {
     "ticker": TickerEvent,
     "trade": TradeEvent,
     "orderbook": OrderbookEvent,
     "candle": CandleEvent,
+    "myOrder": MyOrderEvent,
+    "myAsset": MyAssetEvent,
+    "announcement": AnnouncementEvent,
+    "indicator": IndicatorEvent,
+    "indicator_signal": IndicatorSignalEvent,
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 StreamPreference = Literal["both", "snapshot_only", "realtime_only"]
@@ -13,11 +15,14 @@ class Subscription(Struct, frozen=True, order=True):
     """One stream of one market. Hashable: it is the key of every table that speaks of streams.
 
     Attributes:
-        kind: ``"ticker"``, ``"trade"``, ``"orderbook"`` or ``"candle"``.
-        symbol: the venue's own code, such as ``KRW-BTC``.
-        unit: candles only: ``"1s"``, ``"1m"`` … ``"240m"``.
+        kind: a kind of event: ``"ticker"``, ``"trade"``, ``"orderbook"``, ``"candle"``, ``"myOrder"`` …
+        symbol: the venue's own code, such as ``KRW-BTC``; ``""`` is every market (``myOrder``), or none
+            (``myAsset``, ``announcement``: they belong to no market).
+        unit: candles ``"1s"``, ``"1m"`` … ``"240m"``; indicators: their time frame, ``"5m"`` … ``"1d"``.
         depth: order books only: number of levels asked (Upbit: 1, 5, 15, 30); None is the venue's default.
         level: order books only: price grouping unit, 0 is none.
+        detail: what else the request says, as canonical JSON (keys sorted, no spaces, whole numbers without a
+            fraction): one indicator with its parameters, or the choice of announcements. ``""``: nothing.
     """
 
     kind: str
@@ -25,13 +30,32 @@ class Subscription(Struct, frozen=True, order=True):
     unit: str | None = None
     depth: int | None = None
     level: float = 0
+    detail: str = ""
 
     def __str__(self) -> str:
         """``ticker KRW-BTC``, ``candle.1s KRW-BTC``, ``orderbook KRW-BTC.15 level 10000``."""
         kind = f"{self.kind}.{self.unit}" if self.unit else self.kind
         depth = f".{self.depth}" if self.depth else ""
         level = f" level {self.level:g}" if self.level else ""
-        return f"{kind} {self.symbol}{depth}{level}"
+        return f"{kind} {self.symbol}{depth}{level}{f' {self.detail}' if self.detail else ''}".rstrip()
+
+
+def as_detail(choice: Mapping[str, Any]) -> str:
+    """``choice`` as the canonical JSON of ``Subscription.detail``: equal choices give equal text."""
+    return msgspec.json.encode(_whole(choice), order="sorted").decode()
+
+
+def _whole(value: Any) -> Any:
+    """14.0 and 14 are one number, whoever wrote it."""
+    match value:
+        case Mapping():
+            return {key: _whole(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_whole(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
 
 
 class Wish(Struct, frozen=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from tapewire.config import Format, Numbers
+from tapewire.config import Credentials, Format, Numbers
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
@@ -25,7 +26,11 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url, rest_url: the exchange's own addresses.
-        private_url: where orders and balances will be streamed from (issue B); None: nowhere.
+        sides: name of each side → path that follows ``url``'s own; ``"public"`` is one. A connection speaks to one.
+        side_of: kind → its side, where that is not ``"public"``.
+        signed_sides: sides whose handshake carries a key (``Venue.authorize``).
+        event_kinds: kinds that are sent only when something happens: they have no snapshot, and may be silent for
+            hours while all is well.
         connects, messages, rest_calls: limits, each kept in every sliding window for all connections to one address.
         replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
         acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
@@ -37,7 +42,10 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     url: str
     rest_url: str
-    private_url: str | None = None
+    sides: Mapping[str, str] = MappingProxyType({"public": ""})
+    side_of: Mapping[str, str] = MappingProxyType({})
+    signed_sides: frozenset[str] = frozenset()
+    event_kinds: frozenset[str] = frozenset()
     connects: tuple[Window, ...]
     messages: tuple[Window, ...]
     rest_calls: tuple[Window, ...] = ()
@@ -49,6 +57,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     candle_units: tuple[str, ...]
     full_state_kinds: frozenset[str]
     fatal_statuses: frozenset[int]
+
+    def side(self, kind: str) -> str:
+        """The side that streams of ``kind`` come from."""
+        return self.side_of.get(kind, "public")
 
 
 class Control(Struct, frozen=True):
@@ -105,7 +117,11 @@ class Venue(Struct, frozen=True, kw_only=True):
             venue's markets (may be None: not asked) also ``UnknownSymbol`` and unsupported levels.
         same_line: whether two subscriptions may share a connection (False: their frames could not be told apart).
         encode: the whole wanted set as wishes → payloads to send, in order. ``ticket`` is unique per request.
-        encode_list: the payload that asks what the connection is subscribed to.
+        encode_list: the payload that asks what the connection is subscribed to. read_list: ``Control.details`` of
+            its answer → the streams that the exchange holds (None where the venue cannot be asked).
+        fits: whether these streams together are within the exchange's limits of one connection; None: always.
+        authorize: credentials and a nonce that was never used → the handshake's (and REST call's) headers; None:
+            the venue has no signed sides. Raises CredentialsError for a key that cannot be one.
         codec: reader for a connection of that format; ``keep_raw`` puts the frame's bytes into ``event.raw``.
         position: (trade id or None, venue timestamp in ms or None) of an event, for the gap ledger.
         markets_request: REST path of the list of markets; read_markets: its body → markets.
@@ -120,6 +136,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     same_line: Callable[[Subscription, Subscription], bool]
     encode: Callable[[Sequence[Wish], str, Format], list[bytes]]
     encode_list: Callable[[str, Format], bytes]
+    read_list: Callable[[Any], list[Subscription]] | None = None
+    fits: Callable[[Sequence[Subscription]], bool] | None = None
+    authorize: Callable[[Credentials, str], tuple[tuple[str, str], ...]] | None = None
     codec: Callable[..., Codec]  # (format: Format, numbers: Numbers, keep_raw: bool) -> Codec
     position: Callable[[Event], tuple[int | None, int | None]]
     markets_request: str

@@ -26,7 +26,7 @@ def test_each_region_is_a_venue_with_its_own_addresses(name: str, venue: Venue, 
     assert name in venue_names()
     facts = venue.facts
     assert (venue.name, facts.url, facts.rest_url) == (name, f"wss://{host}/websocket/v1", f"https://{host}")
-    assert facts.private_url == f"wss://{host}/websocket/v1/private"
+    assert facts.url + facts.sides["private"] == f"wss://{host}/websocket/v1/private"
     assert facts.connects == (Window(5, 1.0),)
     assert facts.messages == (Window(5, 1.0), Window(100, 60.0))
     assert (facts.replaces, facts.acknowledges) == (True, False)

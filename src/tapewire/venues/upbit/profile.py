@@ -45,7 +45,7 @@ def facts(region: Region) -> Facts:
     """
     return Facts(
         url=f"wss://{region.host}/websocket/v1",  # section 1
-        private_url=f"wss://{region.host}/websocket/v1/private",  # section 1
+        sides={"public": "", "private": "/private"} | ({"info": "/info"} if region is KR else {}),  # section 1
         rest_url=f"https://{region.host}",  # section 1; every REST path begins with /v1
         connects=(Window(5, 1.0),),  # section 7.1, per IP
         messages=(Window(5, 1.0), Window(100, 60.0)),  # section 7.1, per connection or per address (11, 13)
