@@ -66,6 +66,18 @@ class Secret:
         raise TypeError("a Secret cannot be pickled or copied")
 
 
+class HiddenText(str):
+    """A text that must be sent as it is, such as a signed header, but is shown by no ``repr`` and no cut-out."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __getitem__(self, _where: Any) -> str:
+        return "***"
+
+
 class Credentials(Struct, frozen=True):
     """An API key of a venue: ``access_key`` names it, ``secret_key`` signs; plain text is wrapped as ``Secret``.
 

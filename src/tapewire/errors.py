@@ -10,6 +10,7 @@ FeedError
 ├── UsageError           called in the wrong state
 ├── TransportError       trying again can help
 │   ├── ConnectFailed    no line could be had                          .loss
+│   │   └── AuthenticationFailed  the exchange refused the key          .venue .loss
 │   ├── LineLost         sending on a line that is gone                .loss
 │   └── HttpFailed       a REST call failed                            .status .retry_after .body
 ├── VenueError
@@ -91,6 +92,17 @@ class ConnectFailed(TransportError):
     def __init__(self, loss: Loss) -> None:
         super().__init__(str(loss))
         self.loss = loss
+
+
+class AuthenticationFailed(ConnectFailed):
+    """The exchange refused the key: its status and its name for it stand in ``loss``. Trying again cannot help."""
+
+    retryable = False
+
+    def __init__(self, venue: str, loss: Loss) -> None:
+        super().__init__(loss)
+        self.args = (f"{venue} refused the key: {loss.status} {loss.reason}",)
+        self.venue = venue
 
 
 class LineLost(TransportError):

@@ -100,7 +100,7 @@ def test_many_calls_in_one_turn_make_one_request() -> None:
                 await client.subscribe_ticker(symbol, print, "realtime_only")
                 await client.subscribe_trade(symbol, print, "realtime_only")
             await client.subscribe_candle("KRW-BTC", print, "realtime_only", unit="240m")
-            await stage.turns()
+            await stage.after(0.2)
             assert [len(request) for request in stage.asked()] == [7]
 
     play(story)

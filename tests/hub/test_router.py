@@ -226,7 +226,7 @@ def test_candles_of_two_units_are_two_streams() -> None:
 
 def test_what_nobody_wants_is_counted() -> None:
     router, _ = listening(TICKER, "both")
-    assert router.deliver(public_event(TRADE, 1), no_failure) is None
+    assert not router.deliver(public_event(TRADE, 1), no_failure)
     assert router.unwanted == 1
 
 

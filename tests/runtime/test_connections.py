@@ -231,7 +231,7 @@ def test_what_the_exchange_refuses_for_good_ends_that_subscription_only() -> Non
             good = await client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], heard.append)
             await good.live()
             bad = await client.subscribe_orderbook("KRW-BTC", print, level=7)
-            await stage.turns()
+            await stage.after(0.2)
             stage.simulator.inject(b'{"error":{"name":"WRONG_FORMAT","message":"level?"}}')
             with pytest.raises(Rejected, match=r"upbit refused: WRONG_FORMAT: level\?"):
                 await bad.live()

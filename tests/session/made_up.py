@@ -67,7 +67,7 @@ class Session:
         self.t = 0.0
         self.progress: dict[Subscription, Progress] = {}
         self._tickets = 0
-        session = SessionOptions(**{"jitter": False, **options})
+        session = SessionOptions(**{"jitter": False, "pending_window": 0.0, **options})
         self.machine = Machine(
             venue, "made-up-1", FeedOptions(url=url, session=session), gate or Gate(venue.facts.connects),
             messages or Gate(venue.facts.messages, MESSAGE_LEEWAY), random, self._ticket,

@@ -327,7 +327,7 @@ def test_the_text_ping_is_a_message_like_any_other() -> None:
         assert len(s.want("A", f"B{n}")) == 1
     assert s.at(30.0) == []
     assert s.deadline == 31.1
-    assert s.at(31.1) == [Send(b"PING")]
+    assert s.at(31.1) == [Send(b"PING", request=False)]
     assert s.deadline == 32.0
     s.at(32.0)
     assert s.deadline == 41.1

@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tapewire.errors import ConfigError, FeedError, SubscriptionError, TimedOut, UsageError
+from tapewire.config import Credentials
+from tapewire.errors import ConfigError, CredentialsError, FeedError, SubscriptionError, TimedOut, UsageError
 from tapewire.hub.router import Listener
 from tapewire.model.status import FeedEvent, Rejected
 from tapewire.model.subscription import StreamPreference, Subscription
-from tapewire.runtime.pool import Pool
+from tapewire.runtime.pool import Place, Pool
 
 PREFERENCES = ("both", "snapshot_only", "realtime_only")
 
@@ -26,7 +27,14 @@ class Handle:
         finished: only snapshots were wanted, and all have come: the handle has ended.
     """
 
-    def __init__(self, name: str, pool: Pool, template: Subscription, preference: StreamPreference) -> None:
+    def __init__(
+        self,
+        name: str,
+        pool: Pool,
+        template: Subscription,
+        preference: StreamPreference,
+        credentials: Credentials | None = None,
+    ) -> None:
         if preference not in PREFERENCES:
             raise ConfigError("stream_preference", preference, " or ".join(f'"{one}"' for one in PREFERENCES))
         self.name = name
@@ -35,7 +43,8 @@ class Handle:
         self.finished = False
         self._pool = pool
         self._template = template
-        self._preference = preference
+        self._preference: StreamPreference = preference
+        self._credentials = credentials
         self._listeners: dict[Subscription, Listener] = {}
         self._deliver: Callable[[Any], object] | None = None
         self._ended: Callable[[FeedError | None], None] | None = None
@@ -67,6 +76,7 @@ class Handle:
         self._deliver_to()
         if not wanted:
             raise SubscriptionError("symbols", [], "at least one market code, such as KRW-BTC")
+        self._check_sides(wanted)
         new = [subscription for subscription in dict.fromkeys(wanted) if subscription not in self._listeners]
         refused = await self._pool.check(new)
         for subscription, error in refused.items():
@@ -76,7 +86,7 @@ class Handle:
         deliver = self._deliver_to()  # it may have ended while the list of markets was asked for
         for subscription in new:
             if subscription not in refused and subscription not in self._listeners:
-                listener = Listener(self.name, deliver, self._preference)
+                listener = self._listener(subscription, deliver)
                 self._listeners[subscription] = listener
                 self._pool.add(subscription, listener, self._stream_ended)
 
@@ -122,14 +132,36 @@ class Handle:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            waiting = [str(s) for s in self._listeners if not self._pool.is_live(s)]
+            waiting = [str(place[1]) for place in self._places() if not self._pool.is_live(place)]
             raise TimedOut(f"{self.name}: {', '.join(waiting[:5])}{' …' if waiting[5:] else ''}", timeout) from None
         finally:
             self._pool.feed_listeners.remove(self._hear)
 
     def hold(self, holding: bool) -> None:  # noqa: FBT001
         """Stop or go on reading the lines of these streams (``block`` rule)."""
-        self._pool.hold(self, self._listeners, holding=holding)
+        self._pool.hold(self, self._places(), holding=holding)
+
+    def _places(self) -> list[Place]:
+        return [(listener.account, subscription) for subscription, listener in self._listeners.items()]
+
+    def _listener(self, subscription: Subscription, deliver: Callable[[Any], object]) -> Listener:
+        facts = self._pool.venue.facts
+        account = self._credentials if facts.side(subscription.kind) in facts.signed_sides else None
+        preference = "realtime_only" if subscription.kind in facts.event_kinds else self._preference
+        return Listener(self.name, deliver, preference, account)
+
+    def _check_sides(self, wanted: Sequence[Subscription]) -> None:
+        """Refuse at once what no request could mend: a missing key, the snapshot of what has none."""
+        facts = self._pool.venue.facts
+        for kind in dict.fromkeys(subscription.kind for subscription in wanted):
+            if kind in facts.event_kinds and self._preference == "snapshot_only":
+                raise SubscriptionError(
+                    "stream_preference", "snapshot_only", f'"both" or "realtime_only": {kind} has no snapshot'
+                )
+            if facts.side(kind) in facts.signed_sides and self._credentials is None:
+                raise CredentialsError(
+                    "access_key, secret_key", f"both are needed for {kind}: WebSocketClient(access_key=…, secret_key=…)"
+                )
 
     def _deliver_to(self) -> Callable[[Any], object]:
         if self._deliver is None:
@@ -139,7 +171,7 @@ class Handle:
     def _is_live(self) -> bool:
         if not self.finished:
             self._deliver_to()
-        return all(self._pool.is_live(subscription) for subscription in self._listeners)
+        return all(map(self._pool.is_live, self._places()))
 
     def _hear(self, _event: FeedEvent) -> None:
         self._changed.set()

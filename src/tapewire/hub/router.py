@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
+from tapewire.config import Credentials
 from tapewire.errors import UsageError
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
@@ -26,11 +27,14 @@ Callback = Callable[[Any], object]
 
 
 class Listener:
-    """One subscriber's ear on one stream. ``joined`` is the stream's count of messages when it came."""
+    """One subscriber's ear on one stream: with whose key it listens, and which message of the stream it came at."""
 
-    __slots__ = ("callback", "finished", "joined", "name", "needs_snapshot", "preference")
+    __slots__ = ("account", "callback", "finished", "joined", "name", "needs_snapshot", "preference")
 
-    def __init__(self, name: str, callback: Callback, preference: StreamPreference) -> None:
+    def __init__(
+        self, name: str, callback: Callback, preference: StreamPreference, account: Credentials | None = None
+    ) -> None:
+        self.account = account
         self.name = name
         self.callback = callback
         self.preference = preference
@@ -105,7 +109,9 @@ Tables = dict[type, tuple[type[Event], dict[str, Stream]]]
 class Router:
     """All streams of one connection. ``tables`` is the hot part: wire class → (public class, symbol → stream).
 
-    ``failed`` is told of a callback that raised while others had to be called after it.
+    ``failed`` is told of a callback that raised while others had to be called after it. Kinds that no class in
+    ``classes`` stands for are never hot: what is sent a few times an hour needs no short road, and may belong to two
+    streams (that of its market, and that of all markets, whose symbol is "").
     """
 
     def __init__(
@@ -123,7 +129,7 @@ class Router:
         self._hot: dict[tuple[str, str | None], dict[str, Stream]] = {
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
         }
-        self._index: dict[tuple[str, str | None, str], Stream] = {}
+        self._index: dict[tuple[str, str | None, str, str], Stream] = {}
 
     def add(self, subscription: Subscription, listener: Listener) -> Stream:
         """Let ``listener`` hear a stream; a new stream is cold."""
@@ -184,19 +190,25 @@ class Router:
                     listener.preference == "snapshot_only" and not listener.finished
                 )
 
-    def find(self, event: Event) -> Stream | None:
-        """The stream that an event of this connection belongs to, None when nobody wants it."""
-        return self._index.get((_KIND_OF[event.__class__], getattr(event, "unit", None), event.symbol))
+    def find(self, event: Event) -> tuple[Stream, ...]:
+        """The streams that an event of this connection belongs to; none when nobody wants it."""
+        kind, unit, detail = _KIND_OF[event.__class__], getattr(event, "unit", None), getattr(event, "detail", "")
+        symbols = (event.symbol, "") if event.symbol else ("",)
+        found = (self._index.get((kind, unit, symbol, detail)) for symbol in symbols)
+        return tuple(stream for stream in found if stream is not None)
 
-    def deliver(self, event: Event, failed: Callable[[Listener, BaseException], None]) -> Stream | None:
-        """The careful road for one event; returns its stream, None (and counts) when nobody wants it.
+    def deliver(self, event: Event, failed: Callable[[Listener, BaseException], None]) -> bool:
+        """The careful road for one event; False (and counts) when nobody wants it.
 
         ``failed`` is told of a callback that raised.
         """
-        stream = self.find(event)
-        if stream is None:
-            self.unwanted += 1
-            return None
+        streams = self.find(event)
+        for stream in streams:
+            self._deliver_to(stream, event, failed)
+        self.unwanted += not streams
+        return bool(streams)
+
+    def _deliver_to(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
         stream.wait_less(snapshot=snapshot)
         seen_at = stream.seen_at(event.sequential_id) if snapshot and isinstance(event, TradeEvent) else 0
@@ -212,7 +224,6 @@ class Router:
                 listener.finished = listener.preference == "snapshot_only"
         if not stream.awaiting:
             self._settle(stream)
-        return stream
 
     def is_hot(self, stream: Stream) -> bool:
         return self._hot_table(stream.subscription).get(stream.subscription.symbol) is stream
@@ -248,7 +259,7 @@ class Router:
         stream.deliver = _one_call(stream, ears, self._failed)
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:
-        return self._hot[(subscription.kind, subscription.unit)]
+        return self._hot.get((subscription.kind, subscription.unit), {})
 
 
 def _wants_snapshot(listener: Listener, event: Event, seen_at: int) -> bool:
@@ -302,8 +313,10 @@ def _one_call(
     return hear_all
 
 
-def _key(subscription: Subscription) -> tuple[str, str | None, str]:
-    return subscription.kind, subscription.unit, subscription.symbol
+def _key(subscription: Subscription) -> tuple[str, str | None, str, str]:
+    """As ``Router.find`` sees an event: only of events that say their detail (indicators), it tells streams apart."""
+    told = hasattr(EVENT_CLASSES[subscription.kind], "detail")
+    return subscription.kind, subscription.unit, subscription.symbol, subscription.detail if told else ""
 
 
 def _name(subscription: Subscription) -> str:

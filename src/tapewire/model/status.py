@@ -144,6 +144,17 @@ class CallbackFailed(FeedEvent, frozen=True, kw_only=True, tag="callback_failed"
     traceback: str
 
 
+class Listed(FeedEvent, frozen=True, kw_only=True, tag="listed"):
+    """The exchange's answer to what it holds for this connection (``client.list_subscriptions``).
+
+    ``missing`` was asked for and is not held, ``unexpected`` is held and nobody wants it: both are mended at once.
+    """
+
+    subscriptions: tuple[Subscription, ...]
+    missing: tuple[Subscription, ...] = ()
+    unexpected: tuple[Subscription, ...] = ()
+
+
 class Stopped(FeedEvent, frozen=True, kw_only=True, tag="stopped"):
     """The connection ended for good: on request, or with the error that trying again cannot mend."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tapewire.config import Credentials, HiddenText
 from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
@@ -32,11 +33,13 @@ LATENCY_STREAMS = 4
 
 
 class Origin(Struct, frozen=True):
-    """Where a driver's events come from: venue, name of the connection, address."""
+    """Where a driver's events come from: venue, name of the connection, address; which side, with whose key."""
 
     venue: str
     connection: str
     url: str
+    side: str = "public"
+    credentials: Credentials | None = None
 
 
 class DriverEvents:
@@ -65,6 +68,7 @@ class Driver:
         make_line: Callable[[], Line],
         clock: Clock,
         events: DriverEvents,
+        nonce: Callable[[], str],
     ) -> None:
         self.origin = origin
         self.machine = machine
@@ -75,9 +79,9 @@ class Driver:
         self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
         self.error: FeedError | None = None
         self.done = asyncio.Event()
-        self._position, self._codec = venue.position, codec
+        self._venue, self._codec = venue, codec
         self._make_line = make_line
-        self._clock = clock
+        self._clock, self._nonce = clock, nonce
         self._events = events
         self._line: Line | None = None
         self._dialling: asyncio.Task[None] | None = None
@@ -113,6 +117,10 @@ class Driver:
             self._tell(self.machine.want, wishes)
         if again:
             self._tell(self.machine.refresh, again)
+
+    def inquire(self) -> None:
+        """Ask the exchange what it holds; ``Listed`` tells the answer."""
+        self._tell(self.machine.inquire)
 
     def stop(self) -> None:
         """End gracefully; ``done`` is set when the line is closed. It takes no new streams from now on."""
@@ -179,32 +187,32 @@ class Driver:
             )
 
     def _first_or_cold(self, event: Event) -> None:
-        stream = self.router.find(event)
-        if stream is not None:
+        streams = self.router.find(event)
+        for stream in streams:
             self._tell_of(stream, event)  # the gap is told before the message that ends it
-        if self.router.deliver(event, self._listener_failed) is None or stream is None:
+        if not self.router.deliver(event, self._listener_failed):
             return
         if event.timestamp is not None and event.received_ns:
             self.latencies.append(event.received_ns / 1e6 - event.timestamp)
-        for listener in tuple(stream.listeners):
-            if listener.finished:
-                self._events.snapshot_done(stream.subscription, listener)
+        for stream in streams:
+            for listener in tuple(stream.listeners):
+                if listener.finished:
+                    self._events.snapshot_done(stream.subscription, listener)
 
     def _tell_of(self, stream: Stream, event: Event) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
         if snapshot:
-            self._look_for_missed(event)
+            self._look_for_missed(stream, event)
             self._again.discard(stream.subscription)
         count = stream.count - stream.base + 1
         if snapshot or count == 1 or stream.subscription not in self.machine.live:
-            progress = Progress(count, *self._position(event))
+            progress = Progress(count, *self._venue.position(event))
             self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
 
-    def _look_for_missed(self, event: Event) -> None:
+    def _look_for_missed(self, stream: Stream, event: Event) -> None:
         """A stream that was silent while the exchange had trades: tell the gap, and take another line."""
-        stream = self.router.find(event)
         origin, now = self.origin, self._clock.now()
-        gap = None if stream is None else missed_trades(origin.venue, origin.connection, now, stream, event)
+        gap = missed_trades(origin.venue, origin.connection, now, stream, event)
         if gap is None:
             return
         self._events.publish(gap)
@@ -237,8 +245,12 @@ class Driver:
                 if isinstance(event, Stale):
                     self._note_stale(event)
                 self._events.publish(event)
-            case Send(payload):
-                self._send(payload)
+            case Send(payload, request):
+                if request:
+                    self._note_request()
+                with suppress(LineLost):  # on_lost says so
+                    if self._line:
+                        self._line.send(payload)
             case Ping(payload):
                 with suppress(LineLost):  # on_lost says so
                     if self._line:
@@ -258,22 +270,19 @@ class Driver:
             self._stale.add(event.subscription)
             self._again.update(self.router.streams)  # the machine may ask all streams again
 
-    def _send(self, payload: bytes) -> None:
+    def _note_request(self) -> None:
         live = self.machine.live
         for subscription, stream in self.router.streams.items():
             if subscription in self._again:
                 self.router.asked(stream, snapshot=True)
             elif subscription not in live:
                 self.router.asked(stream, snapshot=stream.wish.snapshot)
-        with suppress(LineLost):  # on_lost says so
-            if self._line:
-                self._line.send(payload)
 
     async def _dial(self, connect: Connect) -> None:
         ear = Ear(self.dispatch, self.pong, self.line_lost)
         try:
             line = self._make_line()
-            handshake = await line.open(connect.url, dict(connect.headers), ear)
+            handshake = await line.open(connect.url, self._signature(), ear)
         except ConnectFailed as failure:
             self._dialling = None
             self._tell(self.machine.failed, failure.loss)
@@ -300,6 +309,13 @@ class Driver:
             line.hold(True)
         self._tell(self.machine.opened, handshake)
         ear.opened()
+
+    def _signature(self) -> dict[str, str]:
+        """The headers that show the key: made anew for each dial, and never kept."""
+        credentials, authorize = self.origin.credentials, self._venue.authorize
+        if credentials is None or authorize is None:
+            return {}
+        return {name: HiddenText(value) for name, value in authorize(credentials, self._nonce())}
 
     def _close(self, loss: Loss, *, graceful: bool) -> None:
         if self._line:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tapewire.config import FeedOptions
+from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import FeedError, SubscriptionError, UsageError
 from tapewire.errors import Rejected as RejectedError
 from tapewire.hub.router import Listener
@@ -28,6 +28,8 @@ from tapewire.venues.contract import Venue
 STOP_TIMEOUT = 4.0
 #: Told that a stream ended for a listener: with the error, or None when its snapshot was all it wanted.
 Ended = Callable[[Subscription, FeedError | None], None]
+#: One stream as the pool knows it: whose key it is read with (None: nobody's), and which it is.
+Place = tuple[Credentials | None, Subscription]
 
 
 class Past:
@@ -79,7 +81,7 @@ class Pool:
         self._limits = limits
         self._ports = ports
         self._made = 0
-        self._place: dict[Subscription, Driver] = {}
+        self._place: dict[Place, Driver] = {}
         self._ended: dict[Listener, Ended] = {}
         self._dirty: dict[Driver, set[Subscription]] = {}
         self._flushing: asyncio.Handle | None = None
@@ -109,9 +111,10 @@ class Pool:
 
     def add(self, subscription: Subscription, listener: Listener, ended: Ended) -> None:
         """Let ``listener`` hear a stream; ``ended`` is told when it ends without being asked to."""
-        driver = self._place.get(subscription)
+        place = (listener.account, subscription)
+        driver = self._place.get(place)
         if driver is None:
-            driver = self._place[subscription] = self._line_for(subscription)
+            driver = self._place[place] = self._line_for(*place)
         self._ended[listener] = ended
         driver.router.add(subscription, listener)
         self._mark(driver, (subscription,) if listener.needs_snapshot else ())
@@ -119,17 +122,18 @@ class Pool:
     def remove(self, subscription: Subscription, listener: Listener) -> None:
         """Take ``listener`` off; the last one's leaving ends the stream on the wire."""
         self._ended.pop(listener, None)
-        driver = self._place.get(subscription)
+        place = (listener.account, subscription)
+        driver = self._place.get(place)
         if driver is None:
             return
         if driver.router.remove(subscription, listener):
-            del self._place[subscription]
+            del self._place[place]
         self._mark(driver)
 
-    def hold(self, holder: object, subscriptions: Iterable[Subscription], *, holding: bool) -> None:
+    def hold(self, holder: object, places: Iterable[Place], *, holding: bool) -> None:
         """Stop reading the lines of these streams for ``holder``, or go on with all that it holds."""
-        places = {self._place[one] for one in subscriptions if one in self._place} if holding else self.drivers
-        for driver in places:
+        drivers = {self._place[place] for place in places if place in self._place} if holding else self.drivers
+        for driver in drivers:
             driver.hold(holder, holding=holding)
 
     async def drained(self) -> None:
@@ -149,10 +153,18 @@ class Pool:
                 driver.kill()
                 self._finished(driver, None)
 
-    def is_live(self, subscription: Subscription) -> bool:
+    def is_live(self, place: Place) -> bool:
         """Whether the stream is confirmed on its connection."""
-        driver = self._place.get(subscription)
-        return driver is not None and subscription in driver.machine.live
+        driver = self._place.get(place)
+        return driver is not None and place[1] in driver.machine.live
+
+    def inquire(self) -> list[str]:
+        """Ask the exchange what it holds, for each connection that has streams: their names. ``Listed`` answers."""
+        self._flush()
+        asked = [driver for driver in self.drivers if driver.router.streams and not driver.stopping]
+        for driver in asked:
+            driver.inquire()
+        return [driver.origin.connection for driver in asked]
 
     def wall_ns(self) -> int:
         """Wall clock, ns UTC."""
@@ -207,34 +219,44 @@ class Pool:
             except Exception:  # a user's callback may raise anything; telling it as an event would go in circles
                 logger.exception("%s: a feed callback raised", self.venue.name)
         if isinstance(event, Rejected) and event.final:
-            self._end(event.subscriptions, RejectedError(event.venue, event.name, event.message))
+            error = RejectedError(event.venue, event.name, event.message)
+            for driver in self.drivers:
+                if driver.origin.connection == event.connection:
+                    self._end(driver, event.subscriptions, error)
 
-    def _line_for(self, subscription: Subscription) -> Driver:
+    def _line_for(self, account: Credentials | None, subscription: Subscription) -> Driver:
         """A driver whose frames of ``subscription`` could be told apart from all others that may still come."""
-        same_line = self.venue.same_line
+        side = self.venue.facts.side(subscription.kind)
         for driver in self.drivers:
-            if driver.stopping or driver.done.is_set():
-                continue
-            others = (*driver.router.streams, *driver.router.gone)
-            if all(other == subscription or same_line(subscription, other) for other in others):
+            ours = driver.origin.side == side and driver.origin.credentials == account
+            if ours and not driver.stopping and not driver.done.is_set() and self._takes(driver, subscription):
                 return driver
-        return self._new_driver()
+        return self._new_driver(account, side)
 
-    def _new_driver(self) -> Driver:
+    def _takes(self, driver: Driver, subscription: Subscription) -> bool:
+        same_line, fits, streams = self.venue.same_line, self.venue.fits, tuple(driver.router.streams)
+        if fits is not None and not fits((*streams, subscription)):
+            return False
+        return all(other == subscription or same_line(subscription, other) for other in (*streams, *driver.router.gone))
+
+    def _new_driver(self, account: Credentials | None, side: str) -> Driver:
         self._made += 1
-        origin = Origin(self.venue.name, f"{self.venue.name}-{self._made}", self.url)
+        name = self.venue.name if side == "public" else f"{self.venue.name}-{side}"
         machine = Machine(
             self.venue,
-            origin.connection,
+            f"{name}-{self._made}",
             self.options,
             self._limits.connects,
             self._limits.messages,
             self._ports.random,
             self._ports.ticket,
+            side,
         )
+        origin = Origin(self.venue.name, f"{name}-{self._made}", machine.url, side, account)
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
         events = DriverEvents(self.publish, self._snapshot_done, self._finished)
-        driver = Driver(origin, machine, self.venue, codec, self._make_line, self._ports.clock, events)
+        ports = self._ports
+        driver = Driver(origin, machine, self.venue, codec, self._make_line, ports.clock, events, ports.ticket)
         self.drivers.append(driver)
         return driver
 
@@ -261,7 +283,7 @@ class Pool:
             self.drivers.remove(driver)
             self._past.add(driver)
         if error is not None:
-            self._end(tuple(driver.router.streams), error)
+            self._end(driver, tuple(driver.router.streams), error)
 
     def _snapshot_done(self, subscription: Subscription, listener: Listener) -> None:
         ended = self._ended.get(listener)
@@ -269,10 +291,9 @@ class Pool:
         if ended is not None:
             ended(subscription, None)
 
-    def _end(self, subscriptions: tuple[Subscription, ...], error: FeedError) -> None:
+    def _end(self, driver: Driver, subscriptions: tuple[Subscription, ...], error: FeedError) -> None:
         for subscription in subscriptions:
-            driver = self._place.get(subscription)
-            stream = None if driver is None else driver.router.streams.get(subscription)
+            stream = driver.router.streams.get(subscription)
             for listener in tuple(stream.listeners) if stream else ():
                 ended = self._ended.get(listener)
                 self.remove(subscription, listener)

@@ -30,13 +30,13 @@ class Connect(Struct, frozen=True):
     """Dial ``url``; answer with ``opened`` or ``failed``."""
 
     url: str
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Send(Struct, frozen=True):
-    """Send one text message."""
+    """Send one text message: a ``request`` for streams, or else a question (a text ping, what is subscribed)."""
 
     payload: bytes
+    request: bool = True
 
 
 class Ping(Struct, frozen=True):

@@ -74,6 +74,24 @@ class Asking:
         self._again.update(streams)
         self.due = True
 
+    def compare_held(
+        self, held: Iterable[Subscription], standing: Mapping[Subscription, Wish]
+    ) -> tuple[list[Subscription], list[Subscription]]:
+        """What the exchange says that it holds, against what was asked: (missing, unexpected).
+
+        A difference makes a request due, unless one is under way anyway. Depths are not compared where the exchange
+        does not name them, nor is what is asked for its snapshot alone.
+        """
+        settled, keys = not (self.due or self.pending), {_key(stream) for stream in held}
+        lasting = [stream for stream, wish in self.asked.items() if wish.realtime]
+        missing = [stream for stream in lasting if _key(stream) not in keys]
+        known = {_key(stream) for stream in (*self.asked, *standing)}
+        unexpected = [stream for stream in held if _key(stream) not in known]
+        if settled and (missing or unexpected):
+            self.live.difference_update(missing)
+            self.due = True
+        return missing, unexpected
+
     def request(self, t: float, standing: Mapping[Subscription, Wish]) -> list[Wish]:
         """The whole set as it is to be asked now: what is live realtime-only, the rest as wished."""
         held = self._held_back()
@@ -166,3 +184,7 @@ class Asking:
 
     def _held_back(self) -> set[Subscription]:
         return {stream for group in self._held for stream in group}
+
+
+def _key(stream: Subscription) -> tuple[object, ...]:
+    return stream.kind, stream.unit, stream.symbol, stream.level, stream.detail

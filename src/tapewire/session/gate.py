@@ -53,6 +53,21 @@ class Gate:
             self._above.book(t)
         self._log.append(max(t, self._log[-1]) if self._log else t)
 
+    def spent(self, t: float, at_least: float = 0.0) -> float:
+        """Share of the budget that is used at ``t``, 0 to 1: of the fullest window of ``at_least`` so many seconds."""
+        shares = [self._used(window, t) / window.count for window in self._windows if window.seconds >= at_least]
+        above = 0.0 if self._above is None else self._above.spent(t, at_least)
+        return max(above, *shares, 0.0)
+
+    def left(self, t: float) -> list[tuple[Window, int]]:
+        """How many more each window allows at ``t``, those of the gate above first."""
+        above = [] if self._above is None else self._above.left(t)
+        return above + [(window, window.count - self._used(window, t)) for window in self._windows]
+
+    def _used(self, window: Window, t: float) -> int:
+        since = t - window.seconds - self._leeway
+        return min(window.count, sum(1 for granted in self._log if granted > since))
+
 
 def limits_of(facts: Facts) -> Limits:
     """Fresh gates for one address of a venue, each with its leeway."""

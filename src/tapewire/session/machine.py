@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tapewire.config import FeedOptions
-from tapewire.errors import ConnectFailed, FeedError, LineLost, UsageError
+from tapewire.errors import AuthenticationFailed, ConnectFailed, FeedError, LineLost, UsageError
 from tapewire.model import status
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.session.actions import Action, Close, Connect, Finish, Now, Ping, Progress, Publish, Send
+from tapewire.session.answers import Answers, in_their_words
 from tapewire.session.asking import Asking
-from tapewire.session.backoff import Backoff
-from tapewire.session.gate import MARGIN, Gate, own_gate
+from tapewire.session.dialling import Dialling
+from tapewire.session.gate import Gate
 from tapewire.session.heartbeat import Heartbeat
 from tapewire.session.ledger import Ledger
+from tapewire.session.sending import Sending
 from tapewire.session.stale import Watch
 from tapewire.session.telling import Teller
 from tapewire.session.wants import Wants
@@ -24,9 +25,9 @@ from tapewire.venues.contract import Control, Venue
 
 State = Literal["idle", "waiting", "connecting", "open", "stopped"]
 
-#: Errors that pass by themselves, as letters only (spec/upbit.md 5.1: three ways of writing are known).
-TRANSIENT = frozenset({"TOOMANYREQUEST", "TOOMANYREQUESTS", "IMATEAPOT"})
 STOPPED = Loss("stopped")
+#: Handshake statuses that are about the key, on a side that asks for one (spec/upbit.md 5.2).
+KEY_REFUSED = frozenset({401, 403})
 
 
 class Machine:
@@ -44,6 +45,7 @@ class Machine:
             address is uncertain (spec/upbit.md 11.13), so both hold.
         random: gives a float in [0, 1) at each call (jitter).
         ticket: gives a new unique text at each call, one for each request.
+        side: which of the venue's sides it speaks to.
     """
 
     def __init__(  # noqa: PLR0917 - seven parts, each handed in once by the driver
@@ -55,25 +57,26 @@ class Machine:
         message_gate: Gate,
         random: Callable[[], float],
         ticket: Callable[[], str],
+        side: str = "public",
     ) -> None:
         facts, self._options = venue.facts, options.session
         if not facts.replaces or facts.acknowledges:
             raise UsageError(f"{venue.name}: a session knows only venues whose requests replace each other, unanswered")
         self._venue, self._format, self._ticket = venue, options.format, ticket
-        self._url = options.url or facts.url
-        self._connect_gate, self._message_gate = connect_gate, own_gate(self._options, message_gate)
+        self._dials = Dialling(facts, side, options, connect_gate, random)
+        self._sending = Sending(self._options, message_gate, facts.messages)
         self._wants, self._asking = Wants(), Asking(self._options.quiet_time)
-        self._backoff = Backoff(self._options, random)
         self._heartbeat = self._new_heartbeat(0.0)
         self._watch = Watch(self._options)
         self._teller = Teller(venue.name, connection)
+        self._signed = side in facts.signed_sides
+        self._answers = Answers(
+            venue, self._options, self._wants, self._asking, self._sending, self._teller, self._signed
+        )
         self.ledger = Ledger(venue.name, connection, facts.full_state_kinds)
-        self._outbox: deque[bytes] = deque()
         self._closing: Literal["", "unwanted", "broken", "stop"] = ""
-        self._dials = 0
-        self._dial_at = self._hold_until = float("-inf")
-        self._opened_at: float | None = None
-        self._had_data = self._refused = self._was_lost = self._held = False
+        self._refused = self._was_lost = self._held = False
+        self._question: float | None = None
         self.state: State = "idle"
         self.reconnects = 0
         self.last_loss: Loss | None = None
@@ -84,20 +87,27 @@ class Machine:
     def deadline(self) -> float | None:
         """When ``tick`` is to be called at the latest (monotonic seconds); None: nothing to wait for."""
         if self.state == "waiting":
-            return self._connect_gate.next_at(self._dial_at)
+            return self._dials.next_at
         if self.state != "open" or self._closing:
             return None
         due = [] if self._held else self._signs_of_life()
-        if self._asking.ready or self._outbox:
-            due.append(self._message_gate.next_at(self._hold_until))
+        if self._asking.ready or self._sending.waiting:
+            due.append(self._sending.request_at)
+        if self._question is not None:
+            due.append(self._sending.other_at(self._question))
         if self._asking.quiet_until is not None:
             due.append(self._asking.quiet_until)
         return min(due, default=None)
 
     @property
+    def url(self) -> str:
+        """The address that is dialled."""
+        return self._dials.url
+
+    @property
     def attempt(self) -> int:
         """Losses in a row without a stable line between them."""
-        return self._backoff.failures
+        return self._dials.failures
 
     @property
     def retry_at(self) -> float | None:
@@ -130,24 +140,32 @@ class Machine:
         self._watch.forget(left)
         told = [Publish(event) for event in self.ledger.drop(now, left)]
         self._asking.compare(self._wants.standing)
-        self._ask_again(joined)
+        self._ask_again(now, joined)
+        if self._asking.due:
+            self._sending.changed(now.t)
         return [*told, *self._pursue(now)]
 
     def refresh(self, now: Now, subscriptions: Iterable[Subscription]) -> list[Action]:
         """Somebody new wishes the snapshots of these streams: ask them again, the others realtime-only."""
         if self.state == "stopped":
             return []
-        self._ask_again(self._wants.renew(subscriptions))
+        self._ask_again(now, self._wants.renew(subscriptions))
+        return self._pursue(now)
+
+    def inquire(self, now: Now) -> list[Action]:
+        """Ask the exchange what it holds for this connection; ``Listed`` tells the answer. A difference is mended."""
+        self._question = now.t
         return self._pursue(now)
 
     def opened(self, now: Now, handshake: Handshake) -> list[Action]:
         """The dial succeeded."""
         if self.state != "connecting":
             return []
-        self.state, self._opened_at = "open", now.t
+        self.state = "open"
+        self._dials.opened(now.t)
         if self._closing:
             return [Close(STOPPED)]
-        self._had_data = self._refused = False
+        self._refused = False
         self._heartbeat = self._new_heartbeat(now.t)
         self._watch.opened(now.t)
         self.reconnects += self._was_lost
@@ -157,7 +175,7 @@ class Machine:
 
     def failed(self, now: Now, loss: Loss) -> list[Action]:
         """The dial failed."""
-        return self._down(now, loss) if self.state == "connecting" else []
+        return self._down(now, in_their_words(self._venue, loss)) if self.state == "connecting" else []
 
     def lost(self, now: Now, loss: Loss, progress: Mapping[Subscription, Progress]) -> list[Action]:
         """The line is gone, after a ``Close`` or by itself; what its streams delivered until then."""
@@ -177,14 +195,20 @@ class Machine:
             return []
         if control.kind == "alive" and self._options.keep_alive == "text":
             self._heartbeat.alive()
+            self._answered()
+        if control.kind == "subscriptions":
+            return self._answers.listed(now, control) + self._pursue(now)
         if control.kind != "error":
             return []
-        return self._on_error(now, control) + self._pursue(now)
+        told, for_good = self._answers.error(now, control)
+        self._refused = self._refused or for_good
+        return told + self._pursue(now)
 
     def pong(self, now: Now, payload: bytes) -> list[Action]:  # noqa: ARG002 - every fact takes its time
         """A PONG frame came."""
         if self._options.keep_alive == "frame":
             self._heartbeat.answer(payload)
+            self._answered()
         return []
 
     def first_data(
@@ -195,7 +219,7 @@ class Machine:
         snapshot: bool,  # noqa: FBT001 - a fact of its own
     ) -> list[Action]:
         """The first message of a stream on this line, or since it was asked again."""
-        self._had_data = True
+        self._dials.alive()
         if self.state != "open" or self._closing or subscription not in self._wants.standing:
             return []
         self._asking.data(subscription)
@@ -253,22 +277,18 @@ class Machine:
         return self._dial(now)
 
     def _dial(self, now: Now) -> list[Action]:
-        if self.state != "waiting" or self._connect_gate.next_at(max(now.t, self._dial_at)) > now.t:
+        if self.state != "waiting" or not self._dials.begin(now.t):
             return []
-        self._connect_gate.book(now.t)
-        self.state = "connecting"
-        self._dials += 1
-        return [self._teller.say(now, status.Connecting, url=self._url, attempt=self._dials), Connect(self._url)]
+        self.state, url = "connecting", self._dials.url
+        return [self._teller.say(now, status.Connecting, url=url, attempt=self._dials.count), Connect(url)]
 
     def _down(self, now: Now, loss: Loss) -> list[Action]:
         """There is no line any more (or there never was): what next?"""
         self.last_loss, closing, self._closing = loss, self._closing, ""
         self._asking.lost()
-        self._outbox.clear()
-        opened_at, self._opened_at = self._opened_at, None
-        if opened_at is not None and self._had_data and now.t - opened_at >= self._options.stable_after:
-            self._backoff.stable()
-            self._dials = 0
+        self._sending.clear()
+        self._sending.hurry()
+        self._dials.closed(now.t)
         if closing == "stop":
             return [self._disconnected(now, loss, final=True), *self._end(now, "stopped")]
         if closing == "unwanted" or not self._wants:
@@ -278,13 +298,16 @@ class Machine:
 
     def _retry(self, now: Now, loss: Loss) -> list[Action]:
         counts, self._refused = not self._refused, False
-        delay = None if loss.status in self._venue.facts.fatal_statuses else self._backoff.delay(loss, counts=counts)
-        if delay is None:
-            error = ConnectFailed(loss) if loss.cause in ("refused", "unreachable") else LineLost(loss)
-            return [self._disconnected(now, loss, final=True), *self._end(now, str(loss), error)]
-        self.state, self._dial_at = "waiting", now.t + delay
-        wait = self._connect_gate.next_at(self._dial_at) - now.t
+        wait = self._dials.again(now.t, loss, counts=counts)
+        if wait is None:
+            return [self._disconnected(now, loss, final=True), *self._end(now, str(loss), self._given_up(loss))]
+        self.state = "waiting"
         return [self._disconnected(now, loss, wait=wait), *self._dial(now)]
+
+    def _given_up(self, loss: Loss) -> FeedError:
+        if self._signed and loss.status in KEY_REFUSED:
+            return AuthenticationFailed(self._venue.name, loss)
+        return ConnectFailed(loss) if loss.cause in ("refused", "unreachable") else LineLost(loss)
 
     def _end(self, now: Now, reason: str, error: FeedError | None = None) -> list[Action]:
         self.state = "stopped"
@@ -305,63 +328,32 @@ class Machine:
 
     # asking
 
-    def _ask_again(self, streams: Iterable[Subscription]) -> None:
+    def _ask_again(self, now: Now, streams: Iterable[Subscription]) -> None:
         standing = [stream for stream in streams if stream in self._wants.standing]
         if standing:
             self._asking.again(standing)
+            self._sending.changed(now.t)
 
     def _send(self, now: Now) -> list[Action]:
         """Send the request that is due, as far as the limits allow; it is written only now."""
         actions: list[Action] = []
-        while (self._asking.ready or self._outbox) and self._allowed(now, self._hold_until):
+        while (self._asking.ready or self._sending.waiting) and self._sending.request_at <= now.t:
             if self._asking.ready:
                 wishes = self._asking.request(now.t, self._wants.standing)
-                self._outbox = deque(self._venue.encode(wishes, self._ticket(), self._format))
-            self._message_gate.book(now.t)
-            actions.append(Send(self._outbox.popleft()))
+                self._sending.put(self._venue.encode(wishes, self._ticket(), self._format))
+            actions.append(Send(self._sending.take(now.t)))
+        if self._question is not None and self._sending.other_at(now.t) <= now.t:
+            self._question = None
+            self._sending.book(now.t)
+            actions.append(Send(self._venue.encode_list(self._ticket(), self._format), request=False))
         return actions
-
-    def _allowed(self, now: Now, earliest: float) -> bool:
-        return self._message_gate.next_at(max(now.t, earliest)) <= now.t
-
-    def _on_error(self, now: Now, control: Control) -> list[Action]:
-        word = "".join(letter for letter in control.name.upper() if letter.isalpha())
-        if word == "INVALIDAUTH":  # nothing of a public line needs a key: not the wishes' fault
-            self._asking.only_data_counts()
-            return [self._teller.rejected(now, control)]
-        if word in TRANSIENT:
-            self._hold(now)
-            return [self._teller.rejected(now, control)]
-        verdict, culprit = self._asking.refused(now.t, self._wants.standing)
-        if verdict == "pending":
-            self._hold(now)
-        elif verdict == "unclear":
-            self._hold(now, self._options.quiet_time)
-        elif verdict != "none":
-            self._refused = True
-            self._withdraw()
-        if culprit is None:
-            return [self._teller.rejected(now, control)]
-        self._wants.refuse(culprit)
-        return [self._teller.rejected(now, control, culprit)]
-
-    def _hold(self, now: Now, seconds: float | None = None) -> None:
-        """Ask what is not confirmed again after so many seconds; None: when every window is surely empty."""
-        if seconds is None:
-            seconds = max((window.seconds for window in self._venue.facts.messages), default=0.0)
-        self._hold_until = max(self._hold_until, now.t + seconds + MARGIN)
-        self._withdraw()
-
-    def _withdraw(self) -> None:
-        self._outbox.clear()
-        self._asking.withdraw()
 
     # signs of life
 
     def _signs_of_life(self) -> list[float]:
         heartbeat = self._heartbeat.deadline
         if self._options.keep_alive == "text" and not self._heartbeat.waiting:
-            heartbeat = self._message_gate.next_at(heartbeat)
+            heartbeat = self._sending.other_at(heartbeat)
         watch = self._watch.deadline if self._asking.live else None
         return [heartbeat] if watch is None else [heartbeat, watch]
 
@@ -373,27 +365,37 @@ class Machine:
             return []
         if self._options.keep_alive == "frame":
             return [Ping(self._heartbeat.ask(now.t))]
-        if not self._allowed(now, now.t):
+        if self._sending.other_at(now.t) > now.t:
             return []
         self._heartbeat.ask(now.t)
-        self._message_gate.book(now.t)
-        return [Send(self._venue.facts.text_ping)]
+        self._sending.book(now.t)
+        return [Send(self._venue.facts.text_ping, request=False)]
 
     def _look(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:
-        live, standing = self._asking.live, self._wants.standing
-        streams = [stream for stream, wish in standing.items() if wish.realtime and stream in live]
+        live, standing, rare = self._asking.live, self._wants.standing, self._venue.facts.event_kinds
+        streams = [s for s, wish in standing.items() if wish.realtime and s in live and s.kind not in rare]
         report = self._watch.look(now.t, streams, progress)
         actions: list[Action] = [self._teller.stale(now, silence) for silence in report.news]
         if report.advice == "ask":
-            self._ask_again(streams)
+            self._ask_again(now, streams)
         elif report.advice == "replace":
             actions.append(self._break("stale", f"no data for {report.silent:g} s although the line is alive"))
         return actions
 
+    def _answered(self) -> None:
+        """A sign of life: all that a line of rare streams may bring for hours."""
+        if self._venue.facts.event_kinds.issuperset(stream.kind for stream in self._wants.standing):
+            self._dials.alive()
+
     # telling
 
     def _subscribed(self, now: Now) -> list[Publish]:
-        return self._teller.subscribed(now, self._asking.take_fresh())
+        fresh = self._asking.take_fresh()
+        told = self._teller.subscribed(now, fresh)
+        for stream in fresh:  # of a stream that is sent only when something happens, no data may come for hours
+            if stream.kind in self._venue.facts.event_kinds:
+                told += [Publish(event) for event in self.ledger.data(now, stream, Progress())]
+        return told
 
     def _disconnected(self, now: Now, loss: Loss, *, wait: float | None = None, final: bool = False) -> Publish:
         return self._teller.disconnected(now, loss, self.attempt, wait=wait, final=final)

@@ -120,6 +120,7 @@ class Venue(Struct, frozen=True, kw_only=True):
         encode_list: the payload that asks what the connection is subscribed to. read_list: ``Control.details`` of
             its answer → the streams that the exchange holds (None where the venue cannot be asked).
         fits: whether these streams together are within the exchange's limits of one connection; None: always.
+        read_refusal: body of a refused handshake or REST call → the exchange's name and text of it; None: it has none.
         authorize: credentials and a nonce that was never used → the handshake's (and REST call's) headers; None:
             the venue has no signed sides. Raises CredentialsError for a key that cannot be one.
         codec: reader for a connection of that format; ``keep_raw`` puts the frame's bytes into ``event.raw``.
@@ -138,6 +139,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     encode_list: Callable[[str, Format], bytes]
     read_list: Callable[[Any], list[Subscription]] | None = None
     fits: Callable[[Sequence[Subscription]], bool] | None = None
+    read_refusal: Callable[[bytes], Control | None] | None = None
     authorize: Callable[[Credentials, str], tuple[tuple[str, str], ...]] | None = None
     codec: Callable[..., Codec]  # (format: Format, numbers: Numbers, keep_raw: bool) -> Codec
     position: Callable[[Event], tuple[int | None, int | None]]

@@ -1,0 +1,98 @@
+"""When the line is to be dialled, how long after a loss, and when dialling again is of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tapewire.config import FeedOptions
+from tapewire.model.line import Loss
+from tapewire.session.backoff import Backoff
+from tapewire.session.gate import Gate
+from tapewire.venues.contract import Facts
+
+#: A refused key: the token may have been at fault (its nonce, a clock), so one more is tried (RELIABILITY.md D4).
+UNAUTHORIZED = 401
+
+
+class Dialling:
+    """The dials of one connection.
+
+    Args:
+        facts, side: whom it calls, and which of the venue's sides.
+        options: the address in place of the venue's, and the session's options.
+        gate: the connection limit, shared by all connections of a process.
+        random: gives a float in [0, 1) at each call (jitter).
+    """
+
+    def __init__(self, facts: Facts, side: str, options: FeedOptions, gate: Gate, random: Callable[[], float]) -> None:
+        self.url = side_url(options.url or facts.url, facts.sides[side])
+        self._signed, self._fatal = side in facts.signed_sides, facts.fatal_statuses
+        self._gate, self._backoff = gate, Backoff(options.session, random)
+        self._stable_after = options.session.stable_after
+        self._at = float("-inf")
+        self._opened_at: float | None = None
+        self._alive = self._one_token_refused = False
+        #: Dials since the start, or since the line was last stable.
+        self.count = 0
+
+    @property
+    def next_at(self) -> float:
+        """When the next dial is due (monotonic seconds)."""
+        return self._gate.next_at(self._at)
+
+    @property
+    def failures(self) -> int:
+        """Losses in a row without a stable line between them."""
+        return self._backoff.failures
+
+    def begin(self, t: float) -> bool:
+        """Whether a dial is due; then it counts as begun."""
+        if self._gate.next_at(max(t, self._at)) > t:
+            return False
+        self._gate.book(t)
+        self.count += 1
+        return True
+
+    def opened(self, t: float) -> None:
+        """The dial succeeded."""
+        self._opened_at, self._alive, self._one_token_refused = t, False, False
+
+    def alive(self) -> None:
+        """The line brought what it is there for."""
+        self._alive = True
+
+    def closed(self, t: float) -> None:
+        """There is no line any more. One that was up long enough, with data, makes the next delay the first again."""
+        opened_at, self._opened_at = self._opened_at, None
+        if opened_at is not None and self._alive and t - opened_at >= self._stable_after:
+            self._backoff.stable()
+            self.count = 0
+
+    def again(self, t: float, loss: Loss, *, counts: bool) -> float | None:
+        """Seconds until the dial after ``loss``; None: trying again cannot mend it, or was tried often enough.
+
+        ``counts=False``: the loss was the expected end of a refused request.
+        """
+        if self._is_final(loss):
+            return None
+        delay = self._backoff.delay(loss, counts=counts)
+        if delay is None:
+            return None
+        self._at = t + delay
+        return self._gate.next_at(self._at) - t
+
+    def _is_final(self, loss: Loss) -> bool:
+        if loss.status not in self._fatal:
+            return False
+        if loss.status != UNAUTHORIZED or not self._signed:
+            return True
+        again, self._one_token_refused = self._one_token_refused, True
+        return again
+
+
+def side_url(url: str, path: str) -> str:
+    """The address of a side: its path follows that of ``url``, before any query."""
+    if not path:
+        return url
+    base, mark, query = url.partition("?")
+    return f"{base.rstrip('/')}{path}{mark}{query}"

@@ -1,0 +1,88 @@
+"""When the next request may be sent: the limits, the pause after a refusal, the window in which changes are merged."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tapewire.config import SessionOptions
+from tapewire.session.gate import MARGIN, Gate, own_gate
+from tapewire.venues.contract import Window
+
+#: Share of a long window's budget from which on the merge window grows.
+PLENTY = 0.5
+#: Seconds from which on a window counts as long: the short ones are full for a moment only.
+LONG = 15.0
+
+
+class Sending:
+    """What may be sent on one connection, and when.
+
+    A change of what is wanted waits a moment for others, so that many components that subscribe at once cost one
+    request. The moment is ``pending_window`` while at least half of the message budget is left, and grows from there to
+    ``pending_window_max`` as the budget is spent: so a program that changes its mind all day keeps half of it for
+    reconnects.
+
+    Args:
+        options: the session's.
+        gate: the exchange's limit of messages, shared by all connections to one address.
+        windows: the exchange's message limits.
+    """
+
+    def __init__(self, options: SessionOptions, gate: Gate, windows: Sequence[Window]) -> None:
+        self._options, self._gate = options, own_gate(options, gate)
+        self._longest = max((window.seconds for window in windows), default=0.0)
+        self._outbox: deque[bytes] = deque()
+        self._hold_until = float("-inf")
+        self._merge_until: float | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """A part of the last request is not sent yet."""
+        return bool(self._outbox)
+
+    @property
+    def request_at(self) -> float:
+        """The earliest time for a request (monotonic seconds)."""
+        earliest = self._hold_until if self._merge_until is None else max(self._hold_until, self._merge_until)
+        return self._gate.next_at(earliest)
+
+    def other_at(self, t: float) -> float:
+        """The earliest time, ``t`` or later, for what is no request: a text ping, a question."""
+        return self._gate.next_at(t)
+
+    def changed(self, t: float) -> None:
+        """What is wanted changed: the merge window opens, unless it is open already."""
+        if self._merge_until is None:
+            self._merge_until = t + self._window(t)
+
+    def hurry(self) -> None:
+        """There is nothing to wait for: the next request restores what was there."""
+        self._merge_until = None
+
+    def put(self, payloads: Sequence[bytes]) -> None:
+        """The request as it is to be sent; the merge window is over."""
+        self._outbox = deque(payloads)
+        self._merge_until = None
+
+    def take(self, t: float) -> bytes:
+        """The next payload, booked as sent now."""
+        self.book(t)
+        return self._outbox.popleft()
+
+    def book(self, t: float) -> None:
+        """One message is sent now."""
+        self._gate.book(t)
+
+    def clear(self) -> None:
+        """What was not sent yet is not to be sent."""
+        self._outbox.clear()
+
+    def hold(self, t: float, seconds: float | None = None) -> None:
+        """Nothing is asked for so many seconds; None: until every window is surely empty."""
+        self._hold_until = max(self._hold_until, t + (self._longest if seconds is None else seconds) + MARGIN)
+
+    def _window(self, t: float) -> float:
+        shortest, longest = self._options.pending_window, self._options.pending_window_max
+        spent = (self._gate.spent(t, LONG) - PLENTY) / (1 - PLENTY)
+        return shortest + (longest - shortest) * min(1.0, max(0.0, spent))
