@@ -12,8 +12,9 @@ from typing import Any, Self, TypeVar
 from tapewire.client.handle import Handle, as_symbols
 from tapewire.client.lines import real_ports
 from tapewire.client.mailman import Mailman
+from tapewire.client.private import Private, as_credentials
 from tapewire.client.snapshots import Snapshots
-from tapewire.config import FeedOptions, MailboxOptions, with_changes
+from tapewire.config import Credentials, FeedOptions, MailboxOptions, Secret, with_changes
 from tapewire.errors import DecodeError, UsageError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.stream import EventStream
@@ -34,7 +35,7 @@ FeedCallback = Callable[[FeedEvent], Any]
 Symbols = str | Iterable[str]
 
 
-class WebSocketClient(Snapshots):
+class WebSocketClient(Snapshots, Private):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:
@@ -42,6 +43,8 @@ class WebSocketClient(Snapshots):
         venue: ``upbit``, ``upbit-sg``, ``upbit-id``, ``upbit-th`` or any installed venue.
         url: WebSocket address in place of the venue's: a simulator, a gateway, a served recording.
         rest_url: REST address; by default beside ``url``, or the venue's own.
+        access_key, secret_key: the API key, for what is the account's own (``subscribe_my_order`` …); or both as
+            ``credentials``. Sent only to the venue's (or ``url``'s) host, as a token that is new for each connection.
         options: all options; further keyword arguments replace single fields of it and of its ``line`` and
             ``session`` (``format="SIMPLE"``, ``ping_interval=10``).
         manager: the connections to share; by default all clients of one event loop share one.
@@ -59,6 +62,9 @@ class WebSocketClient(Snapshots):
         *,
         url: str | None = None,
         rest_url: str | None = None,
+        access_key: str | Secret | None = None,
+        secret_key: str | Secret | None = None,
+        credentials: Credentials | None = None,
         options: FeedOptions | None = None,
         manager: WebSocketManager | None = None,
         line_factory: LineFactory | None = None,
@@ -69,6 +75,7 @@ class WebSocketClient(Snapshots):
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
         self.options = with_changes(options or FeedOptions(), addresses | changes)
+        self._credentials = as_credentials(access_key, secret_key, credentials)
         self._manager = manager
         self._replacements = (line_factory, http)
         self._pool_in_use: Pool | None = None
@@ -275,7 +282,8 @@ class WebSocketClient(Snapshots):
     ) -> tuple[Handle, Callable[[Any], object], Mailman | None]:
         if not callable(callback):
             raise UsageError(f"callback is {callback!r}; it must be a function that takes one event")
-        handle = Handle(f"{self.name}:{template.kind or 'streams'}", self._pool, template, preference)
+        name = f"{self.name}:{template.kind or 'streams'}"
+        handle = Handle(name, self._pool, template, preference, self._credentials)
         if not _is_async(callback):
             return handle, callback, None
         mailman = Mailman(handle, callback, mailbox or self.options.mailbox, self._pool)
@@ -320,7 +328,7 @@ class WebSocketClient(Snapshots):
     ) -> EventStream[Any]:
         kinds = "+".join(dict.fromkeys(s.kind for s in subscriptions)) or "nothing"
         name = f"{self.name}:{kinds}"
-        handle = Handle(name, self._pool, Subscription("", ""), stream_preference)
+        handle = Handle(name, self._pool, Subscription("", ""), stream_preference, self._credentials)
         lag = self._pool.lag_reporter()
         box = Mailbox(name, mailbox or self.options.mailbox, on_full=handle.hold, on_drop=lag)
         handle.bind(box.put, box.close)
