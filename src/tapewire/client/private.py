@@ -62,10 +62,11 @@ class Private:
             CredentialsError: the client has no key; nothing was connected.
             SubscriptionError: as ``subscribe_ticker``.
         """
-        if callable(symbols):
-            symbols, callback = (), symbols
-        wanted = [Subscription("myOrder", symbol) for symbol in as_symbols(symbols) or [""]]
-        return await self.subscribe(wanted, _given(callback), mailbox=mailbox)
+        hear = symbols if callable(symbols) else callback
+        if hear is None:
+            raise SubscriptionError("callback", None, "a function that takes one event")
+        codes = [] if callable(symbols) else as_symbols(symbols)
+        return await self.subscribe([Subscription("myOrder", code) for code in codes or [""]], hear, mailbox=mailbox)
 
     async def subscribe_my_asset(
         self, callback: Callable[[MyAssetEvent], Any], *, mailbox: MailboxOptions | None = None
@@ -106,9 +107,10 @@ class Private:
 
         Args:
             symbols: one code or several.
-            callback, mailbox: see ``subscribe_ticker``.
+            callback: as of ``subscribe_ticker``.
             timeframe: ``5m``, ``15m``, ``60m``, ``240m`` or ``1d``.
             indicators: as the exchange words them: ``{"type": "rsi", "params": {"period": 14}}`` (spec/upbit.md 4.8).
+            mailbox: as of ``subscribe_ticker``.
         """
         wanted = _indicators("indicator", symbols, timeframe, indicators)
         return await self.subscribe(wanted, callback, mailbox=mailbox)
@@ -166,12 +168,6 @@ class Private:
         finally:
             pool.feed_listeners.remove(hear)
         return [answers[name] for name in sorted(waiting)]
-
-
-def _given(callback: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    if callback is None:
-        raise SubscriptionError("callback", None, "a function that takes one event")
-    return callback
 
 
 def _indicators(
