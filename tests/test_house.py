@@ -43,6 +43,7 @@ TIME_AND_CHANCE = {
     "sim/scenario.py": {"random"},  # seeded
     "sim/server.py": {"time", "asyncio.sleep"},  # a simulated exchange runs on the real clock, and on the loop's
     "sim/sockets.py": {"asyncio.sleep"},  # a slow network
+    "testing/clock.py": {"asyncio.sleep"},  # of virtual time
 }
 
 
@@ -119,6 +120,40 @@ def test_the_search_for_time_and_chance_finds_every_way_of_asking(tmp_path: Path
         "import uuid\nimport datetime\nx = datetime.now()\n"
     )
     assert asks_for(module) == {"time", "random", "asyncio.sleep", "uuid", "datetime.now"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_sleeps(path: Path) -> None:
+    assert sleeps(path) == [], "wait for what happens, or let virtual time pass: tapewire.testing.clock.elapse()"
+
+
+def sleeps(path: Path) -> list[str]:
+    """Each call of a ``sleep`` that takes time: its line and what it says. ``sleep(0)`` is a turn of the loop."""
+    tree = ast.parse(path.read_text())
+    names = {"sleep"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names if alias.name == "sleep")
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) in names]
+    calls.sort(key=lambda call: call.lineno)
+    return [f"{call.lineno}: {ast.unparse(call)}" for call in calls if not is_turn(call)]
+
+
+def called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def is_turn(call: ast.Call) -> bool:
+    return [argument.value for argument in call.args if isinstance(argument, ast.Constant)] == [0]
+
+
+def test_the_search_for_sleeps_finds_every_way_of_sleeping(tmp_path: Path) -> None:
+    module = tmp_path / "test_tired.py"
+    module.write_text(
+        "import asyncio\nimport asyncio as a\nimport time\nfrom time import sleep as nap\nfrom asyncio import sleep\n"
+        "nap(1)\nsleep(delay)\nawait a.sleep(0.01)\ntime.sleep(seconds=2)\nawait asyncio.sleep(0)\nsleep(0.0)\n"
+    )
+    assert sleeps(module) == ["6: nap(1)", "7: sleep(delay)", "8: a.sleep(0.01)", "9: time.sleep(seconds=2)"]
 
 
 def lint(root: Path) -> subprocess.CompletedProcess[str]:

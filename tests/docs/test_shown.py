@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tapewire.model.subscription import Wish
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.sinks.registry import get_sink
-from tapewire.testing.clock import run_virtual
+from tapewire.testing.clock import elapse, run_virtual
 from tapewire.transport.contract import Line, LineFactory
 from tapewire.venues.registry import get_venue
 
@@ -141,9 +140,9 @@ def test_the_state_of_a_connection_can_be_asked_at_any_time() -> None:
             await handle.live()
             look()
             simulator.drop(1001, "going away")
-            await asyncio.sleep(0.5)
+            await elapse(0.5)
             look()
-            await asyncio.sleep(1.0)
+            await elapse(1.0)
             look()
         await simulator.stop()
         return seen

@@ -16,7 +16,7 @@ QUICK = with_options(FeedOptions(), session=SessionOptions(backoff_base=0.1, jit
 #: Row 10 is about the patience with a silent stream: it is cut as well.
 IMPATIENT = SessionOptions(backoff_base=0.1, ping_interval=0.3, ping_timeout=1.5, stale_after=0.5, stale_reconnect=0.8)
 #: Seconds that a fault stays which has a length; row 8 says no more once it was told.
-LASTS = {"closed-down": 1.0, "aborted-down": 1.0, "close-each": 3.0, "silence": 30.0}
+LASTS = {"closed-down": 1.0, "aborted-down": 1.0, "close-each": 1.5, "silence": 30.0}
 #: Seconds before the fault. A stream must have shown a rhythm before its silence says anything.
 FAULT_AFTER = {"silence": 0.8}
 #: A bound for a test that hangs, not a measure of how fast it is.

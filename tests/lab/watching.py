@@ -13,7 +13,6 @@ from tapewire.client import WebSocketClient
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import FeedEvent
 
-_LOOK = 0.25
 #: No row takes longer, from the first moment to the verdict.
 _LONGEST = 250.0
 
@@ -62,12 +61,21 @@ class Watch:
 
     async def _watch(self) -> None:
         while not self._enough():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
-                    await self._something.wait()
             self._something.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._next_moment()):
+                    await self._something.wait()
 
     def _enough(self) -> bool:
         now, seen, row = self._loop.time(), self.seen, self._lab.row
         seen.fault_at, seen.last_id, seen.until = self._lab.fault_at, self._lab.last_id, now
-        return seen.fault_at is not None and (now > seen.fault_at + row.watch or settled(row, seen, now))
+        return seen.fault_at is not None and (now >= seen.fault_at + row.watch or settled(row, seen, now))
+
+    def _next_moment(self) -> float:
+        """When it may be enough although nothing more happens (seconds of the loop)."""
+        now, seen, row = self.seen.until, self.seen, self._lab.row
+        ends = [(now if seen.fault_at is None else seen.fault_at) + row.watch]
+        back = seen.back_at(row)
+        if back is not None and row.settle is not None and back + row.settle > now:
+            ends.append(back + row.settle)
+        return min(ends)

@@ -14,7 +14,7 @@ from tapewire.errors import ConnectFailed, HttpFailed
 from tapewire.model.line import Loss
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
-from tapewire.testing.clock import VirtualTimeLoop, run_virtual
+from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
 from tapewire.transport.contract import Line
 
 URL = "wss://api.upbit.com/websocket/v1"
@@ -68,7 +68,7 @@ def test_an_hour_of_trades_arrives_whole_and_in_order() -> None:
         line = await dial(simulator, heard)
         line.send(TRADES)
         for _ in range(120):
-            await asyncio.sleep(30)
+            await elapse(30)
             line.ping(b"alive")
 
     simulator, heard = virtually(play)
@@ -84,7 +84,7 @@ def test_the_same_scenario_gives_the_same_bytes_at_the_same_moments() -> None:
     async def play(simulator: Simulator, heard: Heard) -> None:
         line = await dial(simulator, heard)
         line.send(TRADES)
-        await asyncio.sleep(300)
+        await elapse(300)
 
     faults = ("duplicate%0.1", "late:2%0.1", "slow:0.3:for=20@60")
     one, two = (virtually(play, faults=faults)[1] for _ in range(2))
@@ -94,7 +94,7 @@ def test_the_same_scenario_gives_the_same_bytes_at_the_same_moments() -> None:
 def test_speed_runs_the_exchange_faster_than_the_loop() -> None:
     async def play(simulator: Simulator, heard: Heard) -> None:
         await dial(simulator, heard)
-        await asyncio.sleep(13)
+        await elapse(13)
         assert simulator.now == pytest.approx(130)
 
     _, heard = virtually(play, speed=10.0)
@@ -116,7 +116,7 @@ def test_ends_by_hand(deed: Callable[[Simulator], None], cause: str, code: int) 
         await dial(simulator, heard)
         await simulator.reached(5.0)
         deed(simulator)
-        await asyncio.sleep(1)
+        await elapse(1)
         assert simulator.connected == 0
 
     _, heard = virtually(play)
@@ -129,16 +129,16 @@ def test_half_open_by_hand() -> None:
     async def play(simulator: Simulator, heard: Heard) -> None:
         line = await dial(simulator, heard)
         line.send(TRADES)
-        await asyncio.sleep(5)
+        await elapse(5)
         simulator.freeze()
         simulator.inject(b"lost")
         count = len(heard.messages)
-        await asyncio.sleep(1)
+        await elapse(1)
         line.ping(b"x")
-        await asyncio.sleep(500)
+        await elapse(500)
         assert len(heard.messages) == count
         line.close(Loss("ping_timeout"), graceful=False)
-        await asyncio.sleep(1)
+        await elapse(1)
         assert simulator.connected == 0
 
     _, heard = virtually(play)
@@ -167,24 +167,24 @@ def test_silence_frames_and_delay_by_hand() -> None:
     async def play(simulator: Simulator, heard: Heard) -> None:
         line = await dial(simulator, heard)
         line.send(TRADES)
-        await asyncio.sleep(5)
+        await elapse(5)
         simulator.silence(10)
         simulator.inject(b"mine")
         count = len(heard.messages)
-        await asyncio.sleep(9)
+        await elapse(9)
         assert [payload for _, payload in heard.messages[count:]] == [b"mine"]
-        await asyncio.sleep(10)
+        await elapse(10)
         assert len(heard.messages) > count + 1
         simulator.slow(2.0)
         line.send(b"PING")
-        await asyncio.sleep(1.9)
+        await elapse(1.9)
         assert b'{"status":"UP"}' not in [payload for _, payload in heard.messages]
-        await asyncio.sleep(0.2)
+        await elapse(0.2)
         assert b'{"status":"UP"}' in [payload for _, payload in heard.messages]
         simulator.slow(0.0)
         simulator.silence()
         count = len(heard.messages)
-        await asyncio.sleep(9)
+        await elapse(9)
         assert all(payload == b'{"status":"UP"}' or at < 28.2 for at, payload in heard.messages[count:])
 
     virtually(play)
@@ -204,7 +204,7 @@ def test_refused_and_unreachable_dials() -> None:
         with pytest.raises(ConnectFailed) as away:
             await dial(simulator, heard)
         assert away.value.loss.cause == "unreachable"
-        await asyncio.sleep(8)
+        await elapse(8)
         await dial(simulator, heard)
 
     simulator, _ = virtually(play)
@@ -220,7 +220,7 @@ def test_rest_without_sockets() -> None:
             await http.get("https://api.upbit.com/v1/ticker?markets=KRW-X", timeout=5)
         assert (missing.value.status, missing.value.retry_after) == (404, None)
         assert b"Code not found" in missing.value.body
-        await asyncio.sleep(5)
+        await elapse(5)
         with pytest.raises(HttpFailed) as failing:
             await http.get("https://api.upbit.com/v1/market/all", timeout=5)
         assert (failing.value.status, failing.value.retry_after) == (429, 2.0)

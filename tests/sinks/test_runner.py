@@ -17,6 +17,23 @@ from tapewire.sinks.runner import RunnerOptions, SinkRunner
 FAST = RunnerOptions(batch=10, max_age=0.01, flush_every=0.02, write_timeout=5.0, close_timeout=5.0)
 
 
+class Changes:
+    """Wakes who waits for a condition each time something changed, on whatever thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    def tell(self) -> None:
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+
 @dataclass
 class Notebook:
     """A sink that writes down what it was told, and can be made to wait or to fail."""
@@ -28,6 +45,7 @@ class Notebook:
     threads: set[int] = field(default_factory=set)
     gate: threading.Event | None = None
     fails: Callable[[str], bool] = lambda method: False
+    changes: Changes | None = None
 
     def open(self) -> None:
         self._tell("open")
@@ -51,6 +69,8 @@ class Notebook:
     def _tell(self, method: str) -> None:
         self.threads.add(threading.get_ident())
         self.told.append(method)
+        if self.changes is not None:
+            self.changes.tell()
         if self.fails(method):
             raise SinkError("notebook", f"no {method} today", "some")
 
@@ -65,6 +85,7 @@ class Feed:
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Item | Exception | None] = asyncio.Queue()
         self.taken = 0
+        self.changes = Changes()
 
     def put(self, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -78,14 +99,8 @@ class Feed:
             if isinstance(item, Exception):
                 raise item
             self.taken += 1
+            self.changes.tell()
             yield item
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until the condition holds (the threads need real time)."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens on a thread
-            await asyncio.sleep(0)
 
 
 async def test_everything_is_written_in_order_on_one_other_thread_and_flushed() -> None:
@@ -101,10 +116,11 @@ async def test_everything_is_written_in_order_on_one_other_thread_and_flushed() 
 
 
 async def test_a_small_batch_is_written_and_flushed_although_nothing_more_comes() -> None:
-    sink, feed = Notebook(), Feed()
+    feed = Feed()
+    sink = Notebook(changes=feed.changes)
     running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
     feed.put([1])
-    await until(lambda: sink.told[-1:] == ["flush"])
+    await feed.changes.until(lambda: sink.told[-1:] == ["flush"])
     assert sink.numbers == [1]
     feed.end()
     await running
@@ -115,7 +131,7 @@ async def test_a_slow_sink_is_read_ahead_of_by_two_batches_at_most() -> None:
     feed.put(range(1000))
     feed.end()
     running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
-    await until(lambda: feed.taken == 20)
+    await feed.changes.until(lambda: feed.taken == 20)
     for _ in range(1000):
         await asyncio.sleep(0)
     assert feed.taken == 20
@@ -129,7 +145,7 @@ async def test_cancelling_writes_and_flushes_what_was_read_first() -> None:
     sink, feed = Notebook(gate=threading.Event()), Feed()
     running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
     feed.put(range(15))
-    await until(lambda: feed.taken == 15)
+    await feed.changes.until(lambda: feed.taken == 15)
     running.cancel()
     assert sink.gate is not None
     sink.gate.set()

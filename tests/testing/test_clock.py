@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tapewire.testing.clock import VirtualTimeLoop, run_virtual
+from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
 
 _DAY = 86_400.0
 
@@ -17,7 +17,7 @@ def test_a_day_passes_in_no_time_and_the_wall_clock_goes_with_it() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         began, wall = loop.time(), loop.wall_ns()
-        await asyncio.sleep(3 * _DAY)
+        await elapse(3 * _DAY)
         return loop.time() - began, loop.wall_ns() - wall
 
     real = time.monotonic()
@@ -33,7 +33,7 @@ def test_timers_fire_in_the_order_of_their_moments_at_their_moments() -> None:
         fired: list[float] = []
         for delay in (7.0, 0.25, 3600.0, 1.5):
             loop.call_later(delay, lambda: fired.append(loop.time()))
-        await asyncio.sleep(4000)
+        await elapse(4000)
         return fired
 
     assert run_virtual(main()) == pytest.approx([0.25, 1.5, 7.0, 3600.0])
@@ -66,3 +66,8 @@ def test_threads_may_still_wake_the_loop() -> None:
         return 7
 
     assert run_virtual(main()) == 7
+
+
+async def test_real_time_cannot_be_let_pass() -> None:
+    with pytest.raises(RuntimeError, match=r"run this with run_virtual\(\)"):
+        await elapse(0.001)

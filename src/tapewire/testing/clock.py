@@ -58,6 +58,17 @@ class _Jumping(selectors.DefaultSelector):
         return []
 
 
+async def elapse(seconds: float) -> None:
+    """Let so much virtual time pass: whatever is due until then happens.
+
+    Raises:
+        RuntimeError: the running loop's time is real: a test would sleep.
+    """
+    if not isinstance(asyncio.get_running_loop(), VirtualTimeLoop):
+        raise RuntimeError("elapse() moves virtual time; run this with run_virtual()")  # noqa: TRY004 - the place is wrong, no value
+    await asyncio.sleep(seconds)
+
+
 def run_virtual(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine on a fresh ``VirtualTimeLoop`` to its end; its result.
 
