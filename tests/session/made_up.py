@@ -62,7 +62,7 @@ class Session:
 
     def __init__(
         self, *, random: Callable[[], float] = lambda: 1.0, venue: Venue = VENUE, url: str | None = None,
-        gate: Gate | None = None, messages: Gate | None = None, **options: Any,
+        gate: Gate | None = None, messages: Gate | None = None, side: str = "public", **options: Any,
     ) -> None:  # fmt: skip
         self.t = 0.0
         self.progress: dict[Subscription, Progress] = {}
@@ -70,7 +70,7 @@ class Session:
         session = SessionOptions(**{"jitter": False, "pending_window": 0.0, **options})
         self.machine = Machine(
             venue, "made-up-1", FeedOptions(url=url, session=session), gate or Gate(venue.facts.connects),
-            messages or Gate(venue.facts.messages, MESSAGE_LEEWAY), random, self._ticket,
+            messages or Gate(venue.facts.messages, MESSAGE_LEEWAY), random, self._ticket, side,
         )  # fmt: skip
 
     def _ticket(self) -> str:

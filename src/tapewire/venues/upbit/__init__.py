@@ -45,6 +45,7 @@ def _venue(region: profile.Region) -> Venue:
         read_markets=partial(rest.read_markets, region.name),
         levels_request=rest.levels_request if region.levels else None,
         read_levels=partial(rest.read_levels, region.name) if region.levels else None,
+        read_refusal=rest.read_refusal,
         exchange=partial(_exchange, region),
     )
 

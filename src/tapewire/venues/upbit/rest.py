@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tapewire.errors import DecodeError
 from tapewire.model.market import Market
+from tapewire.venues.contract import Control
 from tapewire.venues.upbit.symbols import split
 
 #: spec/upbit.md 9.1
@@ -87,13 +88,19 @@ def _read(venue: str, body: bytes, form: type[_T], what: str) -> _T:
         raise DecodeError(venue, f"no {what}: {reason}", body) from error
 
 
-def _refusal(body: bytes) -> str:
-    """``400 Invalid parameter …`` out of an error body (section 5.2), empty for any other body."""
+def read_refusal(body: bytes) -> Control | None:
+    """The name and text of an error body of REST or of a refused handshake (section 5.2), None for any other body."""
     try:
         error = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return ""
-    return f"{error.get('name', '')} {error.get('message', '')}".strip()
+        return None
+    return Control("error", str(error.get("name", "")), str(error.get("message", "")))
+
+
+def _refusal(body: bytes) -> str:
+    """``400 Invalid parameter …``, empty for a body that is no error."""
+    said = read_refusal(body)
+    return "" if said is None else f"{said.name} {said.message}".strip()
 
 
 def _market(listed: _Listed) -> Market:
