@@ -14,6 +14,7 @@ LOSS = Loss("refused", status=429, retry_after=3)
 
 MADE: list[tuple[errors.FeedError, str, bool]] = [
     (errors.ConfigError("size", 0, "more than 0"), "size is 0; it must be more than 0", False),
+    (errors.CredentialsError("secret_key", "is missing"), "secret_key: is missing", False),
     (errors.SubscriptionError("depth", 7, "1 or 5"), "depth is 7; it must be 1 or 5", False),
     (
         errors.UnknownSymbol("KRW-BTT", "upbit", ["KRW-BTC"]),
@@ -37,6 +38,11 @@ MADE: list[tuple[errors.FeedError, str, bool]] = [
     ),
     (errors.UsageError("the client was closed"), "the client was closed", False),
     (errors.ConnectFailed(LOSS), "refused (429 retry after 3 s)", True),
+    (
+        errors.AuthenticationFailed("upbit", Loss("refused", None, "invalid_access_key", 401)),
+        "upbit refused the key: 401 invalid_access_key",
+        False,
+    ),
     (errors.LineLost(Loss("closed", 1001, "going away")), "closed (1001 going away)", True),
     (errors.LineLost(), "the line is not open", True),
     (errors.HttpFailed("http://x/v1", 429, "Too Many", 2.0, b"{}"), "http://x/v1: HTTP 429 Too Many", True),

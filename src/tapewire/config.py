@@ -168,19 +168,22 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
         ping_interval: seconds between signs of life asked for.
         ping_timeout: seconds to wait for the pong; then the line is lost (``ping_timeout``).
         keep_alive: ``"frame"`` sends PING frames, ``"text"`` the venue's text message (Upbit: ``PING``).
-        backoff_base, backoff_factor, backoff_cap: the n-th delay is base × factor^(n-1), at most cap seconds.
+        backoff_base: seconds of the first delay after a loss; the n-th is base × factor^(n-1).
+        backoff_factor: times that each delay is longer than the one before.
+        backoff_cap: seconds that no delay exceeds (the exchange's own ``Retry-After`` may, up to an hour).
         jitter: draw each delay uniformly from 0 to that value (full jitter); off: exactly that value.
-        max_retries: attempts in a row before giving up loudly; None never gives up.
+        max_retries: tries in a row before giving up loudly; None never gives up.
         stable_after: seconds of uptime with data after which the delay falls back to the base.
         quiet_time: seconds without an error after which an unanswered request counts as accepted.
         pending_window: seconds for which a change of subscriptions waits for others, to be sent as one request.
-        pending_window_max: the same when the message budget is nearly spent; between the two it grows as that does.
+        pending_window_max: seconds of the same when the message budget is nearly spent; it grows as that does.
         stale_after: seconds of silence that no public stream may exceed while its line is alive, unless its own
             rhythm is slower; None never calls a stream stale.
-        stale_factor: a stream is stale after this many of its own usual intervals (and at least ``stale_after``).
+        stale_factor: times its own usual interval after which a stream is stale (and at least ``stale_after``).
         stale_reconnect: seconds of silence of every once-busy stream after which the line is replaced; None: only told.
-        messages_per_second, messages_per_minute: own limits of what is sent on one connection, beside the
-            exchange's (which always hold); None: the exchange's alone.
+        messages_per_second: messages a second that are sent on one connection at most, beside the exchange's limits
+            (which always hold); None: the exchange's alone.
+        messages_per_minute: messages a minute, as ``messages_per_second``.
     """
 
     ping_interval: float = 30.0

@@ -42,6 +42,8 @@ def test_with_jitter_each_delay_is_drawn_from_zero_to_its_place_in_the_row() -> 
         (Loss("refused", status=418), [30.0, 30.0, 30.0]),
         (Loss("refused", status=418, retry_after=3.0), [3.0, 3.0, 3.0]),
         (Loss("refused", status=503), [0.5, 1.0, 2.0]),
+        (Loss("refused", status=418, retry_after=3_600.0), [3_600.0] * 3),
+        (Loss("refused", status=418, retry_after=9e8), [3_600.0] * 3),
     ],
 )
 def test_the_exchange_word_is_a_floor(loss: Loss, expected: list[float]) -> None:

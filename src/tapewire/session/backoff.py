@@ -9,6 +9,8 @@ from tapewire.model.line import Loss
 
 #: Seconds to wait at least after 429 without ``Retry-After``: "stop until the next second" (spec/upbit.md 7.3).
 TOO_MANY = 1.0
+#: Seconds beyond which no ``Retry-After`` is believed: a date far in the future must not silence a feed for ever.
+LONGEST_WAIT = 3600.0
 
 
 class Backoff:
@@ -51,7 +53,7 @@ class Backoff:
 
     def _floor(self, loss: Loss) -> float:
         if loss.retry_after is not None:
-            return loss.retry_after
+            return min(loss.retry_after, LONGEST_WAIT)
         if loss.status == 418:  # a temporary block; its length is not told
             return self._options.backoff_cap
         return TOO_MANY if loss.status == 429 else 0.0
