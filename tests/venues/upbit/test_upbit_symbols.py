@@ -27,7 +27,7 @@ MARKETS = {
 }
 SHAPE = 'a code QUOTE-BASE in upper case, such as "KRW-BTC"'
 RIGHT = 'the code in upper case, quote first: "KRW-BTC"'
-KINDS = "ticker, trade, orderbook or candle"
+KINDS = "ticker, trade, orderbook, candle, myOrder, myAsset, announcement, indicator or indicator_signal"
 UNITS = "1s, 1m, 3m, 5m, 10m, 15m, 30m, 60m or 240m"
 
 

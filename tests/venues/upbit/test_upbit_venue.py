@@ -31,7 +31,15 @@ def test_each_region_is_a_venue_with_its_own_addresses(name: str, venue: Venue, 
     assert facts.messages == (Window(5, 1.0), Window(100, 60.0))
     assert (facts.replaces, facts.acknowledges) == (True, False)
     assert (facts.idle_timeout, facts.text_ping) == (120.0, b"PING")
-    assert facts.kinds == ("ticker", "trade", "orderbook", "candle")
+    public, private = ("ticker", "trade", "orderbook", "candle"), ("myOrder", "myAsset", "announcement")
+    info = ("indicator", "indicator_signal")
+    assert facts.kinds == public + private + (info if venue is KOREA else ())
+    assert facts.sides == {"public": "", "private": "/private"} | ({"info": "/info"} if venue is KOREA else {})
+    assert {facts.side(kind) for kind in public} == {"public"}
+    assert {facts.side(kind) for kind in private} == {"private"}
+    assert {facts.side(kind) for kind in info} == ({"info"} if venue is KOREA else {"public"})
+    assert facts.signed_sides == facts.sides.keys() - {"public"}
+    assert facts.event_kinds == set(private + info)
     assert facts.candle_units == ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
     assert facts.full_state_kinds == {"ticker", "orderbook", "candle"}
     assert facts.fatal_statuses == {400, 401, 403, 404}

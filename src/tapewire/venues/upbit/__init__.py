@@ -1,8 +1,7 @@
 """Upbit's four regions as venues: the table of contents of this folder.
 
 profile: facts · symbols: codes and what may be asked · messages: the wire's structs · lax and codec: frame →
-events · requests: wishes → payloads · rest: markets and levels · sim: Upbit's own side of the talk.
-Private streams (``myOrder``, ``myAsset`` …) belong into profile (kinds), messages (``FIELDS``) and requests.
+events · requests: wishes → payloads · auth: signatures · rest: markets and levels · sim: Upbit's own side.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Venue
-from tapewire.venues.upbit import profile, requests, rest, symbols
+from tapewire.venues.upbit import auth, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ def _venue(region: profile.Region) -> Venue:
         same_line=requests.same_line,
         encode=requests.encode,
         encode_list=requests.encode_list,
+        authorize=auth.authorize,
         codec=partial(UpbitCodec, region),
         position=position,
         markets_request=rest.MARKETS_REQUEST,

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from tapewire.errors import SubscriptionError, UnknownSymbol
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
-from tapewire.venues.upbit.profile import CANDLE_UNITS, DEPTHS, KINDS, REGIONS, Region
+from tapewire.venues.upbit.profile import CANDLE_UNITS, DEPTHS, REGIONS, Region, kinds
 
 _CODE = re.compile(r"[A-Z0-9]+-[A-Z0-9]+")
 _PARTS = re.compile(r"[A-Z0-9]+")
@@ -34,21 +34,21 @@ def check(region: Region, subscription: Subscription, markets: Mapping[str, Mark
         SubscriptionError: names the field, what came and what would be right.
         UnknownSymbol: well-formed, but not among ``markets``.
     """
-    _check_kind(subscription)
+    _check_kind(region, subscription)
     _check_symbol(region, subscription.symbol, markets)
     _check_depth(subscription)
     _check_level(region, subscription, markets)
     _check_unit(subscription)
 
 
-def _check_kind(subscription: Subscription) -> None:
-    kind = subscription.kind
-    if kind in KINDS:
+def _check_kind(region: Region, subscription: Subscription) -> None:
+    kind, known = subscription.kind, kinds(region)
+    if kind in known:
         return
     head, dot, unit = str(kind).partition(".")
     if dot and head == "candle":
         raise SubscriptionError("kind", kind, f'"candle" with unit={unit!r}')
-    raise SubscriptionError("kind", kind, _choice(KINDS))
+    raise SubscriptionError("kind", kind, _choice(known))
 
 
 def _check_symbol(region: Region, symbol: object, markets: Mapping[str, Market] | None) -> None:
