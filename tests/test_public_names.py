@@ -11,11 +11,13 @@ import pytest
 import tapewire
 
 NAMES = {
-    "CallbackFailed", "CandleEvent", "ConfigError", "Connected", "Connecting", "DecodeError", "Disconnected", "Event",
-    "FeedError", "FeedEvent", "FeedOptions", "Gap", "Lagged", "LineOptions", "MailboxOptions", "OrderbookEvent",
-    "OrderbookUnit", "Quarantined", "Recovered", "Rejected", "SessionOptions", "Stale", "Stopped", "Subscribed",
-    "Subscription", "SubscriptionError", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient", "__version__",
-    "decode", "markets",
+    "AnnouncementEvent", "Asset", "AuthenticationFailed", "CallbackFailed", "CandleEvent", "ConfigError",
+    "Connected", "Connecting", "Credentials", "CredentialsError", "DecodeError", "Disconnected", "Event",
+    "FeedError", "FeedEvent", "FeedOptions", "Gap", "IndicatorEvent", "IndicatorSignalEvent", "Lagged",
+    "LineOptions", "Listed", "MailboxOptions", "MyAssetEvent", "MyOrderEvent", "OrderbookEvent", "OrderbookUnit",
+    "Quarantined", "Recovered", "Rejected", "Secret", "SessionOptions", "Stale", "Stopped", "Subscribed",
+    "Subscription", "SubscriptionError", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
+    "__version__", "decode", "markets",
 }  # fmt: skip
 
 

@@ -9,17 +9,27 @@ if TYPE_CHECKING:
     from tapewire.client import WebSocketClient as WebSocketClient
     from tapewire.client import decode as decode
     from tapewire.client import markets as markets
+    from tapewire.config import Credentials as Credentials
     from tapewire.config import FeedOptions as FeedOptions
     from tapewire.config import LineOptions as LineOptions
     from tapewire.config import MailboxOptions as MailboxOptions
+    from tapewire.config import Secret as Secret
     from tapewire.config import SessionOptions as SessionOptions
+    from tapewire.errors import AuthenticationFailed as AuthenticationFailed
     from tapewire.errors import ConfigError as ConfigError
+    from tapewire.errors import CredentialsError as CredentialsError
     from tapewire.errors import DecodeError as DecodeError
     from tapewire.errors import FeedError as FeedError
     from tapewire.errors import SubscriptionError as SubscriptionError
     from tapewire.errors import UnknownSymbol as UnknownSymbol
+    from tapewire.model.events import AnnouncementEvent as AnnouncementEvent
+    from tapewire.model.events import Asset as Asset
     from tapewire.model.events import CandleEvent as CandleEvent
     from tapewire.model.events import Event as Event
+    from tapewire.model.events import IndicatorEvent as IndicatorEvent
+    from tapewire.model.events import IndicatorSignalEvent as IndicatorSignalEvent
+    from tapewire.model.events import MyAssetEvent as MyAssetEvent
+    from tapewire.model.events import MyOrderEvent as MyOrderEvent
     from tapewire.model.events import OrderbookEvent as OrderbookEvent
     from tapewire.model.events import OrderbookUnit as OrderbookUnit
     from tapewire.model.events import TickerEvent as TickerEvent
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
     from tapewire.model.status import FeedEvent as FeedEvent
     from tapewire.model.status import Gap as Gap
     from tapewire.model.status import Lagged as Lagged
+    from tapewire.model.status import Listed as Listed
     from tapewire.model.status import Quarantined as Quarantined
     from tapewire.model.status import Recovered as Recovered
     from tapewire.model.status import Rejected as Rejected
@@ -43,14 +54,18 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tapewire.client": ("WebSocketClient", "decode", "markets"),
-    "tapewire.config": ("FeedOptions", "LineOptions", "MailboxOptions", "SessionOptions"),
-    "tapewire.errors": ("ConfigError", "DecodeError", "FeedError", "SubscriptionError", "UnknownSymbol"),
+    "tapewire.config": ("Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions"),
+    "tapewire.errors": (
+        "AuthenticationFailed", "ConfigError", "CredentialsError", "DecodeError", "FeedError", "SubscriptionError",
+        "UnknownSymbol",
+    ),
     "tapewire.model.events": (
-        "CandleEvent", "Event", "OrderbookEvent", "OrderbookUnit", "TickerEvent", "TradeEvent",
+        "AnnouncementEvent", "Asset", "CandleEvent", "Event", "IndicatorEvent", "IndicatorSignalEvent", "MyAssetEvent",
+        "MyOrderEvent", "OrderbookEvent", "OrderbookUnit", "TickerEvent", "TradeEvent",
     ),
     "tapewire.model.status": (
-        "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Quarantined",
-        "Recovered", "Rejected", "Stale", "Stopped", "Subscribed",
+        "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Listed",
+        "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed",
     ),
     "tapewire.model.subscription": ("Subscription",),
 }  # fmt: skip
