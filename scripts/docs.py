@@ -24,7 +24,7 @@ from tapewire.apps import settings
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.model import events, status
 from tapewire.sim import faults, scenario
-from tapewire.venues.upbit.messages import attribute_names
+from tapewire.venues.upbit.fields import attribute_names
 from tapewire.venues.upbit.sim import Switches
 
 ROOT = Path(__file__).parents[1]

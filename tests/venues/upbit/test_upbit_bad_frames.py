@@ -46,7 +46,7 @@ def trade(**fields: str) -> bytes:
         (b'{"code":"KRW-BTC"}', "neither error, status, method nor type"),
         (b'{"type":null,"code":"KRW-BTC"}', "neither error, status, method nor type"),
         (b'{"type":5,"code":"KRW-BTC"}', "Expected `str`, got `int`"),
-        (b'{"type":"myOrder","code":"KRW-BTC"}', "unknown type 'myOrder'"),
+        (b'{"type":"myOrder","code":"KRW-BTC"}', "no uuid"),
         (b'{"type":"candle","code":"KRW-BTC"}', "unknown type 'candle'"),
         (b'{"type":"candle.2m","code":"KRW-BTC"}', f"unknown candle unit 'candle.2m'; known: {UNITS}"),
         (b'{"ty":"candle.1d","cd":"KRW-BTC"}', f"unknown candle unit 'candle.1d'; known: {UNITS}"),

@@ -1,7 +1,8 @@
 """Upbit's four regions as venues: the table of contents of this folder.
 
-profile: facts · symbols: codes and what may be asked · messages: the wire's structs · lax and codec: frame →
-events · requests: wishes → payloads · auth: signatures · rest: markets and levels · sim: Upbit's own side.
+profile: facts · symbols: codes and what may be asked · fields: names on the wire · messages: its structs · lax and
+codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures · rest: markets and
+levels · sim: Upbit's own side of the talk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Venue
-from tapewire.venues.upbit import auth, profile, requests, rest, symbols
+from tapewire.venues.upbit import auth, listing, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def _venue(region: profile.Region) -> Venue:
         same_line=requests.same_line,
         encode=requests.encode,
         encode_list=requests.encode_list,
+        read_list=listing.read_list,
+        fits=requests.fits,
         authorize=auth.authorize,
         codec=partial(UpbitCodec, region),
         position=position,

@@ -1,4 +1,4 @@
-"""Reads every frame that Upbit sends: the fast road for data of the asked format, the slow one for all else."""
+"""Reads every frame that Upbit sends: the fast road for market data of the asked format, the slow one for all else."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from msgspec import Raw
 from tapewire.config import Format, Numbers
 from tapewire.model.events import Event
 from tapewire.venues.contract import Control, Quarantine, Reading
+from tapewire.venues.upbit.fields import LIST_FIELDS, full_names
 from tapewire.venues.upbit.lax import read_event
+from tapewire.venues.upbit.listing import entry, read_list
 from tapewire.venues.upbit.messages import (
-    LIST_FIELDS,
-    RESULT_FIELDS,
     WIRE_TYPES,
     Form,
     WireType,
@@ -22,7 +22,7 @@ from tapewire.venues.upbit.messages import (
     frame_decoder,
     wire_classes,
 )
-from tapewire.venues.upbit.profile import CANDLE_UNITS, Region
+from tapewire.venues.upbit.profile import CANDLE_UNITS, PUBLIC_KINDS, Region
 
 #: What any malformed JSON can raise: damage, wrong type, bad UTF-8, impossible number, too deep.
 _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
@@ -82,13 +82,15 @@ class UpbitCodec:
     def _event(self, element: Raw, fields: Mapping[str, Raw]) -> Event:
         simple = "type" not in fields
         wire = _wire_type(fields)
-        form = Form(self._venue, simple, self._numbers)
-        try:
-            event: Event = element_decoder(form)(element)
-        except _UNREADABLE:  # the slow road reads more, and says better what it cannot read
-            return read_event(self._venue, wire, fields, simple=simple, numbers=self._numbers)
-        event.__class__ = wire.public
-        return event
+        if wire.kind in PUBLIC_KINDS:
+            try:
+                event: Event = element_decoder(Form(self._venue, simple, self._numbers))(element)
+            except _UNREADABLE:  # the slow road reads more, and says better what it cannot read
+                pass
+            else:
+                event.__class__ = wire.public
+                return event
+        return read_event(self._venue, wire, fields, simple=simple, numbers=self._numbers)
 
 
 def _wire_type(fields: Mapping[str, Raw]) -> WireType:
@@ -121,21 +123,18 @@ def _status(raw: Raw) -> Control:
 
 def _subscriptions(fields: Mapping[str, Raw]) -> Control:
     """The answer of LIST_SUBSCRIPTIONS under its full names, whatever the format it came in."""
-    answer = _full_names(fields, LIST_FIELDS)
+    answer = full_names(fields, LIST_FIELDS)
     method = msgspec.json.decode(answer["method"])
     if method != "LIST_SUBSCRIPTIONS":
         raise ValueError(f"unknown method {method!r}")
     result = msgspec.json.decode(answer.get("result", b"[]"), type=list[dict[str, Any]])
     ticket = msgspec.json.decode(answer.get("ticket", b"null"))
-    return Control("subscriptions", details={
+    details = {
         "ticket": None if ticket is None else str(ticket),  # one old table says Long (section 3.9)
-        "result": [_full_names(entry, RESULT_FIELDS) for entry in result],
-    })  # fmt: skip
-
-
-def _full_names(fields: Mapping[str, Any], table: Mapping[str, str]) -> dict[str, Any]:
-    full = {short: name for name, short in table.items()}
-    return {full.get(name, name): value for name, value in fields.items()}
+        "result": [entry(one) for one in result],
+    }
+    read_list(details)  # what nobody could make sense of belongs into quarantine
+    return Control("subscriptions", details=details)
 
 
 def _reason(error: Exception) -> str:

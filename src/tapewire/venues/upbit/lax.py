@@ -1,4 +1,4 @@
-"""Reads one market message field by field, in whatever form its numbers come: the slow road behind the decoders.
+"""Reads one message field by field, in whatever form its numbers come: the slow road behind the decoders.
 
 Text for a number (``"17866130860480000"``), an exponent or a point in a whole number, ids above 2^53, the names
 of very old frames, null or nothing in place of a value (spec/upbit.md 4.0): all of it is accepted here, exactly.
@@ -8,31 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from tapewire.config import Numbers
-from tapewire.model.events import Event, OrderbookUnit
-from tapewire.venues.upbit.messages import (
-    LONG_MAX,
-    LONG_MIN,
-    NUMBER_MAX,
+from tapewire.model.events import Asset, Event, OrderbookUnit
+from tapewire.venues.upbit.fields import (
+    ASSET_FIELDS,
+    ATTRIBUTES,
+    OBJECT_FIELDS,
     UNIT_FIELDS,
-    WireType,
     attribute_names,
+    full_names,
 )
+from tapewire.venues.upbit.messages import LONG_MAX, LONG_MIN, NUMBER_MAX, WireType
 
 #: Name of today → name in very old frames (section 4.1).
 OLD_NAMES = {"code": "market", "cd": "mk"}
 
 Fields = Mapping[str, Raw]
 _NUMBER = msgspec.json.Decoder(Decimal | None)
+_WORD = msgspec.json.Decoder(str | None)
 _TEXT = msgspec.json.Decoder(str)
 _DIGITS = msgspec.json.Decoder(int | float)
+_OBJECT = msgspec.json.Decoder(dict[str, Raw] | None)
 _OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]] | None)
+_FULL = {attribute: full for full, attribute in ATTRIBUTES.items()}
 
 
 def read_event(venue: str, wire: WireType, fields: Fields, *, simple: bool, numbers: Numbers) -> Event:
@@ -49,9 +53,15 @@ def read_event(venue: str, wire: WireType, fields: Fields, *, simple: bool, numb
         value = None if raw is None else _named(name, convert, raw)
         if value is not None:
             values[attribute] = value
-    if "symbol" not in values:
-        raise ValueError("no code")
+    for attribute in _required(wire):
+        if attribute not in values:
+            raise ValueError(f"no {_FULL.get(attribute, attribute)}")
     return wire.public(**values)
+
+
+@cache
+def _required(wire: WireType) -> tuple[str, ...]:
+    return tuple(info.name for info in msgspec.structs.fields(wire.public) if info.required and info.name != "venue")
 
 
 def _named(name: str, convert: Callable[[Raw], Any], raw: Raw) -> Any:
@@ -70,17 +80,27 @@ def _converters(
     """{attribute: (name on the wire, raw JSON → value)}."""
     number = _decimal if numbers == "decimal" else _float
     by_type: dict[Any, Callable[[Raw], Any]] = {
-        str: msgspec.json.Decoder(str | None).decode,
-        str | None: msgspec.json.Decoder(str | None).decode,
+        str: _WORD.decode,
+        str | None: _WORD.decode,
         bool | None: msgspec.json.Decoder(bool | None).decode,
         int | None: _int,
         float | None: number,
-        list[OrderbookUnit]: lambda raw: _units(raw, number, simple=simple),
+        Decimal | None: _decimal,
         Any: msgspec.json.decode,
+    }
+    by_name: dict[str, Callable[[Raw], Any]] = {
+        "orderbook_units": partial(_units, number, simple=simple),
+        "assets": partial(_assets, simple=simple),
+        "params": partial(_object, OBJECT_FIELDS["params"], msgspec.json.decode),
+        "event_params": partial(_object, OBJECT_FIELDS["event_params"], msgspec.json.decode),
+        "value": partial(_object, OBJECT_FIELDS["value"], number),
     }
     types = {info.name: info.type for info in msgspec.structs.fields(wire.public)}
     names = attribute_names(wire.kind, simple=simple)
-    return {attribute: (name, by_type[types[attribute]]) for attribute, name in names.items()}
+    return {
+        attribute: (name, by_name[attribute] if attribute in by_name else by_type[types[attribute]])
+        for attribute, name in names.items()
+    }
 
 
 def _decimal(raw: Raw) -> Decimal | None:
@@ -116,17 +136,40 @@ def _int(raw: Raw) -> int | None:
     return int(value)
 
 
-def _units(raw: Raw, number: Callable[[Raw], Any], *, simple: bool) -> list[OrderbookUnit] | None:
+def _object(table: Mapping[str, str], convert: Callable[[Raw], Any], raw: Raw) -> dict[str, Any] | None:
+    """A null in it is as good as nothing, as everywhere."""
+    said = _OBJECT.decode(raw)
+    if said is None:
+        return None
+    values = {name: _named(name, convert, value) for name, value in full_names(said, table).items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _units(number: Callable[[Raw], Any], raw: Raw, *, simple: bool) -> list[OrderbookUnit] | None:
+    converters = dict.fromkeys(UNIT_FIELDS, number)
     elements = _OBJECTS.decode(raw)
-    return None if elements is None else [_unit(element, number, simple=simple) for element in elements]
+    if elements is None:
+        return None
+    return [OrderbookUnit(**_whole("a level", one, UNIT_FIELDS, converters, simple=simple)) for one in elements]
 
 
-def _unit(fields: Fields, number: Callable[[Raw], Any], *, simple: bool) -> OrderbookUnit:
+def _assets(raw: Raw, *, simple: bool) -> list[Asset] | None:
+    converters = {"currency": _WORD.decode, "balance": _decimal, "locked": _decimal}
+    elements = _OBJECTS.decode(raw)
+    if elements is None:
+        return None
+    return [Asset(**_whole("an asset", one, ASSET_FIELDS, converters, simple=simple)) for one in elements]
+
+
+def _whole(
+    word: str, fields: Fields, table: Mapping[str, str], converters: Mapping[str, Callable[[Raw], Any]], *, simple: bool
+) -> dict[str, Any]:
+    """One element of a list, which must have all its fields."""
     values = {}
-    for full, short in UNIT_FIELDS.items():
+    for full, short in table.items():
         name = short if simple else full
-        value = number(fields[name]) if name in fields else None
+        value = converters[full](fields[name]) if name in fields else None
         if value is None:
-            raise ValueError(f"a level without {name}")
+            raise ValueError(f"{word} without {name}")
         values[full] = value
-    return OrderbookUnit(**values)
+    return values

@@ -1,10 +1,8 @@
-"""Upbit's messages as typed structs: one table per type gives the full and the SIMPLE names, and everything
-else (wire classes per region, form and number type, and their decoders) is made from it.
+"""Upbit's market messages as typed structs: wire classes per region, form and number type, and their decoders.
 
 A wire class is a subclass of the public event class with the same slots: only the names on the wire and the
 defaults differ. So ``event.__class__ = public`` turns a decoded message into a public event at no cost.
-A new type (``myOrder`` and the other private ones, spec/upbit.md 4.5 to 4.9) is a row in ``FIELDS``, its event
-class in ``EVENT_CLASSES`` and, where the event's name for a field differs, a row in ``ATTRIBUTES``.
+The types of the private and info sides have none: they are few, and read field by field (``lax``).
 """
 
 from __future__ import annotations
@@ -21,93 +19,8 @@ from msgspec.structs import FieldInfo
 
 from tapewire.config import Format, Numbers
 from tapewire.model.events import EVENT_CLASSES, Event, OrderbookEvent, OrderbookUnit
-from tapewire.venues.upbit.profile import CANDLE_UNITS
-
-#: kind → {full name: SIMPLE name} of every field but ``type``, in the order of Upbit's own frames (section 4).
-FIELDS: dict[str, dict[str, str]] = {
-    "ticker": {
-        "code": "cd",
-        "opening_price": "op",
-        "high_price": "hp",
-        "low_price": "lp",
-        "trade_price": "tp",
-        "prev_closing_price": "pcp",
-        "acc_trade_price": "atp",
-        "change": "c",
-        "change_price": "cp",
-        "signed_change_price": "scp",
-        "change_rate": "cr",
-        "signed_change_rate": "scr",
-        "ask_bid": "ab",
-        "trade_volume": "tv",
-        "acc_trade_volume": "atv",
-        "trade_date": "tdt",
-        "trade_time": "ttm",
-        "trade_timestamp": "ttms",
-        "acc_ask_volume": "aav",
-        "acc_bid_volume": "abv",
-        "highest_52_week_price": "h52wp",
-        "highest_52_week_date": "h52wdt",
-        "lowest_52_week_price": "l52wp",
-        "lowest_52_week_date": "l52wdt",
-        "market_state": "ms",
-        "is_trading_suspended": "its",
-        "delisting_date": "dd",
-        "market_warning": "mw",
-        "timestamp": "tms",
-        "acc_trade_price_24h": "atp24h",
-        "acc_trade_volume_24h": "atv24h",
-        "stream_type": "st",
-    },
-    "trade": {
-        "code": "cd",
-        "timestamp": "tms",
-        "trade_date": "td",
-        "trade_time": "ttm",
-        "trade_timestamp": "ttms",
-        "trade_price": "tp",
-        "trade_volume": "tv",
-        "ask_bid": "ab",
-        "prev_closing_price": "pcp",
-        "change": "c",
-        "change_price": "cp",
-        "sequential_id": "sid",
-        "best_ask_price": "bap",
-        "best_ask_size": "bas",
-        "best_bid_price": "bbp",
-        "best_bid_size": "bbs",
-        "stream_type": "st",
-    },
-    "orderbook": {
-        "code": "cd",
-        "timestamp": "tms",
-        "total_ask_size": "tas",
-        "total_bid_size": "tbs",
-        "orderbook_units": "obu",
-        "stream_type": "st",
-        "level": "lv",
-    },
-    "candle": {
-        "code": "cd",
-        "candle_date_time_utc": "cdttmu",
-        "candle_date_time_kst": "cdttmk",
-        "opening_price": "op",
-        "high_price": "hp",
-        "low_price": "lp",
-        "trade_price": "tp",
-        "candle_acc_trade_volume": "catv",
-        "candle_acc_trade_price": "catp",
-        "timestamp": "tms",
-        "stream_type": "st",
-    },
-}
-#: The same for one element of ``orderbook_units``.
-UNIT_FIELDS = {"ask_price": "ap", "bid_price": "bp", "ask_size": "as", "bid_size": "bs"}
-#: The same for the answer of LIST_SUBSCRIPTIONS and for each element of its ``result`` (section 3.9).
-LIST_FIELDS = {"method": "mthd", "result": "rslt", "ticket": "tckt"}
-RESULT_FIELDS = {"type": "ty", "codes": "cds", "level": "lv"}
-#: Full name → the event's attribute, where they differ.
-ATTRIBUTES = {"code": "symbol"}
+from tapewire.venues.upbit.fields import UNIT_FIELDS, attribute_names
+from tapewire.venues.upbit.profile import CANDLE_UNITS, INFO_KINDS, PRIVATE_KINDS, PUBLIC_KINDS
 
 #: Upbit's Long (section 4.0). Larger whole numbers are refused: they fit no time and no id.
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
@@ -138,20 +51,16 @@ class WireType(NamedTuple):
 
 #: Every ``type`` that is read → the event it becomes. All else goes to quarantine by name.
 WIRE_TYPES: dict[str, WireType] = {
-    **{kind: WireType(EVENT_CLASSES[kind], kind) for kind in ("ticker", "trade", "orderbook")},
+    **{kind: WireType(EVENT_CLASSES[kind], kind) for kind in PUBLIC_KINDS if kind != "candle"},
     **{f"candle.{unit}": WireType(EVENT_CLASSES["candle"], "candle", unit) for unit in CANDLE_UNITS},
+    **{kind: WireType(EVENT_CLASSES[kind], kind) for kind in PRIVATE_KINDS + INFO_KINDS},
 }
-
-
-def attribute_names(kind: str, *, simple: bool) -> dict[str, str]:
-    """{event attribute: name on the wire} of ``kind``."""
-    return {ATTRIBUTES.get(full, full): short if simple else full for full, short in FIELDS[kind].items()}
 
 
 @cache
 def wire_classes(form: Form) -> dict[type, WireType]:
-    """The wire classes of ``form``, one per ``type``, with what each becomes."""
-    return {_wire_class(form, name, wire): wire for name, wire in WIRE_TYPES.items()}
+    """The wire classes of ``form``, one per public ``type``, with what each becomes."""
+    return {_wire_class(form, name, wire): wire for name, wire in WIRE_TYPES.items() if wire.kind in PUBLIC_KINDS}
 
 
 @cache

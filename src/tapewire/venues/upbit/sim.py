@@ -14,7 +14,7 @@ from msgspec import Struct
 from tapewire.config import Format
 from tapewire.model.events import Event
 from tapewire.venues.exchange import Answer, Due, HttpAnswer, MarketView
-from tapewire.venues.upbit.messages import LIST_FIELDS, RESULT_FIELDS
+from tapewire.venues.upbit.fields import LIST_FIELDS, RESULT_FIELDS
 from tapewire.venues.upbit.profile import Region, facts
 from tapewire.venues.upbit.sim_frames import cut, encode, join
 from tapewire.venues.upbit.sim_requests import Refused, Request, TypeObject, parse

@@ -10,7 +10,7 @@ import msgspec
 
 from tapewire.config import Format
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
-from tapewire.venues.upbit.messages import ATTRIBUTES, FIELDS, UNIT_FIELDS
+from tapewire.venues.upbit.fields import ATTRIBUTES, FIELDS, UNIT_FIELDS
 
 _ENCODER = msgspec.json.Encoder()
 _FIXED = (
