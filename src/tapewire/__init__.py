@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tapewire.apps.environment import environment_credentials as environment_credentials
     from tapewire.client import WebSocketClient as WebSocketClient
     from tapewire.client import decode as decode
     from tapewire.client import markets as markets
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tapewire.config import MailboxOptions as MailboxOptions
     from tapewire.config import Secret as Secret
     from tapewire.config import SessionOptions as SessionOptions
+    from tapewire.config import profile as profile
     from tapewire.errors import AuthenticationFailed as AuthenticationFailed
     from tapewire.errors import ConfigError as ConfigError
     from tapewire.errors import CredentialsError as CredentialsError
@@ -53,8 +55,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "tapewire.apps.environment": ("environment_credentials",),
     "tapewire.client": ("WebSocketClient", "decode", "markets"),
-    "tapewire.config": ("Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions"),
+    "tapewire.config": (
+        "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "profile",
+    ),
     "tapewire.errors": (
         "AuthenticationFailed", "ConfigError", "CredentialsError", "DecodeError", "FeedError", "SubscriptionError",
         "UnknownSymbol",

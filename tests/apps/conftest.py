@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -20,5 +21,6 @@ def exchange() -> Iterator[BackgroundSimulator]:
 def clean_place(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working directory of its own and no settings from outside."""
     monkeypatch.chdir(str(tmp_path))
-    for name in ("URL", "REST_URL", "VENUE", "PROXY", "CONFIG"):
-        monkeypatch.delenv(f"TAPEWIRE_{name}", raising=False)
+    for name in tuple(os.environ):
+        if name.startswith(("TAPEWIRE_", "UPBIT_")):
+            monkeypatch.delenv(name)

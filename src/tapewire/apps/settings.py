@@ -1,23 +1,44 @@
-"""Settings file and environment → option objects; the only reader of the environment."""
+"""Profile, settings file, environment and command line → one ``Settings``; says where each value is from."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tapewire.config import FeedOptions, Format, LineOptions, SessionOptions
-from tapewire.errors import ConfigError
+from tapewire.apps.environment import credential_names, environment_proxy, environment_settings, find_credentials
+from tapewire.config import (
+    PROFILES,
+    STRATEGIES,
+    Credentials,
+    FeedOptions,
+    Format,
+    LineOptions,
+    MailboxOptions,
+    Secret,
+    SessionOptions,
+    by_room,
+    named,
+)
+from tapewire.errors import ConfigError, CredentialsError
 
 #: Read from the working directory when it is there; ``TAPEWIRE_CONFIG`` names another.
 SETTINGS_FILE = "tapewire.toml"
-
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+_KEYS = ("access_key", "secret_key", "passphrase")
+#: Tables of the settings file and what may stand in each.
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "feed": ("numbers", "keep_raw", "validate", "transport"),
+    "line": tuple(name for name in LineOptions.__struct_fields__ if name not in ("ssl_context", "proxy")),
+    "session": SessionOptions.__struct_fields__,
+    "mailbox": MailboxOptions.__struct_fields__,
+}
 
 
 class SettingsError(ConfigError):
@@ -35,17 +56,51 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         venue: ``upbit``, ``upbit-sg``, ``upbit-id``, ``upbit-th`` (environment: ``TAPEWIRE_VENUE``).
         url: WebSocket address in place of the venue's (``TAPEWIRE_URL``).
         rest_url: REST address; by default beside ``url``, or the venue's own (``TAPEWIRE_REST_URL``).
+        format: wire format to ask for: ``DEFAULT``, ``SIMPLE``, ``JSON_LIST`` or ``SIMPLE_LIST`` (``TAPEWIRE_FORMAT``).
+        compression: offer permessage-deflate: less traffic, more CPU.
         proxy: for every venue's address, before the proxies of the environment (``TAPEWIRE_PROXY``).
+        use_profile: ``development``, ``testing``, ``staging``, ``production`` or one of the file's own
+            (``TAPEWIRE_PROFILE``); None: every option has its default.
+        strategy: how soon to come back: ``aggressive``, ``balanced`` or ``conservative``; None: the profile's.
+        access_key: names the API key (``UPBIT_ACCESS_KEY``); in a file only if it is 0600 and yours.
+        secret_key: signs (``UPBIT_SECRET_KEY``); beside ``access_key``.
+        passphrase: third part of the key, where the venue has one.
+        feed: the fields of ``FeedOptions`` numbers, keep_raw, validate and transport.
+        line: the fields of ``LineOptions`` but proxy, which stands above, and ssl_context, which is no text.
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
+        mailbox: the fields of ``MailboxOptions``.
+        alerts: rules, one ``[[alerts]]`` table each.
     """
 
     venue: str = "upbit"
     url: str | None = None
     rest_url: str | None = None
     format: Format = "DEFAULT"
-    compression: bool = False
+    compression: bool | None = None
     proxy: str | None = None
+    use_profile: str | None = None
+    strategy: str | None = None
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
+    passphrase: Secret | None = None
+    feed: FeedOptions = FeedOptions()
+    line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
+    mailbox: MailboxOptions = MailboxOptions()
+    alerts: tuple[dict[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        """Without what may hold a password: the proxy's is cut out, keys show themselves as ``***``."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown |= {"proxy": "…" if self.proxy else None, "alerts": f"{len(self.alerts)} rules"}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The whole key, None without one."""
+        if self.access_key is None or self.secret_key is None:
+            return None
+        return Credentials(self.access_key, self.secret_key, self.passphrase)
 
     def feed_options(self, address: str, environ: Mapping[str, str] | None = None, **changes: Any) -> FeedOptions:
         """Options of a feed at ``address`` (it decides the proxy); ``changes`` are fields of ``FeedOptions``.
@@ -54,72 +109,186 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ConfigError: an option has an impossible value (a proxy's is never shown: it may hold a password).
         """
         proxy = self.proxy or environment_proxy(address, environ)
-        line = LineOptions(compression="deflate" if self.compression else None, proxy=proxy)
+        line = replace(self.line, proxy=proxy)
+        if self.compression is not None:
+            line = replace(line, compression="deflate" if self.compression else None)
         fixed: dict[str, Any] = {"url": self.url, "rest_url": self.rest_url, "format": self.format}
-        return FeedOptions(**{**fixed, "line": line, "session": self.session, **changes})
+        fixed |= {"line": line, "session": self.session, "mailbox": self.mailbox}
+        return replace(self.feed, **{**fixed, **changes})
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the file, then from the environment, which goes before it.
+_IN_PROFILE = tuple(name for name in Settings.__struct_fields__ if name != "use_profile")
+
+
+class Loaded(NamedTuple):
+    """Settings, where each came from (``session.ping_interval`` → ``profile production``), and the file if any."""
+
+    settings: Settings
+    origin: dict[str, str]
+    path: Path | None
+
+
+def load(environ: Mapping[str, str] | None = None, given: Mapping[str, Any] | None = None) -> Settings:
+    """As ``load_with_origin``, the settings alone."""
+    return load_with_origin(environ, given).settings
+
+
+def load_with_origin(environ: Mapping[str, str] | None = None, given: Mapping[str, Any] | None = None) -> Loaded:
+    """Settings from profile, file, environment and command line, each before the one named before it.
+
+    A profile's own table in the file (``[profile.production.session]``) goes before the rest of the file.
+
+    Args:
+        environ: in place of ``os.environ``.
+        given: what the command line said, by the names of ``Settings``; ``keys`` is a file with the API key.
 
     Raises:
         SettingsError: the file that ``TAPEWIRE_CONFIG`` names is not there, or a settings file is wrong.
+        ConfigError: the environment or the command line holds an impossible value.
+        CredentialsError: half a key.
     """
     environ = os.environ if environ is None else environ
-    settings = _from_file(environ.get("TAPEWIRE_CONFIG"))
-    names = ("venue", "url", "rest_url", "proxy")
-    given = {name: environ.get(f"TAPEWIRE_{name.upper()}") for name in names}
-    return msgspec.structs.replace(settings, **{name: value for name, value in given.items() if value})
+    given = dict(given or {})
+    path, content = _read(environ.get("TAPEWIRE_CONFIG"))
+    profiles = content.pop("profile", {})
+    keys = given.pop("keys", None) or environ.get("TAPEWIRE_KEYS")
+    profile = given.get("use_profile") or environ.get("TAPEWIRE_PROFILE") or content.get("use_profile")
+    general = {"use_profile": profile} if profile else {}
+    own = profiles.get(profile, {}) if profile else {}
+    strategy = given.get("strategy") or own.get("strategy") or content.get("strategy")
+    venue = given.get("venue") or environ.get("TAPEWIRE_VENUE") or own.get("venue") or content.get("venue") or "upbit"
+    layers = [
+        *_named(profile, strategy, profiles),
+        (f"{path}", content | general),
+        (f"{path} [profile.{profile}]", own),
+        ("environment", environment_settings(environ, str(venue)) | _environment_key(str(venue), environ, keys)),
+        *([(str(keys), _key_file(Path(keys)))] if keys else []),
+        ("command line", given),
+    ]
+    merged, origin = _merged(layers)
+    return Loaded(_whole(_settings(merged, path, origin), path), origin, path)
 
 
-def environment_proxy(url: str, environ: Mapping[str, str] | None = None) -> str | None:
-    """The proxy that the environment names for this address, as curl reads it.
-
-    ``HTTPS_PROXY`` for ``wss`` and ``https``, ``HTTP_PROXY`` for the others, then ``ALL_PROXY``; lower-case names
-    go first. ``NO_PROXY`` lists hosts and domains without one (``*``: all). This machine itself needs none.
-    """
-    environ = os.environ if environ is None else environ
-    scheme = "https_proxy" if urlsplit(url).scheme in {"wss", "https"} else "http_proxy"
-    proxy = _either_case(environ, scheme) or _either_case(environ, "all_proxy")
-    if not proxy or _needs_none(url, _either_case(environ, "no_proxy")):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+def _named(profile: str | None, strategy: str | None, own: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The layers that a profile and a strategy stand for."""
+    known = {name: PROFILES.get(name, {}) for name in (*PROFILES, *own)}
+    for what, table, name in (("profile", known, profile), ("strategy", STRATEGIES, strategy)):
+        if name is not None:
+            rooms = by_room(named(table, what, name))
+            yield f"{what} {name}", {room: options for room, options in rooms.items() if room and options}
 
 
-def _from_file(named: str | None) -> Settings:
-    path = Path(named or SETTINGS_FILE)
+def _environment_key(venue: str, environ: Mapping[str, str], keys: object) -> dict[str, Any]:
+    """The key's two settings, unless a file of keys was named."""
+    found = None if keys else find_credentials(venue, environ)
+    return {} if found is None else {"access_key": found.access_key, "secret_key": found.secret_key}
+
+
+def _read(asked: str | None) -> tuple[Path | None, dict[str, Any]]:
+    path = Path(asked or SETTINGS_FILE)
+    if not asked and not path.exists():
+        return None, {}
+    content = _toml(path, "TAPEWIRE_CONFIG names it")
+    profiles = content.get("profile", {})
+    _check_names(path, "", content, (*Settings.__struct_fields__, "profile"))
+    if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
+        raise SettingsError(path, "profile is no table; write [profile.production], and use_profile to choose one")
+    for name, table in profiles.items():
+        _check_names(path, f"profile.{name}.", table, _IN_PROFILE)
+    return path, content
+
+
+def _key_file(path: Path) -> dict[str, Any]:
+    """``--keys FILE``: a TOML file with the parts of one key and nothing else."""
+    content = _toml(path, "it was named as the file of the key")
+    _check_names(path, "", content, _KEYS)
+    for name in _KEYS[:2]:
+        if not content.get(name):
+            raise SettingsError(path, f'{name} is missing; a file of keys has access_key = "…" and secret_key = "…"')
+    return content
+
+
+def _toml(path: Path, why: str) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            facts, raw = os.fstat(file.fileno()), file.read()
     except FileNotFoundError:
-        if named:
-            raise SettingsError(path, "is not there, though TAPEWIRE_CONFIG names it") from None
-        return Settings()
+        raise SettingsError(path, f"is not there, though {why}") from None
     except OSError as error:
         raise SettingsError(path, error.strerror or str(error)) from error
     try:
-        return msgspec.toml.decode(content, type=Settings)
-    except msgspec.ValidationError as error:
-        known = ", ".join(Settings.__struct_fields__)
-        raise SettingsError(path, f"{error} (known keys: {known})") from error
+        content: dict[str, Any] = msgspec.toml.decode(raw)
     except msgspec.DecodeError as error:
         raise SettingsError(path, f"is no TOML: {error}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(path, "is no text in UTF-8") from None
+    if _holds_key(content):
+        _check_private(path, facts)
+    return content
 
 
-def _either_case(environ: Mapping[str, str], name: str) -> str:
-    return (environ.get(name) or environ.get(name.upper()) or "").strip()
+def _holds_key(content: Mapping[str, Any]) -> bool:
+    profiles = content.get("profile", {})
+    tables = [content, *(profiles.values() if isinstance(profiles, dict) else ())]
+    return any(name in table for table in tables if isinstance(table, dict) for name in _KEYS)
 
 
-def _needs_none(url: str, exempt: str) -> bool:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    if host in _LOOPBACK:
-        return True
-    for entry in exempt.lower().replace(" ", ",").split(","):
-        name = entry.strip().removeprefix("*").removeprefix(".")
-        if (
-            entry.strip() == "*"
-            or (name and name in {host, f"{host}:{parts.port}"})
-            or (name and host.endswith(f".{name}"))
-        ):
-            return True
-    return False
+def _check_private(path: Path, facts: os.stat_result) -> None:
+    """A file with a key must be its owner's alone (not on Windows, which has no such modes)."""
+    if os.name != "posix":
+        return
+    mode = stat.S_IMODE(facts.st_mode)
+    if facts.st_uid != os.geteuid():
+        raise SettingsError(path, f"holds a key and belongs to another user (uid {facts.st_uid}); it must be yours")
+    if mode & 0o077:
+        raise SettingsError(path, f"holds a key and others may read it (mode {mode:04o}); do: chmod 600 {path}")
+
+
+def _check_names(path: Path, where: str, table: Mapping[str, Any], known: Any) -> None:
+    """Refuse what would be ignored."""
+    for name, value in table.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise SettingsError(path, f"{where}{name} is no setting; {hint}")
+        if name in _TABLES and isinstance(value, dict):
+            _check_names(path, f"{where}{name}.", value, _TABLES[name])
+
+
+def _merged(layers: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The last word on each setting, and whose it was."""
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for source, layer in layers:
+        for name, value in layer.items():
+            if name in _TABLES and isinstance(value, dict):
+                merged[name] = {**merged.get(name, {}), **value}
+                origin |= {f"{name}.{option}": source for option in value}
+            else:
+                merged[name] = value
+                origin[name] = source
+    return merged, origin
+
+
+def _settings(merged: dict[str, Any], path: Path | None, origin: Mapping[str, str]) -> Settings:
+    try:
+        return msgspec.convert(merged, Settings, dec_hook=_as_secret)
+    except msgspec.ValidationError as error:
+        field = str(error).partition("`$.")[2].partition("`")[0]
+        source = next((said for name, said in origin.items() if name.startswith(field)), "") if field else ""
+        if path is not None and (not source or source.startswith(str(path))):
+            raise SettingsError(path, str(error)) from None
+        raise SettingsError(Path(source or "settings"), str(error)) from None
+
+
+def _as_secret(_type: type, value: object) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value.strip() if isinstance(value, str) else value)
+
+
+def _whole(settings: Settings, path: Path | None) -> Settings:
+    """Half a key is refused, and no other venue's names are guessed."""
+    if (settings.access_key is None) != (settings.secret_key is None):
+        missing = "access_key" if settings.access_key is None else "secret_key"
+        names = " and ".join(credential_names(settings.venue))
+        raise CredentialsError(missing, f"is missing in {path or 'the settings'}; a key has both parts ({names})")
+    return settings
