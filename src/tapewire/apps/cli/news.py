@@ -26,8 +26,12 @@ class News:
             self._gaps.append(item)
             return []
         if isinstance(item, Event):
-            return self.due() if self._gaps and now - self._since >= _TOGETHER else []
+            return self.late(now)
         return [] if self._is_told(item) else [*self.due(), feed_line(item)]
+
+    def late(self, now: float) -> list[Styled]:
+        """What was held back for long enough."""
+        return self.due() if self._gaps and now - self._since >= _TOGETHER else []
 
     def due(self) -> list[Styled]:
         """What was held back until now."""

@@ -1,0 +1,127 @@
+"""Runs the full-screen view over a client until somebody asks for its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta, timezone
+
+import click
+
+from tapewire.apps.cli.options import Feed
+from tapewire.apps.cli.running import DONE, FAILED, INTERRUPTED, Stop
+from tapewire.apps.cli.terminal import count_of
+from tapewire.apps.cli.view.controls import Controls, Wish
+from tapewire.apps.cli.view.edges import Heading
+from tapewire.apps.cli.view.picture import Picture
+from tapewire.apps.cli.view.program import Program
+from tapewire.client import Handle, WebSocketClient
+from tapewire.errors import FeedError
+from tapewire.model.events import KST
+
+#: Local time of the exchanges' users; of others UTC is shown.
+_ZONES = {
+    "upbit": KST,
+    "upbit-sg": timezone(timedelta(hours=8), "SGT"),
+    "upbit-id": timezone(timedelta(hours=7), "WIB"),
+    "upbit-th": timezone(timedelta(hours=7), "ICT"),
+}
+_CODES: dict[Wish, int] = {"quit": DONE, "interrupt": INTERRUPTED}
+#: Seconds that the screen has to give the terminal back.
+_LEAVE = 2.0
+
+
+async def show(client: WebSocketClient, feed: Feed, stop: Stop) -> None:
+    """Show ``feed`` until ``stop`` is asked for, its seconds are over, or the keyboard says so.
+
+    Raises:
+        FeedError: nothing could be subscribed, or the feed failed for good; the terminal is itself again by then.
+    """
+    view = _View(client, feed, stop)
+    try:
+        await view.run()
+    finally:
+        click.echo(view.summary())
+
+
+class _View:
+    """One run of the view: its tasks and what they tell each other."""
+
+    def __init__(self, client: WebSocketClient, feed: Feed, stop: Stop) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        self._client = client
+        self._feed = feed
+        self._stop = stop
+        self._handle: Handle | None = None
+        self._failed = self._loop.create_future()
+        self._picture = Picture(feed.symbols, feed.kinds, self._started)
+        self._program = Program(
+            self._picture,
+            Controls(chosen=feed.symbols[0] if feed.symbols else ""),
+            Heading(feed.venue, feed.address, _ZONES.get(feed.venue, timezone(timedelta(0), "UTC"))),
+            now=self._loop.time,
+            observe=self._observe,
+            wish=lambda wish: stop.ask(_CODES[wish]),
+            begin=_task_factory_kept(self._loop),
+        )
+
+    async def run(self) -> None:
+        screen = asyncio.create_task(self._program.run_async(), name="view")
+        stopping = asyncio.create_task(self._stop.wait(self._feed.seconds), name="stopping")
+        subscribing = asyncio.create_task(self._subscribe(), name="subscribing")
+        try:
+            await asyncio.wait({screen, stopping, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            crashed = screen.done() and bool(self._program.return_code)
+            await self._leave(screen)
+            for task in (stopping, subscribing):
+                task.cancel()
+            await asyncio.wait({screen, stopping, subscribing})
+        if self._failed.done():
+            raise self._failed.result()
+        if crashed:
+            self._stop.ask(FAILED)  # a fault of the view; textual has printed it
+
+    def summary(self) -> str:
+        """What was seen, in one line: the screen is gone by now."""
+        figures = self._client.statistics()
+        seconds = self._loop.time() - self._started
+        return (
+            f"{count_of(figures.total_processed, 'message')} in {seconds:.1f} s, "
+            f"{count_of(figures.reconnects, 'reconnect')}, {count_of(figures.gaps, 'gap')}"
+        )
+
+    async def _leave(self, screen: asyncio.Task[None]) -> None:
+        self._program.exit()
+        _, late = await asyncio.wait({screen}, timeout=_LEAVE)
+        if late:
+            screen.cancel()
+
+    async def _subscribe(self) -> None:
+        try:
+            self._client.subscribe_feed(self._picture.hear_step)
+            feed = self._feed
+            self._handle = await self._client.subscribe(feed.subscriptions, self._picture.hear, feed.preference)
+            self._picture.refuse(self._handle.rejected)
+            self._picture.name(await self._client.markets())
+        except FeedError as error:
+            if self._handle is None:
+                self._fail(error)
+            else:  # names are an ornament
+                self._picture.tell("yellow", f"no names of the markets: {error}")
+
+    def _observe(self, now: float) -> None:
+        self._picture.observe(now, self._client.statistics())
+        if self._handle is not None and self._handle.error is not None:
+            self._fail(self._handle.error)
+
+    def _fail(self, error: FeedError) -> None:
+        if not self._failed.done():
+            self._failed.set_result(error)
+
+
+def _task_factory_kept(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Undoes what textual does to the loop (eager tasks): the feed's tasks are started as everywhere else."""
+    before = loop.get_task_factory()
+    return lambda: loop.set_task_factory(before)

@@ -1,0 +1,81 @@
+"""The connections of the live view: their figures, the health of the feed, and its newest news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tapewire.apps.cli.terminal import Styled, count_of, plain
+from tapewire.apps.cli.view.cells import Line, filled, fit
+from tapewire.apps.cli.view.figures import milliseconds
+from tapewire.apps.cli.view.picture import Figures, Wire
+
+_STATES = {"open": ("● open", "good"), "stopped": ("○ stopped", "bad")}
+_HEALTH = {"healthy": "good", "degraded": "warn", "unhealthy": "bad"}
+_WIDE = 100
+
+
+def status(figures: Figures, width: int) -> Line:
+    """All connections in one line; what matters least is left out first."""
+    opened = sum(wire.state == "open" for wire in figures.wires)
+    lines = len(figures.wires)
+    state: tuple[str, str] = ("● connected", "good") if lines and opened == lines else ("○ no line", "bad")
+    if 0 < opened < lines:
+        state = (f"● {opened} of {lines} lines", "warn")
+    parts = [
+        state,
+        (figures.health, _HEALTH.get(figures.health, "")),
+        (f"{figures.rate:,.0f} msg/s", ""),
+        (f"latency {milliseconds(figures.p50)} (p99 {milliseconds(figures.p99)})", ""),
+        (count_of(figures.reconnects, "reconnect"), "warn" if figures.reconnects else ""),
+        (count_of(figures.gaps, "gap"), "warn" if figures.gaps else ""),
+        (f"{figures.total:,} messages", "dim"),
+    ]
+    return _joined([part for part in parts if part[0]], width)
+
+
+def _joined(parts: Sequence[tuple[str, str]], width: int) -> Line:
+    line: Line = []
+    room = width
+    for text, style in parts:
+        more = [(" · ", "rule"), (text, style)] if line else [(text, style)]
+        needed = sum(len(one) for one, _ in more)
+        if line and needed > room:
+            continue
+        line += more
+        room -= needed
+    return filled(line, width)
+
+
+def wires(figures: Figures, notes: Iterable[tuple[float, Styled]], width: int, height: int) -> list[Line]:
+    """Connections, reasons of bad health, then the newest news, in exactly ``height`` lines of ``width`` cells."""
+    lines: list[Line] = [_heading(width)]
+    lines += [_wire(wire, width) for wire in figures.wires]
+    lines += [[(f"{plain(reason)}", _HEALTH.get(figures.health, ""))] for reason in figures.reasons]
+    lines += [[]]
+    room = max(height - len(lines), 0)
+    lines += [_note(*note) for note in list(notes)[-room:]] if room else []
+    return [filled(line, width) for line in (lines + [[] for _ in range(height)])[:height]]
+
+
+def _heading(width: int) -> Line:
+    words = f"{'Connection':<14}{'State':<22}{'Streams':>8}{'msg/s':>9}{'Messages':>13}{'Reconnects':>12}"
+    return [(words + (f"{'Open gaps':>11}  Last error" if width >= _WIDE else ""), "head")]
+
+
+def _wire(wire: Wire, width: int) -> Line:
+    word, style = _STATES.get(wire.state, (f"○ {wire.state}", "warn"))
+    if wire.retry_in is not None and wire.state != "open":
+        word = f"{word}, {wire.retry_in:.1f} s"
+    line: Line = [
+        (fit(plain(wire.name), 13) + " ", "market"),
+        (fit(word, 22), style),
+        (f"{wire.streams:>8,}{wire.rate:>9,.0f}{wire.total:>13,}{wire.reconnects:>12,}", ""),
+    ]
+    if width >= _WIDE:
+        line += [(f"{wire.open_gaps:>11,}  ", ""), (plain(wire.last_error or "–"), "dim")]
+    return line
+
+
+def _note(at: float, styled: Styled) -> Line:
+    style, text = styled
+    return [(f"{at:8.1f} s  ", "dim"), (text, style)]
