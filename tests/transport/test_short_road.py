@@ -93,6 +93,9 @@ ALIKE: dict[str, tuple[list[bytes], Outcome]] = {
         [frame(TEXT, hot(1, LONG)[:50], fin=False), frame(CONT, hot(1, LONG)[50:]), frame(TEXT, hot(2, LONG))],
         outcome(1, 2),
     ),
+    "a first fragment that would be an event alone": (
+        [frame(TEXT, hot(1, LONG), fin=False), frame(CONT, b" "), frame(TEXT, hot(2, LONG))], outcome(1, 2),
+    ),
     "a continuation that would be an event alone": (
         [frame(TEXT, b"[", fin=False), frame(CONT, hot(1, LONG), fin=False), frame(CONT, b"]")],
         outcome(careful=[b"[" + hot(1, LONG) + b"]"]),
@@ -211,12 +214,13 @@ async def test_after_our_close_frame_events_are_heard_until_its_answer(socket_li
     async def handler(peer: wire.Peer) -> None:
         peer.accept()
         assert (await peer.frame())[0] == CLOSE
-        peer.write(frame(TEXT, hot(1, LONG)) + frame(CONT, hot(2, LONG)))  # strict again: the short road is closed
+        peer.write(frame(TEXT, hot(1, LONG)) + frame(CONT, hot(2, LONG)))  # strict again
         await peer.gone()
 
     async with wire.serve(handler) as served:
         line = SOCKET_LINES[socket_line](LineOptions(), wall_ns)
         await line.open(served.url, {}, ear)
+        await wire.turns(2)  # the short road is open
         line.close(Loss("stopped"))
         async with asyncio.timeout(5):
             assert (await ear.lost).cause == "stopped"
