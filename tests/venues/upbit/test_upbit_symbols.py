@@ -147,7 +147,7 @@ def test_a_code_that_is_not_listed_is_refused_with_near_ones(symbol: str, sugges
         (Subscription("candle", "KRW-BTC"), f"unit is None; it must be {UNITS}"),
         (Subscription("candle", "KRW-BTC", unit="2m"), f"unit is '2m'; it must be {UNITS}"),
         (Subscription("ticker", "KRW-BTC", unit="1m"),
-         "unit is '1m'; it must be left out for ticker: only candles have a unit"),
+         "unit is '1m'; it must be left out for ticker: only candles and indicators have a unit"),
     ],
     ids=repr,
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """Upbit's four regions as venues: the table of contents of this folder.
 
-profile: facts · symbols: codes and what may be asked · fields: names on the wire · messages: its structs · lax and
-codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures · rest: markets and
-levels · sim: Upbit's own side of the talk.
+profile: facts · symbols and details: what may be asked · fields: names on the wire · messages: its structs ·
+lax and codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures ·
+rest: markets and levels · sim: Upbit's own side of the talk.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from tapewire.errors import SubscriptionError, UnknownSymbol
 from tapewire.model.market import Market
-from tapewire.model.subscription import Subscription
-from tapewire.venues.upbit.profile import CANDLE_UNITS, DEPTHS, REGIONS, Region, kinds
+from tapewire.model.subscription import Subscription, in_full
+from tapewire.venues.upbit.details import TIMEFRAMES, check_detail, choice
+from tapewire.venues.upbit.profile import CANDLE_UNITS, DEPTHS, INFO_KINDS, REGIONS, Region, kinds
 
 _CODE = re.compile(r"[A-Z0-9]+-[A-Z0-9]+")
 _PARTS = re.compile(r"[A-Z0-9]+")
@@ -35,10 +36,11 @@ def check(region: Region, subscription: Subscription, markets: Mapping[str, Mark
         UnknownSymbol: well-formed, but not among ``markets``.
     """
     _check_kind(region, subscription)
-    _check_symbol(region, subscription.symbol, markets)
+    _check_market(region, subscription, markets)
     _check_depth(subscription)
     _check_level(region, subscription, markets)
     _check_unit(subscription)
+    check_detail(subscription)
 
 
 def _check_kind(region: Region, subscription: Subscription) -> None:
@@ -48,7 +50,20 @@ def _check_kind(region: Region, subscription: Subscription) -> None:
     head, dot, unit = str(kind).partition(".")
     if dot and head == "candle":
         raise SubscriptionError("kind", kind, f'"candle" with unit={unit!r}')
-    raise SubscriptionError("kind", kind, _choice(known))
+    elsewhere = [other.name for other in REGIONS if kind in kinds(other)]
+    raise SubscriptionError("kind", kind, choice(known) + (f" ({kind} is on {elsewhere[0]})" if elsewhere else ""))
+
+
+def _check_market(region: Region, subscription: Subscription, markets: Mapping[str, Market] | None) -> None:
+    """Every kind but three is of one market; indicators only of those of the local currency (spec/upbit.md 4.8)."""
+    kind, symbol = subscription.kind, subscription.symbol
+    if kind in ("myAsset", "announcement"):
+        if symbol != "":
+            raise SubscriptionError("symbol", symbol, f'"": {kind} belongs to no market')
+    elif (kind, symbol) != ("myOrder", ""):
+        _check_symbol(region, symbol, markets)
+        if kind in INFO_KINDS and split(symbol)[0] != region.quotes[0]:
+            raise SubscriptionError("symbol", symbol, f"a {region.quotes[0]} market: others have no indicators")
 
 
 def _check_symbol(region: Region, symbol: object, markets: Mapping[str, Market] | None) -> None:
@@ -106,7 +121,7 @@ def _is_reversed(region: Region, first: str, second: str) -> bool:
 
 
 def _right_quote(region: Region, quote: str, base: str) -> str:
-    shape = f"a code of {region.name}, which begins with {_choice(region.quotes)}"
+    shape = f"a code of {region.name}, which begins with {choice(region.quotes)}"
     elsewhere = [other.name for other in REGIONS if other != region and quote == other.quotes[0]]
     if elsewhere:
         return f"{shape} ({quote} markets are on {elsewhere[0]})"
@@ -120,7 +135,7 @@ def _check_depth(subscription: Subscription) -> None:
     if subscription.kind != "orderbook":
         raise SubscriptionError("depth", depth, f"left out for {subscription.kind}: only order books have a depth")
     if type(depth) is not int or depth not in DEPTHS:
-        raise SubscriptionError("depth", depth, f"{_choice(DEPTHS)} (or left out for 30)")
+        raise SubscriptionError("depth", depth, f"{choice(DEPTHS)} (or left out for 30)")
 
 
 def _check_level(region: Region, subscription: Subscription, markets: Mapping[str, Market] | None) -> None:
@@ -135,18 +150,16 @@ def _check_level(region: Region, subscription: Subscription, markets: Mapping[st
         raise SubscriptionError("level", level, f"0 for {symbol}: only the KRW markets of upbit can be grouped")
     known = markets[symbol].levels if markets else None
     if known is not None and level not in known:
-        raise SubscriptionError("level", level, f"{_choice([f'{one:g}' for one in known])} for {symbol}")
+        raise SubscriptionError("level", level, f"{choice([in_full(one) for one in known])} for {symbol}")
 
 
 def _check_unit(subscription: Subscription) -> None:
-    unit = subscription.unit
-    if subscription.kind == "candle":
+    kind, unit = subscription.kind, subscription.unit
+    if kind == "candle":
         if unit not in CANDLE_UNITS:
-            raise SubscriptionError("unit", unit, _choice(CANDLE_UNITS))
+            raise SubscriptionError("unit", unit, choice(CANDLE_UNITS))
+    elif kind in INFO_KINDS:
+        if unit not in TIMEFRAMES:
+            raise SubscriptionError("timeframe", unit, choice(TIMEFRAMES))
     elif unit is not None:
-        raise SubscriptionError("unit", unit, f"left out for {subscription.kind}: only candles have a unit")
-
-
-def _choice(values: Sequence[object]) -> str:
-    words = [str(value) for value in values]
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+        raise SubscriptionError("unit", unit, f"left out for {kind}: only candles and indicators have a unit")
