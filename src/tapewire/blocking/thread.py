@@ -163,8 +163,14 @@ class LoopThread:
         return UsageError(f"{self.name}: {what}: the client's thread has ended")
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=self._own_loop) as runner:
-            runner.run(self._until_stopped())
+        try:
+            with asyncio.Runner(loop_factory=self._own_loop) as runner:
+                runner.run(self._until_stopped())
+        except RuntimeError:
+            # At the program's end Python 3.12 starts no thread any more, not even the one that the runner, its last
+            # deed, lets wait for the threads of the loop's executor; these end without it.
+            if threading.main_thread().is_alive() or not self._loop.is_closed():
+                raise
 
     def _own_loop(self) -> Any:
         return self._loop

@@ -60,6 +60,8 @@ class _Connection(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self.protocol.parser_exc is not None:  # its frames lead back to this connection: nobody would be freed
+            self.protocol.parser_exc.__traceback__ = None
         self._line.gone(exc)
 
 
