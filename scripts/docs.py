@@ -20,7 +20,7 @@ import click
 import msgspec
 
 from tapewire import config, errors
-from tapewire.apps import settings
+from tapewire.apps import environment, settings, table
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.model import events, status
 from tapewire.sim import faults, scenario
@@ -29,7 +29,6 @@ from tapewire.venues.upbit.sim import Switches
 
 ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"(<!-- gen:([a-z0-9:-]+) -->\n).*?(<!-- gen:end -->)", re.DOTALL)
-_NAMED = re.compile(r"^([a-z_]+(?:, [a-z_]+)*): (.*)")
 
 #: What a field of an event holds. A field without words here stops the generator.
 FIELD_WORDS = {
@@ -154,6 +153,27 @@ def settings_table() -> str:
     return _defaults(settings.Settings)
 
 
+def profile_table() -> str:
+    """What each profile and strategy sets, beside the defaults."""
+    names = list(dict.fromkeys(name for changed in config.PROFILES.values() for name in changed))
+    defaults = {row.name: row.default for row in table.all_settings()}
+    head = ("Option", "default", *(f"`{name}`" for name in config.PROFILES))
+    rows = [
+        (f"`{name}`", f"{defaults[name]}", *(f"{changed.get(name, '')}" for changed in config.PROFILES.values()))
+        for name in names
+    ]
+    back_off = next(iter(config.STRATEGIES.values()))
+    strategies = [(f"`{name}`", *(f"{value:g}" for value in how.values())) for name, how in config.STRATEGIES.items()]
+    return f"{_table(head, rows)}\n{_table(('Strategy', *(f'`{name}`' for name in back_off)), strategies)}"
+
+
+def environment_table() -> str:
+    """Names of the older Upbit guide: what each settles, or why it means nothing."""
+    mapped = [(f"`{name}`", f"`{'.'.join(place)}`") for name, (place, _) in environment.UPBIT_NAMES.items()]
+    others = [(f"`{name}`", f"nothing: {why}") for name, why in environment.UPBIT_NAMES_WITHOUT_MEANING.items()]
+    return _table(("Variable", "Settles"), mapped + others)
+
+
 def scenario_table() -> str:
     """Fields of a scenario."""
     return _defaults(scenario.Scenario)
@@ -202,6 +222,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "feed-events": feed_tables,
     "options": option_tables,
     "settings": settings_table,
+    "profiles": profile_table,
+    "environment": environment_table,
     "scenario": scenario_table,
     "switches": switch_table,
     "faults": fault_table,
@@ -231,30 +253,19 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _defaults(made: type[msgspec.Struct]) -> str:
     words = {**_OPTION_WORDS, **_attributes(made)}
     rows = []
-    for field in msgspec.structs.fields(made):
-        value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-        shown = f"{type(value).__name__}()" if isinstance(value, msgspec.Struct) else repr(value)
-        if value == 1024 * 1024:
+    for row in table.rows_of(made):
+        shown = f"{type(row.default).__name__}()" if isinstance(row.default, msgspec.Struct) else repr(row.default)
+        if row.default == 1024 * 1024:
             shown = "1_048_576"
-        rows.append((f"`{field.name}`", f"`{shown}`", words.get(field.name, "")))
-    return _table(("Name", "Default", "Meaning"), rows)
+        rows.append((f"`{row.name}`", f"`{shown}`", row.unit, words.get(row.name, "")))
+    if not any(unit for _, _, unit, _ in rows):
+        return _table(("Name", "Default", "Meaning"), [(name, default, text) for name, default, _, text in rows])
+    return _table(("Name", "Default", "Unit", "Meaning"), rows)
 
 
 def _attributes(made: type) -> dict[str, str]:
-    """The ``Attributes:`` of a class docstring; names that share a sentence get it each."""
-    section = re.split(r"Attributes:\n", inspect.cleandoc(made.__doc__ or ""), maxsplit=1)[-1]  # 3.13 dedents by itself
-    found: dict[str, str] = {}
-    for entry in re.split(r"\n(?= {4}[a-z])", "\n" + section):
-        text = " ".join(entry.split())
-        match = _NAMED.match(text)
-        if match:
-            for name in match[1].split(", "):
-                found[name] = _code(match[2])
-            # "name: what; other: what" in one entry
-            for part in re.split(r"; (?=[a-z_]+: )", text)[1:]:
-                name, _, rest = part.partition(": ")
-                found[name] = _code(rest)
-    return found
+    """The ``Attributes:`` of a class docstring."""
+    return {name: _code(words) for name, words in table.attributes(made).items()}
 
 
 def _lead(made: type) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,13 +15,14 @@ from tapewire.apps.cli.options import Feed
 from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
 from tapewire.config import FeedOptions
-from tapewire.errors import SinkError
+from tapewire.errors import ConnectFailed, SinkError, TimedOut
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import Disconnected, Gap
 from tapewire.model.subscription import Subscription
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.sinks.contract import Item, Promise, Written
+from tapewire.testing.clock import run_virtual
 
 FEED = Feed(
     "upbit", "ws://simulated/", FeedOptions(url="ws://simulated/websocket/v1"), (Subscription("trade", "KRW-BTC"),)
@@ -100,3 +104,38 @@ async def test_a_hanging_disk_cannot_hold_up_the_stop(monkeypatch: pytest.Monkey
             await feeding.carry(client, FEED, sink, stop, hear=hear)
     await simulator.stop()
     gate.set()
+
+
+def _followed(fault: Callable[[Simulator], None], seconds: float = 20.0) -> list[Item]:
+    """What was heard of an exchange with this fault in so many seconds of virtual time."""
+
+    async def story() -> list[Item]:
+        simulator, heard = Simulator(Scenario(markets=("KRW-BTC",))), list[Item]()
+        fault(simulator)
+        here: dict[str, Any] = {"line_factory": simulator.lines(), "http": simulator.http()}
+        try:
+            async with WebSocketClient(options=FEED.options, **here) as client:
+                await feeding.follow(client, replace(FEED, seconds=seconds), Stop(), hear=heard.append)
+        finally:
+            await simulator.stop()
+        return heard
+
+    return run_virtual(story())
+
+
+def test_a_feed_that_was_never_connected_is_a_failure_with_its_reason() -> None:
+    with pytest.raises(ConnectFailed, match=r"refused \(503 Service Unavailable\)"):
+        _followed(lambda simulator: simulator.refuse(503, times=1000))
+
+
+def test_a_feed_whose_first_try_is_still_running_is_a_failure_too() -> None:
+    with pytest.raises(TimedOut, match="connecting to ws://simulated/: no answer within 3 s"):
+        _followed(lambda simulator: simulator.slow(60.0), seconds=3.0)
+
+
+def test_a_feed_that_lost_its_line_later_is_none() -> None:
+    def later(simulator: Simulator) -> None:
+        asyncio.get_running_loop().call_later(5.0, simulator.maintenance, 1000.0)
+
+    heard = _followed(later)
+    assert any(isinstance(item, Disconnected) for item in heard)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from tapewire import __version__, errors
 from tapewire.apps.cli.main import COMMANDS, cli
-from tapewire.apps.cli.options import subscriptions
+from tapewire.apps.cli.streams import subscriptions
 from tapewire.model.subscription import Subscription
 from tapewire.sim.faults import KINDS
 
@@ -76,6 +76,13 @@ def test_help_loads_nothing_heavy() -> None:
         (["watch"], "Missing argument 'SYMBOLS...'"),
         (["watch", "KRW-BTC", "--types", "tickr"], "'tickr' is no type; there are ticker, trade, orderbook"),
         (["watch", "KRW-BTC", "--types", "orderbook.x"], "'orderbook.x' is no type"),
+        (["watch", "KRW-BTC", "--types", "ticker.x"], "'ticker.x' is no type"),
+        (["watch", "KRW-BTC", "--types", "indicator.5m"], "'indicator.5m' is no type"),
+        (["watch", "KRW-BTC", "--types", "indicator.5m.rsi:period"], "'indicator.5m.rsi:period' is no type"),
+        (["watch", "--types", "myOrder,trade"], "Missing argument 'SYMBOLS...': trade needs a market code"),
+        (["watch", "KRW-BTC", "--types", "myOrder"], "UPBIT_ACCESS_KEY, UPBIT_SECRET_KEY: are needed for myOrder"),
+        (["watch", "KRW-BTC", "--profile", "home"], "profile is 'home'; it must be one of development, testing"),
+        (["watch", "KRW-BTC", "--keys", "nowhere"], "nowhere: is not there, though it was named as the file of the"),
         (["watch", "KRW-BTC", "--types", ","], "nothing is left to subscribe"),
         (["watch", "KRW-BTC", "--only", "news"], "'news' is not one of 'snapshot', 'realtime'"),
         (["watch", "KRW-BTC", "--format", "XML"], "'XML' is not one of"),
@@ -108,7 +115,7 @@ def test_a_wrong_settings_file_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "tapewire.toml").write_text("urll = 1")
     result = RUNNER.invoke(cli, ["watch", "KRW-BTC"])
     assert result.exit_code == 2
-    assert "tapewire: tapewire.toml: Object contains unknown field `urll`" in result.output
+    assert "tapewire: tapewire.toml: urll is no setting; did you mean url?" in result.output
 
 
 @pytest.mark.parametrize(
@@ -155,6 +162,37 @@ def test_commands_and_venues_are_completed(words: str, count: int, found: str, m
     monkeypatch.setenv("COMP_CWORD", str(count))
     result = RUNNER.invoke(cli, [], prog_name="tapewire")
     assert result.output.strip() == found.strip()
+
+
+def test_streams_that_need_a_key_have_words_too() -> None:
+    assert subscriptions([], "myOrder,myAsset,announcement") == [
+        Subscription("myOrder", ""),
+        Subscription("myAsset", ""),
+        Subscription("announcement", ""),
+    ]
+    signal = "indicator_signal.15m.rsi:period=14:trigger=overbought:threshold=70"
+    bands = "indicator.5m.bollinger_bands:period=20:multiplier=2.5"
+    average = "indicator.1d.moving_average:type=SMA:period=5"
+    assert subscriptions(["KRW-BTC"], f"myOrder,myAsset,announcement.trade.event,{signal},{bands},{average}") == [
+        Subscription("myOrder", "KRW-BTC"),
+        Subscription("myAsset", ""),
+        Subscription("announcement", "", detail='{"categories":["event","trade"]}'),
+        Subscription(
+            "indicator_signal",
+            "KRW-BTC",
+            unit="15m",
+            detail='{"event_params":{"threshold":70},"params":{"period":14},"trigger":"overbought","type":"rsi"}',
+        ),
+        Subscription(
+            "indicator",
+            "KRW-BTC",
+            unit="5m",
+            detail='{"params":{"multiplier":2.5,"period":20},"type":"bollinger_bands"}',
+        ),
+        Subscription(
+            "indicator", "KRW-BTC", unit="1d", detail='{"params":{"period":5,"type":"SMA"},"type":"moving_average"}'
+        ),
+    ]
 
 
 def test_symbols_and_types_become_subscriptions() -> None:

@@ -33,7 +33,7 @@ from tapewire.errors import ConfigError, CredentialsError
 SETTINGS_FILE = "tapewire.toml"
 _KEYS = ("access_key", "secret_key", "passphrase")
 #: Tables of the settings file and what may stand in each.
-_TABLES: Mapping[str, tuple[str, ...]] = {
+TABLES: Mapping[str, tuple[str, ...]] = {
     "feed": ("numbers", "keep_raw", "validate", "transport"),
     "line": tuple(name for name in LineOptions.__struct_fields__ if name not in ("ssl_context", "proxy")),
     "session": SessionOptions.__struct_fields__,
@@ -251,8 +251,8 @@ def _check_names(path: Path, where: str, table: Mapping[str, Any], known: Any) -
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise SettingsError(path, f"{where}{name} is no setting; {hint}")
-        if name in _TABLES and isinstance(value, dict):
-            _check_names(path, f"{where}{name}.", value, _TABLES[name])
+        if name in TABLES and isinstance(value, dict):
+            _check_names(path, f"{where}{name}.", value, TABLES[name])
 
 
 def _merged(layers: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -261,7 +261,7 @@ def _merged(layers: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], d
     origin: dict[str, str] = {}
     for source, layer in layers:
         for name, value in layer.items():
-            if name in _TABLES and isinstance(value, dict):
+            if name in TABLES and isinstance(value, dict):
                 merged[name] = {**merged.get(name, {}), **value}
                 origin |= {f"{name}.{option}": source for option in value}
             else:

@@ -36,8 +36,13 @@ class Subscription(Struct, frozen=True, order=True):
         """``ticker KRW-BTC``, ``candle.1s KRW-BTC``, ``orderbook KRW-BTC.15 level 10000``."""
         kind = f"{self.kind}.{self.unit}" if self.unit else self.kind
         depth = f".{self.depth}" if self.depth else ""
-        level = f" level {self.level:g}" if self.level else ""
+        level = f" level {in_full(self.level)}" if self.level else ""
         return f"{kind} {self.symbol}{depth}{level}{f' {self.detail}' if self.detail else ''}".rstrip()
+
+
+def in_full(number: float) -> str:
+    """A number without an exponent and without idle zeros: ``1000000``, ``0.0001``."""
+    return f"{number:.10f}".rstrip("0").rstrip(".")
 
 
 def as_detail(choice: Mapping[str, Any]) -> str:

@@ -10,7 +10,9 @@ from tapewire.apps.cli.options import Feed
 from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
 from tapewire.config import MailboxOptions
-from tapewire.model.status import FeedEvent
+from tapewire.errors import ConnectFailed, TimedOut
+from tapewire.model.line import Loss
+from tapewire.model.status import Connected, Disconnected, FeedEvent
 from tapewire.sinks.contract import Item, Sink
 from tapewire.sinks.runner import RunnerOptions, SinkRunner
 
@@ -62,6 +64,8 @@ async def _until_stopped(
         if late:
             running.cancel()
         await running
+        if not stop.asked:
+            last_words.complain(feed)
     finally:
         running.cancel()
         stopping.cancel()
@@ -69,15 +73,33 @@ async def _until_stopped(
 
 
 class _LastWords:
-    """What the feed says while it closes, when its stream has ended already: a gap still open is told only then."""
+    """What the feed says while it closes, when its stream has ended already: a gap still open is told only then.
+
+    And whether there ever was a line: a recording of nothing must not end as if all had been well.
+    """
 
     def __init__(self) -> None:
         self.begun = False
         self.events: list[FeedEvent] = []
+        self._connected = False
+        self._loss: Loss | None = None
 
     def hear(self, event: FeedEvent) -> None:
         if self.begun:
             self.events.append(event)
+        elif isinstance(event, Connected):
+            self._connected = True
+        elif isinstance(event, Disconnected):
+            self._loss = event.loss
+
+    def complain(self, feed: Feed) -> None:
+        """Raises what kept the feed from ever being connected in its time."""
+        if not self._connected and feed.seconds is not None:
+            raise (
+                TimedOut(f"connecting to {feed.address}", feed.seconds)
+                if self._loss is None
+                else ConnectFailed(self._loss)
+            )
 
 
 async def _to_the_end(

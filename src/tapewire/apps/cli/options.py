@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapewire.apps.cli.streams import DEFAULT_TYPES, WORDS, subscriptions
+
 if TYPE_CHECKING:
     from tapewire.client import WebSocketClient
-    from tapewire.config import FeedOptions
+    from tapewire.config import Credentials, FeedOptions
     from tapewire.model.subscription import StreamPreference, Subscription
 
-DEFAULT_TYPES = "ticker,trade,orderbook"
 _FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 _PREFERENCES: dict[str | None, StreamPreference] = {
     None: "both",
@@ -47,6 +49,7 @@ class Feed:
 
     Attributes:
         options: how the connection is made; ``seconds`` None: until stopped.
+        credentials: the API key, for what is the account's own.
         address: where to, for people.
     """
 
@@ -57,12 +60,13 @@ class Feed:
     preference: StreamPreference = "both"
     seconds: float | None = None
     as_json: bool = False
+    credentials: Credentials | None = None
 
     def client(self, name: str, **changes: Any) -> WebSocketClient:
         """A client for this feed; ``changes`` replace single fields of its options."""
         from tapewire.client import WebSocketClient  # noqa: PLC0415 - heavy, loaded when used
 
-        return WebSocketClient(name, self.venue, options=self.options, **changes)
+        return WebSocketClient(name, self.venue, options=self.options, credentials=self.credentials, **changes)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ class Feed:
 
 
 def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Callable[..., None]:
-    """``--venue --url --proxy --compression --json --verbose``: the command gets ``feed``, without subscriptions.
+    """``--venue --url --profile --keys --proxy …``: the command gets ``feed``, without subscriptions.
 
     Args:
         command: what is called.
@@ -85,10 +89,11 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
     @wraps(command)
     def with_feed(
         *, venue: str | None, url: str | None, proxy: str | None, compression: bool | None, as_json: bool,
-        verbose: bool, **rest: Any,
+        profile: str | None, keys: Path | None, verbose: bool, **rest: Any,
     ) -> None:  # fmt: skip
         log_to_stderr(verbose=verbose)
         given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
+        given |= {"use_profile": profile, "keys": keys}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
         command(feed=_feed(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
 
@@ -104,56 +109,36 @@ def feed_options(command: Callable[..., None]) -> Callable[..., None]:
         **rest: Any,
     ) -> None:  # fmt: skip
         wanted = tuple(subscriptions(symbols, types, level))
-        command(
-            feed=Feed(feed.venue, feed.address, feed.options, wanted, _PREFERENCES[only], seconds, feed.as_json), **rest
-        )
+        _check_key(feed, wanted)
+        command(feed=replace(feed, subscriptions=wanted, preference=_PREFERENCES[only], seconds=seconds), **rest)
 
     return _decorate(venue_options(with_subscriptions, rest_only=False), _FEED_OPTIONS)
 
 
-def subscriptions(symbols: Sequence[str], types: str, level: float = 0) -> list[Subscription]:
-    """Symbols (``KRW-BTC KRW-ETH`` or ``KRW-BTC,KRW-ETH``) times types (``trade,orderbook.15,candle.1s``).
+def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
+    """Say at once, and in the words of a command, that a key is missing."""
+    from tapewire.apps.environment import credential_names  # noqa: PLC0415
+    from tapewire.errors import CredentialsError  # noqa: PLC0415
+    from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
-    Raises:
-        click.BadParameter: a type that there is not, named with those there are.
-    """
-    from tapewire.model.subscription import Subscription  # noqa: PLC0415
-
-    codes = list(dict.fromkeys(code for text in symbols for code in text.split(",") if code))
-    wanted = []
-    for word in dict.fromkeys(word.strip() for word in types.split(",") if word.strip()):
-        kind, unit, depth = _type(word)
-        own_level = level if kind == "orderbook" else 0
-        wanted += [Subscription(kind, code, unit=unit, depth=depth, level=own_level) for code in codes]
-    if not wanted:
-        raise click.BadParameter("nothing is left to subscribe", param_hint="'SYMBOLS' or '--types'")
-    return wanted
-
-
-def _type(word: str) -> tuple[str, str | None, int | None]:
-    kind, _, detail = word.partition(".")
-    if kind in {"ticker", "trade"} and not detail:
-        return kind, None, None
-    if kind == "candle":
-        return kind, detail or "1s", None
-    if kind == "orderbook" and (detail.isdecimal() or not detail):
-        return kind, None, int(detail) if detail else None
-    allowed = "ticker, trade, orderbook, orderbook.15 (its depth), candle.1s, candle.1m …"
-    raise click.BadParameter(f"{word!r} is no type; there are {allowed}", param_hint="'--types'")
+    facts = get_venue(feed.venue).facts
+    signed = [kind for kind in dict.fromkeys(one.kind for one in wanted) if facts.side(kind) in facts.signed_sides]
+    if signed and feed.credentials is None:
+        names = ", ".join(credential_names(feed.venue))
+        raise CredentialsError(names, f"are needed for {', '.join(signed)}: set both, or give --keys FILE")
 
 
 def _feed(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     """The settings with what the command line gave (what is None it did not)."""
-    from msgspec.structs import replace  # noqa: PLC0415
-
     from tapewire.apps.settings import load  # noqa: PLC0415
     from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
     changes = {name: value for name, value in given.items() if value is not None}
     changes |= {"url": None} if "rest_url" in changes else {}
-    settings = replace(load(), **changes)
+    settings = load(given=changes)
     address = settings.url or settings.rest_url or get_venue(settings.venue).facts.url
-    return Feed(settings.venue, address, settings.feed_options(address), as_json=as_json)
+    options = settings.feed_options(address)
+    return Feed(settings.venue, address, options, as_json=as_json, credentials=settings.credentials)
 
 
 def log_to_stderr(*, verbose: bool) -> None:
@@ -190,6 +175,17 @@ _VENUE_OPTIONS = (
         "--url", metavar="URL", help="Another server: a simulator (ws://127.0.0.1:9001/websocket/v1), a gateway."
     ),
     click.option(
+        "--profile",
+        metavar="NAME",
+        help="development, testing, staging, production, or one of the settings file.",
+    ),
+    click.option(
+        "--keys",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="TOML file with access_key and secret_key, mode 0600; by default UPBIT_ACCESS_KEY, UPBIT_SECRET_KEY.",
+    ),
+    click.option(
         "--proxy", metavar="URL", help="http://, socks5:// …; by default what HTTPS_PROXY and ALL_PROXY name."
     ),
     click.option(
@@ -200,13 +196,13 @@ _VENUE_OPTIONS = (
 )
 
 _FEED_OPTIONS = (
-    click.argument("symbols", nargs=-1, required=True, metavar="SYMBOLS..."),
+    click.argument("symbols", nargs=-1, metavar="SYMBOLS..."),
     click.option(
         "--types",
         default=DEFAULT_TYPES,
         show_default=True,
         metavar="LIST",
-        help="Of ticker, trade, orderbook, orderbook.15 (its depth), candle.1s, candle.1m …",
+        help=f"Of {WORDS}.",
     ),
     click.option("--level", type=float, default=0, metavar="UNIT", help="Order books: price grouping unit (0: none)."),
     click.option(
