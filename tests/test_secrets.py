@@ -11,6 +11,7 @@ import io
 import logging
 import pickle
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ import pytest
 import rich.console
 import rich.traceback
 
-from tapewire import Credentials, FeedError, Secret, WebSocketClient
+from tapewire import Credentials, FeedError, FeedOptions, Secret, WebSocketClient
+from tapewire.client.lines import real_ports
 from tapewire.config import HiddenText, LineOptions
 from tapewire.model.status import FeedEvent
 
@@ -123,7 +125,7 @@ def in_all_forms(error: BaseException) -> list[str]:
 
 def everything_of_ours() -> list[str]:
     """``repr`` of every living object of a class of tapewire, and of the dicts and tuples that hold a header."""
-    ours = [one for one in gc.get_objects() if type(one).__module__.startswith("tapewire")]
+    ours = [one for one in gc.get_objects() if str(type(one).__module__).startswith("tapewire")]
     return [repr(one) for one in ours]
 
 
@@ -176,6 +178,19 @@ async def test_no_secret_is_written_however_the_connection_fails(way: str, trans
     assert told
     everything = "\n".join(written + records.lines)
     assert [canary for canary in canaries(tokens) if canary in everything] == []
+
+
+@pytest.mark.parametrize("transport", ["picows", "websockets"])
+async def test_a_lines_own_error_shows_no_header_even_with_the_locals_of_every_frame(transport: Any) -> None:
+    make_line, http = real_ports(FeedOptions(transport=transport), time.time_ns)
+    async with Exchange(ANSWERS["401"]) as exchange:
+        line = make_line(LineOptions(connect_timeout=5.0), time.time_ns)
+        headers = {"Authorization": HiddenText(f"Bearer {SECRET}")}
+        with pytest.raises(FeedError) as failed:
+            await line.open(f"ws://127.0.0.1:{exchange.port}/", headers, object())  # type: ignore[arg-type]
+    await http.close()
+    assert SECRET.encode() in exchange.heads[0]
+    assert [form for form in in_all_forms(failed.value) if SECRET in form] == []
 
 
 async def test_a_token_does_not_follow_a_redirect(records: Records) -> None:
