@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from tapewire.config import LineOptions
+from tapewire.config import LineOptions, Secret
 from tapewire.model.line import Handshake, Loss
 
 
@@ -73,6 +73,21 @@ class Http(Protocol):
 
         Raises:
             HttpFailed: any other status (with Retry-After and body), no answer, or the time limit.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class HttpPost(Protocol):
+    """Single HTTP posts to an address that is a secret itself (a webhook's)."""
+
+    async def post(self, url: Secret, body: bytes, headers: Mapping[str, Secret], *, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Body (2 KiB at most) of an answer from 200 to 299. Follows no redirect.
+
+        Raises:
+            HttpFailed: any other status (with Retry-After and body), no answer, or ``timeout`` seconds have passed. It
+                shows scheme and host of the address only.
         """
         ...
 

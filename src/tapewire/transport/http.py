@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
+from tapewire.config import Secret
 from tapewire.errors import HttpFailed
 from tapewire.transport import handshake
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 16 * 1024 * 1024  # bytes of one answer
 _ERROR_BODY = 2048
+_TELLING = 6  # characters from which a step of a secret path is more than a word like "bot"
 
 
 class AiohttpHttp:
@@ -52,9 +55,28 @@ class AiohttpHttp:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, HttpFailed):
                 raise
-            cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-            reason = handshake.without_credentials(handshake.reason_of(cause), self._proxy)
-            raise HttpFailed(url, None, reason) from None  # the cause may show the proxy's password
+            raise HttpFailed(url, None, self._reason(error)) from None  # the cause may show the proxy's password
+
+    async def post(self, url: Secret, body: bytes, headers: Mapping[str, Secret], *, timeout: float) -> bytes:  # noqa: ASYNC109
+        """See ``HttpPost.post``. What it raises has no cause: its locals would hold the address."""
+        import aiohttp  # noqa: PLC0415 - as above
+
+        place, answered, reason = _place(url), None, ""
+        try:
+            async with asyncio.timeout(timeout):
+                answered = await self._post(url, body, headers)
+        except TimeoutError:
+            reason = f"no answer within {timeout:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = _without(self._reason(error), url)
+        if answered is None:
+            raise HttpFailed(place, None, reason)
+        status, names, answer = answered
+        if not 200 <= status <= 299:
+            loss = handshake.refused(status, names, answer, self._wall_ns()).loss
+            said = _without(answer.decode("latin-1"), url).encode("latin-1")
+            raise HttpFailed(place, status, loss.reason, loss.retry_after, said)
+        return answer
 
     async def close(self) -> None:
         """Close the kept-alive connections. A later request opens new ones."""
@@ -63,17 +85,28 @@ class AiohttpHttp:
             await session.close()
 
     async def _get(self, url: str) -> bytes:
-        through = self._proxy if self._proxy is not None and not self._proxy.startswith("socks") else None
-        async with self._opened().get(url, allow_redirects=False, proxy=through) as answer:
+        async with self._opened().get(url, allow_redirects=False, proxy=self._through) as answer:
             if answer.status != 200:
-                names = {name.lower(): value for name, value in answer.headers.items()}
-                try:
-                    body = await answer.content.readexactly(_ERROR_BODY)
-                except asyncio.IncompleteReadError as short:
-                    body = short.partial
-                loss = handshake.refused(answer.status, names, body, self._wall_ns()).loss
+                loss = handshake.refused(*await _head_of(answer), self._wall_ns()).loss
                 raise HttpFailed(url, loss.status, loss.reason, loss.retry_after, loss.body)
             return await self._body(url, answer)
+
+    async def _post(self, url: Secret, body: bytes, headers: Mapping[str, Secret]) -> tuple[int, dict[str, str], bytes]:
+        revealed = {name: value.reveal() for name, value in headers.items()}
+        request = self._opened().post(
+            url.reveal(), data=body, headers=revealed, allow_redirects=False, proxy=self._through
+        )
+        async with request as answer:
+            return await _head_of(answer)
+
+    @property
+    def _through(self) -> str | None:
+        """The proxy that aiohttp itself speaks to."""
+        return self._proxy if self._proxy is not None and not self._proxy.startswith("socks") else None
+
+    def _reason(self, error: Exception) -> str:
+        cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+        return handshake.without_credentials(handshake.reason_of(cause), self._proxy)
 
     async def _body(self, url: str, answer: aiohttp.ClientResponse) -> bytes:
         parts = bytearray()
@@ -103,3 +136,29 @@ class AiohttpHttp:
                 headers={"User-Agent": "tapewire"},
             )
         return self._session
+
+
+async def _head_of(answer: aiohttp.ClientResponse) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by their lower-case names, and the first bytes of the body."""
+    try:
+        body = await answer.content.readexactly(_ERROR_BODY)
+    except asyncio.IncompleteReadError as short:
+        body = short.partial
+    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
+
+
+def _place(url: Secret) -> str:
+    """What may be shown of a secret address: scheme, host and port."""
+    parts = urlsplit(url.reveal())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
+
+
+def _without(text: str, url: Secret) -> str:
+    """The text with whatever it repeats of a secret address blotted out."""
+    parts = urlsplit(url.reveal())
+    steps = [step for step in parts.path.split("/") if len(step) >= _TELLING]
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    shown = {url.reveal(), path, parts.query, *steps} - {"", "/"}
+    for part in sorted({form for one in shown for form in (one, unquote(one))}, key=len, reverse=True):
+        text = text.replace(part, "***")
+    return text
