@@ -148,7 +148,7 @@ def test_an_iterator_given_up_or_closed_gives_its_subscription_back(client: WebS
         assert tickers.statistics().taken >= 1
     assert list(tickers) == []
     client.statistics()  # the thread has done what it was told before
-    assert (client._client._handles, client._client._streams) == ([], [])
+    assert (client._client.handles, client._client._component.boxes) == ((), {})
 
 
 def test_waiting_for_an_event_can_have_a_limit_and_go_on(

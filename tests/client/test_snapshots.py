@@ -33,7 +33,7 @@ def test_each_kind_answers_once_in_the_order_asked_and_leaves_nothing_behind(kin
             if kind == "candle":
                 assert {event.unit for event in events} == {"1m"}
             await stage.after(5)
-            assert (stage.simulator.connected, client._handles) == (0, [])
+            assert (stage.simulator.connected, client.handles) == (0, ())
             assert len(stage.simulator.requests) == 1
 
     play(story)
@@ -56,7 +56,7 @@ def test_running_streams_are_asked_realtime_only_and_hear_no_second_snapshot() -
             await stage.after(20)
             assert len(heard) > before
             assert handle.symbols == ["KRW-BTC", "KRW-ETH"]
-            assert client._handles == [handle]
+            assert client.handles == (handle,)
         assert (ticker.stream_type, book.symbol) == ("SNAPSHOT", "KRW-XRP")
         assert [event.stream_type for event in heard].count("SNAPSHOT") == 2
         assert len(stage.simulator.connects) == 1
@@ -101,7 +101,7 @@ def test_who_does_not_answer_is_named_and_given_back() -> None:
                 await client.ticker_snapshot(["KRW-BTC", "KRW-ETH"], timeout=2.0)
             assert str(late.value) == "price: ticker KRW-BTC, ticker KRW-ETH: no answer within 2 s"
             assert stage.loop.time() - began == 2.0
-            assert client._handles == [handle]
+            assert client.handles == (handle,)
             await stage.after(60)
             assert len(heard) > 2, "the stream beside it goes on"
             assert stage.asked()[-1] == {"ticker KRW-BTC": "both"}
@@ -140,7 +140,7 @@ def test_what_cannot_be_asked_is_named_and_nothing_is_sent(
             with pytest.raises(kind, match=words):
                 await getattr(client, name)(symbols, **how)
             await stage.after(5)
-            assert (client._handles, len(stage.simulator.requests)) == ([], 0)
+            assert (client.handles, len(stage.simulator.requests)) == ((), 0)
 
     play(story)
 
@@ -171,7 +171,7 @@ def test_a_call_that_is_cancelled_gives_everything_back() -> None:
             await asyncio.wait([asking])
             assert asking.cancelled()
             await stage.after(5)
-            assert client._handles == []
+            assert client.handles == ()
             assert [one.state for one in client.statistics().connections] in ([], ["idle"])
 
     play(story)

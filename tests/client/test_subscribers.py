@@ -151,7 +151,7 @@ def test_an_async_callback_that_falls_behind_is_told_with_exact_counts(rule: Ove
             await client.subscribe(subscriptions, sent.append)
             await client.subscribe(subscriptions, slow, mailbox=MailboxOptions(size=3, rule=rule))
             await stage.after(120)
-            [mailman] = client._mailmen
+            [mailman] = client._component.mailmen.values()
             figures = mailman.mailbox.statistics()
             assert figures.put == len(sent)
             assert figures.put == figures.taken + figures.waiting + figures.dropped + figures.conflated
@@ -204,7 +204,7 @@ def test_the_rule_block_holds_the_line_and_loses_nothing() -> None:
         async with stage.client("bot") as client:
             await client.subscribe_trade("KRW-BTC", slow, mailbox=MailboxOptions(size=4, rule="block"))
             await stage.after(60)
-            [mailman] = client._mailmen
+            [mailman] = client._component.mailmen.values()
             assert mailman.mailbox.statistics().waiting <= 6
             assert mailman.mailbox.dropped == 0
             seen = [trade.sequential_id for trade in delivered]
@@ -324,8 +324,8 @@ def test_breaking_out_of_a_loop_gives_the_subscriptions_back() -> None:
             gc.collect()
             await stage.after(1)
             assert stage.asked()[-1] == {"ticker KRW-BTC": "realtime"}
-            assert client._streams == []
-            assert len(client._handles) == 1
+            assert client._component.boxes == {}
+            assert len(client.handles) == 1
 
     play(story)
 
@@ -421,7 +421,7 @@ def test_a_callback_that_does_not_end_is_cut_off_and_what_waited_is_told() -> No
         client = stage.client()
         await client.subscribe_trade("KRW-BTC", never)
         await stage.after(30)
-        [mailman] = client._mailmen
+        [mailman] = client._component.mailmen.values()
         waiting = len(mailman.mailbox)
         began = stage.loop.time()
         await client.cleanup()
@@ -444,8 +444,8 @@ def test_unsubscribing_an_async_callback_leaves_nothing_behind() -> None:
                 await handle.live()
                 await handle.unsubscribe()
             await stage.after(1)
-            assert client._mailmen == set()
-            assert client._handles == []
+            assert client._component.mailmen == {}
+            assert client.handles == ()
             assert len(asyncio.all_tasks()) == before
 
     play(story)
@@ -491,7 +491,7 @@ def test_a_callback_whose_task_somebody_cancels_is_unsubscribed_and_holds_nothin
             await stage.after(30)
             assert len(heard) > before, "the line is read again"
             assert handle.symbols == []
-            assert (client._mailmen, len(client._handles)) == (set(), 1)
+            assert (client._component.mailmen, len(client.handles)) == ({}, 1)
             [lagged] = stage.told(Lagged)
             assert lagged.dropped == client.statistics().dropped > 0
 
@@ -525,8 +525,8 @@ def test_who_is_cancelled_in_the_clean_up_leaves_no_feed_callback_behind() -> No
         leaving.cancel()
         await stage.turns()
         assert leaving.cancelled()
-        assert client._pool_in_use is not None
-        assert client._pool_in_use.feed_listeners == []
+        [pool] = stage.manager._pools.values()
+        assert pool.feed_listeners == []
 
     play(story)
 

@@ -306,7 +306,7 @@ async def test_all_clients_of_a_loop_share_one_manager() -> None:
     mine = running_manager(real_ports)
     assert running_manager(real_ports) is mine
     async with WebSocketClient() as client:
-        assert client._own_manager is mine
+        assert client._component.manager is mine
     await mine.drained()
 
 

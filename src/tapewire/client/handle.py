@@ -22,7 +22,9 @@ class Handle:
     """What a ``subscribe_…`` call gives back: add and remove symbols while running, unsubscribe, see errors.
 
     Attributes:
-        rejected: symbol → why it was refused (before sending, or by the exchange). The others go on.
+        rejected: symbol → why it was refused (before sending, or by the exchange). The others go on. Of a symbol
+            that is refused for several kinds it is the first reason; ``refused`` has each stream's own.
+        refused: the same by subscription.
         error: what ended the whole handle (the connection gave up), None while it lives.
         finished: only snapshots were wanted, and all have come: the handle has ended.
     """
@@ -39,6 +41,7 @@ class Handle:
             raise ConfigError("stream_preference", preference, " or ".join(f'"{one}"' for one in PREFERENCES))
         self.name = name
         self.rejected: dict[str, FeedError] = {}
+        self.refused: dict[Subscription, FeedError] = {}
         self.error: FeedError | None = None
         self.finished = False
         self._pool = pool
@@ -57,7 +60,7 @@ class Handle:
     @property
     def symbols(self) -> list[str]:
         """Symbols subscribed now, in the order they were added."""
-        return [subscription.symbol for subscription in self._listeners]
+        return list(dict.fromkeys(subscription.symbol for subscription in self._listeners))
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -141,6 +144,10 @@ class Handle:
         """Stop or go on reading the lines of these streams (``block`` rule)."""
         self._pool.hold(self, self._places(), holding=holding)
 
+    def callback_failed(self, error: BaseException, *, last: bool = False) -> None:
+        """The async callback raised: count it and tell it; the ``last`` one always."""
+        self._pool.callback_failed(self.name, error, last=last)
+
     def _places(self) -> list[Place]:
         return [(listener.account, subscription) for subscription, listener in self._listeners.items()]
 
@@ -177,7 +184,7 @@ class Handle:
         self._changed.set()
 
     def _reject(self, subscription: Subscription, error: FeedError) -> None:
-        self.rejected[subscription.symbol] = error
+        self._note_refusal(subscription, error)
         self._pool.publish(
             Rejected(
                 venue=self._pool.venue.name,
@@ -190,14 +197,36 @@ class Handle:
             )
         )
 
+    def _note_refusal(self, subscription: Subscription, error: FeedError) -> None:
+        self.rejected.setdefault(subscription.symbol, error)
+        self.refused[subscription] = error
+
     def _stream_ended(self, subscription: Subscription, error: FeedError | None) -> None:
         self._listeners.pop(subscription, None)
         if error is not None:
-            self.rejected[subscription.symbol] = error
+            self._note_refusal(subscription, error)
         self._changed.set()
         if not self._listeners:
             self.finished = error is None
             self.end(error)
+
+
+def as_subscriptions(subscriptions: object) -> list[Subscription]:
+    """A list of subscriptions; a single one is a list of one.
+
+    Raises:
+        SubscriptionError: it is something else, such as a symbol.
+    """
+    if isinstance(subscriptions, Subscription):
+        return [subscriptions]
+    what = 'Subscription("trade", "KRW-BTC") and the like; with codes alone use trades(), subscribe_trade() …'
+    if isinstance(subscriptions, str | bytes) or not isinstance(subscriptions, Iterable):
+        raise SubscriptionError("subscriptions", subscriptions, f"a list of {what}")
+    found = list(subscriptions)
+    for one in found:
+        if not isinstance(one, Subscription):
+            raise SubscriptionError("subscription", one, what)
+    return found
 
 
 def as_symbols(symbols: object) -> list[str]:

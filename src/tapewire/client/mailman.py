@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+import weakref
+from typing import Any, Protocol
 
-from tapewire.client.handle import Handle
+from tapewire.client.ear import Ear
 from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
-from tapewire.runtime.pool import Pool
+from tapewire.runtime.lag import LagReporter
 
 #: Seconds a closing client lets a callback work off what waits.
 FINISH_TIMEOUT = 4.0
@@ -18,18 +18,25 @@ FINISH_TIMEOUT = 4.0
 CANCEL_TIMEOUT = 0.5
 
 
-class Mailman:
-    """One async callback's mailbox and the task that empties it."""
+class Employer(Protocol):
+    """Whose events a mailman carries: it can be held up, ended, and told of a callback that raised."""
 
-    def __init__(
-        self, handle: Handle, callback: Callable[[Any], Awaitable[Any]], options: MailboxOptions, pool: Pool
-    ) -> None:
-        self._lag = pool.lag_reporter()
-        self.mailbox = Mailbox(handle.name, options, on_full=handle.hold, on_drop=self._lag)
-        self._handle = handle
-        self._callback = callback
-        self._pool = pool
-        self.task = asyncio.create_task(self._run(), name=f"callback {handle.name}")
+    name: str
+
+    def hold(self, holding: bool) -> None: ...  # noqa: FBT001 - as Mailbox calls it
+    def end(self, error: FeedError | None = None) -> None: ...
+    def callback_failed(self, error: BaseException, *, last: bool = False) -> None: ...
+
+
+class Mailman:
+    """One async callback's mailbox and the task that empties it, until the mailbox closes or the callback is gone."""
+
+    def __init__(self, employer: Employer, ear: Ear, options: MailboxOptions, lag: LagReporter) -> None:
+        self.mailbox = Mailbox(employer.name, options, on_full=employer.hold, on_drop=lag)
+        self._lag = lag
+        self._employer = employer
+        self._find = weakref.ref(ear)  # a task that waits must not keep the client alive
+        self.task = asyncio.create_task(self._run(), name=f"callback {employer.name}")
 
     async def finish(self) -> None:
         """Close, work off what waits for at most 4 s, then stop; an event that was not handed over is counted."""
@@ -41,24 +48,30 @@ class Mailman:
 
     async def _run(self) -> None:
         try:
-            while True:
-                await self._hand_over(await self.mailbox.get())
+            while await self._hand_over(await self.mailbox.get()):
+                pass
         except StopAsyncIteration:
             pass
         except FeedError as error:  # the mailbox's own end (rule "raise"): told, nobody awaits this task
-            self._pool.callback_failed(self._handle.name, error, last=True)
-            self._handle.end(error)
+            self._employer.callback_failed(error, last=True)
+            self._employer.end(error)
         finally:
-            self._handle.end()  # whoever cancelled this task: nobody empties the mailbox any more
+            self._employer.end()  # whoever cancelled this task: nobody empties the mailbox any more
             self.mailbox.abandon()
             self._lag.flush(self.mailbox)
 
-    async def _hand_over(self, event: Any) -> None:
+    async def _hand_over(self, event: Any) -> bool:
+        """False when the client is gone, and its callback with it."""
+        ear = self._find()
+        if ear is None:
+            self.mailbox.undelivered()
+            return False
         try:
-            await self._callback(event)
+            await ear.callback(event)
         except asyncio.CancelledError as error:
             if self.task.cancelling():
                 raise
-            self._pool.callback_failed(self._handle.name, error)  # of something that the callback awaited
+            self._employer.callback_failed(error)  # of something that the callback awaited
         except Exception as error:  # a user's callback may raise anything; the feed goes on
-            self._pool.callback_failed(self._handle.name, error)
+            self._employer.callback_failed(error)
+        return True

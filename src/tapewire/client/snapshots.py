@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from tapewire.client.component import Component
 from tapewire.client.handle import Handle, as_symbols
 from tapewire.errors import ConfigError, FeedError, TimedOut, UsageError
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
@@ -22,7 +23,7 @@ class Snapshots:
     """
 
     name: str
-    _handles: list[Handle]
+    _component: Component
 
     @property
     def _pool(self) -> Pool:
@@ -84,9 +85,11 @@ class Snapshots:
         check_timeout(seconds)
         came: dict[str, Event] = {}
         ended = asyncio.Event()
-        handle = Handle(f"{self.name}:snapshot", self._pool, Subscription("", ""), "snapshot_only")
+        self._pool  # noqa: B018 - it is in use from now on
+        component = self._component
+        handle = component.handle("snapshot", Subscription("", ""), "snapshot_only")
         handle.bind(lambda event: came.setdefault(event.symbol, event), lambda _error: ended.set())
-        self._handles.append(handle)
+        component.begun(handle)
         try:
             async with asyncio.timeout(seconds):
                 await handle.add_subscriptions(wanted)
@@ -98,8 +101,8 @@ class Snapshots:
                 raise
             raise TimedOut(f"{self.name}: {_some(late)}", seconds) from None
         finally:
-            self._handles.remove(handle)
             handle.end()
+            component.ended(handle)
         _raise_refusal(handle, wanted, came)
         return [came[one.symbol] for one in wanted]
 
@@ -112,8 +115,8 @@ def check_timeout(seconds: object, name: str = "timeout") -> None:
 
 def _raise_refusal(handle: Handle, wanted: list[Subscription], came: dict[str, Event]) -> None:
     for one in wanted:
-        if one.symbol in handle.rejected:
-            raise handle.rejected[one.symbol]
+        if one in handle.refused:
+            raise handle.refused[one]
     if any(one.symbol not in came for one in wanted):
         raise handle.error or UsageError(f"{handle.name}: the client was closed before the answer came")
 

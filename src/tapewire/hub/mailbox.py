@@ -102,6 +102,11 @@ class Mailbox:
         if waiting:
             self._count_drop(waiting)
 
+    def undelivered(self) -> None:
+        """What was taken last reached nobody: count it as dropped."""
+        self.taken -= 1
+        self._count_drop(1)
+
     async def get(self) -> Any:
         """The oldest waiting event; waits for one.
 

@@ -51,15 +51,18 @@ class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
     __slots__ = (
-        "awaiting", "base", "callbacks", "count", "deliver", "last", "listeners", "patience", "recent_ids",
-        "subscription",
+        "awaiting", "base", "callbacks", "changed", "count", "deliver", "hearing", "last", "lasting", "listeners",
+        "needing", "patience", "recent_ids", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.listeners: list[Listener] = []
+        self.listeners: dict[Listener, None] = {}
+        #: How many of them wait for a snapshot, want one after each reconnect, hear realtime.
+        self.needing = self.lasting = self.hearing = 0
         self.callbacks: tuple[Callback, ...] = ()
-        self.deliver: Callback
+        self.deliver: Callback = _nobody_hears
+        self.changed = True  # listeners came or left since ``deliver`` was made
         self.count = 0
         self.base = 0
         self.awaiting = self.patience = 0
@@ -71,10 +74,30 @@ class Stream:
     @property
     def wish(self) -> Wish:
         """What to ask the exchange for, so that every listener gets its own preference."""
-        waiting = any(listener.needs_snapshot for listener in self.listeners)
-        lasting = any(listener.preference == "both" for listener in self.listeners)
-        realtime = any(listener.wants_realtime for listener in self.listeners)
-        return Wish(self.subscription, snapshot=waiting or lasting or not realtime, realtime=realtime)
+        realtime = self.hearing > 0
+        return Wish(self.subscription, snapshot=bool(self.needing or self.lasting or not realtime), realtime=realtime)
+
+    def join(self, listener: Listener) -> None:
+        """One more hears it, from its next message on."""
+        listener.joined = self.count
+        self.listeners[listener] = None
+        self._note(listener, 1)
+
+    def leave(self, listener: Listener) -> None:
+        """One less hears it."""
+        del self.listeners[listener]
+        self._note(listener, -1)
+
+    def need(self, listener: Listener, *, snapshot: bool) -> None:
+        """A listener waits for the snapshot of this line, or has had it."""
+        self.needing += snapshot - listener.needs_snapshot
+        listener.needs_snapshot = snapshot
+
+    def _note(self, listener: Listener, by: int) -> None:
+        self.needing += by * listener.needs_snapshot
+        self.lasting += by * (listener.preference == "both")
+        self.hearing += by * listener.wants_realtime
+        self.changed = True
 
     @property
     def last_id(self) -> int | None:
@@ -138,9 +161,8 @@ class Router:
             stream = self.streams[subscription] = Stream(subscription)
             self._index[_key(subscription)] = stream
             stream.awaiting, stream.patience = self.gone.pop(subscription, 0), SNAPSHOT_PATIENCE
-        listener.joined = stream.count
-        stream.listeners.append(listener)
-        self._refresh(stream)
+        stream.join(listener)
+        self.chill(stream)  # what the short road calls is made when the next message settles the stream
         return stream
 
     def remove(self, subscription: Subscription, listener: Listener) -> bool:
@@ -148,11 +170,10 @@ class Router:
         stream = self.streams.get(subscription)
         if stream is None or listener not in stream.listeners:
             return False
-        stream.listeners.remove(listener)
-        self._refresh(stream)
+        stream.leave(listener)
+        self.chill(stream)
         if stream.listeners:
             return False
-        self.chill(stream)
         del self.streams[subscription]
         del self._index[_key(subscription)]
         self.gone[subscription] = stream.awaiting
@@ -186,9 +207,8 @@ class Router:
         for stream in self.streams.values():
             stream.base = stream.count
             for listener in stream.listeners:
-                listener.needs_snapshot = listener.preference == "both" or (
-                    listener.preference == "snapshot_only" and not listener.finished
-                )
+                waits = listener.preference == "snapshot_only" and not listener.finished
+                stream.need(listener, snapshot=listener.preference == "both" or waits)
 
     def find(self, event: Event) -> tuple[Stream, ...]:
         """The streams that an event of this connection belongs to; none when nobody wants it."""
@@ -220,7 +240,7 @@ class Router:
             if _wants_snapshot(listener, event, seen_at) if snapshot else listener.wants_realtime:
                 _hand_over(listener, event, failed)
             if snapshot and listener.needs_snapshot:
-                listener.needs_snapshot = False
+                stream.need(listener, snapshot=False)
                 listener.finished = listener.preference == "snapshot_only"
         if not stream.awaiting:
             self._settle(stream)
@@ -251,12 +271,15 @@ class Router:
 
     def _settle(self, stream: Stream) -> None:
         if self.streams.get(stream.subscription) is stream:  # a callback may have ended it
+            if stream.changed:
+                self._refresh(stream)
             self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
 
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
         stream.callbacks = (stream.remember, *ears) if stream.recent_ids is not None else ears
         stream.deliver = _one_call(stream, ears, self._failed)
+        stream.changed = False
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:
         return self._hot.get((subscription.kind, subscription.unit), {})
@@ -311,6 +334,10 @@ def _one_call(
                 failed(callback, error)
 
     return hear_all
+
+
+def _nobody_hears(_event: Event) -> None:
+    """What the short road would call on a stream that was never settled."""
 
 
 def _key(subscription: Subscription) -> tuple[str, str | None, str, str]:

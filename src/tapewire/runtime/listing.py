@@ -24,6 +24,8 @@ MARKETS_TIMEOUT = 3.0
 RETRY_AFTER = 10.0
 #: Seconds after which an unknown symbol makes the list of markets be asked again (it may be newly listed).
 MARKETS_MAX_AGE = 60.0
+#: Subscriptions that are remembered as good, at most; the others are looked at each time.
+MOST_GOOD = 100_000
 
 
 class Listing:
@@ -32,6 +34,8 @@ class Listing:
     def __init__(self, venue: Venue, options: FeedOptions, http: Http, clock: Clock, gate: Gate) -> None:
         self._venue, self._options, self._http, self._clock, self._gate = venue, options, http, clock, gate
         self._markets: dict[str, Market] | None = None
+        #: What was found good by the present list: two hundred clients ask for the same thousand streams.
+        self._good: set[Subscription] = set()
         self._asked_at = self._failed_at = float("-inf")
         self._asking = asyncio.Lock()
         self._askers, self._closing = 0, False
@@ -48,13 +52,18 @@ class Listing:
 
     async def check(self, subscriptions: Iterable[Subscription]) -> dict[Subscription, SubscriptionError]:
         """What the exchange would refuse or answer with silence, with the reason for each."""
-        wanted = list(subscriptions)
+        wanted = [subscription for subscription in subscriptions if subscription not in self._good]
         refused = self._refused(wanted, None)
         rest = [subscription for subscription in wanted if subscription not in refused]
         if not self._options.validate or not rest:
             return refused
         markets = await self._known(rest)
-        return refused | self._refused(rest, markets) if markets is not None else refused
+        if markets is None:
+            return refused
+        unlisted = self._refused(rest, markets)
+        if markets is self._markets and len(self._good) < MOST_GOOD:
+            self._good.update(subscription for subscription in rest if subscription not in unlisted)
+        return refused | unlisted
 
     async def markets(self) -> dict[str, Market]:
         """The venue's markets by symbol, asked now. Raises HttpFailed or DecodeError."""
@@ -82,6 +91,7 @@ class Listing:
     async def _ask(self) -> dict[str, Market]:
         self._asked_at = self._clock.now().t
         body = await self._get(self._venue.markets_request)
+        self._good.clear()
         self._markets = {market.symbol: market for market in self._venue.read_markets(body)}
         return self._markets
 

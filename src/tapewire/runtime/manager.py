@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import uuid
-from collections.abc import Callable
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from tapewire.config import FeedOptions
 from tapewire.runtime.clock import Clock, LoopClock
@@ -17,6 +21,17 @@ from tapewire.venues.contract import Venue
 
 #: Chooses line and HTTP implementations for a set of options and a wall clock; the client joins the concrete parts.
 PortsFactory = Callable[[FeedOptions, Callable[[], int]], tuple[LineFactory, Http]]
+State = Literal["idle", "initializing", "active", "shutting_down"]
+
+
+class Component(Protocol):
+    """A client, as its manager knows it."""
+
+    name: str
+
+    def use(self, manager: WebSocketManager) -> None: ...
+    def give_back(self) -> None: ...
+    async def cleanup(self) -> None: ...
 
 
 class WebSocketManager:
@@ -41,6 +56,75 @@ class WebSocketManager:
         self._ticket = ticket
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
         self._limits = {} if limits is None else limits
+        self._components: WeakValueDictionary[int, Component] = WeakValueDictionary()
+        self._retiring: asyncio.Task[None] | None = None
+        self._retire_again = self._stopping = False
+        self._guard: AsyncGenerator[None, None] | None = None
+
+    # Components.
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The clients that share these connections and are still held by somebody, in the order they came."""
+        return tuple(self._components.values())
+
+    def register_component(self, component: Component) -> None:
+        """Let a client share these connections; each does so by itself when it is first used. Held by weakref.
+
+        Raises:
+            UsageError: it shares another manager's connections.
+        """
+        component.use(self)
+        self._components.setdefault(id(component), component)
+
+    def unregister_component(self, component: Component | str) -> bool:
+        """Give all subscriptions of a client back (of every client of that name). False when there is none.
+
+        A client that subscribes again is registered again.
+        """
+        found = [one for one in self.components if component in (one, one.name)]
+        for one in found:
+            self._components.pop(id(one), None)
+            one.give_back()
+        return bool(found)
+
+    async def start(self) -> None:
+        """For programs written for the v6 guide: connections open by themselves with the first subscription."""
+
+    async def stop(self) -> None:
+        """Close every client and every connection, within 5 s; a new client can be used at once."""
+        self._stopping = True
+        try:
+            await asyncio.gather(*(one.cleanup() for one in self.components))
+            await self.drained()
+        finally:
+            self._stopping = False
+
+    def get_state(self) -> State:
+        """``idle`` without connections, ``initializing`` until one is open, ``active``; ``shutting_down`` in a stop."""
+        states = self.get_connection_states().values()
+        if self._stopping:
+            return "shutting_down"
+        return "active" if "open" in states else "initializing" if {*states} - {"idle", "stopped"} else "idle"
+
+    def get_connection_states(self) -> dict[str, str]:
+        """Name of each connection → idle, waiting, connecting, open or stopped."""
+        drivers = [driver for pool in self._pools.values() for driver in pool.drivers]
+        return {driver.origin.connection: driver.machine.state for driver in drivers}
+
+    def retire(self) -> None:
+        """Close soon what nobody uses: a client was dropped without a word."""
+        self._retire_again = True
+        if self._retiring is None:
+            self._retiring = asyncio.create_task(self._retire(), name="close what nobody uses")
+
+    async def _retire(self) -> None:
+        while self._retire_again:
+            self._retire_again = False
+            await self.drained()
+        self._retiring = None
+
+    # Connections.
 
     def pool(self, venue: Venue, options: FeedOptions) -> Pool:
         """The pool for a venue with these options, made when first asked for."""
@@ -63,6 +147,20 @@ class WebSocketManager:
         for pool in self._pools.values():
             pool.kill()
 
+    def end_with_loop(self) -> None:
+        """Cut everything when the running loop ends, so that nothing complains of a program that did not clean up.
+
+        ``asyncio.run`` closes the async generators that are still open, after all tasks.
+        """
+        self._guard = _until_loop_ends(weakref.ref(self))
+        with contextlib.suppress(StopIteration):  # it goes to its first yield, and asks for nothing on the way
+            self._guard.__anext__().send(None)
+
+    async def _close(self) -> None:
+        self.kill()
+        for pool in self._pools.values():
+            await pool.close_http()
+
     def _limits_at(self, venue: Venue, options: FeedOptions) -> Limits:
         """The limits of one address, the same for all connections to it whatever their options."""
         key = (venue.name.split("-", 1)[0], urlsplit(options.url or venue.facts.url).netloc)
@@ -84,4 +182,22 @@ def running_manager(ports: PortsFactory) -> WebSocketManager:
     loop = asyncio.get_running_loop()
     if loop not in _managers:
         _managers[loop] = WebSocketManager(ports, limits=_limits)
+        _managers[loop].end_with_loop()
     return _managers[loop]
+
+
+async def forget_manager() -> None:
+    """Stop the running loop's manager, if there is one; the next client makes another (for tests)."""
+    manager = _managers.get(asyncio.get_running_loop())
+    if manager is not None:
+        await manager.stop()
+        _managers.pop(asyncio.get_running_loop(), None)
+
+
+async def _until_loop_ends(find: weakref.ref[WebSocketManager]) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        manager = find()
+        if manager is not None:
+            await manager._close()  # noqa: SLF001 - this is its end

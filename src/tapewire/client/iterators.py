@@ -1,0 +1,95 @@
+"""The part of the client that iterates: each event waits in a mailbox until it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tapewire.client.component import Component
+from tapewire.client.handle import as_subscriptions, as_symbols
+from tapewire.client.latest import DataPool
+from tapewire.config import MailboxOptions
+from tapewire.errors import FeedError
+from tapewire.hub.mailbox import Mailbox
+from tapewire.hub.stream import EventStream
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.status import FeedEvent
+from tapewire.model.subscription import StreamPreference, Subscription
+from tapewire.runtime.pool import Pool
+
+Symbols = str | Iterable[str]
+
+
+class Iterators:
+    """What ``WebSocketClient`` lets iterate. An iterator keeps its client."""
+
+    name: str
+    _component: Component
+    _kept: DataPool
+
+    @property
+    def _pool(self) -> Pool:
+        raise NotImplementedError
+
+    def tickers(self, symbols: Symbols, **how: Any) -> EventStream[TickerEvent]:
+        """Iterate over tickers. ``how``: ``stream_preference``, ``mailbox``."""
+        return self._iterate([Subscription("ticker", s) for s in as_symbols(symbols)], **how)
+
+    def trades(self, symbols: Symbols, **how: Any) -> EventStream[TradeEvent]:
+        """Iterate over trades. ``how``: ``stream_preference``, ``mailbox``."""
+        return self._iterate([Subscription("trade", s) for s in as_symbols(symbols)], **how)
+
+    def orderbooks(
+        self, symbols: Symbols, *, depth: int | None = None, level: float = 0, **how: Any
+    ) -> EventStream[OrderbookEvent]:
+        """Iterate over order books. ``how``: ``stream_preference``, ``mailbox``."""
+        wanted = [Subscription("orderbook", s, depth=depth, level=level) for s in as_symbols(symbols)]
+        return self._iterate(wanted, **how)
+
+    def candles(self, symbols: Symbols, *, unit: str = "1s", **how: Any) -> EventStream[CandleEvent]:
+        """Iterate over candles of ``unit``. ``how``: ``stream_preference``, ``mailbox``."""
+        return self._iterate([Subscription("candle", s, unit=unit) for s in as_symbols(symbols)], **how)
+
+    def stream(self, subscriptions: Iterable[Subscription], **how: Any) -> EventStream[Event | FeedEvent]:
+        """Iterate over data and the feed's own events in one stream, in the order they happened."""
+        return self._iterate(as_subscriptions(subscriptions), with_feed=True, **how)
+
+    def _iterate(
+        self,
+        subscriptions: list[Subscription],
+        *,
+        stream_preference: StreamPreference = "both",
+        mailbox: MailboxOptions | None = None,
+        with_feed: bool = False,
+    ) -> EventStream[Any]:
+        pool, component = self._pool, self._component
+        kinds = list(dict.fromkeys(one.kind for one in subscriptions))
+        handle = component.handle("+".join(kinds) or "nothing", Subscription("", ""), stream_preference)
+        lag = pool.lag_reporter()
+        box = Mailbox(handle.name, mailbox or component.options.mailbox, on_full=handle.hold, on_drop=lag)
+        component.boxes[box] = None
+        feed = pool.feed_listeners
+
+        def ended(error: FeedError | None) -> None:
+            box.close(error)
+            component.ended(handle)
+
+        handle.bind(self._kept.keeping(box.put, kinds), ended)
+
+        async def begin() -> None:
+            if handle not in self._component.handles:  # a call that was cut off may have come so far
+                component.begun(handle)
+                if with_feed:
+                    feed.append(box.put)
+            await handle.add_subscriptions(subscriptions)
+
+        def end() -> None:
+            handle.end()
+            box.close()
+            lag.flush(box)
+            if with_feed and box.put in feed:
+                feed.remove(box.put)
+            component.ended(handle)
+            component.box_gone(box)
+
+        return EventStream(box, begin, end)
