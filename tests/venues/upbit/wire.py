@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.events import EVENT_CLASSES, Asset, CandleEvent, Event, OrderbookUnit
 from tapewire.venues.contract import Codec
 
 DATA = Path(__file__).parents[2] / "data" / "upbit"
@@ -41,21 +41,48 @@ NAMES = {
         "low_price lp|trade_price tp|candle_acc_trade_volume catv|candle_acc_trade_price catp|timestamp tms|"
         "stream_type st"
     ),
+    "myOrder": (
+        "code cd|uuid uid|ask_bid ab|order_type ot|state s|trade_uuid tuid|price p|avg_price ap|volume v|"
+        "remaining_volume rv|executed_volume ev|trades_count tc|reserved_fee rsf|remaining_fee rmf|paid_fee pf|"
+        "locked l|executed_funds ef|time_in_force tif|trade_fee tf|is_maker im|identifier id|smp_type smpt|"
+        "prevented_volume pv|prevented_locked pl|trade_timestamp ttms|order_timestamp otms|timestamp tms|stream_type st"
+    ),
+    "myAsset": "asset_uuid astuid|assets ast|asset_timestamp asttms|timestamp tms|stream_type st",
+    "announcement": (
+        "event_type et|uuid uid|title tt|category cat|url url|first_listed_at flat|listed_at lat|body bd|"
+        "timestamp tms|stream_type st"
+    ),
+    "indicator": (
+        "code cd|timeframe tf|indicator ind|params p|value v|candle_date_time_utc cdttmu|timestamp tms|stream_type st"
+    ),
+    "indicator_signal": (
+        "code cd|timeframe tf|indicator ind|params p|value v|candle_date_time_utc cdttmu|timestamp tms|stream_type st|"
+        "trigger tr|event_params ep"
+    ),
     "unit": "ask_price ap|bid_price bp|ask_size as|bid_size bs",
+    "asset": "currency cu|balance b|locked l",
+    "params": ("period p|type t|short_period shp|long_period lop|multiplier m|fast f|slow s|signal_period sgp"),
+    "event_params": "threshold th|multiplier mul",
+    "value": (
+        "volume vol|avg_volume av|ratio rto|rsi rsi|value value|ma_short mas|ma_long mal|bb_upper bbu|bb_middle bbm|"
+        "bb_lower bbl|macd macd|macd_signal macds|histogram hist"
+    ),
 }
+#: What stands within a message: the field and the table of its names.
+LISTS: dict[str, tuple[str, Any]] = {"orderbook_units": ("unit", OrderbookUnit), "assets": ("asset", Asset)}
+OBJECTS = ("params", "event_params", "value")
 SIMPLE = {kind: dict(pair.split(" ") for pair in pairs.split("|")) for kind, pairs in NAMES.items()}
-PUBLIC: dict[str, type[Event]] = {
-    "ticker": TickerEvent,
-    "trade": TradeEvent,
-    "orderbook": OrderbookEvent,
-    "candle": CandleEvent,
-}
+PUBLIC = EVENT_CLASSES
 TEXTS = frozenset(
     ["code", "change", "ask_bid", "trade_date", "trade_time", "highest_52_week_date", "lowest_52_week_date",
      "market_state", "is_trading_suspended", "delisting_date", "market_warning", "stream_type",
-     "candle_date_time_utc", "candle_date_time_kst"]
+     "candle_date_time_utc", "candle_date_time_kst", "uuid", "order_type", "state", "trade_uuid", "time_in_force",
+     "is_maker", "identifier", "smp_type", "asset_uuid", "currency", "event_type", "title", "category", "url",
+     "first_listed_at", "listed_at", "body", "timeframe", "indicator", "trigger"]
 )  # fmt: skip
-WHOLE = frozenset(["timestamp", "trade_timestamp", "sequential_id"])
+WHOLE = frozenset(
+    ["timestamp", "trade_timestamp", "sequential_id", "trades_count", "order_timestamp", "asset_timestamp"]
+)
 
 
 def lines(name: str) -> list[bytes]:
@@ -77,26 +104,37 @@ def expected(frame: bytes, venue: str = "upbit", numbers: str = "float") -> Even
     said = json.loads(frame, parse_float=Decimal, parse_int=Decimal)
     simple = "ty" in said
     kind, _, unit = said.pop("ty" if simple else "type").partition(".")
-    full = {short: name for name, short in SIMPLE[kind].items()}
+    if kind in ("myOrder", "myAsset"):
+        number = Decimal
     values: dict[str, Any] = {"venue": venue} | ({"unit": unit} if unit else {})
-    for key, value in said.items():
-        name = full[key] if simple else key
-        assert name in SIMPLE[kind], f"unexpected key {key}"
-        if name == "orderbook_units":
-            values[name] = [_unit(one, number, simple=simple) for one in value]
-        elif name in WHOLE:
-            values[name] = int(value)
-        elif name in TEXTS or value is None:
-            values["symbol" if name == "code" else name] = value
+    for name, value in _full(kind, said, simple=simple).items():
+        if name in LISTS and value is not None:
+            table, made = LISTS[name]
+            values[name] = [made(**_exact(_full(table, one, simple=simple), number)) for one in value]
+        elif name in OBJECTS and value is not None:
+            values[name] = _exact(_full(name, value, simple=simple), number if name == "value" else _plain)
         else:
-            values[name] = number(value)
+            values["symbol" if name == "code" else name] = _exact({name: value}, number)[name]
     return PUBLIC[kind](**values)
 
 
-def _unit(said: dict[str, Decimal], number: Any, *, simple: bool) -> OrderbookUnit:
-    keys = SIMPLE["unit"] if simple else {name: name for name in SIMPLE["unit"]}
-    assert said.keys() == set(keys.values())
-    return OrderbookUnit(**{name: number(said[key]) for name, key in keys.items()})
+def _full(table: str, said: dict[str, Any], *, simple: bool) -> dict[str, Any]:
+    full = {short if simple else name: name for name, short in SIMPLE[table].items()}
+    assert said.keys() <= full.keys(), f"unexpected keys {said.keys() - full.keys()}"
+    return {full[key]: value for key, value in said.items()}
+
+
+def _exact(said: dict[str, Any], number: Any) -> dict[str, Any]:
+    values = {}
+    for name, value in said.items():
+        texts = name in TEXTS or value is None or (isinstance(value, str) and name == "type")
+        values[name] = value if texts else int(value) if name in WHOLE else number(value)
+    return values
+
+
+def _plain(value: Decimal) -> float:
+    """A parameter: a whole number or not, as it is written."""
+    return float(value) if "." in str(value) else int(value)
 
 
 def renamed(frame: bytes) -> bytes:
@@ -105,37 +143,46 @@ def renamed(frame: bytes) -> bytes:
     to_simple = "type" in said
     tag = said.pop("type" if to_simple else "ty")
     kind = msgspec.json.decode(tag, type=str).partition(".")[0]
-    table = SIMPLE[kind] if to_simple else {short: name for name, short in SIMPLE[kind].items()}
-    unit = SIMPLE["unit"] if to_simple else {short: name for name, short in SIMPLE["unit"].items()}
+    full = {short if not to_simple else name: name for name, short in SIMPLE[kind].items()}
     other: dict[str, Any] = {"ty" if to_simple else "type": tag}
     for key, value in said.items():
-        if key in ("orderbook_units", "obu"):
-            units = msgspec.json.decode(value, type=list[dict[str, msgspec.Raw]])
-            other[table[key]] = [{unit[name]: number for name, number in one.items()} for one in units]
+        name = full[key]
+        key = SIMPLE[kind][name] if to_simple else name  # noqa: PLW2901
+        if name in LISTS:
+            elements = msgspec.json.decode(value, type=list[dict[str, msgspec.Raw]])
+            other[key] = [_other(LISTS[name][0], one, to_simple=to_simple) for one in elements]
+        elif name in OBJECTS:
+            one = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+            other[key] = _other(name, one, to_simple=to_simple)
         else:
-            other[table[key]] = value
+            other[key] = value
     return msgspec.json.encode(other)
+
+
+def _other(table: str, said: dict[str, msgspec.Raw], *, to_simple: bool) -> dict[str, msgspec.Raw]:
+    names = SIMPLE[table] if to_simple else {short: name for name, short in SIMPLE[table].items()}
+    return {names[key]: value for key, value in said.items()}
 
 
 def frame_of(event: Event, *, simple: bool) -> bytes:
     """An event as Upbit would send it; None is left out."""
     kind = next(kind for kind, public in PUBLIC.items() if type(event) is public)
-    unit = getattr(event, "unit", None)
-    body: dict[str, Any] = {"ty" if simple else "type": f"{kind}.{unit}" if unit else kind}
+    name = f"{kind}.{event.unit}" if isinstance(event, CandleEvent) else kind
+    body: dict[str, Any] = {"ty" if simple else "type": name}
     for full, short in SIMPLE[kind].items():
         value = getattr(event, "symbol" if full == "code" else full)
         if value is not None:
-            body[short if simple else full] = _json(value, simple=simple)
+            body[short if simple else full] = _json(full, value, simple=simple)
     return msgspec.json.encode(body)
 
 
-def _json(value: Any, *, simple: bool) -> Any:
-    if isinstance(value, Decimal):
-        return msgspec.Raw(str(value).encode())
-    if isinstance(value, list) and value and isinstance(value[0], OrderbookUnit):
-        pairs = [(full, short if simple else full) for full, short in SIMPLE["unit"].items()]
-        return [{key: _json(getattr(unit, full), simple=simple) for full, key in pairs} for unit in value]
-    return value
+def _json(name: str, value: Any, *, simple: bool) -> Any:
+    if name in LISTS:
+        return [_json(LISTS[name][0], msgspec.structs.asdict(one), simple=simple) for one in value]
+    if isinstance(value, dict) and name in SIMPLE:
+        names = SIMPLE[name] if simple else {}
+        return {names.get(key, key): _json(key, one, simple=simple) for key, one in value.items()}
+    return msgspec.Raw(str(value).encode()) if isinstance(value, Decimal) else value
 
 
 def short_road(codec: Codec, frame: bytes) -> Event:
