@@ -21,7 +21,8 @@ from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.ear import Ear
 from tapewire.runtime.missed import missed_trades
-from tapewire.runtime.observe import LATENCY_SAMPLES, ConnectionStatistics, logger
+from tapewire.runtime.notes import Notes, total_of
+from tapewire.runtime.observe import logger
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
@@ -76,13 +77,12 @@ class Driver:
         self.connects = 0
         self.quarantined = 0
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
-        self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
+        self.notes = Notes(clock, venue.facts.text_ping)
         self.error: FeedError | None = None
         self.done = asyncio.Event()
         self._venue, self._codec = venue, codec
         self._make_line = make_line
-        self._clock, self._nonce = clock, nonce
-        self._events = events
+        self._clock, self._nonce, self._events = clock, nonce, events
         self._line: Line | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -113,6 +113,7 @@ class Driver:
         again = {subscription for subscription in known if self._wished[subscription].snapshot}
         self._again = (self._again | known) & wishes.keys()
         changed, self._wished = wishes != self._wished, wishes
+        self.notes.want(wishes)
         if changed:
             self._tell(self.machine.want, wishes)
         if again:
@@ -147,23 +148,6 @@ class Driver:
                 self._line.hold(not before)
             self._tell(self.machine.hold, not before)
 
-    def statistics(self) -> ConnectionStatistics:
-        machine, now = self.machine, self._clock.now()
-        return ConnectionStatistics(
-            name=self.origin.connection,
-            url=self.origin.url,
-            state=machine.state,
-            subscriptions=len(self.router.streams),
-            connects=self.connects,
-            reconnects=machine.reconnects,
-            messages=self.router.counts(),
-            unwanted=self.router.unwanted,
-            quarantined=self.quarantined,
-            open_gaps=len(machine.gaps),
-            retry_in=None if machine.retry_at is None else max(0.0, machine.retry_at - now.t),
-            last_error=None if machine.last_loss is None else str(machine.last_loss),
-        )
-
     # What is not for the short road (transport.dispatch).
 
     def _careful_road(self, payload: bytes, received_ns: int) -> None:
@@ -171,6 +155,7 @@ class Driver:
         for event in reading.events:
             self._first_or_cold(event)
         for control in reading.controls:
+            self.notes.word(control)
             self._tell(self.machine.control, control)
         for item in reading.quarantined:
             self.quarantined += 1
@@ -192,8 +177,7 @@ class Driver:
             self._tell_of(stream, event)  # the gap is told before the message that ends it
         if not self.router.deliver(event, self._listener_failed):
             return
-        if event.timestamp is not None and event.received_ns:
-            self.latencies.append(event.received_ns / 1e6 - event.timestamp)
+        self.notes.delivered(event)
         for stream in streams:
             for listener in tuple(stream.listeners):
                 if listener.finished:
@@ -244,6 +228,7 @@ class Driver:
             case Publish(event):
                 if isinstance(event, Stale):
                     self._note_stale(event)
+                self.notes.publish(event)
                 self._events.publish(event)
             case Send(payload, request):
                 if request:
@@ -251,10 +236,12 @@ class Driver:
                 with suppress(LineLost):  # on_lost says so
                     if self._line:
                         self._line.send(payload)
+                        self.notes.sending(payload)
             case Ping(payload):
                 with suppress(LineLost):  # on_lost says so
                     if self._line:
                         self._line.ping(payload)
+                        self.notes.pinging()
             case Connect():
                 self.connects += 1
                 self._dialling = asyncio.create_task(self._dial(action), name=f"dial {self.origin.connection}")
@@ -302,6 +289,7 @@ class Driver:
             return
         self._dialling = None
         self._line = line
+        self.notes.opened(line)
         self._again.clear()
         self._stale.clear()
         self.router.line_opened()
@@ -328,6 +316,7 @@ class Driver:
     def line_lost(self, loss: Loss) -> None:
         """The line is gone (told by its ear, exactly once)."""
         self._line = None
+        self.notes.lost()
         progress = {
             subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
             for subscription, stream in self.router.streams.items()
@@ -337,6 +326,7 @@ class Driver:
 
     def pong(self, payload: bytes) -> None:
         """A pong came."""
+        self.notes.alive()
         self._tell(self.machine.pong, payload)
 
     def _tick(self) -> None:
@@ -346,6 +336,7 @@ class Driver:
             for subscription, stream in self.router.streams.items()
         }
         self._tell(self.machine.tick, progress)
+        self.notes.look(total_of(self.router))
         self._sample_latency()
 
     def _set_timer(self) -> None:

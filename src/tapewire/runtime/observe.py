@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
 
 from msgspec import Struct
 
+from tapewire.model.metrics import LatencyStatistics
 from tapewire.model.status import (
     CallbackFailed,
     Connected,
@@ -25,9 +25,6 @@ from tapewire.model.status import (
 from tapewire.model.subscription import Subscription
 
 logger = logging.getLogger("tapewire")
-
-#: Samples kept for the latency figures of one connection.
-LATENCY_SAMPLES = 4096
 
 
 class ConnectionStatistics(Struct, frozen=True, kw_only=True):
@@ -50,19 +47,6 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
     last_error: str | None = None
 
 
-class LatencyStatistics(Struct, frozen=True):
-    """Milliseconds from the venue's time stamp to our receipt, over the newest sampled messages.
-
-    The clocks of exchange and host may differ: compare values, do not trust their zero.
-    """
-
-    samples: int
-    p50: float
-    p90: float
-    p99: float
-    max: float
-
-
 class Statistics(Struct, frozen=True, kw_only=True):
     """What a client's connections did so far."""
 
@@ -75,18 +59,6 @@ class Statistics(Struct, frozen=True, kw_only=True):
     callback_errors: int
     dropped: int
     latency_ms: LatencyStatistics | None
-
-
-def latency_statistics(samples: Sequence[float]) -> LatencyStatistics | None:
-    """Percentiles of sampled milliseconds, None when there are none."""
-    if not samples:
-        return None
-    ordered = sorted(samples)
-
-    def at(share: float) -> float:
-        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-    return LatencyStatistics(len(ordered), at(0.5), at(0.9), at(0.99), ordered[-1])
 
 
 def callback_failed(venue: str, connection: str, at_ns: int, subscriber: str, error: BaseException) -> CallbackFailed:

@@ -10,15 +10,19 @@ from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import FeedError, SubscriptionError, UsageError
 from tapewire.errors import Rejected as RejectedError
 from tapewire.hub.router import Listener
+from tapewire.model.health import Reason
 from tapewire.model.market import Market
+from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, VenueMetrics, latency_statistics
 from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.driver import Driver, DriverEvents, Origin
+from tapewire.runtime.health import Troubles
 from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.listing import Listing
-from tapewire.runtime.observe import FeedLog, Statistics, latency_statistics, logger
+from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
+from tapewire.runtime.observe import FeedLog, Statistics, logger
 from tapewire.session.gate import Limits
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
@@ -37,15 +41,18 @@ class Past:
 
     def __init__(self) -> None:
         self.messages: Counter[str] = Counter()
-        self.reconnects = 0
+        self.connects = self.reconnects = 0
         self.quarantined = 0
         self.callback_errors = 0
+        self.better_ns = 0
 
     def add(self, driver: Driver) -> None:
         self.messages.update(driver.router.counts())
+        self.connects += driver.connects
         self.reconnects += driver.machine.reconnects
         self.quarantined += driver.quarantined
         self.callback_errors += driver.complaints.count
+        self.better_ns = max(self.better_ns, driver.notes.better_ns)
 
 
 class Ports:
@@ -58,12 +65,16 @@ class Ports:
         http: Http,
         random: Callable[[], float],
         ticket: Callable[[], str],
+        *,
+        numbers: Counter[str] | None = None,
     ) -> None:
         self.clock = clock
         self.make_line = make_line
         self.http = http
         self.random = random
         self.ticket = ticket
+        #: Connections made so far, by venue: those of all pools have names of their own.
+        self.numbers: Counter[str] = Counter() if numbers is None else numbers
 
 
 class Pool:
@@ -75,12 +86,12 @@ class Pool:
         self.drivers: list[Driver] = []
         self.feed_listeners: list[Callable[[FeedEvent], None]] = []
         self.gaps = 0
+        self.troubles = Troubles()
         self._complaints = Complaints(venue.name, "", ports.clock, self.publish)
         self._past = Past()
         self._log = FeedLog()
         self._limits = limits
         self._ports = ports
-        self._made = 0
         self._place: dict[Place, Driver] = {}
         self._ended: dict[Listener, Ended] = {}
         self._dirty: dict[Driver, set[Subscription]] = {}
@@ -172,7 +183,8 @@ class Pool:
 
     def statistics(self, *, dropped: int) -> Statistics:
         """What all connections did so far, those that ended included."""
-        connections = [driver.statistics() for driver in self.drivers]
+        t = self._ports.clock.now().t
+        connections = [statistics_of(driver, t) for driver in self.drivers]
         messages = Counter(self._past.messages)
         for one in connections:
             messages.update(one.messages)
@@ -183,12 +195,54 @@ class Pool:
             reconnects=self._past.reconnects + sum(one.reconnects for one in connections),
             gaps=self.gaps,
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
-            callback_errors=self._complaints.count
-            + self._past.callback_errors
-            + sum(driver.complaints.count for driver in self.drivers),
+            callback_errors=self._callback_errors(),
             dropped=dropped,
-            latency_ms=latency_statistics([ms for driver in self.drivers for ms in driver.latencies]),
+            latency_ms=latency_statistics([ms for driver in self.drivers for ms in driver.notes.latencies]),
         )
+
+    def connection_metrics(self) -> list[ConnectionMetrics]:
+        """Every figure of each connection that there is now."""
+        now = self._ports.clock.now()
+        return [metrics_of(driver, now, self.venue.facts.event_kinds) for driver in self.drivers]
+
+    def mailbox_metrics(self) -> list[MailboxMetrics]:
+        """The queue of each subscriber that has one."""
+        open_ones = [mailbox for mailbox in self.troubles.mailboxes if not mailbox.closed]
+        return sorted((mailbox_metrics(self.venue.name, one) for one in open_ones), key=lambda figures: figures.name)
+
+    def venue_metrics(self) -> VenueMetrics:
+        """Over all connections, those that ended included."""
+        messages, troubles = Counter(self._past.messages), self.troubles
+        for driver in self.drivers:
+            messages.update(driver.router.counts())
+        return VenueMetrics(
+            venue=self.venue.name,
+            url=self.url,
+            messages=dict(messages),
+            total_processed=sum(messages.values()),
+            connects=self._past.connects + sum(driver.connects for driver in self.drivers),
+            reconnects=self._past.reconnects + sum(driver.machine.reconnects for driver in self.drivers),
+            errors=troubles.errors,
+            rejected=troubles.rejected,
+            gaps=self.gaps,
+            quarantined=self._past.quarantined + sum(driver.quarantined for driver in self.drivers),
+            callback_errors=self._callback_errors(),
+            dropped=troubles.dropped,
+        )
+
+    def reasons(self) -> list[Reason]:
+        """What is wrong with this pool's connections, streams and subscribers now."""
+        facts, session = self.venue.facts, self.options.session
+        return self.troubles.reasons(self.drivers, self._ports.clock.now(), facts.event_kinds, session.stale_after)
+
+    def better_ns(self) -> int:
+        """When the last trouble ended, ns UTC; 0: there was none."""
+        ended = [driver.notes.better_ns for driver in self.drivers]
+        return max([*ended, self._past.better_ns, self.troubles.ended_ns(self._ports.clock.now())])
+
+    def _callback_errors(self) -> int:
+        live = sum(driver.complaints.count for driver in self.drivers)
+        return self._complaints.count + self._past.callback_errors + live
 
     def callback_failed(self, subscriber: str, error: BaseException, *, last: bool = False) -> None:
         """An async callback raised: count it, and tell it as those of plain ones; the ``last`` one always."""
@@ -211,6 +265,7 @@ class Pool:
     def publish(self, event: FeedEvent) -> None:
         """Log a feed event, end what it says has ended, hand it to whoever listens."""
         self._log.tell(event)
+        self.troubles.publish(event, self.drivers)
         if isinstance(event, Gap):
             self.gaps += 1
         for hear in tuple(self.feed_listeners):
@@ -240,11 +295,13 @@ class Pool:
         return all(other == subscription or same_line(subscription, other) for other in (*streams, *driver.router.gone))
 
     def _new_driver(self, account: Credentials | None, side: str) -> Driver:
-        self._made += 1
+        numbers = self._ports.numbers
+        numbers[self.venue.name] += 1
         name = self.venue.name if side == "public" else f"{self.venue.name}-{side}"
+        name = f"{name}-{numbers[self.venue.name]}"
         machine = Machine(
             self.venue,
-            f"{name}-{self._made}",
+            name,
             self.options,
             self._limits.connects,
             self._limits.messages,
@@ -252,7 +309,7 @@ class Pool:
             self._ports.ticket,
             side,
         )
-        origin = Origin(self.venue.name, f"{name}-{self._made}", machine.url, side, account)
+        origin = Origin(self.venue.name, name, machine.url, side, account)
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
         events = DriverEvents(self.publish, self._snapshot_done, self._finished)
         ports = self._ports
@@ -283,6 +340,7 @@ class Pool:
             self.drivers.remove(driver)
             self._past.add(driver)
         if error is not None:
+            self.troubles.gave_up(driver, error, self.wall_ns())
             self._end(driver, tuple(driver.router.streams), error)
 
     def _snapshot_done(self, subscription: Subscription, listener: Listener) -> None:

@@ -1,0 +1,179 @@
+"""Reads the figures of connections and mailboxes when somebody asks; nothing here costs a message anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tapewire.hub.mailbox import Mailbox
+from tapewire.model.health import ConnectionState
+from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, latency_statistics
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.driver import Driver
+from tapewire.runtime.notes import total_of
+from tapewire.runtime.observe import ConnectionStatistics
+from tapewire.session.actions import Now
+from tapewire.session.health import ConnectionFacts, score
+
+
+def statistics_of(driver: Driver, t: float) -> ConnectionStatistics:
+    """What ``client.statistics()`` says of one connection; ``t`` in the loop's seconds."""
+    machine = driver.machine
+    return ConnectionStatistics(
+        name=driver.origin.connection,
+        url=driver.origin.url,
+        state=machine.state,
+        subscriptions=len(driver.router.streams),
+        connects=driver.connects,
+        reconnects=machine.reconnects,
+        messages=driver.router.counts(),
+        unwanted=driver.router.unwanted,
+        quarantined=driver.quarantined,
+        open_gaps=len(machine.gaps),
+        retry_in=_retry_in(driver, t),
+        last_error=None if machine.last_loss is None else str(machine.last_loss),
+    )
+
+
+def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> ConnectionMetrics:
+    """Everything about one connection. ``quiet_kinds`` are sent only when something happens."""
+    machine, router, notes, origin = driver.machine, driver.router, driver.notes, driver.origin
+    notes.look(total_of(router))
+    counts, carried = router.counts(), notes.carried
+    return ConnectionMetrics(
+        name=origin.connection,
+        venue=origin.venue,
+        side=origin.side,
+        url=origin.url,
+        state=state_of(driver),
+        uptime_seconds=_since(notes.connected_ns, now),
+        connected_at_ns=notes.connected_ns,
+        connects=driver.connects,
+        reconnects=machine.reconnects,
+        errors=notes.errors,
+        consecutive_errors=machine.attempt,
+        last_error=notes.last_error,
+        last_error_ns=notes.last_error_ns,
+        messages_received=sum(counts.values()) + router.unwanted + notes.words + driver.quarantined,
+        messages_sent=notes.sent,
+        bytes_received=None if carried is None else carried[0],
+        bytes_sent=None if carried is None else carried[1],
+        messages=counts,
+        streams={str(subscription): stream.count for subscription, stream in router.streams.items()},
+        symbols=_by_symbol(driver),
+        subscriptions=len(router.streams),
+        pending=len(router.streams.keys() - machine.live),
+        stale=len(notes.stale),
+        open_gaps=len(machine.gaps),
+        unwanted=router.unwanted,
+        quarantined=driver.quarantined,
+        last_data_ns=notes.last_data_ns,
+        last_alive_ns=notes.last_alive_ns,
+        last_ping_sent_ns=notes.last_ping_ns,
+        last_pong_received_ns=notes.last_pong_ns,
+        retry_in=_retry_in(driver, now.t),
+        health_score=_score(driver, now, quiet_kinds),
+        latency_ms=latency_statistics(notes.latencies),
+        handling_ms=latency_statistics(notes.handling),
+        clock_offset_ms=min(notes.latencies, default=None),
+        messages_per_second=notes.rate(total_of(router)),
+    )
+
+
+def facts_of(driver: Driver, now: Now, quiet_kinds: frozenset[str], patience: float | None) -> ConnectionFacts:
+    """What the judgement of its health needs.
+
+    Args:
+        driver: the connection.
+        now: the present.
+        quiet_kinds: kinds that are sent only when something happens.
+        patience: seconds that a stream may take to bring the snapshot it was asked with; None: for ever.
+    """
+    notes, machine = driver.notes, driver.machine
+    notes.look(total_of(driver.router))
+    streams = tuple(driver.router.streams)
+    return ConnectionFacts(
+        name=driver.origin.connection,
+        streams=streams,
+        watched=sum(stream.kind not in quiet_kinds for stream in streams),
+        down_since_ns=notes.down_since_ns,
+        was_open=notes.first_opened_ns is not None,
+        failures=machine.attempt,
+        last_error=notes.last_error,
+        silent=_unanswered(driver, now, quiet_kinds, patience) | notes.stale,
+        last_data_ns=notes.last_data_ns or 0,
+        gaps={gap.subscription: gap.from_ns for gap in machine.gaps},
+    )
+
+
+def state_of(driver: Driver) -> ConnectionState:
+    """In the words of the v6 guide."""
+    machine = driver.machine
+    again = machine.attempt > 0 or driver.notes.first_opened_ns is not None
+    match machine.state:
+        case "open":
+            if not driver.router.streams.keys() - machine.live:
+                return ConnectionState.ACTIVE
+            return ConnectionState.SUBSCRIBING if driver.notes.has_asked else ConnectionState.CONNECTED
+        case "waiting" | "connecting":
+            return ConnectionState.RECONNECTING if again else ConnectionState.CONNECTING
+        case _:
+            return ConnectionState.ERROR if driver.error is not None else ConnectionState.DISCONNECTED
+
+
+def mailbox_metrics(venue: str, mailbox: Mailbox) -> MailboxMetrics:
+    """One subscriber's queue."""
+    figures = mailbox.statistics()
+    return MailboxMetrics(
+        name=mailbox.name,
+        venue=venue,
+        rule=mailbox.options.rule,
+        waiting=figures.waiting,
+        size=figures.size,
+        put=figures.put,
+        taken=figures.taken,
+        dropped=figures.dropped,
+        conflated=figures.conflated,
+    )
+
+
+def _unanswered(
+    driver: Driver, now: Now, quiet_kinds: frozenset[str], patience: float | None
+) -> dict[Subscription, int]:
+    """Streams that were asked with their snapshot, which is long overdue; since when."""
+    opened = driver.notes.connected_ns
+    if opened is None or patience is None:
+        return {}
+    asked = {
+        subscription: max(opened, driver.notes.wanted.get(subscription, now.ns))
+        for subscription, stream in driver.router.streams.items()
+        if stream.count == stream.base and subscription.kind not in quiet_kinds and stream.wish.snapshot
+    }
+    return {subscription: ns for subscription, ns in asked.items() if now.ns - ns > patience * 1e9}
+
+
+def _by_symbol(driver: Driver) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for subscription, stream in driver.router.streams.items():
+        counts[subscription.symbol or "all"] += stream.count
+    return dict(counts)
+
+
+def _score(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> float:
+    notes, streams = driver.notes, driver.router.streams
+    if not streams or all(subscription.kind in quiet_kinds for subscription in streams):
+        quiet = 0.0  # the line's own keep-alive ends it in time
+    else:
+        quiet = _since(max(notes.last_data_ns or 0, notes.connected_ns or 0), now)
+    return score(
+        is_down=driver.error is not None or notes.down_since_ns is not None,
+        failures=driver.machine.attempt,
+        quiet_seconds=quiet,
+    )
+
+
+def _retry_in(driver: Driver, t: float) -> float | None:
+    return None if driver.machine.retry_at is None else max(0.0, driver.machine.retry_at - t)
+
+
+def _since(ns: int | None, now: Now) -> float:
+    return max(0.0, (now.ns - ns) / 1e9) if ns else 0.0

@@ -1,0 +1,182 @@
+"""What metrics and health know of one connection beyond its machine and its router: times, errors, samples."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from tapewire.hub.router import Router
+from tapewire.model.events import Event
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Recovered, Rejected, Stale
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import Clock
+from tapewire.venues.contract import Control
+
+#: Samples kept for the latency figures of one connection.
+LATENCY_SAMPLES = 4096
+#: Looks kept for the rate of messages, and the least seconds between two of them.
+_LOOKS, _LOOK_EVERY = 11, 0.9
+
+
+def total_of(router: Router) -> int:
+    """Data messages of a connection so far."""
+    return sum(stream.count for stream in router.streams.values()) + sum(router.retired.values())
+
+
+class Carried(Protocol):
+    """Bytes received and sent."""
+
+    @property
+    def received(self) -> int: ...
+    @property
+    def sent(self) -> int: ...
+
+
+class Notes:
+    """Kept by a driver; every hook is called by it, at most a few times a second (samples aside)."""
+
+    def __init__(self, clock: Clock, text_ping: bytes) -> None:
+        self._clock, self._text_ping = clock, text_ping
+        self.first_opened_ns: int | None = None
+        self.connected_ns: int | None = None
+        self.down_since_ns: int | None = None
+        self.better_ns = 0
+        self.errors = 0
+        self.last_error: str | None = None
+        self.last_error_ns: int | None = None
+        self.sent = self.words = 0
+        self.has_asked = False  # on the present line
+        self.last_data_ns: int | None = None
+        self.last_ping_ns: int | None = None
+        self.last_pong_ns: int | None = None
+        self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
+        self.handling: deque[float] = deque(maxlen=LATENCY_SAMPLES)
+        #: Streams beyond their rhythm, with the time of their last message.
+        self.stale: dict[Subscription, int] = {}
+        #: Since when each stream is wanted.
+        self.wanted: dict[Subscription, int] = {}
+        self._looks: deque[tuple[float, int]] = deque(maxlen=_LOOKS)
+        self._traffic: Callable[[], Carried | None] | None = None
+        self._carried_before: tuple[int, int] = (0, 0)
+        self._carried: tuple[int, int] | None = None
+
+    # What the driver tells.
+
+    def want(self, streams: Iterable[Subscription]) -> None:
+        """The whole new set of streams."""
+        now_ns, before = self._clock.wall_ns(), self.wanted
+        self.wanted = {stream: before.get(stream, now_ns) for stream in streams}
+        if self.stale:
+            self.stale = {stream: ns for stream, ns in self.stale.items() if stream in self.wanted}
+        if not self.wanted:
+            self.down_since_ns = None
+        elif self.connected_ns is None and self.down_since_ns is None:
+            self.down_since_ns = now_ns
+
+    def publish(self, event: FeedEvent) -> None:
+        """The machine told something."""
+        match event:
+            case Connected():
+                self.connected_ns, self.down_since_ns = event.at_ns, None
+                self.first_opened_ns = self.first_opened_ns or event.at_ns
+                self.better_ns = event.at_ns
+            case Disconnected():
+                self._disconnected(event)
+            case Stale(over=False):
+                self.stale[event.subscription] = event.at_ns - int(event.silent * 1e9)
+            case Stale():
+                self.stale.pop(event.subscription, None)
+                self.better_ns = event.at_ns
+            case Recovered() | Gap():
+                self.better_ns = event.at_ns
+            case Rejected():
+                self.last_error, self.last_error_ns = f"{event.name}: {event.message}", event.at_ns
+
+    def sending(self, payload: bytes) -> None:
+        """One message goes out."""
+        self.sent += 1
+        if payload == self._text_ping:
+            self.last_ping_ns = self._clock.wall_ns()
+        else:
+            self.has_asked = True
+
+    def pinging(self) -> None:
+        """A PING frame goes out."""
+        self.sent += 1
+        self.last_ping_ns = self._clock.wall_ns()
+
+    def word(self, control: Control) -> None:
+        """The exchange's own word came."""
+        self.words += 1
+        if control.kind == "alive":
+            self.alive()
+
+    def alive(self) -> None:
+        """The answer to a ping came."""
+        self.last_pong_ns = self._clock.wall_ns()
+
+    def delivered(self, event: Event) -> None:
+        """A message of the careful road was handed to its callbacks, which have returned."""
+        now_ns = self._clock.wall_ns()
+        self.last_data_ns = now_ns
+        if not event.received_ns:
+            return
+        self.handling.append((now_ns - event.received_ns) / 1e6)
+        if event.timestamp is not None and event.stream_type != "SNAPSHOT":  # a snapshot may be of any age
+            self.latencies.append(event.received_ns / 1e6 - event.timestamp)
+
+    def look(self, total: int) -> None:
+        """So many data messages came until now."""
+        now = self._clock.now()
+        if not self._looks or total > self._looks[-1][1]:
+            self.last_data_ns = now.ns if total else self.last_data_ns
+        if not self._looks or now.t - self._looks[-1][0] >= _LOOK_EVERY:
+            self._looks.append((now.t, total))
+        self._weigh()
+
+    def opened(self, line: object) -> None:
+        """A new line; one that can say what it carries has ``traffic`` (transport.traffic)."""
+        self.has_asked = False
+        self._traffic = getattr(line, "traffic", None)
+        self._carried_before = self._carried or (0, 0)
+
+    def lost(self) -> None:
+        """The line is gone."""
+        self._weigh()
+        self._traffic = None
+
+    # What is asked.
+
+    @property
+    def carried(self) -> tuple[int, int] | None:
+        """Bytes received and sent over all lines; None: not known."""
+        self._weigh()
+        return self._carried
+
+    @property
+    def last_alive_ns(self) -> int | None:
+        """Data or pong."""
+        return max((ns for ns in (self.last_data_ns, self.last_pong_ns) if ns is not None), default=None)
+
+    def rate(self, total: int) -> float:
+        """Data messages a second, since the oldest look that is kept."""
+        if not self._looks:
+            return 0.0
+        t, count = self._looks[0]
+        seconds = self._clock.now().t - t
+        return (total - count) / seconds if seconds > 0 else 0.0
+
+    def _disconnected(self, event: Disconnected) -> None:
+        self.connected_ns = None
+        if event.loss.cause != "stopped":
+            self.errors += 1
+            self.last_error, self.last_error_ns = str(event.loss), event.at_ns
+        if self.wanted and self.down_since_ns is None:
+            self.down_since_ns = event.at_ns
+
+    def _weigh(self) -> None:
+        now = self._traffic() if self._traffic is not None else None
+        if now is not None:
+            before = self._carried_before
+            self._carried = before[0] + now.received, before[1] + now.sent
