@@ -63,8 +63,15 @@ def _streams(held: Held) -> Iterator[Subscription]:
     kind, _, unit = held.type.partition(".")
     detail = _announcements(held) if kind == "announcement" else ""
     for code in held.codes or [""]:
-        symbol, _, depth = code.partition(".")
-        yield Subscription(kind, symbol, unit or None, int(depth) if depth else None, held.level or 0, detail)
+        symbol, depth = _split(code)
+        yield Subscription(kind, symbol, unit or None, depth, held.level or 0, detail)
+
+
+def _split(code: str) -> tuple[str, int | None]:
+    symbol, dot, depth = code.partition(".")
+    if dot and not (depth.isascii() and depth.isdigit()):
+        raise ValueError(f"unknown depth in {code!r}")
+    return symbol, int(depth) if dot else None
 
 
 def _said(indicator: Mapping[str, Any]) -> dict[str, Any]:
