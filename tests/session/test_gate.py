@@ -44,6 +44,35 @@ def test_no_sliding_window_is_ever_overrun(limits: list[Window], demand: list[fl
     assert all(worst(granted, window.seconds) <= window.count for window in limits)
 
 
+@settings(max_examples=200, deadline=None)
+@given(windows, windows, st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=80))
+def test_taking_is_asking_and_booking_in_one(
+    above: list[Window], below: list[Window], demand: list[tuple[float, bool]]
+) -> None:
+    one, two = Gate(below, above=Gate(above)), Gate(below, above=Gate(above))
+    t = 0.0
+    for pause, waits in demand:
+        t += pause
+        if waits:
+            t = two.next_at(t)
+            two.book(t)
+            assert one.reserve(t) == t
+        else:
+            due = two.next_at(t) <= t
+            assert one.take(t) == due
+            if due:
+                two.book(t)
+    assert one.next_at(t) == two.next_at(t)
+    assert one.left(t) == two.left(t)
+
+
+def test_a_grant_that_the_gate_above_refuses_is_not_booked_below() -> None:
+    address = Gate([Window(1, 1.0)], 0.0)
+    one, other = Gate([Window(5, 9.0)], 0.0, address), Gate([Window(5, 9.0)], 0.0, address)
+    assert [one.take(0.0), other.take(0.0), other.take(1.0)] == [True, False, True]
+    assert [left for _, left in other.left(1.0)] == [0, 4]
+
+
 @pytest.mark.parametrize("late", [0.0, 0.05, 0.099])
 def test_a_message_that_is_held_up_on_the_way_does_not_overrun_the_window_where_it_arrives(late: float) -> None:
     """The exchange counts what arrives: here the first of each five comes late, and the others do not."""

@@ -18,9 +18,10 @@ MINUTE = Window(100, 60.0)
 
 def window_after(spent: int, **options: float) -> float:
     """Seconds for which a change waits when so many of 100 messages a minute are used."""
-    sending = Sending(SessionOptions(**options), Gate([MINUTE], 0.0), [MINUTE])  # type: ignore[arg-type]
+    gate = Gate([MINUTE], 0.0)
+    sending = Sending(SessionOptions(**options), gate, [MINUTE])  # type: ignore[arg-type]
     for _ in range(spent):
-        sending.book(0.0)
+        gate.book(0.0)
     sending.changed(1.0)
     return round(sending.request_at - 1.0, 3)
 
@@ -41,7 +42,7 @@ def test_the_window_can_be_set_and_switched_off() -> None:
 def test_without_a_long_window_nothing_grows() -> None:
     sending = Sending(SessionOptions(), Gate([Window(5, 1.0)], 0.0), [Window(5, 1.0)])
     for _ in range(4):
-        sending.book(0.0)
+        assert sending.begin_other(0.0)
     sending.changed(0.0)
     assert sending.request_at == 0.1
 

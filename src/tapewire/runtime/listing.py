@@ -97,9 +97,7 @@ class Listing:
 
     async def _get(self, path: str) -> bytes:
         """One REST call, when the exchange's limit allows it (all of them in one window, whatever their group)."""
-        at = self._gate.next_at(self._clock.now().t)
-        self._gate.book(at)
-        await self._clock.until(at)
+        await self._clock.until(self._gate.reserve(self._clock.now().t))
         return await self._http.get(self.rest_url + path, timeout=MARKETS_TIMEOUT)
 
     async def _known(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:

@@ -47,9 +47,8 @@ class Dialling:
 
     def begin(self, t: float) -> bool:
         """Whether a dial is due; then it counts as begun."""
-        if self._gate.next_at(max(t, self._at)) > t:
+        if t < self._at or not self._gate.take(t):
             return False
-        self._gate.book(t)
         self.count += 1
         return True
 

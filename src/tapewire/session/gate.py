@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tapewire.config import SessionOptions
@@ -25,7 +25,7 @@ class Limits(NamedTuple):
 
 
 class Gate:
-    """A sliding log of grants. Ask ``next_at``, and when it is due ``book`` before acting.
+    """A sliding log of grants. Ask ``next_at`` when to come, and ``take`` a grant before acting.
 
     Args:
         windows: the limits, all kept at the same time; none: everything is allowed at once.
@@ -39,8 +39,25 @@ class Gate:
 
     def next_at(self, t: float) -> float:
         """Earliest time, ``t`` or later (monotonic seconds), at which one more is within every window."""
-        if self._above is not None:
-            t = self._above.next_at(t)
+        return self._within(t if self._above is None else self._above.next_at(t))
+
+    def take(self, t: float) -> bool:
+        """Book one grant at ``t`` if it is due by then; False: it is not, ask ``next_at`` again.
+
+        The question and the booking are one, so that of two who come for the last grant only one gets it.
+        """
+        if self._within(t) > t or not (self._above is None or self._above.take(t)):
+            return False
+        self._note(t)
+        return True
+
+    def reserve(self, t: float) -> float:
+        """Book the earliest grant at ``t`` or later; the time to act (monotonic seconds)."""
+        t = self.next_at(t)
+        self.book(t)
+        return t
+
+    def _within(self, t: float) -> float:
         log = self._log
         for window in self._windows:
             if len(log) >= window.count:
@@ -51,6 +68,9 @@ class Gate:
         """Note one grant at ``t``; a time before the last grant counts as the last one's."""
         if self._above is not None:
             self._above.book(t)
+        self._note(t)
+
+    def _note(self, t: float) -> None:
         self._log.append(max(t, self._log[-1]) if self._log else t)
 
     def spent(self, t: float, at_least: float = 0.0) -> float:
@@ -69,12 +89,12 @@ class Gate:
         return min(window.count, sum(1 for granted in self._log if granted > since))
 
 
-def limits_of(facts: Facts) -> Limits:
-    """Fresh gates for one address of a venue, each with its leeway."""
+def limits_of(facts: Facts, gate: Callable[[Sequence[Window], float], Gate] = Gate) -> Limits:
+    """Fresh gates for one address of a venue, each with its leeway; ``gate`` makes them of windows and leeway."""
     return Limits(
-        Gate(facts.connects, CONNECT_LEEWAY),
-        Gate(facts.messages, MESSAGE_LEEWAY),
-        Gate(facts.rest_calls, CONNECT_LEEWAY),
+        gate(facts.connects, CONNECT_LEEWAY),
+        gate(facts.messages, MESSAGE_LEEWAY),
+        gate(facts.rest_calls, CONNECT_LEEWAY),
     )
 
 

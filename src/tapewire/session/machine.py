@@ -337,14 +337,13 @@ class Machine:
     def _send(self, now: Now) -> list[Action]:
         """Send the request that is due, as far as the limits allow; it is written only now."""
         actions: list[Action] = []
-        while (self._asking.ready or self._sending.waiting) and self._sending.request_at <= now.t:
+        while (self._asking.ready or self._sending.waiting) and self._sending.begin(now.t):
             if self._asking.ready:
                 wishes = self._asking.request(now.t, self._wants.standing)
                 self._sending.put(self._venue.encode(wishes, self._ticket(), self._format))
-            actions.append(Send(self._sending.take(now.t)))
-        if self._question is not None and self._sending.other_at(now.t) <= now.t:
+            actions.append(Send(self._sending.next()))
+        if self._question is not None and self._sending.begin_other(now.t):
             self._question = None
-            self._sending.book(now.t)
             actions.append(Send(self._venue.encode_list(self._ticket(), self._format), request=False))
         return actions
 
@@ -365,10 +364,9 @@ class Machine:
             return []
         if self._options.keep_alive == "frame":
             return [Ping(self._heartbeat.ask(now.t))]
-        if self._sending.other_at(now.t) > now.t:
+        if not self._sending.begin_other(now.t):
             return []
         self._heartbeat.ask(now.t)
-        self._sending.book(now.t)
         return [Send(self._venue.facts.text_ping, request=False)]
 
     def _look(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:

@@ -44,8 +44,7 @@ class Sending:
     @property
     def request_at(self) -> float:
         """The earliest time for a request (monotonic seconds)."""
-        earliest = self._hold_until if self._merge_until is None else max(self._hold_until, self._merge_until)
-        return self._gate.next_at(earliest)
+        return self._gate.next_at(self._earliest)
 
     def other_at(self, t: float) -> float:
         """The earliest time, ``t`` or later, for what is no request: a text ping, a question."""
@@ -65,14 +64,21 @@ class Sending:
         self._outbox = deque(payloads)
         self._merge_until = None
 
-    def take(self, t: float) -> bytes:
-        """The next payload, booked as sent now."""
-        self.book(t)
+    def begin(self, t: float) -> bool:
+        """Whether a part of a request may be sent now; then it counts as sent, and ``next`` is to be."""
+        return t >= self._earliest and self._gate.take(t)
+
+    def next(self) -> bytes:
+        """The next payload."""
         return self._outbox.popleft()
 
-    def book(self, t: float) -> None:
-        """One message is sent now."""
-        self._gate.book(t)
+    def begin_other(self, t: float) -> bool:
+        """Whether what is no request may be sent now; then it counts as sent."""
+        return self._gate.take(t)
+
+    @property
+    def _earliest(self) -> float:
+        return self._hold_until if self._merge_until is None else max(self._hold_until, self._merge_until)
 
     def clear(self) -> None:
         """What was not sent yet is not to be sent."""
