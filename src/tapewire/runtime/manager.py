@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from tapewire.config import FeedOptions
 from tapewire.runtime.clock import Clock, LoopClock
+from tapewire.runtime.limits import SharedGate
 from tapewire.runtime.pool import Pool, Ports
 from tapewire.session.gate import Limits, limits_of
 from tapewire.transport.contract import Http, LineFactory
@@ -164,9 +165,7 @@ class WebSocketManager:
     def _limits_at(self, venue: Venue, options: FeedOptions) -> Limits:
         """The limits of one address, the same for all connections to it whatever their options."""
         key = (venue.name.split("-", 1)[0], urlsplit(options.url or venue.facts.url).netloc)
-        if key not in self._limits:
-            self._limits[key] = limits_of(venue.facts)
-        return self._limits[key]
+        return self._limits.setdefault(key, limits_of(venue.facts, SharedGate))
 
 
 #: The limits of this process, by venue and address: an exchange does not know one event loop from the next.
