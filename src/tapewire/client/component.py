@@ -101,6 +101,7 @@ class Component:
         self.handles[handle] = None
         if mailman is not None:
             self.mailmen[handle] = mailman
+            self.pool.troubles.mailboxes.add(mailman.mailbox)
             mailman.task.add_done_callback(lambda _task: self._retire(handle))
 
     def ended(self, handle: Handle, _error: FeedError | None = None) -> None:

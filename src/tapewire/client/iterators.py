@@ -68,6 +68,7 @@ class Iterators:
         lag = pool.lag_reporter()
         box = Mailbox(handle.name, mailbox or component.options.mailbox, on_full=handle.hold, on_drop=lag)
         component.boxes[box] = None
+        pool.troubles.mailboxes.add(box)
         feed = pool.feed_listeners
 
         def ended(error: FeedError | None) -> None:
