@@ -27,18 +27,20 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
-def filled(line: Line, width: int, style: str = "") -> Line:
-    """The line in exactly ``width`` cells: padded with ``style``, or cut with an ellipsis."""
+def filled(line: Line, width: int) -> Line:
+    """The line in exactly ``width`` cells: padded, or cut with an ellipsis."""
+    room = width - sum(width_of(text) for text, _ in line)
+    if room >= 0:
+        return [*line, (" " * room, "")] if room else line
     spans: Line = []
-    room = width
-    for text, own in line:
+    left = width
+    for text, style in line:
         length = width_of(text)
-        if length > room:
-            spans.append((fit(text, room), own))
-            return [span for span in spans if span[0]]
-        spans.append((text, own))
-        room -= length
-    return [*spans, (" " * room, style)] if room else spans
+        if length >= left:  # the ellipsis stands here
+            return [*spans, (fit(text + " ", left), style)] if left else spans
+        spans.append((text, style))
+        left -= length
+    return spans
 
 
 def block(lines: list[Line], width: int, height: int) -> list[Line]:

@@ -50,15 +50,16 @@ class Controls:
 
     def ordered(self, quotes: Sequence[Quote]) -> list[Quote]:
         """The table's rows in their order; what has no figure comes last."""
-        rows = list(quotes)
+        sign = 1 if self.reverse else -1
         match self.order:
-            case "name":
-                rows.sort(key=lambda quote: quote.symbol)
             case "change":
-                rows.sort(key=lambda quote: _descending(quote.rate))
+                return sorted(quotes, key=lambda quote: _last_without(quote.rate, sign))
             case "value":
-                rows.sort(key=lambda quote: _descending(quote.value))
-        return rows[::-1] if self.reverse else rows
+                return sorted(quotes, key=lambda quote: _last_without(quote.value, sign))
+            case "name":
+                return sorted(quotes, key=lambda quote: quote.symbol, reverse=self.reverse)
+            case _:
+                return list(quotes)[:: -1 if self.reverse else 1]
 
     def choose(self, symbol: str) -> None:
         """Take this market."""
@@ -135,5 +136,5 @@ class Controls:
         return [one for one in self.ordered(quotes) if text in one.symbol.casefold() or text in one.name.casefold()]
 
 
-def _descending(value: float | None) -> tuple[bool, float]:
-    return value is None, -(value or 0.0)
+def _last_without(value: float | None, sign: int) -> tuple[bool, float]:
+    return value is None, sign * (value or 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.segment import Segment
 from textual import events
@@ -44,10 +44,6 @@ class Canvas(Widget):
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
-    def text(self) -> list[str]:
-        """The lines without their styles."""
-        return ["".join(text for text, _ in line) for line in self._lines]
-
     def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
             return Strip.blank(self.size.width)
@@ -59,10 +55,13 @@ class Program(App[None]):
 
     Args:
         picture, controls, heading: what is shown.
-        now: monotonic seconds.
+        now: monotonic seconds. wall: the time of day, aware.
         observe: called once a second, before a repaint: takes the connections' figures into the picture.
         wish: called when the person asks for the end.
         begin: called once, when the screen is there.
+
+    Attributes:
+        painted: how often the screen was made anew.
     """
 
     CSS = "Screen { background: ansi_default; color: ansi_default; }"
@@ -76,6 +75,7 @@ class Program(App[None]):
         heading: Heading,
         *,
         now: Callable[[], float],
+        wall: Callable[[], datetime],
         observe: Callable[[float], None],
         wish: Callable[[Wish], None],
         begin: Callable[[], None] = lambda: None,
@@ -86,10 +86,12 @@ class Program(App[None]):
         self.canvas = Canvas()
         self._heading = heading
         self._monotonic = now
+        self._wall = wall
         self._observe = observe
         self._wish = wish
         self._begin = begin
-        self._painted: object = None
+        self.painted = 0
+        self._seen: object = None
         self._observed = float("-inf")
 
     def compose(self) -> ComposeResult:
@@ -111,11 +113,12 @@ class Program(App[None]):
 
     def paint(self) -> None:
         """Paint what is new: a change of the picture, the controls, the size, or the next second."""
-        at = datetime.now(UTC).replace(microsecond=0)
+        at = self._wall().replace(microsecond=0)
         size = self.size
         state = (self.picture.version, repr(self.controls), at, size)
-        if state != self._painted:
-            self._painted = state
+        if state != self._seen:
+            self._seen = state
+            self.painted += 1
             lines = screen(self.picture, self.controls, self._heading, at, size)
             self.canvas.show(lines, eastern=self.controls.eastern)
 

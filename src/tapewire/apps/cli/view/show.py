@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import click
 
@@ -41,7 +42,8 @@ async def show(client: WebSocketClient, feed: Feed, stop: Stop) -> None:
     try:
         await view.run()
     finally:
-        click.echo(view.summary())
+        if view.begun:
+            click.echo(view.summary())
 
 
 class _View:
@@ -54,24 +56,32 @@ class _View:
         self._feed = feed
         self._stop = stop
         self._handle: Handle | None = None
-        self._failed = self._loop.create_future()
+        self._failed: asyncio.Future[BaseException] = self._loop.create_future()
         self._picture = Picture(feed.symbols, feed.kinds, self._started)
         self._program = Program(
             self._picture,
             Controls(chosen=feed.symbols[0] if feed.symbols else ""),
-            Heading(feed.venue, feed.address, _ZONES.get(feed.venue, timezone(timedelta(0), "UTC"))),
+            Heading(feed.venue, feed.address, _ZONES.get(feed.venue, UTC)),
             now=self._loop.time,
+            wall=lambda: datetime.now(UTC),
             observe=self._observe,
             wish=lambda wish: stop.ask(_CODES[wish]),
             begin=_task_factory_kept(self._loop),
         )
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was subscribed."""
+        return self._handle is not None
+
     async def run(self) -> None:
         screen = asyncio.create_task(self._program.run_async(), name="view")
         stopping = asyncio.create_task(self._stop.wait(self._feed.seconds), name="stopping")
         subscribing = asyncio.create_task(self._subscribe(), name="subscribing")
+        subscribing.add_done_callback(self._subscribed)
         try:
-            await asyncio.wait({screen, stopping, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {screen, stopping, self._failed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             crashed = screen.done() and bool(self._program.return_code)
             await self._leave(screen)
@@ -99,24 +109,26 @@ class _View:
             screen.cancel()
 
     async def _subscribe(self) -> None:
+        self._client.subscribe_feed(self._picture.hear_step)
+        feed = self._feed
+        self._handle = await self._client.subscribe(feed.subscriptions, self._picture.hear, feed.preference)
+        self._picture.refuse(self._handle.rejected)
         try:
-            self._client.subscribe_feed(self._picture.hear_step)
-            feed = self._feed
-            self._handle = await self._client.subscribe(feed.subscriptions, self._picture.hear, feed.preference)
-            self._picture.refuse(self._handle.rejected)
             self._picture.name(await self._client.markets())
-        except FeedError as error:
-            if self._handle is None:
-                self._fail(error)
-            else:  # names are an ornament
-                self._picture.tell("yellow", f"no names of the markets: {error}")
+        except FeedError as error:  # the names are an ornament
+            self._picture.tell("yellow", f"no names of the markets: {error}")
+
+    def _subscribed(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(error)
 
     def _observe(self, now: float) -> None:
         self._picture.observe(now, self._client.statistics())
         if self._handle is not None and self._handle.error is not None:
             self._fail(self._handle.error)
 
-    def _fail(self, error: FeedError) -> None:
+    def _fail(self, error: BaseException) -> None:
         if not self._failed.done():
             self._failed.set_result(error)
 

@@ -15,7 +15,7 @@ _GAP = 2
 _ARROWS = {"RISE": "▲", "FALL": "▼"}
 _STYLE_OF_CHANGE = {"RISE": "up", "FALL": "down"}
 _LIT = {1: "up-lit", -1: "down-lit"}
-_TREND = (8, 60)  # least and most cells
+_TREND = (11, 60)  # least and most cells
 
 
 class Column(Struct, frozen=True):
@@ -131,7 +131,7 @@ def _heading(widths: dict[str, int], width: int) -> Line:
     line: Line = []
     for title, cells in widths.items():
         right = title == "Trend" or _COLUMNS[title].right
-        word = "Last minute" if title == "Trend" and cells >= 11 else title
+        word = "Last minute" if title == "Trend" else title
         line += [(fit(word, cells, right=right), "head"), (" " * _GAP, "")]
     return filled(line[:-1], width)
 

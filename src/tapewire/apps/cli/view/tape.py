@@ -11,7 +11,7 @@ from tapewire.model.events import TradeEvent
 
 _SIDES = {"BID": ("▲", " buy ", "up"), "ASK": ("▼", " sell", "down")}
 _GAP = "  "
-_LEAST_BAR = 8
+_LEAST_BAR, _MOST_BAR = 8, 40
 
 
 def tape(quote: Quote, zone: timezone, width: int, height: int) -> list[Line]:
@@ -41,7 +41,7 @@ class _Row:
         self._word, room = (5, room - 5) if room >= 5 else (0, room)
         self._time, room = (12, room - 4) if self._time and room >= 4 else (self._time, room)
         self._value, room = (10, room - 12) if room >= 12 else (0, room)
-        self._bar = room - len(_GAP) if room >= _LEAST_BAR + len(_GAP) else 0
+        self._bar = min(room - len(_GAP), _MOST_BAR) if room >= _LEAST_BAR + len(_GAP) else 0
 
     def heading(self) -> Line:
         zone = self._zone.tzname(None) or ""
