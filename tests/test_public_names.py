@@ -17,7 +17,7 @@ NAMES = {
     "LineOptions", "Listed", "MailboxOptions", "MyAssetEvent", "MyOrderEvent", "OrderbookEvent", "OrderbookUnit",
     "Quarantined", "Recovered", "Rejected", "Secret", "SessionOptions", "Stale", "Stopped", "Subscribed",
     "Subscription", "SubscriptionError", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
-    "__version__", "decode", "environment_credentials", "markets", "profile",
+    "__version__", "alerts", "decode", "environment_credentials", "markets", "profile",
 }  # fmt: skip
 
 

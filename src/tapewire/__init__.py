@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tapewire.apps.environment import environment_credentials as environment_credentials
     from tapewire.client import WebSocketClient as WebSocketClient
+    from tapewire.client import alerts as alerts
     from tapewire.client import decode as decode
     from tapewire.client import markets as markets
     from tapewire.config import Credentials as Credentials
@@ -56,7 +57,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tapewire.apps.environment": ("environment_credentials",),
-    "tapewire.client": ("WebSocketClient", "decode", "markets"),
+    "tapewire.client": ("WebSocketClient", "alerts", "decode", "markets"),
     "tapewire.config": (
         "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "profile",
     ),

@@ -7,6 +7,7 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
+from tapewire.client.alerted import Alerted
 from tapewire.client.callbacks import Callbacks
 from tapewire.client.component import Component, Ears, dropped
 from tapewire.client.ear import Ear
@@ -27,7 +28,7 @@ from tapewire.venues.contract import Codec
 from tapewire.venues.registry import get_venue
 
 
-class WebSocketClient(Callbacks, Iterators, Snapshots, Private):
+class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Alerted):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:
@@ -101,7 +102,7 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private):
         A connection that other clients use stays open. A second call does nothing.
         """
         if not self._component.closed:
-            await self._component.close()
+            await self._end_alerts(self._component.close)
             self._feed_ears.clear()
 
     def give_back(self) -> None:
