@@ -16,6 +16,7 @@ from tapewire.hub.mailbox import Mailbox
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.manager import WebSocketManager, running_manager
+from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.observe import Statistics, logger
 from tapewire.runtime.pool import Pool
 from tapewire.transport.contract import Http, LineFactory
@@ -62,6 +63,7 @@ class Component:
         self._pool_in_use: Pool | None = None
         self._feed: list[Callable[[FeedEvent], None]] = []
         self._dropped = 0  # by mailboxes that are gone
+        self.servers: list[MetricsServer] = []  # that end with it
 
     @property
     def manager(self) -> WebSocketManager:
@@ -84,6 +86,11 @@ class Component:
             self._pool_in_use = self.manager.pool(self.venue, self.options)
             self.loop, self.used_since = loop, loop.time()
         self._pool_in_use.check_loop()
+        return self._pool_in_use
+
+    @property
+    def pool_in_use(self) -> Pool | None:
+        """Its connections, also after the end; None: it has used none."""
         return self._pool_in_use
 
     def use(self, manager: WebSocketManager) -> None:
@@ -140,7 +147,7 @@ class Component:
         """End everything, let async callbacks finish what was received: within 5 s."""
         self.closed = True
         self.give_back()
-        ends = [mailman.finish() for mailman in self.mailmen.values()]
+        ends = [mailman.finish() for mailman in self.mailmen.values()] + [server.close() for server in self.servers]
         if self._pool_in_use is not None:
             try:
                 await asyncio.gather(self.manager.drained(), *ends)
@@ -160,6 +167,8 @@ class Component:
         for mailman in self.mailmen.values():
             mailman.mailbox.abandon()
         self.give_back(UsageError(f"{self.name}: the client is gone; keep it as long as its subscriptions"))
+        for server in self.servers:
+            server.close_soon()
         self._deaf()
         self.manager.retire()
 

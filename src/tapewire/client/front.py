@@ -14,6 +14,7 @@ from tapewire.client.ear import Ear
 from tapewire.client.handle import Handle
 from tapewire.client.iterators import Iterators
 from tapewire.client.latest import DataPool
+from tapewire.client.observing import Observing
 from tapewire.client.private import Private, as_credentials
 from tapewire.client.snapshots import Snapshots
 from tapewire.config import Credentials, FeedOptions, Secret, with_changes
@@ -28,7 +29,7 @@ from tapewire.venues.contract import Codec
 from tapewire.venues.registry import get_venue
 
 
-class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Alerted):
+class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Alerted, Observing):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:

@@ -7,6 +7,7 @@ import contextlib
 import random
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from weakref import WeakValueDictionary
 from tapewire.config import FeedOptions
 from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.limits import SharedGate
+from tapewire.runtime.observed import Observed
 from tapewire.runtime.pool import Pool, Ports
 from tapewire.session.gate import Limits, limits_of
 from tapewire.transport.contract import Http, LineFactory
@@ -35,7 +37,7 @@ class Component(Protocol):
     async def cleanup(self) -> None: ...
 
 
-class WebSocketManager:
+class WebSocketManager(Observed):
     """All clients of one event loop share one: one connection for all subscriptions of a venue and its options.
 
     ``clock``, ``draw`` (0 to 1, for jitter) and ``ticket`` are handed in by tests that move time by hand; ``limits``
@@ -52,11 +54,13 @@ class WebSocketManager:
         limits: dict[tuple[str, str], Limits] | None = None,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
+        self.made_ns = self.clock.wall_ns()
         self._ports = ports
         self._draw = draw
         self._ticket = ticket
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
         self._limits = {} if limits is None else limits
+        self._numbers: Counter[str] = Counter()
         self._components: WeakValueDictionary[int, Component] = WeakValueDictionary()
         self._retiring: asyncio.Task[None] | None = None
         self._retire_again = self._stopping = False
@@ -127,12 +131,17 @@ class WebSocketManager:
 
     # Connections.
 
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """One for each venue and its options."""
+        return tuple(self._pools.values())
+
     def pool(self, venue: Venue, options: FeedOptions) -> Pool:
         """The pool for a venue with these options, made when first asked for."""
         key = (venue.name, options)
         if key not in self._pools:
             make_line, http = self._ports(options, self.clock.wall_ns)
-            ports = Ports(self.clock, make_line, http, self._draw, self._ticket)
+            ports = Ports(self.clock, make_line, http, self._draw, self._ticket, numbers=self._numbers)
             self._pools[key] = Pool(venue, options, self._limits_at(venue, options), ports)
         return self._pools[key]
 
@@ -142,6 +151,7 @@ class WebSocketManager:
             await pool.drained()
             if not pool.drivers:
                 await pool.close_http()
+                pool.troubles.forget()
 
     def kill(self) -> None:
         """Cut everything at once."""

@@ -10,6 +10,7 @@ from tapewire.errors import UsageError
 from tapewire.model.health import ConnectionState, HealthState, HealthStatus
 from tapewire.model.metrics import ConnectionMetrics, PerformanceMetrics
 from tapewire.runtime.clock import Clock
+from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.pool import Pool
 from tapewire.runtime.process import ProcessFigures
 from tapewire.session.health import verdict
@@ -105,6 +106,21 @@ class Observed:
             memory_usage_mb=process.memory_bytes / 1e6,
             cpu_usage_percent=process.cpu_percent,
         )
+
+    async def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> MetricsServer:
+        """Serve ``/metrics`` for Prometheus and ``/health`` until the answer's ``close()`` (or ``async with``).
+
+        Args:
+            port: 0 takes a free one; ``url`` of the answer names it.
+            host: this machine alone by default. There is no password: anybody who reaches it can read the figures.
+            per_symbol: also one series for each stream (``tapewire_stream_messages_total``).
+
+        Raises:
+            ConfigError: no such port. FeedError: it is taken, or the address is not this machine's.
+        """
+        server = MetricsServer(self, per_symbol=per_symbol)
+        await server.start(host, port)
+        return server
 
     def _connections(self) -> Mapping[str, ConnectionMetrics]:
         return {one.name: one for pool in self.pools for one in pool.connection_metrics()}

@@ -1,0 +1,43 @@
+"""The part of the client that tells how it is: health, and figures for Prometheus."""
+
+from __future__ import annotations
+
+from tapewire.client.component import Component
+from tapewire.model.health import HealthStatus
+from tapewire.runtime.metrics_server import MetricsServer
+from tapewire.runtime.pool import Pool
+
+
+class Observing:
+    """Its own connections' health; figures of all connections that its manager has."""
+
+    _component: Component
+
+    @property
+    def _pool(self) -> Pool:
+        raise NotImplementedError
+
+    def get_health_status(self) -> HealthStatus:
+        """As ``manager.get_health_status()``, of the connections of this client's venue and options alone.
+
+        Raises:
+            UsageError: no event loop runs, and the client was never used.
+        """
+        pool = self._component.pool_in_use
+        return self._component.manager.health_of([pool] if pool is not None else [])
+
+    async def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> MetricsServer:
+        """Serve ``/metrics`` for Prometheus and ``/health`` until ``cleanup()``, or the answer's ``close()``.
+
+        Args:
+            port: 0 takes a free one; ``url`` of the answer names it.
+            host: this machine alone by default. There is no password: anybody who reaches it can read the figures.
+            per_symbol: also one series for each stream (``tapewire_stream_messages_total``).
+
+        Raises:
+            ConfigError: no such port. FeedError: it is taken, or the address is not this machine's.
+        """
+        self._pool  # noqa: B018 - in use from now on
+        server = await self._component.manager.serve_metrics(port, host, per_symbol=per_symbol)
+        self._component.servers.append(server)
+        return server
