@@ -13,8 +13,8 @@ from tests.session.made_up import stream
 A, B, TICKER = stream("A"), stream("B"), stream("ticker A")
 
 
-def ledger(**options: Any) -> Ledger:
-    return Ledger("made-up", "made-up-1", frozenset({"ticker"}), **options)
+def ledger() -> Ledger:
+    return Ledger("made-up", "made-up-1", frozenset({"ticker"}))
 
 
 def now(t: float) -> Now:
@@ -40,8 +40,7 @@ def test_a_row_runs_from_the_last_message_before_to_the_first_after() -> None:
         4, state="unfilled", to_ns=4000, last_id=77, first_id=80, last_timestamp=7000, first_timestamp=8000,
     )  # fmt: skip
     assert book.data(now(4), A, Progress(1, 80, 8000)) == [closed, recovered(4, 3, A)]
-    assert list(book.closed) == [closed]
-    assert not book.data(now(5), A, Progress(1, 81))
+    assert not book.data(now(5), A, Progress(1, 81)), "it is closed"
 
 
 def test_the_same_trade_on_both_sides_is_nothing_missed_and_no_trade_at_all_is_no_proof() -> None:
@@ -76,11 +75,3 @@ def test_rows_of_streams_that_nobody_wants_are_handed_out_open() -> None:
     book.data(now(3), B, Progress(1))
     assert book.drop(now(4), [TICKER]) == [row(4, state="open", subscription=TICKER), recovered(4, 3, B)]
     assert book.open == ()
-
-
-def test_only_the_newest_closed_rows_are_kept_and_the_rest_counted() -> None:
-    book = ledger(kept=3)
-    for n in range(5):
-        book.lost(now(n), Loss("reset"), [A], {A: Progress(1, n)})
-        book.data(now(n), A, Progress(1, n + 1))
-    assert ([gap.last_id for gap in book.closed], book.forgotten) == ([2, 3, 4], 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
@@ -11,9 +10,6 @@ from tapewire.model.line import Loss
 from tapewire.model.status import Gap, GapState, Recovered
 from tapewire.model.subscription import Subscription
 from tapewire.session.actions import Now, Progress
-
-#: Closed rows kept; older ones are only counted.
-KEPT = 10_000
 
 
 class _Outage(Struct):
@@ -25,18 +21,12 @@ class _Outage(Struct):
 
 
 class Ledger:
-    """Rows of one connection.
+    """The open rows of one connection; a row that is closed is handed out and forgotten."""
 
-    Attributes:
-        closed: the newest closed rows, at most ``kept``; forgotten: how many older ones were let go.
-    """
-
-    def __init__(self, venue: str, connection: str, full_state_kinds: frozenset[str], *, kept: int = KEPT) -> None:
+    def __init__(self, venue: str, connection: str, full_state_kinds: frozenset[str]) -> None:
         self._venue, self._connection, self._full_state_kinds = venue, connection, full_state_kinds
         self._open: dict[Subscription, Gap] = {}
         self._outages: dict[Subscription, _Outage] = {}
-        self.closed: deque[Gap] = deque(maxlen=kept)
-        self.forgotten = 0
 
     @property
     def open(self) -> tuple[Gap, ...]:
@@ -69,8 +59,6 @@ class Ledger:
             row, at_ns=now.ns, to_ns=now.ns, state=self._state(row, first),
             first_id=first.last_id, first_timestamp=first.last_timestamp,
         )  # fmt: skip
-        self.forgotten += len(self.closed) == self.closed.maxlen
-        self.closed.append(closed)
         outage = self._outages.pop(stream)
         outage.closed.append(stream)
         return [closed, *self._recovered(now, outage, stream)]
