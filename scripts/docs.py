@@ -84,6 +84,57 @@ FIELD_WORDS = {
     "candle_date_time_kst": "the same in Korean time",
     "candle_acc_trade_volume": "volume of the window so far",
     "candle_acc_trade_price": "turnover of the window so far",
+    "uuid": "id of the order",
+    "order_type": "`limit`, `price` (market buy), `market` (market sell), `best`",
+    "state": "`wait` (open), `watch` (stop order), `trade` (an execution), `done`, `cancel` or `prevented`",
+    "trade_uuid": "id of the execution, in state `trade`",
+    "price": "price of the order; of the execution in state `trade`",
+    "avg_price": "mean price of the executions so far",
+    "volume": "size of the order; of the execution in state `trade`",
+    "remaining_volume": "size that is still open",
+    "executed_volume": "size executed so far",
+    "trades_count": "number of executions so far",
+    "reserved_fee": "fee set aside when the order was placed",
+    "remaining_fee": "what is left of it",
+    "paid_fee": "fee paid so far",
+    "locked": "amount that the order locks",
+    "executed_funds": "value of the executions so far, in the quote currency",
+    "time_in_force": "`ioc`, `fok` or `post_only`",
+    "trade_fee": "fee of the execution, in state `trade`",
+    "is_maker": "whether the order was the maker, in state `trade`",
+    "identifier": "the client's own id of the order",
+    "smp_type": "what prevents trades with oneself: `reduce`, `cancel_maker` or `cancel_taker`",
+    "prevented_volume": "size that this prevention took off",
+    "prevented_locked": "amount (buy) or size (sell) that it released",
+    "order_timestamp": "when the order was placed, ms UTC",
+    "asset_uuid": "id of the message",
+    "assets": "list of `Asset`: `currency`; `balance` (free) and `locked`, exact and absolute",
+    "asset_timestamp": "when the balances changed, ms UTC",
+    "event_type": "`CREATED` or `UPDATED`",
+    "title": "headline",
+    "category": "`notice`, `trade`, `wallet`, `maintenance` …",
+    "url": "page of the notice",
+    "first_listed_at": "first published, ISO 8601 with offset",
+    "listed_at": "published last, ISO 8601 with offset",
+    "body": "text in Markdown, if it was asked for; None when it is too large",
+    "timeframe": "`5m`, `15m`, `60m`, `240m` or `1d`",
+    "indicator": "which one: `volume`, `rsi`, `moving_average`, `ma_crossover`, `bollinger_bands` or `macd`",
+    "params": 'its parameters, as asked: `{"period": 14}`',
+    "value": 'its figures: `{"rsi": 71.3}`; which, is in [Upbit](upbit.md#indicators-and-signals)',
+    "trigger": "the condition that became true",
+    "event_params": 'the condition\'s own parameters, as asked: `{"threshold": 70}`; empty where it has none',
+}
+#: What a field holds in one kind of event, where that differs.
+_KIND_WORDS = {
+    ("myOrder", "ask_bid"): "the order's side: `ASK` sells, `BID` buys",
+    ("myOrder", "trade_timestamp"): "when the execution was made, ms UTC",
+    ("myAsset", "symbol"): 'always `""`: balances belong to no market',
+    ("announcement", "symbol"): 'always `""`: notices belong to no market',
+    ("announcement", "uuid"): "id of the notice",
+    **{
+        (kind, "candle_date_time_utc"): "start of the candle that closed, ISO 8601 without zone: UTC"
+        for kind in ("indicator", "indicator_signal")
+    },
 }
 _MADE_HERE = ("venue", "received_ns", "raw", "unit")
 #: Fields of a gap that its class docstring leaves out.
@@ -118,7 +169,8 @@ def _event_table(kind: str, made: type[events.Event]) -> str:
             if (field.name in full)
             else ""
         )
-        rows.append((f"`{field.name}`", _type(field.type), wire, FIELD_WORDS[field.name]))
+        words = _KIND_WORDS.get((kind, field.name)) or FIELD_WORDS[field.name]
+        rows.append((f"`{field.name}`", _type(field.type), wire, words))
     lead = _paragraph(made.__doc__ or "")
     return f"### {made.__name__}\n\n{lead}\n\n{_table(('Field', 'Type', 'DEFAULT / SIMPLE', 'Meaning'), rows)}"
 
