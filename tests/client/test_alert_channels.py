@@ -366,6 +366,7 @@ async def test_the_log_gets_levels_and_the_notice_itself(caplog: pytest.LogCaptu
             lambda: any_slack("http://hooks.slack.com/CANARY"),
             "url is '…'; it must be an https:// address: it is a secret",
         ),
+        (lambda: any_slack("CANARY"), "url is '…'; it must be an https:// or http:// address"),
         (lambda: any_telegram("CANARY", 1), "token is '…'; it must be a bot's token such as 123456:ABC"),
         (lambda: any_telegram("1:CANARY/x", 1), "token is '…'"),
         (lambda: any_telegram(TOKEN, ""), "chat_id is ''; it must be the number of a chat, or @channel"),

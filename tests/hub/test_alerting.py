@@ -270,7 +270,7 @@ def test_the_data_that_rules_need_is_named_once() -> None:
         [
             rules.Price("KRW-BTC", above=1.0),
             rules.Price("KRW-BTC", below=0.5),
-            rules.Silence(["KRW-BTC", "KRW-BTC"]),  # type: ignore[arg-type]
+            rules.Silence(["KRW-BTC", "KRW-BTC"]),
             rules.Down(),
         ],
         0.0,

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from tapewire.errors import ConfigError
 from tapewire.hub.alert_judges import Beyond, Crossing, Judge, Outages, Rate, Silences, StaleStreams, Stateless
@@ -251,21 +252,21 @@ class Price(Rule, frozen=True, tag="price"):
 class Silence(Rule, frozen=True, tag="silence"):
     """Nothing came for one of ``symbols`` for ``seconds``, whatever the reason; counted from the start of the watch."""
 
-    symbols: str | tuple[str, ...]
+    symbols: str | Sequence[str]
     seconds: float = 60.0
     of: Literal["ticker", "trade", "orderbook"] = "trade"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _symbols((self.symbols,) if isinstance(self.symbols, str) else self.symbols)
+        force_setattr(self, "symbols", (self.symbols,) if isinstance(self.symbols, str) else tuple(self.symbols))
+        _symbols(self.symbols)
         check_number("seconds", self.seconds, above=0)
         if self.of not in ("ticker", "trade", "orderbook"):
             raise ConfigError("of", self.of, '"ticker", "trade" or "orderbook"')
 
     @property
     def streams(self) -> tuple[Subscription, ...]:
-        codes = (self.symbols,) if isinstance(self.symbols, str) else self.symbols
-        return tuple(Subscription(self.of, symbol) for symbol in dict.fromkeys(codes))
+        return tuple(Subscription(self.of, symbol) for symbol in dict.fromkeys(self.symbols))
 
     def judge(self, t: float) -> Judge:
         return Silences(self.streams, self.seconds, t)
