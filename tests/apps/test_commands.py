@@ -166,7 +166,9 @@ def on_a_terminal(*arguments: str, until: str) -> tuple[int, str]:
 
 
 def test_watch_on_a_terminal_draws_a_table_that_stays(exchange: BackgroundSimulator) -> None:
-    code, drawn = on_a_terminal("watch", "KRW-BTC", "KRW-NOPE", "--url", exchange.url, until="upbit-1: 3 streams live")
+    code, drawn = on_a_terminal(
+        "watch", "KRW-BTC", "KRW-NOPE", "--view", "table", "--url", exchange.url, until="upbit-1: 3 streams live"
+    )
     assert code == 130, drawn
     assert "tapewire watch · upbit" in drawn
     assert "● connected" in drawn

@@ -10,7 +10,8 @@ from tapewire.apps.cli.view.edges import Heading
 from tapewire.apps.cli.view.picture import Picture
 from tapewire.client import Statistics
 from tapewire.model.events import KST, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
-from tapewire.runtime.observe import ConnectionStatistics, LatencyStatistics
+from tapewire.model.metrics import LatencyStatistics
+from tapewire.runtime.observe import ConnectionStatistics
 
 AT = datetime(2026, 11, 21, 2, 30, 15, tzinfo=UTC)
 MS = int(AT.timestamp() * 1000)

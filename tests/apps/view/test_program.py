@@ -1,4 +1,4 @@
-"""The program under textual's pilot: keys, resizing, repaints; time stands still unless a test moves it."""
+"""The program under textual's pilot: keys, resizing, repaints; it looks only when a test tells it to."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.program = Program(
             self.picture, Controls(chosen="KRW-BTC"), HEADING, now=lambda: self.now, wall=self._wall,
-            observe=self._observe, wish=self.wishes.append, begin=self._begin,
+            observe=self._observe, wish=self.wishes.append, begin=self._begin, pause=3600.0,
         )  # fmt: skip
 
     def _wall(self) -> datetime:
@@ -150,6 +150,16 @@ async def test_figures_are_asked_for_once_a_second() -> None:
             stage.now = 103.0 + tenth / 10
             stage.program.look()
     assert stage.observed == pytest.approx([103.0, 104.0, 105.0, 106.0])
+
+
+async def test_after_news_the_figures_are_asked_for_at_the_next_look() -> None:
+    stage = Stage()
+    async with stage.running():
+        stage.now = 103.1
+        stage.program.hurry()
+        stage.program.look()
+        stage.program.look()
+    assert stage.observed == pytest.approx([103.0, 103.1])
 
 
 async def test_the_mouse_chooses_a_market() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from tapewire.apps.cli.terminal import Styled, event_line, plain
 from tapewire.apps.cli.view.quotes import IN_QUOTE, MarketNow, Quote
 from tapewire.client import Statistics
 from tapewire.model.events import Event, TradeEvent
+from tapewire.model.health import HealthStatus
 from tapewire.model.market import Market
 from tapewire.model.status import FeedEvent, Rejected, Stale
 
@@ -125,8 +126,8 @@ class Picture:
         for market in self._markets.values():
             self.version += market.advance(now)
 
-    def observe(self, now: float, statistics: Statistics, health: str = "", reasons: Sequence[str] = ()) -> None:
-        """Take the connections' figures in."""
+    def observe(self, now: float, statistics: Statistics, health: HealthStatus | None = None) -> None:
+        """Take the connections' figures in, and how well the feed is (None: not known)."""
         totals = {one.name: sum(one.messages.values()) for one in statistics.connections}
         self._pace.append((now, totals | {"": statistics.total_processed}))
         while len(self._pace) > 2 and now - self._pace[0][0] > _PACE:
@@ -139,10 +140,11 @@ class Picture:
             )
             for one in statistics.connections
         )  # fmt: skip
+        state, reasons = (str(health.status), tuple(map(str, health.reasons))) if health else ("", ())
         p50, p99 = (latency.p50, latency.p99) if latency else (None, None)
         figures = Figures(
             wires, self._rate(""), statistics.total_processed, statistics.reconnects, statistics.gaps,
-            statistics.quarantined, p50, p99, health, tuple(reasons),
+            statistics.quarantined, p50, p99, state, reasons,
         )  # fmt: skip
         self.version += figures != self.figures
         self.figures = figures

@@ -56,9 +56,10 @@ class Program(App[None]):
     Args:
         picture, controls, heading: what is shown.
         now: monotonic seconds. wall: the time of day, aware.
-        observe: called once a second, before a repaint: takes the connections' figures into the picture.
+        observe: called once a second (or after ``hurry``) before a repaint: takes the figures into the picture.
         wish: called when the person asks for the end.
         begin: called once, when the screen is there.
+        pause: seconds between two looks.
 
     Attributes:
         painted: how often the screen was made anew.
@@ -79,6 +80,7 @@ class Program(App[None]):
         observe: Callable[[float], None],
         wish: Callable[[Wish], None],
         begin: Callable[[], None] = lambda: None,
+        pause: float = PAUSE,
     ) -> None:
         super().__init__(ansi_color=True)
         self.picture = picture
@@ -90,6 +92,7 @@ class Program(App[None]):
         self._observe = observe
         self._wish = wish
         self._begin = begin
+        self._pause = pause
         self.painted = 0
         self._seen: object = None
         self._observed = float("-inf")
@@ -99,7 +102,7 @@ class Program(App[None]):
 
     def on_mount(self) -> None:
         self._begin()
-        self.set_interval(PAUSE, self.look)
+        self.set_interval(self._pause, self.look)
 
     def look(self) -> None:
         """Bring the picture up to date and paint it if it changed."""
@@ -110,6 +113,10 @@ class Program(App[None]):
         if not self.controls.paused:
             self.picture.advance(now)
         self.paint()
+
+    def hurry(self) -> None:
+        """Ask for the figures at the next look: something has happened."""
+        self._observed = float("-inf")
 
     def paint(self) -> None:
         """Paint what is new: a change of the picture, the controls, the size, or the next second."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -19,6 +21,7 @@ from tapewire.apps.cli.view.program import Program
 from tapewire.client import Handle, WebSocketClient
 from tapewire.errors import FeedError
 from tapewire.model.events import KST
+from tapewire.model.status import FeedEvent
 
 #: Local time of the exchanges' users; of others UTC is shown.
 _ZONES = {
@@ -40,7 +43,8 @@ async def show(client: WebSocketClient, feed: Feed, stop: Stop) -> None:
     """
     view = _View(client, feed, stop)
     try:
-        await view.run()
+        with log_kept_off_the_screen(view.picture):
+            await view.run()
     finally:
         if view.begun:
             click.echo(view.summary())
@@ -57,9 +61,9 @@ class _View:
         self._stop = stop
         self._handle: Handle | None = None
         self._failed: asyncio.Future[BaseException] = self._loop.create_future()
-        self._picture = Picture(feed.symbols, feed.kinds, self._started)
+        self.picture = Picture(feed.symbols, feed.kinds, self._started)
         self._program = Program(
-            self._picture,
+            self.picture,
             Controls(chosen=feed.symbols[0] if feed.symbols else ""),
             Heading(feed.venue, feed.address, _ZONES.get(feed.venue, UTC)),
             now=self._loop.time,
@@ -109,14 +113,18 @@ class _View:
             screen.cancel()
 
     async def _subscribe(self) -> None:
-        self._client.subscribe_feed(self._picture.hear_step)
+        self._client.subscribe_feed(self._hear_step)
         feed = self._feed
-        self._handle = await self._client.subscribe(feed.subscriptions, self._picture.hear, feed.preference)
-        self._picture.refuse(self._handle.rejected)
+        self._handle = await self._client.subscribe(feed.subscriptions, self.picture.hear, feed.preference)
+        self.picture.refuse(self._handle.rejected)
         try:
-            self._picture.name(await self._client.markets())
+            self.picture.name(await self._client.markets())
         except FeedError as error:  # the names are an ornament
-            self._picture.tell("yellow", f"no names of the markets: {error}")
+            self.picture.tell("yellow", f"no names of the markets: {error}")
+
+    def _hear_step(self, event: FeedEvent) -> None:
+        self.picture.hear_step(event)
+        self._program.hurry()
 
     def _subscribed(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -124,13 +132,40 @@ class _View:
             self._fail(error)
 
     def _observe(self, now: float) -> None:
-        self._picture.observe(now, self._client.statistics())
+        self.picture.observe(now, self._client.statistics())
         if self._handle is not None and self._handle.error is not None:
             self._fail(self._handle.error)
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed.done():
             self._failed.set_result(error)
+
+
+@contextmanager
+def log_kept_off_the_screen(picture: Picture) -> Iterator[None]:
+    """What ``--verbose`` would print over the screen stands among the news instead."""
+    logger = logging.getLogger("tapewire")
+    before = logger.handlers[:]
+    logger.handlers[:] = [_LogAsNews(picture) if _prints_to_terminal(handler) else handler for handler in before]
+    try:
+        yield
+    finally:
+        logger.handlers[:] = before
+
+
+class _LogAsNews(logging.Handler):
+    """Puts log lines into the picture."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self._picture = picture
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._picture.tell("dim", self.format(record))
+
+
+def _prints_to_terminal(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and handler.stream.isatty()
 
 
 def _task_factory_kept(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
