@@ -340,7 +340,13 @@ def _type(made: Any) -> str:
     if typing.get_origin(made) is typing.Literal:
         return "str"
     text = made.__name__ if isinstance(made, type) and not hasattr(made, "__args__") else str(made)
-    for word in ("tapewire.model.events.", "decimal.", "tapewire.model.line.", "tapewire.model.subscription.", "typing."):
+    for word in (
+        "tapewire.model.events.",
+        "decimal.",
+        "tapewire.model.line.",
+        "tapewire.model.subscription.",
+        "typing.",
+    ):
         text = text.replace(word, "")
     return text
 
