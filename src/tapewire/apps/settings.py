@@ -31,6 +31,8 @@ from tapewire.errors import ConfigError, CredentialsError
 
 #: Read from the working directory when it is there; ``TAPEWIRE_CONFIG`` names another.
 SETTINGS_FILE = "tapewire.toml"
+#: The name of the last source of a setting.
+COMMAND_LINE = "command line"
 _KEYS = ("access_key", "secret_key", "passphrase")
 #: Tables of the settings file and what may stand in each.
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -148,7 +150,7 @@ def load_with_origin(environ: Mapping[str, str] | None = None, given: Mapping[st
         CredentialsError: half a key.
     """
     environ = os.environ if environ is None else environ
-    given = dict(given or {})
+    given = {name: value for name, value in (given or {}).items() if value is not None}
     path, content = _read(environ.get("TAPEWIRE_CONFIG"))
     profiles = content.pop("profile", {})
     keys = given.pop("keys", None) or environ.get("TAPEWIRE_KEYS")
@@ -163,7 +165,7 @@ def load_with_origin(environ: Mapping[str, str] | None = None, given: Mapping[st
         (f"{path} [profile.{profile}]", own),
         ("environment", environment_settings(environ, str(venue)) | _environment_key(str(venue), environ, keys)),
         *([(str(keys), _key_file(Path(keys)))] if keys else []),
-        ("command line", given),
+        (COMMAND_LINE, given),
     ]
     merged, origin = _merged(layers)
     return Loaded(_whole(_settings(merged, path, origin), path), origin, path)
@@ -188,7 +190,7 @@ def _read(asked: str | None) -> tuple[Path | None, dict[str, Any]]:
     path = Path(asked or SETTINGS_FILE)
     if not asked and not path.exists():
         return None, {}
-    content = _toml(path, "TAPEWIRE_CONFIG names it")
+    content = read_toml(path, "TAPEWIRE_CONFIG names it")
     profiles = content.get("profile", {})
     _check_names(path, "", content, (*Settings.__struct_fields__, "profile"))
     if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
@@ -200,7 +202,7 @@ def _read(asked: str | None) -> tuple[Path | None, dict[str, Any]]:
 
 def _key_file(path: Path) -> dict[str, Any]:
     """``--keys FILE``: a TOML file with the parts of one key and nothing else."""
-    content = _toml(path, "it was named as the file of the key")
+    content = read_toml(path, "it was named as the file of the key")
     _check_names(path, "", content, _KEYS)
     for name in _KEYS[:2]:
         if not content.get(name):
@@ -208,7 +210,12 @@ def _key_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def _toml(path: Path, why: str) -> dict[str, Any]:
+def read_toml(path: Path, why: str) -> dict[str, Any]:
+    """The content of a settings file; ``why`` it must be there.
+
+    Raises:
+        SettingsError: it is not there, no TOML, or holds a secret that others may read.
+    """
     try:
         with path.open("rb") as file:
             facts, raw = os.fstat(file.fileno()), file.read()
@@ -230,7 +237,19 @@ def _toml(path: Path, why: str) -> dict[str, Any]:
 def _holds_key(content: Mapping[str, Any]) -> bool:
     profiles = content.get("profile", {})
     tables = [content, *(profiles.values() if isinstance(profiles, dict) else ())]
-    return any(name in table for table in tables if isinstance(table, dict) for name in _KEYS)
+    return any(name in table for table in tables if isinstance(table, dict) for name in _KEYS) or any(
+        _alert_secrets(table) for table in tables if isinstance(table, dict)
+    )
+
+
+def _alert_secrets(table: Mapping[str, Any]) -> list[str]:
+    """Where the alerts of this table hold a secret themselves."""
+    found = table.get("alerts")
+    if not isinstance(found, list):
+        return []
+    from tapewire.client.alert_settings import literal_secrets  # noqa: PLC0415 - heavy, loaded when used
+
+    return literal_secrets(found)
 
 
 def _check_private(path: Path, facts: os.stat_result) -> None:

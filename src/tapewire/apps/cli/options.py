@@ -50,6 +50,7 @@ class Feed:
     Attributes:
         options: how the connection is made; ``seconds`` None: until stopped.
         credentials: the API key, for what is the account's own.
+        sources: where settings came from, but the command line: a profile, a file, the environment.
         address: where to, for people.
     """
 
@@ -61,6 +62,7 @@ class Feed:
     seconds: float | None = None
     as_json: bool = False
     credentials: Credentials | None = None
+    sources: tuple[str, ...] = ()
 
     def client(self, name: str, **changes: Any) -> WebSocketClient:
         """A client for this feed; ``changes`` replace single fields of its options."""
@@ -88,12 +90,12 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
 
     @wraps(command)
     def with_feed(
-        *, venue: str | None, url: str | None, proxy: str | None, compression: bool | None, as_json: bool,
-        profile: str | None, keys: Path | None, verbose: bool, **rest: Any,
+        *, venue: str | None, url: str | None, rest_url: str | None, profile: str | None, keys: Path | None,
+        proxy: str | None, compression: bool | None, as_json: bool, verbose: bool, **rest: Any,
     ) -> None:  # fmt: skip
         log_to_stderr(verbose=verbose)
         given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
-        given |= {"use_profile": profile, "keys": keys}
+        given |= {"use_profile": profile, "keys": keys, "rest_url": rest_url}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
         command(feed=_feed(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
 
@@ -130,15 +132,16 @@ def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
 
 def _feed(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     """The settings with what the command line gave (what is None it did not)."""
-    from tapewire.apps.settings import load  # noqa: PLC0415
+    from tapewire.apps.settings import COMMAND_LINE, load_with_origin  # noqa: PLC0415
     from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
     changes = {name: value for name, value in given.items() if value is not None}
-    changes |= {"url": None} if "rest_url" in changes else {}
-    settings = load(given=changes)
+    changes |= {"url": None} if "rest_url" in changes and "url" not in changes else {}
+    settings, origin, _ = load_with_origin(given=changes)
     address = settings.url or settings.rest_url or get_venue(settings.venue).facts.url
+    sources = tuple(sorted(set(origin.values()) - {COMMAND_LINE}))
     options = settings.feed_options(address)
-    return Feed(settings.venue, address, options, as_json=as_json, credentials=settings.credentials)
+    return Feed(settings.venue, address, options, as_json=as_json, credentials=settings.credentials, sources=sources)
 
 
 def log_to_stderr(*, verbose: bool) -> None:
@@ -174,6 +177,7 @@ _VENUE_OPTIONS = (
     click.option(
         "--url", metavar="URL", help="Another server: a simulator (ws://127.0.0.1:9001/websocket/v1), a gateway."
     ),
+    click.option("--rest-url", metavar="URL", help="Where REST calls go; by default beside --url."),
     click.option(
         "--profile",
         metavar="NAME",
