@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tapewire.apps.cli.options import Feed, feed_options
 from tapewire.apps.cli.running import Stop, run
-from tapewire.apps.cli.terminal import address, count_of
+from tapewire.apps.cli.terminal import address, count_of, plain
+
+if TYPE_CHECKING:
+    from tapewire.client.alert_settings import AlertPlan
 
 
 @click.command(short_help="Record markets to JSON lines files until stopped.")
@@ -19,8 +23,10 @@ from tapewire.apps.cli.terminal import address, count_of
 @click.option("--form", type=click.Choice(["raw", "event"]), default="raw", show_default=True,
               help="The exchange's own JSON as received, or our event with its time of receipt.")  # fmt: skip
 @click.option("--fsync", is_flag=True, help="Have the disk itself confirm about once a second.")
+@click.option("--alerts", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Rules and channels of alerts (TOML); by default [[alerts]] of the settings.")  # fmt: skip
 @click.pass_context
-def record(context: click.Context, feed: Feed, out: Path, form: str, fsync: bool) -> None:
+def record(context: click.Context, *, feed: Feed, out: Path, form: str, fsync: bool, alerts: Path | None) -> None:
     """Record markets to files until Ctrl-C, SIGTERM or --seconds: {code}_{type}.jsonl, one JSON object a line.
 
     misc.jsonl gets everything else: connections, gaps, frames that are no market data. Files are appended to.
@@ -29,12 +35,16 @@ def record(context: click.Context, feed: Feed, out: Path, form: str, fsync: bool
     \b
     tapewire record KRW-BTC KRW-ETH --types trade,orderbook --out ticks
     tapewire record KRW-BTC --types candle.1m,orderbook.5 --seconds 60
+    tapewire record KRW-BTC --alerts alerts.toml
     tapewire record KRW-BTC --url ws://127.0.0.1:9001/websocket/v1   (a simulator)
     """  # noqa: D301 - click wants the character
-    context.exit(run(lambda stop: _record(stop, feed, out, form, fsync=fsync)))
+    from tapewire.apps.alert_settings import load_alerts  # noqa: PLC0415 - heavy, loaded when used
+
+    plan = load_alerts(alerts)
+    context.exit(run(lambda stop: _record(stop, feed, out, form, plan, fsync=fsync)))
 
 
-async def _record(stop: Stop, feed: Feed, out: Path, form: str, *, fsync: bool) -> None:
+async def _record(stop: Stop, feed: Feed, out: Path, form: str, plan: AlertPlan | None, *, fsync: bool) -> None:
     from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.apps.cli.reporting import reporter_for  # noqa: PLC0415
     from tapewire.apps.cli.summary import summarise  # noqa: PLC0415
@@ -50,6 +60,9 @@ async def _record(stop: Stop, feed: Feed, out: Path, form: str, *, fsync: bool) 
         failed = True
         try:
             async with reporter:
+                if plan is not None:
+                    shown = [lambda notice: reporter.note("bold", plain(notice.line))]
+                    await client.alerts(plan.rules, [*plan.channels, *shown])
                 await carry(client, feed, sink, stop, hear=reporter.hear)
             failed = False
         finally:
