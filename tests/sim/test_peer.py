@@ -10,11 +10,14 @@ import pytest
 
 from tapewire.sim import limits as limits_room
 from tapewire.sim import peer as peer_room
+from tapewire.sim.announcements import Crier
+from tapewire.sim.desk import Desk
 from tapewire.sim.faults import FaultPlan, parse_fault
 from tapewire.sim.link import Unreachable
 from tapewire.sim.market import SeededMarket
 from tapewire.sim.peer import Exchange, Peer
-from tapewire.venues.exchange import HttpAnswer
+from tapewire.sim.scenario import DEMO_KEY
+from tapewire.venues.exchange import Caller, HttpAnswer, HttpCall
 from tapewire.venues.registry import get_venue
 from tests.sim.draws import seeded
 from tests.sim.listed import BTC, START_MS
@@ -58,13 +61,15 @@ def make(*faults: str, switches: dict[str, Any] | None = None, **options: Any) -
     assert side is not None
     market = SeededMarket("upbit", [BTC], START_MS, seeded())
     plan = FaultPlan([parse_fault(fault) for fault in faults], seeded(2).random)
-    return Exchange(side(switches=switches or {}), market, plan, **options)
+    desk, crier = Desk("upbit", market, 1, {"main": {}}), Crier("upbit", market)
+    return Exchange(side(switches=switches or {}, keys=[DEMO_KEY]), market, desk, crier, plan, **options)
 
 
 def connect(exchange: Exchange, now: float = 0.0) -> tuple[Peer, Told]:
-    assert exchange.dial(now, "/websocket/v1", {}) is None
+    caller = exchange.dial(now, "/websocket/v1", {})
+    assert isinstance(caller, Caller)
     link = Told()
-    return exchange.accept(now, link), link
+    return exchange.accept(now, link, caller), link
 
 
 def live(exchange: Exchange, now: float = 0.0) -> tuple[Peer, Told]:
@@ -79,7 +84,7 @@ def run(exchange: Exchange, until: float) -> None:
     exchange.advance(until)
 
 
-def statuses(answers: Sequence[HttpAnswer | Unreachable | None]) -> list[int | None]:
+def statuses(answers: Sequence[HttpAnswer | Unreachable | Caller]) -> list[int | None]:
     return [answer.status if isinstance(answer, HttpAnswer) else None for answer in answers]
 
 
@@ -89,7 +94,7 @@ class TestLimits:
         answers = [exchange.dial(at / 10, "/websocket/v1", {}) for at in range(7)]
         assert statuses(answers) == [None] * 5 + [429] * 2
         assert [(row.at, row.what) for row in exchange.violations] == [(0.5, "connect"), (0.6, "connect")]
-        assert exchange.dial(1.01, "/websocket/v1", {}) is None
+        assert exchange.dial(1.01, "/websocket/v1", {}) == Caller()
         assert list(exchange.connects) == [at / 10 for at in range(7)] + [1.01]
 
     def test_addresses_are_counted_apart(self) -> None:
@@ -109,12 +114,12 @@ class TestLimits:
     def test_an_origin_header_allows_one_connect_in_ten_seconds(self) -> None:
         exchange = make(retry_after=7.0)
         headers = {"origin": "http://localhost"}
-        assert exchange.dial(0.0, "/websocket/v1", headers) is None
+        assert exchange.dial(0.0, "/websocket/v1", headers) == Caller()
         refused = exchange.dial(9.9, "/websocket/v1", headers)
         assert isinstance(refused, HttpAnswer)
         assert (refused.status, dict(refused.headers)["Retry-After"]) == (429, "7")
         assert refused.body == b"Too many API requests."
-        assert exchange.dial(10.1, "/websocket/v1", headers) is None
+        assert exchange.dial(10.1, "/websocket/v1", headers) == Caller()
 
     def test_an_address_that_does_not_stop_is_blocked_ever_longer(self) -> None:
         exchange = make(block=20.0)
@@ -122,7 +127,7 @@ class TestLimits:
         assert statuses(answers) == [None] * 5 + [429] * 9 + [418]
         assert b"Blocked for 20 seconds" in answers[-1].body  # type: ignore[union-attr]
         assert statuses([exchange.dial(19.0, "/websocket/v1", {})]) == [418]
-        assert exchange.dial(21.0, "/websocket/v1", {}) is None
+        assert exchange.dial(21.0, "/websocket/v1", {}) == Caller()
         again = [exchange.dial(22.0, "/websocket/v1", {}) for _ in range(15)]
         assert b"Blocked for 40 seconds" in again[-1].body  # type: ignore[union-attr]
 
@@ -170,14 +175,16 @@ class TestLimits:
 
     def test_rest_calls_are_counted_by_group(self) -> None:
         exchange = make()
-        answers = [exchange.http(0.0, "/v1/ticker", {"markets": "KRW-BTC"}, {}) for _ in range(11)]
+        answers = [exchange.http(0.0, HttpCall("/v1/ticker", "markets=KRW-BTC")) for _ in range(11)]
         assert statuses(answers) == [200] * 10 + [429]
         heads = [dict(answer.headers) for answer in answers if isinstance(answer, HttpAnswer)]
         assert heads[0]["Remaining-Req"] == "group=ticker; min=600; sec=9"
         assert heads[-1]["Remaining-Req"] == "group=ticker; min=600; sec=0"
         assert heads[0]["Limit-By-Ip"] == "Yes"
-        assert statuses([exchange.http(0.0, "/v1/market/all", {}, {})]) == [200]
-        assert statuses([exchange.http(0.0, "/v1/market/all", {}, {"origin": "x"}) for _ in range(2)]) == [200, 429]
+        assert statuses([exchange.http(0.0, HttpCall("/v1/market/all"))]) == [200]
+        assert statuses(
+            [exchange.http(0.0, HttpCall("/v1/market/all", headers={"origin": "x"})) for _ in range(2)]
+        ) == [200, 429]
 
 
 class TestTime:
@@ -316,7 +323,7 @@ class TestFaults:
 
     def test_rest_calls_fail_as_often_as_said(self) -> None:
         exchange = make("rest:500")
-        assert statuses([exchange.http(0.0, "/v1/market/all", {}, {}) for _ in range(2)]) == [500, 200]
+        assert statuses([exchange.http(0.0, HttpCall("/v1/market/all")) for _ in range(2)]) == [500, 200]
 
     @pytest.mark.parametrize(
         ("fault", "delay"), [("close-after-subscribe:1001", 0.05), ("close-after-subscribe:1001:after=2", 2.0)]
@@ -338,8 +345,8 @@ class TestFaults:
         assert exchange.down
         assert link.ends == ["reset"]
         assert exchange.dial(12.9, "/websocket/v1", {}) == Unreachable()
-        assert exchange.http(12.9, "/v1/market/all", {}, {}) == Unreachable()
-        assert exchange.dial(13.0, "/websocket/v1", {}) is None
+        assert exchange.http(12.9, HttpCall("/v1/market/all")) == Unreachable()
+        assert exchange.dial(13.0, "/websocket/v1", {}) == Caller()
         exchange.advance(13.0)
         assert not exchange.down
 

@@ -13,6 +13,8 @@ from tapewire.sim.past import Past
 STREAM_UNITS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
 #: Longer ones, on REST only.
 CALENDAR_UNITS = ("1d", "1w", "1M", "1y")
+#: Those whose close is told.
+CLOSING_UNITS = ("5m", "15m", "60m", "240m", "1d")
 _SECONDS = {"s": 1, "m": 60, "d": 86_400}
 _KEPT = 1_000
 _LISTED = 1_506_816_000  # no market is older than October 2017
@@ -80,6 +82,11 @@ class Bars:
             self.done.append(bar)
             bar = self.now = Bar(*window(self.unit, ms // 1000), price)
         bar.add(price, size, ms)
+
+    def traded_until(self, end: int) -> bool:
+        """Whether the window that ended at ``end`` (Unix seconds) had a trade."""
+        last = self.now if self.now.end <= end or not self.done else self.done[-1]
+        return last.end == end
 
     def latest(self, before_ms: int, count: int) -> list[Bar]:
         """Newest first: windows that begin before ``before_ms``; windows without trades are absent."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 from tapewire.model.events import OrderbookUnit
 from tapewire.sim.past import noise
@@ -56,6 +57,13 @@ class Book:
         if spread > self._gap:
             inside = 1 + int(self._random() * min(self._gap, spread - 1))
             self._quote(inside, ask=self._random() < 0.5)
+
+    def joined(self, asks: Mapping[int, int], bids: Mapping[int, int]) -> Book:
+        """A picture of this book with further sizes at prices in ticks; the best thirty levels of each side."""
+        book = copy(self)
+        book.asks, book.ask_sizes = _joined(self.asks, self.ask_sizes, asks, 1)
+        book.bids, book.bid_sizes = _joined(self.bids, self.bid_sizes, bids, -1)
+        return book
 
     def set(self, units: Sequence[OrderbookUnit]) -> None:
         """Take over a recorded book; deeper levels are made up."""
@@ -122,6 +130,14 @@ class Book:
 
 def _padded(items: list[int], length: int) -> list[int]:
     return items if len(items) == length else (items + [0] * length)[:length]
+
+
+def _joined(prices: list[int], sizes: list[int], more: Mapping[int, int], sign: int) -> tuple[list[int], list[int]]:
+    levels = dict(zip(prices, sizes, strict=True))
+    for price, size in more.items():
+        levels[price] = levels.get(price, 0) + size
+    best = sorted(levels, key=lambda price: sign * price)[:DEPTH]
+    return best, [levels[price] for price in best]
 
 
 def _groups(prices: list[int], sizes: list[int], group: Callable[[int], int]) -> dict[int, int]:

@@ -23,7 +23,8 @@ The text is ``name[:value][:option=value…][@start[/every]][xTIMES][%CHANCE]``,
 ==========================  ==========================================================================================
 
 ``drop@5``: five seconds in. ``drop@5/30x3``: then every thirty seconds, three in all. ``refuse:429:retry=3@0x2``: the
-first two handshakes. ``duplicate%0.05``: one trade in twenty.
+first two handshakes. ``duplicate%0.05``: one trade in twenty. What happens to connections happens to those of one side
+alone with ``side=`` (``public``, ``private``, ``info``): ``freeze:side=private@20``, ``refuse:401:side=private``.
 """
 
 from __future__ import annotations
@@ -57,11 +58,13 @@ class Kind(NamedTuple):
     once: bool = False  # without xN it happens one time
     timed: bool = True  # happens at a moment, by itself; else when there is occasion
     bounds: tuple[float, float] = (0, 100_000)  # of the value; seconds: more than a day of them
+    sided: bool = True  # may be of one side's connections only
 
 
 GARBAGE = b"\x00\xff this is no JSON {"
 UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
 _PLAIN = (("Content-Type", "text/plain"),)
+_SIDES = ("public", "private", "info")
 _CODES = (0, 65_535)  # close codes: what two bytes hold, forbidden ones too (they are a fault as well)
 _STATUSES = (200, 599)
 
@@ -76,13 +79,13 @@ KINDS = {
     "error": Kind("WRONG_FORMAT", numeric=False),
     "status": Kind("", numeric=False),
     "ping": Kind("10", numeric=True, bounds=(0, inf)),
-    "maintenance": Kind("8", numeric=True, options=("status", "retry")),
-    "slow": Kind("0.2", numeric=True, options=("for",)),
+    "maintenance": Kind("8", numeric=True, options=("status", "retry"), sided=False),
+    "slow": Kind("0.2", numeric=True, options=("for",), sided=False),
     "refuse": Kind("429", numeric=True, options=("retry",), once=True, timed=False, bounds=_STATUSES),
-    "rest": Kind("500", numeric=True, options=("retry",), once=True, timed=False, bounds=_STATUSES),
+    "rest": Kind("500", numeric=True, options=("retry",), once=True, timed=False, bounds=_STATUSES, sided=False),
     "close-after-subscribe": Kind("1000", numeric=True, options=("after",), timed=False, bounds=_CODES),
-    "duplicate": Kind("", numeric=False, timed=False),
-    "late": Kind("2", numeric=True, timed=False),
+    "duplicate": Kind("", numeric=False, timed=False, sided=False),
+    "late": Kind("2", numeric=True, timed=False, sided=False),
 }
 
 
@@ -97,6 +100,7 @@ class Fault(Struct, frozen=True, kw_only=True):
         every: seconds between repetitions; None: happens once (timed) or at every occasion.
         times: occurrences at most; None: no end.
         chance: probability at each occasion.
+        side: whose connections it happens to; None: all.
     """
 
     name: str
@@ -106,6 +110,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     every: float | None = None
     times: int | None = None
     chance: float = 1.0
+    side: str | None = None
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:
@@ -119,6 +124,8 @@ class Fault(Struct, frozen=True, kw_only=True):
             _number(self.name, option, number, _bounds_of(option))
         if unknown := [option for option, _ in self.options if option not in kind.options]:
             raise ConfigError("fault", f"{self.name}:{unknown[0]}=", _known_options(self.name))
+        if self.side is not None:
+            _check_side(self.name, self.side)
         if not 0 <= self.chance <= 1:
             raise ConfigError("chance", self.chance, "from 0 to 1 (0.05 is one in twenty)")
         if self.every is not None and not self.every > 0:
@@ -134,9 +141,9 @@ class Fault(Struct, frozen=True, kw_only=True):
         return dict(self.options).get(name)
 
 
-def failure(fault: Fault) -> HttpAnswer:
-    """How a ``refuse`` or ``rest`` answers."""
-    return _stating(fault, HttpAnswer(int(fault.number), f"HTTP {int(fault.number)}".encode(), _PLAIN))
+def failure(fault: Fault, own: HttpAnswer | None = None) -> HttpAnswer:
+    """How a ``refuse`` or ``rest`` answers: in the exchange's ``own`` words, if it has any for the status."""
+    return _stating(fault, own or HttpAnswer(int(fault.number), f"HTTP {int(fault.number)}".encode(), _PLAIN))
 
 
 def away(fault: Fault) -> HttpAnswer | Unreachable:
@@ -166,7 +173,9 @@ def parse_fault(text: str) -> Fault:
     name = match["name"]
     if name not in KINDS:
         raise ConfigError("fault", text, f"one of {', '.join(KINDS)}")
-    value, options = _options(text, name, match["options"].split(":")[1:])
+    parts = match["options"].split(":")[1:]
+    sides = [part.removeprefix("side=") for part in parts if part.startswith("side=")]
+    value, options = _options(text, name, [part for part in parts if not part.startswith("side=")])
     every, chance = match["every"], float(match["chance"] or 1)
     if chance > 1:
         raise ConfigError("fault", text, "a chance of at most 1 (%0.05 is one in twenty)")
@@ -181,6 +190,7 @@ def parse_fault(text: str) -> Fault:
         every=None if every is None else float(every),
         times=times,
         chance=chance,
+        side=sides[-1] if sides else None,
     )
 
 
@@ -199,6 +209,13 @@ def _options(text: str, name: str, parts: Sequence[str]) -> tuple[str, tuple[tup
     elif value and not kind.value:
         raise ConfigError("fault", text, f"{name} without a value")
     return value, tuple(options)
+
+
+def _check_side(name: str, side: str) -> None:
+    if not KINDS[name].sided:
+        raise ConfigError("fault", f"{name}:side={side}", f"{name} without side=: it happens to all at once")
+    if side not in _SIDES:
+        raise ConfigError("fault", f"{name}:side={side}", f"side={' or side='.join(_SIDES)}")
 
 
 def _known_options(name: str) -> str:
@@ -249,10 +266,11 @@ class FaultPlan:
                     found.append((at, row.fault))
         return [fault for _, fault in sorted(found, key=lambda pair: pair[0])]
 
-    def occasion(self, name: str, now: float) -> Fault | None:
-        """The fault called ``name`` that happens at this occasion, if one does."""
+    def occasion(self, name: str, now: float, side: str | None = None) -> Fault | None:
+        """The fault called ``name`` that happens at this occasion (of a side's connection), if one does."""
         for row in self._rows:
-            if row.fault.name == name and row.ready(now) and self._hits(row):
+            meant = row.fault.name == name and row.fault.side in (None, side)
+            if meant and row.ready(now) and self._hits(row):
                 return row.fault
         return None
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
+from tapewire.sim.bars import CLOSING_UNITS, window
 from tapewire.sim.book import UNIT
 from tapewire.sim.pit import Done, Listing, Pit
 from tapewire.venues.exchange import Due
@@ -24,6 +25,7 @@ from tapewire.venues.exchange import Due
 _BOOK_PAUSE = 0.295  # seconds between two books of the busiest markets in the recordings
 _DELAY = 0.052  # execution to publication, 2026 capture
 _LATE, _LATEST = 0.05, 1.5
+_CLOSING = 1.1  # a candle's end to the news of its close, spec/upbit.md 4.8
 _KEPT = 200_000
 
 
@@ -71,10 +73,15 @@ class SeededMarket:
         self.now_ms = start_ms
         self._due: list[tuple[float, int, Callable[[float], Iterable[Due]]]] = []
         self._count = 0
+        #: what a trade with a customer's order brings; the desk (``sim.desk``) puts itself here
+        self.settle: Callable[[str, Done], Iterable[Due]] = _nobody
+        self._moment = 0.0
         self._flows = {symbol: _Flow(self, pit) for symbol, pit in self.pits.items()}
         self._play(recorded)
         for symbol in sorted(set(self.pits) - {entry.event.symbol for entry in recorded}):
             self._flows[symbol].start(0.0)
+        for unit in CLOSING_UNITS if self.pits else ():
+            self._await_close(unit, start_ms // 1000)
 
     @property
     def deadline(self) -> float:
@@ -92,9 +99,9 @@ class SeededMarket:
         due = self._due
         while due and due[0][0] <= now:
             at, _, happen = heappop(due)
-            self.now_ms = self.ms(at)
+            self.now_ms, self._moment = self.ms(at), at
             published.extend(happen(at))
-        self.now_ms = max(self.now_ms, self.ms(now))
+        self.now_ms, self._moment = max(self.now_ms, self.ms(now)), max(self._moment, now)
         return published
 
     def listing(self, symbol: str) -> Market:
@@ -138,6 +145,20 @@ class SeededMarket:
         self._count += 1
         heappush(self._due, (moment, self._count, happen))
 
+    def tell(self, dues: Iterable[Due]) -> None:
+        """Publish something at once, after what is under way."""
+        self.at(self._moment, lambda _: dues)
+
+    def done(self, symbol: str, trade: Done) -> None:
+        """A customer's order took from the market: the trade is published as any other is, and the book."""
+        flow = self._flows[symbol]
+        self.at(self._moment + _DELAY, lambda at: flow.publish(trade, at))
+        self.touched(symbol)
+
+    def touched(self, symbol: str) -> None:
+        """The customers' orders in a market's book are others now."""
+        self.tell(self._flows[symbol].changed(self._moment))
+
     def wait(self, rate: float) -> float:
         """Seconds until the next event of a Poisson process of ``rate`` a second."""
         return -log(1.0 - self._random()) / (rate * self._pace)
@@ -155,6 +176,16 @@ class SeededMarket:
     def draw(self) -> float:
         """A number in [0, 1)."""
         return self._random()
+
+    def _await_close(self, unit: str, at: int) -> None:
+        _, end = window(unit, at)
+        self.at(end - self._start_ms / 1000 + _CLOSING, lambda _: self._close(unit, end))
+
+    def _close(self, unit: str, end: int) -> Iterable[Due]:
+        self._await_close(unit, end)
+        for symbol, pit in self.pits.items():
+            if pit.bars[unit].traded_until(end):
+                yield Due("close", symbol, unit=unit, ms=end * 1000)
 
     def _play(self, recorded: Sequence[Recorded]) -> None:
         if not recorded:
@@ -197,15 +228,25 @@ class _Flow:
         draw = market.draw()
         size = 1 + int(self._listing.size * UNIT * 3 * draw * draw)
         trade = pit.execute(market.ms(at), size, buy=buy)
-        market.at(at + market.delay(), lambda then: self._publish(trade, then))
-        return self._changed(at)
+        market.at(at + market.delay(), lambda then: self.publish(trade, then))
+        if trade.maker is None:
+            return self.changed(at)
+        return *market.settle(self._symbol, trade), *self.changed(at)
 
     def _touch(self, at: float) -> Iterable[Due]:
         self._market.at(at + self._market.wait(self._listing.books), self._touch)
         self._pit.book.touch()
-        return self._changed(at)
+        return *self._uncross(at), *self.changed(at)
 
-    def _changed(self, at: float) -> Iterable[Due]:
+    def _uncross(self, at: float) -> Iterable[Due]:
+        """The market's quotes that reached customers' orders."""
+        if not self._pit.resting:
+            return
+        for trade in self._pit.uncross(self._market.ms(at)):
+            self._market.at(at + _DELAY, lambda then, trade=trade: self.publish(trade, then))  # type: ignore[misc]
+            yield from self._market.settle(self._symbol, trade)
+
+    def changed(self, at: float) -> Iterable[Due]:
         """The book changed: it is published now, or when the pause since the last one is over."""
         if self._book_asked:
             return ()
@@ -222,7 +263,7 @@ class _Flow:
         self._last_book = at
         return (Due("orderbook", self._symbol),)
 
-    def _publish(self, trade: Done, at: float) -> Iterable[Due]:
+    def publish(self, trade: Done, at: float) -> Iterable[Due]:
         event = self._pit.publish(trade, self._market.ms(at))
         self._market.trades_made.append(event)
         if not self._candles_asked:
@@ -248,8 +289,13 @@ class _Flow:
             ms=then,
         )
         pit.count(trade, self._market.ms(at))
-        return self._publish(trade, at)
+        return self.publish(trade, at)
 
     def _replay_book(self, event: OrderbookEvent, at: float) -> Iterable[Due]:
         self._pit.book.set(event.orderbook_units)
-        return self._publish_book(at)
+        return *self._uncross(at), *self._publish_book(at)
+
+
+def _nobody(_symbol: str, _trade: Done) -> Iterable[Due]:
+    """Nobody trades here but the market itself."""
+    return ()

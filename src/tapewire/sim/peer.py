@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from tapewire.sim.announcements import Crier
+from tapewire.sim.desk import Desk
 from tapewire.sim.faults import GARBAGE, UNKNOWN, Fault, FaultPlan, away, failure
 from tapewire.sim.limits import ADDRESSES, Blocks, Log, Questions
 from tapewire.sim.link import Link, Pinged, Sent, Unreachable, Violation
 from tapewire.sim.market import SeededMarket
-from tapewire.venues.exchange import Answer, Due, HttpAnswer, VenueExchange
+from tapewire.venues.exchange import Answer, Caller, Due, HttpAnswer, HttpCall, VenueExchange
 
 _INF = float("inf")
 _OUTBOX = 20_000  # frames a slow network may hold back for one connection
@@ -27,6 +29,8 @@ class Exchange:
     Args:
         venue: the venue's own side of the talk.
         market: what is traded.
+        desk: where customers' orders are.
+        crier: who makes announcements.
         faults: what goes wrong.
         limits: refuse what is over the limits; violations are written down in any case.
         retry_after: seconds that refusals over the limits state; None states none, as Upbit documents none.
@@ -38,6 +42,8 @@ class Exchange:
         self,
         venue: VenueExchange,
         market: SeededMarket,
+        desk: Desk,
+        crier: Crier,
         faults: FaultPlan,
         *,
         limits: bool = True,
@@ -45,6 +51,7 @@ class Exchange:
         block: float | None = None,
     ) -> None:
         self.venue, self.market, self.faults = venue, market, faults
+        self.desk, self.crier = desk, crier
         self.limits, self._retry_after = limits, retry_after
         self.peers: dict[int, Peer] = {}
         self.connects: deque[float] = deque(maxlen=_KEPT)
@@ -122,8 +129,8 @@ class Exchange:
 
     def dial(
         self, now: float, path: str, headers: Mapping[str, str], address: str = ""
-    ) -> HttpAnswer | Unreachable | None:
-        """Somebody wants to connect: None lets them (then ``accept``), else the refusal.
+    ) -> HttpAnswer | Unreachable | Caller:
+        """Somebody wants to connect: a ``Caller`` is let in (then ``accept``), else it is the refusal.
 
         Args:
             now: the exchange's time.
@@ -139,15 +146,15 @@ class Exchange:
             if times > 1:
                 self._refusals.insert(0, (answer, times - 1))
             return answer
-        fault = self.faults.occasion("refuse", now)
+        fault = self.faults.occasion("refuse", now, self.venue.side(path))
         if fault is not None:
-            return failure(fault)
-        return self._over_limits(now, headers, address) or self.venue.handshake(path, headers)
+            return failure(fault, self.venue.refusal(int(fault.number)))
+        return self._over_limits(now, headers, address) or self.venue.handshake(path, headers, address)
 
-    def accept(self, now: float, link: Link) -> Peer:
-        """A new connection on ``link``."""
+    def accept(self, now: float, link: Link, caller: Caller) -> Peer:
+        """A new connection on ``link`` of somebody whom ``dial`` let in."""
         self.count += 1
-        peer = self.peers[self.count] = Peer(self, self.count, now, link)
+        peer = self.peers[self.count] = Peer(self, self.count, now, link, caller)
         return peer
 
     def refuse(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes, times: int) -> None:
@@ -179,29 +186,27 @@ class Exchange:
 
     # -- REST ---------------------------------------------------------------------------------------------------
 
-    def http(
-        self, now: float, path: str, query: Mapping[str, str], headers: Mapping[str, str], address: str = ""
-    ) -> HttpAnswer | Unreachable:
-        """Answer one GET."""
+    def http(self, now: float, call: HttpCall) -> HttpAnswer | Unreachable:
+        """Answer one call."""
         self.advance(now)
         if now < self.down_until:
             return self.down_answer
         fault = self.faults.occasion("rest", now)
         if fault is not None:
             return failure(fault)
-        group = self.venue.group(path)
-        over = self._exceeds(now, f"rest {group}", address, (self.venue.rest,))
-        if "origin" in headers and self.venue.origin:
-            over = self._exceeds(now, "origin", address, (self.venue.origin,)) or over
-        answer = self._verdict(now, address, over=over) or self.venue.http(path, query, self.market)
-        left = self._windows[f"rest {group}", address].left(now)
+        name, count, seconds = group = self.venue.group(call)
+        over = self._exceeds(now, f"rest {name}", call.address, ((count, seconds),))
+        if "origin" in call.headers and self.venue.origin:
+            over = self._exceeds(now, "origin", call.address, (self.venue.origin,)) or over
+        answer = self._verdict(now, call.address, over=over) or self.venue.http(call, self.market, self.desk)
+        left = self._windows[f"rest {name}", call.address].left(now)
         return HttpAnswer(answer.status, answer.body, answer.headers + self.venue.http_headers(group, left))
 
     # -- by hand and by fault -----------------------------------------------------------------------------------
 
-    def everyone(self) -> list[Peer]:
-        """All open connections."""
-        return list(self.peers.values())
+    def everyone(self, side: str | None = None) -> list[Peer]:
+        """All open connections, or those of one side."""
+        return [peer for peer in self.peers.values() if side in (None, peer.side)]
 
     def maintain(self, now: float, seconds: float, answer: HttpAnswer | Unreachable) -> None:
         """Break every connection and be away for ``seconds``."""
@@ -217,10 +222,10 @@ class Exchange:
 class Peer:
     """The exchange's side of one connection."""
 
-    def __init__(self, exchange: Exchange, number: int, now: float, link: Link) -> None:
-        self.number, self.link = number, link
+    def __init__(self, exchange: Exchange, number: int, now: float, link: Link, caller: Caller) -> None:
+        self.number, self.link, self.side = number, link, caller.side
         self._exchange, self._venue = exchange, exchange.venue
-        self.talk = exchange.venue.conversation(exchange.market)
+        self.talk = exchange.venue.conversation(exchange.market, caller)
         self._log = exchange.messages if exchange.venue.messages_per_address else Log(exchange.venue.messages)
         self._heard = now
         self._silent_until = 0.0
@@ -256,7 +261,7 @@ class Peer:
                 return
         answer = self.talk.receive(now, payload, is_text=is_text)
         self._say(now, answer)
-        if answer.subscribed and (fault := exchange.faults.occasion("close-after-subscribe", now)):
+        if answer.subscribed and (fault := exchange.faults.occasion("close-after-subscribe", now, self.side)):
             after = fault.option("after")
             self._closes = (now + (0.05 if after is None else after), int(fault.number), "")
 
@@ -360,7 +365,7 @@ class Peer:
 
 def _each(deed: Callable[[Peer, float, Fault], None]) -> Callable[[Exchange, float, Fault], None]:
     def all_of_them(exchange: Exchange, now: float, fault: Fault) -> None:
-        for peer in exchange.everyone():
+        for peer in exchange.everyone(fault.side):
             deed(peer, now, fault)
 
     return all_of_them

@@ -13,6 +13,7 @@ from tapewire.model.market import Market
 from tapewire.sim.bars import CALENDAR_UNITS, STREAM_UNITS, Bars, candle
 from tapewire.sim.book import UNIT, Book
 from tapewire.sim.past import Past
+from tapewire.sim.resting import Quote, Resting
 from tapewire.sim.ticks import Tick, tick_of
 
 _DAY_MS = 86_400_000
@@ -38,13 +39,14 @@ class Listing(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True):
-    """One executed trade, before it is published."""
+    """One executed trade, before it is published; ``maker`` is the customer's order that was met, if it was one."""
 
     price: int
     size: int
     buy: bool
     id: int
     ms: int
+    maker: Quote | None = None
 
 
 class Pit:
@@ -75,6 +77,7 @@ class Pit:
         self.opened = self.tick.ticks(listing.price)
         size = max(1, round(listing.size * UNIT))
         self.book = Book(self.tick, self.opened, size * 3, random)
+        self.resting = Resting()
         self.past = Past(key, start_ms / 1000, listing.price, listing.trades, listing.size)
         self.bars = {unit: Bars(unit, self.past, self._rounded) for unit in STREAM_UNITS + CALENDAR_UNITS}
         self._every_bar = tuple(self.bars.values())
@@ -86,12 +89,48 @@ class Pit:
         self._id_ms = self._id_count = self.last_id = 0
         self.last = self._last_of_past()
 
+    @property
+    def ladder(self) -> Book:
+        """The book with the customers' orders in it."""
+        if not self.resting:
+            return self.book
+        return self.book.joined(self.resting.levels(ask=True), self.resting.levels(ask=False))
+
+    def best(self, *, ask: bool) -> tuple[int, int, Quote | None]:
+        """(price, size, the customer's order if it is one) of what a taker meets first; customers go first."""
+        prices, sizes = (self.book.asks, self.book.ask_sizes) if ask else (self.book.bids, self.book.bid_sizes)
+        quote = self.resting.best(ask=ask)
+        if quote is not None and (quote.price <= prices[0] if ask else quote.price >= prices[0]):
+            return quote.price, quote.left, quote
+        return prices[0], sizes[0], None
+
     def execute(self, ms: int, size: int, *, buy: bool) -> Done:
         """A taker takes at the best price: the book, the day and the candles change at once."""
-        price, taken = self.book.take(size, buy=buy)
+        price, left, maker = self.best(ask=buy)
+        if maker is None:
+            price, taken = self.book.take(size, buy=buy)
+        else:
+            taken = min(size, left)
+            self.resting.take(maker, taken)
+        return self._done(ms, price, taken, buy=buy, maker=maker)
+
+    def uncross(self, ms: int) -> list[Done]:
+        """The market's own quotes that reach a customer's order trade with it."""
+        done = []
+        for ask in (True, False):
+            while (quote := self.resting.best(ask=ask)) is not None and self._reaches(quote):
+                _, size = self.book.take(quote.left, buy=not ask)
+                self.resting.take(quote, size)
+                done.append(self._done(ms, quote.price, size, buy=ask, maker=quote))
+        return done
+
+    def _reaches(self, quote: Quote) -> bool:
+        return self.book.bids[0] >= quote.price if quote.ask else self.book.asks[0] <= quote.price
+
+    def _done(self, ms: int, price: int, size: int, *, buy: bool, maker: Quote | None) -> Done:
         self._id_count = self._id_count + 1 if ms == self._id_ms else 0
         self._id_ms = ms
-        trade = Done(price, taken, buy, ms * 10_000 + self._id_count, ms)
+        trade = Done(price, size, buy, ms * 10_000 + self._id_count, ms, maker)
         self.count(trade, ms)
         return trade
 
@@ -148,7 +187,7 @@ class Pit:
 
     def orderbook(self, now_ms: int, level: float) -> OrderbookEvent:
         """The book with its totals over all levels shown."""
-        book = self.book
+        book = self.ladder
         if level:
             units = book.grouped(level)
             asks, bids = (
@@ -187,7 +226,7 @@ class Pit:
         return found
 
     def _event(self, trade: Done, ms: int, closed: float) -> TradeEvent:
-        book, price = self.book, self.tick.price
+        book, price = self.ladder, self.tick.price
         at, change = datetime.fromtimestamp(trade.ms / 1000, UTC), round(price(trade.price) - closed, 8)
         return TradeEvent(
             venue=self.venue, symbol=self.symbol, timestamp=ms, trade_price=price(trade.price),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from math import inf
@@ -13,18 +14,28 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tapewire.config import Secret
 from tapewire.errors import ConfigError
 from tapewire.model.market import Market
+from tapewire.sim.announcements import Crier
+from tapewire.sim.customer import Customer
+from tapewire.sim.desk import Desk
 from tapewire.sim.faults import Fault, FaultPlan, parse_fault
 from tapewire.sim.market import Recorded, SeededMarket
 from tapewire.sim.peer import Exchange
 from tapewire.sim.pit import Listing
 from tapewire.sim.ticks import tick_of
+from tapewire.venues.exchange import SimKey
 from tapewire.venues.registry import get_venue
 
 _DATA = files("tapewire.sim") / "data"
 _RECORDING = "upbit_2021-04-17"
 _USUAL = 10
+#: The key of a scenario that names none.
+DEMO_KEY = SimKey(access_key="sim-access-key", secret_key=Secret("sim-secret-key-0123456789-abcdefghijklmn"))
+_AMPLE = 1_000  # mean trades that an account's coins are enough for
+_AMOUNT = Decimal(10_000_000)
+_MONEY = {"BTC": Decimal(10), "USDT": Decimal(100_000), "SGD": Decimal(100_000), "IDR": Decimal(10) ** 10}
 _MOST = 5_000  # Upbit lists some 700; each costs a few milliseconds at the start
 
 
@@ -44,6 +55,10 @@ class Scenario(Struct, frozen=True, kw_only=True):
         compression: agree to permessage-deflate when a client offers it.
         switches: where the exchange's behaviour is uncertain (``tapewire.venues.upbit.sim.Switches``).
         start_ms: wall clock of the beginning, ms UTC; None: now.
+        keys: API keys that the private and info sides accept; None: one that may do everything, ``sim-access-key``.
+        balances: what each account has at the beginning, by currency; none: ample for everything that is listed.
+        customer: mean seconds between two orders of a seeded customer, who trades on the first key's account; None: no.
+        announcements: mean seconds between two seeded announcements; None: none.
     """
 
     venue: str = "upbit"
@@ -59,12 +74,26 @@ class Scenario(Struct, frozen=True, kw_only=True):
     compression: bool = True
     switches: dict[str, Any] = {}
     start_ms: int | None = None
+    keys: tuple[SimKey, ...] | None = None
+    balances: dict[str, Decimal] = {}
+    customer: float | None = None
+    announcements: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.speed < inf:
             raise ConfigError("speed", self.speed, "more than 0, and a number")
         if self.rate is not None and not 0 < self.rate < inf:
             raise ConfigError("rate", self.rate, "more than 0 messages a second, and a number")
+        for name in ("customer", "announcements"):
+            pause = getattr(self, name)
+            if pause is not None and not 0 < pause < inf:
+                raise ConfigError(name, pause, "more than 0 s, and a number")
+        for currency, amount in self.balances.items():
+            if not amount >= 0 or not amount.is_finite():
+                raise ConfigError("balances", f"{currency} {amount}", "0 or more, and a number")
+        known = [key.access_key for key in self.keys or ()]
+        if self.keys == () or len(set(known)) < len(known):
+            raise ConfigError("keys", ", ".join(known), "one key at least, no access key twice (None: the usual one)")
         if self.recorded and self.venue != "upbit":
             raise ConfigError("recorded", self.recorded, "used with the venue upbit, whose traffic is in the package")
         for fault in self.faults:
@@ -86,9 +115,16 @@ def read_scenario(path: str | Path) -> Scenario:
     if unknown:
         raise ConfigError("scenario", unknown[0], f"one of {', '.join(Scenario.__struct_fields__)}")
     try:
-        return msgspec.convert(content, Scenario)
+        return msgspec.convert(content, Scenario, dec_hook=_hidden)
     except msgspec.ValidationError as error:
         raise ConfigError("scenario", str(path), f"valid ({error})") from error
+
+
+def _hidden(kind: type, value: Any) -> Any:
+    """A secret in a file is text there."""
+    if kind is Secret:
+        return Secret(value)
+    raise NotImplementedError
 
 
 def build(scenario: Scenario, start_ms: int) -> Exchange:
@@ -102,7 +138,7 @@ def build(scenario: Scenario, start_ms: int) -> Exchange:
     if venue.exchange is None:
         raise ConfigError("venue", scenario.venue, "one that can be simulated")
     try:
-        side = venue.exchange(switches=scenario.switches)
+        side = venue.exchange(switches=scenario.switches, keys=keys_of(scenario))
     except msgspec.ValidationError as error:
         raise ConfigError("switches", scenario.switches, f"the exchange's own ({error})") from error
     recorded = recording() if scenario.recorded else ()
@@ -112,7 +148,30 @@ def build(scenario: Scenario, start_ms: int) -> Exchange:
     )
     faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in scenario.faults]
     plan = FaultPlan(faults, _random(f"faults {scenario.seed}").random)
-    return Exchange(side, market, plan, limits=scenario.limits, retry_after=scenario.retry_after, block=scenario.block)
+    desk = Desk(scenario.venue, market, scenario.seed, _accounts(scenario, rows))
+    crier = Crier(scenario.venue, market)
+    if scenario.customer is not None:
+        chance = _random(f"customer {scenario.seed}")
+        Customer(desk, market, keys_of(scenario)[0].account, scenario.customer, chance)
+    if scenario.announcements is not None:
+        crier.cry_by_seed(scenario.announcements, _random(f"announcements {scenario.seed}"))
+    return Exchange(
+        side, market, desk, crier, plan, limits=scenario.limits, retry_after=scenario.retry_after, block=scenario.block
+    )
+
+
+def keys_of(scenario: Scenario) -> tuple[SimKey, ...]:
+    """The keys that the exchange of a scenario accepts."""
+    return (DEMO_KEY,) if scenario.keys is None else scenario.keys
+
+
+def _accounts(scenario: Scenario, rows: list[Listing]) -> dict[str, dict[str, Decimal]]:
+    balances = dict(scenario.balances)
+    if not balances:
+        for row in rows:
+            balances[row.market.base] = Decimal(round(row.size * _AMPLE)) + 1
+        balances |= {row.market.quote: _MONEY.get(row.market.quote, _AMOUNT) for row in rows}
+    return {key.account: balances for key in keys_of(scenario)}
 
 
 def _random(seed: int | str) -> Random:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
 
 from tapewire.config import LineOptions
 from tapewire.errors import HttpFailed, UsageError
@@ -15,9 +17,13 @@ from tapewire.model.events import TradeEvent
 from tapewire.model.line import Loss
 from tapewire.sim.link import Pinged, Sent, Unreachable, Violation
 from tapewire.sim.peer import Exchange, Peer
-from tapewire.sim.scenario import Scenario, build
+from tapewire.sim.scenario import Scenario, build, keys_of
 from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.transport.memory import FarEnd, MemoryLine
+from tapewire.venues.exchange import HttpAnswer, HttpCall, SimKey
+from tapewire.venues.trading import NewOrder, Order, Side
+
+_Result = TypeVar("_Result")
 
 _BREATH = 0.0005  # seconds between two looks at a market of many thousand messages a second
 _SLICE = 0.01  # seconds of the exchange in one turn of the loop
@@ -136,23 +142,32 @@ class Simulator:
         return list(self.exchange.market.trades_made)
 
     @property
+    def keys(self) -> tuple[SimKey, ...]:
+        """The API keys that its private and info sides accept."""
+        return keys_of(self.scenario)
+
+    def orders(self, account: str | None = None) -> list[Order]:
+        """All orders of an account (None: the first key's), oldest first, as they stand."""
+        return self.exchange.desk.orders(self._account(account))
+
+    @property
     def connected(self) -> int:
         """Open connections."""
         return len(self.exchange.peers)
 
     # -- by hand ------------------------------------------------------------------------------------------------
 
-    def drop(self, code: int = 1000, reason: str = "") -> None:
-        """Close every connection with a close frame."""
-        self._each(lambda peer: peer.close(code, reason))
+    def drop(self, code: int = 1000, reason: str = "", *, side: str | None = None) -> None:
+        """Close every connection (``side``: of that side only) with a close frame."""
+        self._each(lambda peer: peer.close(code, reason), side)
 
-    def abort(self) -> None:
+    def abort(self, *, side: str | None = None) -> None:
         """Break every connection without a close frame."""
-        self._each(lambda peer: peer.abort())
+        self._each(lambda peer: peer.abort(), side)
 
-    def freeze(self) -> None:
+    def freeze(self, *, side: str | None = None) -> None:
         """Half-open: everything vanishes both ways on the open connections, and nothing is closed."""
-        self._each(lambda peer: peer.freeze())
+        self._each(lambda peer: peer.freeze(), side)
 
     def cut(self) -> None:
         """Send half a frame on every connection, then break it."""
@@ -184,8 +199,45 @@ class Simulator:
         """Everything sent from now on arrives that much later; 0 ends it."""
         self.exchange.slow(seconds)
 
-    def _each(self, deed: Callable[[Peer], object]) -> None:
-        for peer in self.exchange.everyone():
+    def place_order(self, symbol: str, side: Side, *, account: str | None = None, **asked: Any) -> Order:
+        """Place an order as a customer would; its events go to the account's private streams.
+
+        Args:
+            symbol: the market.
+            side: ``"bid"`` or ``"ask"``.
+            account: whose; None: the first key's.
+            **asked: the other fields of ``tapewire.venues.trading.NewOrder``; price and volume may be text.
+
+        Returns:
+            the order, which lives on: its fields tell how it stands.
+
+        Raises:
+            OrderRefused: naming what is wrong.
+            msgspec.ValidationError: a word or number that no order has.
+        """
+        order = msgspec.convert({"symbol": symbol, "side": side, **asked}, NewOrder)
+        return self._by_hand(lambda exchange: exchange.desk.place(self._account(account), order))
+
+    def cancel_order(self, uuid: str, *, account: str | None = None) -> Order:
+        """Cancel an open order. Raises ``OrderRefused`` when there is none of that id."""
+        return self._by_hand(lambda exchange: exchange.desk.cancel(self._account(account), uuid))
+
+    def announce(self, title: str, category: str = "notice", body: str | None = None, uuid: str | None = None) -> str:
+        """Publish an announcement, or the change of the one called ``uuid``; its ``uuid`` (see ``Crier``)."""
+        return self._by_hand(lambda exchange: exchange.crier.announce(title, category, body, uuid))
+
+    def _by_hand(self, deed: Callable[[Exchange], _Result]) -> _Result:
+        exchange = self.exchange
+        exchange.advance(self.now)
+        result = deed(exchange)
+        self.wake()
+        return result
+
+    def _account(self, name: str | None) -> str:
+        return self.keys[0].account if name is None else name
+
+    def _each(self, deed: Callable[[Peer], object], side: str | None = None) -> None:
+        for peer in self.exchange.everyone(side):
             deed(peer)
         self.wake()
 
@@ -208,10 +260,10 @@ class Simulator:
         answer = self.exchange.dial(self.now, urlsplit(far.url).path, headers)
         if isinstance(answer, Unreachable):
             far.unreachable()
-        elif answer is not None:
+        elif isinstance(answer, HttpAnswer):
             far.refuse(answer.status, answer.headers, answer.body)
         elif far.accept():
-            peer = self.exchange.accept(self.now, _MemoryLink(far))
+            peer = self.exchange.accept(self.now, _MemoryLink(far), answer)
             far.on_message = lambda payload, is_text: self.receive(peer, payload, is_text=is_text)
             far.on_ping = lambda _: peer.pinged(self.now)
             far.on_pong = lambda payload: self.ponged(peer, payload)
@@ -287,9 +339,8 @@ class _MemoryHttp:
         """See ``Http.get``."""
         await asyncio.sleep(0)
         simulator, parts = self._simulator, urlsplit(url)
-        query: Mapping[str, str] = dict(parse_qsl(parts.query, keep_blank_values=True))
         exchange = simulator.exchange
-        answer = exchange.http(simulator.now, parts.path, query, {})
+        answer = exchange.http(simulator.now, HttpCall(parts.path, parts.query))
         simulator.wake()
         if isinstance(answer, Unreachable):
             raise HttpFailed(url, None, str(Loss("unreachable", reason="connection refused")))

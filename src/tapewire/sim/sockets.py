@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 from tapewire.sim.link import Unreachable
 from tapewire.sim.peer import Exchange, Peer
-from tapewire.venues.exchange import HttpAnswer
+from tapewire.venues.exchange import Caller, HttpAnswer, HttpCall
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 32 * 1024 * 1024  # bytes a client may leave unread before it is cut
@@ -43,8 +43,8 @@ class Sockets:
 
     def __init__(self, simulator: Host, *, compression: bool) -> None:
         self._simulator, self._compression = simulator, compression
-        app = web.Application(middlewares=[_constant_errors])
-        app.router.add_get("/{path:.*}", self._get)
+        app = web.Application(middlewares=[_constant_errors], client_max_size=_LARGEST)
+        app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         self._server: asyncio.Server | None = None
         self._place: tuple[str, int] = ("", 0)
@@ -93,18 +93,20 @@ class Sockets:
         self._server = await loop.create_server(server, host, port)
         self._place = (host, self._server.sockets[0].getsockname()[1])
 
-    async def _get(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         simulator = self._simulator
         headers = {name.lower(): value for name, value in request.headers.items()}
         address = request.remote or ""
         if "websocket" in headers.get("upgrade", "").lower():
-            refusal = simulator.exchange.dial(simulator.now, request.path, headers, address)
-            return await self._serve(request) if refusal is None else _response(request, refusal)
-        answer = simulator.exchange.http(simulator.now, request.path, dict(request.query), headers, address)
+            answer = simulator.exchange.dial(simulator.now, request.path, headers, address)
+            return await self._serve(request, answer) if isinstance(answer, Caller) else _response(request, answer)
+        body = await request.read()
+        call = HttpCall(request.path, request.rel_url.raw_query_string, headers, address, request.method, body)
+        response = _response(request, simulator.exchange.http(simulator.now, call))
         simulator.wake()
-        return _response(request, answer)
+        return response
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         simulator = self._simulator
         socket = web.WebSocketResponse(
             autoping=False, autoclose=False, compress=self._compression, max_msg_size=_LARGEST, timeout=0.1
@@ -115,7 +117,7 @@ class Sockets:
             return socket
         link = _SocketLink(transport, socket)
         self._links.add(link)
-        peer = simulator.exchange.accept(simulator.now, link)
+        peer = simulator.exchange.accept(simulator.now, link, caller)
         simulator.wake()
         try:
             while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import NamedTuple
 
 #: (price from, tick as mantissa and power of ten); no source says all of them: made up in the manner of the exchange.
@@ -31,6 +32,10 @@ class Tick(NamedTuple):
         """The float nearest to that many ticks."""
         whole = ticks * self.mantissa
         return float(whole * 10**self.power) if self.power >= 0 else whole / 10**-self.power
+
+    def decimal(self, ticks: int) -> Decimal:
+        """That many ticks, exactly."""
+        return Decimal(ticks * self.mantissa * 10 ** max(0, self.power)).scaleb(min(0, self.power))
 
     def ticks(self, price: float) -> int:
         """The whole number of ticks nearest to a price, at least 1."""

@@ -7,23 +7,35 @@ behind it is any ``MarketView`` (``tapewire.sim.market`` in this package).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol, get_args
+from urllib.parse import parse_qsl
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
-from tapewire.model.events import CandleEvent, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.config import Secret
+from tapewire.errors import ConfigError
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
+from tapewire.venues.trading import TradingDesk
 
 
 class Due(NamedTuple):
-    """Something the market publishes now. ``trade`` is set for trades; all else is read from the market's state.
+    """Something the exchange publishes now; what is not set here is read from the market's state.
 
-    A ``candle`` stands for the candles of every unit.
+    ``kind`` is a kind of event, or ``close``: a candle of ``unit`` closed at ``ms`` (UTC). A ``candle`` stands for the
+    candles of every unit. ``trade`` is set for trades, ``event`` for what only ``account`` may hear, or everybody
+    (an announcement: ``account`` is ``""``).
     """
 
     kind: str
     symbol: str
     trade: TradeEvent | None = None
+    event: Event | None = None
+    account: str = ""
+    unit: str = ""
+    ms: int = 0
 
 
 class MarketView(Protocol):
@@ -47,6 +59,69 @@ class MarketView(Protocol):
     def candles(self, symbol: str, unit: str, before_ms: int, count: int) -> list[CandleEvent]:
         """Newest first: windows that begin before ``before_ms``; ``unit`` also ``1d 1w 1M 1y``."""
         ...
+
+
+#: What a key may do: see balances, see orders, place and cancel orders.
+Permission = Literal["view_accounts", "view_orders", "trade"]
+
+
+class SimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One API key of a simulated exchange.
+
+    Attributes:
+        access_key, secret_key: as a client is given them; the secret is shown by no ``repr``.
+        permissions: what it may do.
+        ips: addresses it may be used from; none named: from anywhere.
+        expired: its year is over.
+        account: whose balances and orders it sees; keys of one account see the same.
+    """
+
+    access_key: str
+    secret_key: Secret
+    permissions: frozenset[Permission] = frozenset({"view_accounts", "view_orders", "trade"})
+    ips: tuple[str, ...] = ()
+    expired: bool = False
+    account: str = "main"
+
+    def __post_init__(self) -> None:
+        given: object = self.secret_key
+        if not isinstance(given, Secret):
+            force_setattr(self, "secret_key", Secret(given))
+        if not self.access_key:
+            raise ConfigError("access_key", self.access_key, "a text that is not empty")
+        if unknown := sorted(self.permissions - set(get_args(Permission))):
+            raise ConfigError("permissions", unknown[0], f"some of {', '.join(get_args(Permission))}")
+
+
+class Caller(Struct, frozen=True):
+    """Who opened a connection: to which side of the exchange, with which key (public: none)."""
+
+    side: str = "public"
+    key: SimKey | None = None
+
+
+class HttpCall(Struct, frozen=True):
+    """One HTTP request.
+
+    Attributes:
+        path: of the address.
+        query: what stands behind ``?``, percent-encoded as it was sent.
+        headers: names in lower case.
+        address: whose limits it counts against.
+        method, body: as sent.
+    """
+
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+    address: str = ""
+    method: str = "GET"
+    body: bytes = b""
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """Name and value of each parameter of the query, decoded, in order; names may repeat."""
+        return parse_qsl(self.query, keep_blank_values=True)
 
 
 class Answer(Struct, frozen=True):
@@ -101,30 +176,37 @@ class VenueExchange(Protocol):
     messages: tuple[tuple[int, float], ...]
     messages_per_address: bool
     origin: tuple[int, float] | None
-    rest: tuple[int, float]
 
-    def handshake(self, path: str, headers: Mapping[str, str]) -> HttpAnswer | None:
-        """Why this handshake is refused; None: it is not."""
+    def side(self, path: str) -> str | None:
+        """The side that a WebSocket path leads to; None: none does."""
+        ...
+
+    def handshake(self, path: str, headers: Mapping[str, str], address: str) -> HttpAnswer | Caller:
+        """Who is let in; or why not. Names of headers are in lower case; ``address`` is the client's own."""
         ...
 
     def counts(self, payload: bytes) -> bool:
         """Whether this message counts against the message limits."""
         ...
 
-    def conversation(self, market: MarketView) -> Conversation: ...
+    def conversation(self, market: MarketView, caller: Caller) -> Conversation: ...
 
-    def group(self, path: str) -> str:
-        """The REST limit's group of a path."""
+    def group(self, call: HttpCall) -> tuple[str, int, float]:
+        """The limit that a REST call counts against: its name, and how many calls in how many seconds."""
         ...
 
-    def http(self, path: str, query: Mapping[str, str], market: MarketView) -> HttpAnswer:
-        """Answer one GET."""
+    def http(self, call: HttpCall, market: MarketView, desk: TradingDesk) -> HttpAnswer:
+        """Answer one REST call."""
+        ...
+
+    def refusal(self, status: int) -> HttpAnswer | None:
+        """How this exchange words the refusal of a handshake with a status; None: no words of its own."""
         ...
 
     def limited(self, status: int, seconds: float | None) -> HttpAnswer:
         """The refusal of a handshake or call over the limits; ``seconds`` is the wait to state, None states none."""
         ...
 
-    def http_headers(self, group: str, left: int) -> tuple[tuple[str, str], ...]:
-        """Headers on every REST answer: ``left`` calls in this second."""
+    def http_headers(self, group: tuple[str, int, float], left: int) -> tuple[tuple[str, str], ...]:
+        """Headers on every REST answer: ``left`` calls in this window of the group."""
         ...

@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from tapewire.sim.desk import Desk
 from tapewire.sim.market import SeededMarket
+from tapewire.venues.exchange import HttpCall
 from tapewire.venues.registry import get_venue
 from tapewire.venues.upbit.profile import KR, SG, Region
 from tapewire.venues.upbit.sim import exchange
@@ -17,11 +20,12 @@ from tests.sim.listed import BTC, START_MS, XRP
 
 MARKET = SeededMarket("upbit", [BTC, XRP], START_MS, Random(1))
 MARKET.advance(300.0)
+DESK = Desk("upbit", MARKET, 1, {"main": {}})
 
 
 def get(path: str, region: Region = KR, **query: Any) -> tuple[int, Any]:
     asked: Mapping[str, str] = {name.rstrip("_"): str(value) for name, value in query.items()}
-    answer = exchange(region).http(path, asked, MARKET)
+    answer = exchange(region).http(HttpCall(path, urlencode(asked)), MARKET, DESK)
     assert dict(answer.headers)["Content-Type"].startswith("application/json")
     return answer.status, json.loads(answer.body)
 
@@ -89,12 +93,12 @@ def test_market_all() -> None:
 def test_our_own_reader_reads_the_lists() -> None:
     venue = get_venue("upbit")
     side = exchange(KR)
-    markets = venue.read_markets(side.http("/v1/market/all", {}, MARKET).body)
+    markets = venue.read_markets(side.http(HttpCall("/v1/market/all"), MARKET, DESK).body)
     assert [(market.symbol, market.base, market.quote) for market in markets] == [
         ("KRW-BTC", "BTC", "KRW"), ("BTC-XRP", "XRP", "BTC"),
     ]  # fmt: skip
     assert venue.read_levels is not None
-    levels = side.http("/v1/orderbook/instruments", {"markets": "KRW-BTC,BTC-XRP"}, MARKET).body
+    levels = side.http(HttpCall("/v1/orderbook/instruments", "markets=KRW-BTC,BTC-XRP"), MARKET, DESK).body
     assert venue.read_levels(levels) == {"KRW-BTC": (0.0, 10_000.0, 100_000.0), "BTC-XRP": (0.0,)}
 
 
@@ -212,11 +216,22 @@ def test_days_know_the_day_before_and_the_local_currency() -> None:
 def test_groups_are_named_as_in_the_header() -> None:
     side = exchange(KR)
     paths = ("/v1/market/all", "/v1/ticker", "/v1/trades/ticks", "/v1/orderbook", "/v1/candles/days", "/x")
-    assert [side.group(path) for path in paths] == [
-        "market",
-        "ticker",
-        "crix-trades",
-        "orderbook",
-        "candles",
-        "candles",
-    ]
+    assert [side.group(HttpCall(path)) for path in paths] == [
+        ("market", 10, 1.0), ("ticker", 10, 1.0), ("crix-trades", 10, 1.0), ("orderbook", 10, 1.0),
+        ("candles", 10, 1.0), ("candles", 10, 1.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("region", "orders"), [(KR, 12), (SG, 8)])
+def test_calls_of_ones_own_have_wider_limits(region: Region, orders: int) -> None:
+    side = exchange(region)
+    assert side.group(HttpCall("/v1/accounts")) == ("default", 30, 1.0)
+    assert side.group(HttpCall("/v1/orders/open")) == ("default", 30, 1.0)
+    assert side.group(HttpCall("/v1/order", method="DELETE")) == ("default", 30, 1.0)
+    assert side.group(HttpCall("/v1/orders", method="POST")) == ("order", orders, 1.0)
+    assert side.http_headers(("default", 30, 1.0), 29) == (("Remaining-Req", "group=default; min=1800; sec=29"),)
+
+
+def test_nothing_can_be_posted_to_a_quotation_call() -> None:
+    answer = exchange(KR).http(HttpCall("/v1/ticker", "markets=KRW-BTC", method="POST"), MARKET, DESK)
+    assert (answer.status, json.loads(answer.body)) == (405, {"error": {"name": 405, "message": "Method Not Allowed"}})

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from tapewire.sim.market import SeededMarket
-from tapewire.venues.exchange import Answer, Due
+from tapewire.venues.exchange import Answer, Caller, Conversation, Due
 from tapewire.venues.upbit.profile import KR
-from tapewire.venues.upbit.sim import UpbitConversation, UpbitExchange, exchange
-from tapewire.venues.upbit.sim_requests import Refused, parse
+from tapewire.venues.upbit.sim import UpbitExchange, exchange
+from tapewire.venues.upbit.sim_requests import Refused, parse, public_type
 from tests.sim.listed import BTC, START_MS, XRP
 
 
@@ -21,15 +21,15 @@ def market() -> SeededMarket:
     return SeededMarket("upbit", [BTC, XRP], START_MS, Random(1))
 
 
-def talk(seeded: SeededMarket | None = None, **switches: Any) -> UpbitConversation:
-    return exchange(KR, switches).conversation(seeded or market())
+def talk(seeded: SeededMarket | None = None, **switches: Any) -> Conversation:
+    return exchange(KR, switches).conversation(seeded or market(), Caller())
 
 
 def request(*parts: dict[str, Any], ticket: str = "t") -> bytes:
     return json.dumps([{"ticket": ticket}, *parts]).encode()
 
 
-def ask(conversation: UpbitConversation, *parts: dict[str, Any]) -> Answer:
+def ask(conversation: Conversation, *parts: dict[str, Any]) -> Answer:
     return conversation.receive(0.0, request(*parts), is_text=True)
 
 
@@ -116,7 +116,7 @@ class TestRefusals:
 
     def test_the_parser_itself_raises_with_name_and_message(self) -> None:
         with pytest.raises(Refused) as caught:
-            parse(b"[]")
+            parse(b"[]", public_type)
         assert (caught.value.name, caught.value.message) == ("WRONG_FORMAT", "Format 이 맞지 않습니다.")
 
 

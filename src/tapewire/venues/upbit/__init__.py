@@ -7,7 +7,7 @@ rest: markets and levels · sim: Upbit's own side of the talk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from tapewire.venues.upbit import auth, listing, profile, requests, rest, symbol
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
+    from tapewire.venues.exchange import SimKey
     from tapewire.venues.upbit.sim import UpbitExchange
 
 
@@ -25,10 +26,12 @@ def position(event: Event) -> tuple[int | None, int | None]:
     return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
 
 
-def _exchange(region: profile.Region, switches: Mapping[str, object] | None = None) -> UpbitExchange:
+def _exchange(
+    region: profile.Region, switches: Mapping[str, object] | None = None, keys: Iterable[SimKey] = ()
+) -> UpbitExchange:
     from tapewire.venues.upbit.sim import exchange  # noqa: PLC0415 - only simulators need it
 
-    return exchange(region, switches)
+    return exchange(region, switches, keys)
 
 
 def _venue(region: profile.Region) -> Venue:

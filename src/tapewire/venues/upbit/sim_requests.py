@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from tapewire.config import Format
 from tapewire.venues.upbit.messages import WIRE_TYPES
-from tapewire.venues.upbit.profile import DEPTHS
+from tapewire.venues.upbit.profile import DEPTHS, INFO_KINDS, PRIVATE_KINDS
+
+Asked = TypeVar("Asked")
 
 _FORMATS: tuple[Format, ...] = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
-_PRIVATE = frozenset({"myOrder", "myAsset", "announcement", "indicator", "indicator_signal"})
+#: Types that only an authenticated connection may ask for.
+SIGNED_KINDS = frozenset(PRIVATE_KINDS + INFO_KINDS)
 _FLAGS = {
     "is_only_snapshot": "snapshot",
     "isOnlySnapshot": "snapshot",
@@ -49,17 +53,22 @@ class TypeObject(Struct, frozen=True):
     realtime: bool = True
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, Generic[Asked], frozen=True):
     """A request that the exchange can serve; ``types`` is empty for a method."""
 
     ticket: str
     format: Format
     method: str | None
-    types: tuple[TypeObject, ...]
+    types: tuple[Asked, ...]
 
 
-def parse(payload: bytes, *, format_required: bool = False) -> Request:
+def parse(payload: bytes, read: Callable[[dict[str, Any]], Asked], *, format_required: bool = False) -> Request[Asked]:
     """Read a request. The order of its objects does not matter (seen on the wire, spec 3.1).
+
+    Args:
+        payload: the message.
+        read: reads one type object of this side.
+        format_required: whether a request without a format object is refused.
 
     Raises:
         Refused: with the error name of spec 5.1.
@@ -77,7 +86,7 @@ def parse(payload: bytes, *, format_required: bool = False) -> Request:
     wanted = [part for part in parts if "type" in part or not part.keys() & {"ticket", "format"}]
     if not wanted:
         raise Refused("NO_TYPE", "type 필드가 존재하지 않습니다.")
-    return Request(ticket, format, None, tuple(map(_type_object, wanted)))
+    return Request(ticket, format, None, tuple(map(read, wanted)))
 
 
 def _parts(payload: bytes) -> list[dict[str, Any]]:
@@ -86,7 +95,7 @@ def _parts(payload: bytes) -> list[dict[str, Any]]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         parts = []
     if not parts:
-        raise Refused("WRONG_FORMAT", "Format 이 맞지 않습니다.")
+        raise wrong_format()
     return parts
 
 
@@ -100,23 +109,38 @@ def _format(parts: list[dict[str, Any]], *, required: bool) -> Format:
     raise Refused("INVALID_PARAM", f"format {asked} is not supported.")
 
 
-def _type_object(part: dict[str, Any]) -> TypeObject:
+def type_name(part: dict[str, Any]) -> str:
+    """The ``type`` of a type object.
+
+    Raises:
+        Refused: it has none, or something else than text.
+    """
     name = part.get("type")
     if name is None:
         raise Refused("NO_TYPE", "type 필드가 존재하지 않습니다.")
     if not isinstance(name, str):
-        raise Refused("WRONG_FORMAT", "Format 이 맞지 않습니다.")
-    if name in _PRIVATE:
+        raise wrong_format()
+    return name
+
+
+def public_type(part: dict[str, Any]) -> TypeObject:
+    """A type object of the public side.
+
+    Raises:
+        Refused: with the error name of spec 5.1.
+    """
+    name = type_name(part)
+    if name in SIGNED_KINDS:
         raise Refused("INVALID_AUTH", "인증 정보가 올바르지 않습니다.")
     if name not in WIRE_TYPES:
         raise Refused("INVALID_PARAM", f"type {name} is not supported.")
-    only = {_FLAGS[flag] for flag in _FLAGS if flag in part and _truth(part[flag])}
+    only = {_FLAGS[flag] for flag in _FLAGS if flag in part and truth(part[flag])}
     wire = WIRE_TYPES[name]
     return TypeObject(
         type=name,
         kind=wire.kind,
         unit=wire.unit,
-        codes=_codes(part),
+        codes=tuple(map(_code, codes_of(part))),
         level=_level(part.get("level", 0)) if wire.kind == "orderbook" else 0,
         # Both flags at once are undocumented: taken as snapshot only.
         snapshot=only != {"realtime"},
@@ -124,15 +148,34 @@ def _type_object(part: dict[str, Any]) -> TypeObject:
     )
 
 
-def _codes(part: dict[str, Any]) -> tuple[Code, ...]:
+def codes_of(part: dict[str, Any]) -> list[str]:
+    """The ``codes`` that a type object must have.
+
+    Raises:
+        Refused: it has none.
+    """
     codes = part.get("codes")
     if codes is None:
         raise Refused("NO_CODES", "codes 필드가 존재하지 않습니다.")
-    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
-        raise Refused("WRONG_FORMAT", "Format 이 맞지 않습니다.")
-    if not codes:
+    if not (found := texts(codes)):
         raise Refused("INVALID_PARAM", "codes 필드가 비어 있습니다.")
-    return tuple(map(_code, codes))
+    return found
+
+
+def texts(value: object) -> list[str]:
+    """A list of texts.
+
+    Raises:
+        Refused: it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise wrong_format()
+    return value
+
+
+def wrong_format() -> Refused:
+    """The word for a message of another shape."""
+    return Refused("WRONG_FORMAT", "Format 이 맞지 않습니다.")
 
 
 def _code(asked: str) -> Code:
@@ -141,13 +184,13 @@ def _code(asked: str) -> Code:
     return Code(symbol, depth if depth in DEPTHS else DEPTHS[-1], asked)
 
 
-def _truth(value: object) -> bool:
+def truth(value: object) -> bool:
     """A flag: JSON boolean, or its text (the guide's table types it "String")."""
     if isinstance(value, bool):
         return value
     if value in ("true", "false"):
         return value == "true"
-    raise Refused("WRONG_FORMAT", "Format 이 맞지 않습니다.")
+    raise wrong_format()
 
 
 def _level(value: object) -> float:
@@ -157,4 +200,4 @@ def _level(value: object) -> float:
             return float(value)
         except ValueError:
             pass
-    raise Refused("WRONG_FORMAT", "Format 이 맞지 않습니다.")
+    raise wrong_format()

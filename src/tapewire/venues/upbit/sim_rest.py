@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tapewire.model.events import CandleEvent, OrderbookEvent, TickerEvent, TradeEvent
-from tapewire.venues.exchange import MarketView
+from tapewire.venues.exchange import HttpCall, MarketView
 from tapewire.venues.upbit.profile import Region
 
 _DAY_MS = 86_400_000
@@ -24,7 +24,10 @@ _CANDLE = (
     "candle_date_time_utc", "candle_date_time_kst", "opening_price", "high_price", "low_price", "trade_price",
     "timestamp", "candle_acc_trade_price", "candle_acc_trade_volume",
 )  # fmt: skip
-_GROUPS = {"market": "market", "ticker": "ticker", "trades": "crix-trades", "orderbook": "orderbook"}
+_GROUPS = {
+    "market": "market", "ticker": "ticker", "trades": "crix-trades", "orderbook": "orderbook",
+    "accounts": "default", "order": "default", "orders": "default",
+}  # fmt: skip
 
 Query = Mapping[str, str]
 Body = Any
@@ -38,14 +41,25 @@ class _Refused(Exception):
         self.status, self.message = status, message
 
 
-def group_of(path: str) -> str:
-    """The name of the limit group as the ``Remaining-Req`` header gives it (spec 7.2)."""
-    parts = path.split("/")
-    return _GROUPS.get(parts[2] if len(parts) > 2 else "", "candles")
+def group_of(call: HttpCall, *, korea: bool) -> tuple[str, int, float]:
+    """The limit group of a call as the ``Remaining-Req`` header gives it, and its calls a second (spec 7.2).
+
+    Args:
+        call: the call.
+        korea: whether it is Upbit Korea: orders have a wider limit there.
+    """
+    if call.method == "POST" and call.path == "/v1/orders":
+        return "order", 12 if korea else 8, 1.0
+    parts = call.path.split("/")
+    name = _GROUPS.get(parts[2] if len(parts) > 2 else "", "candles")
+    return name, 30 if name == "default" else 10, 1.0
 
 
-def answer(path: str, query: Query, market: MarketView, region: Region) -> tuple[int, Body]:
-    """HTTP status and body for one GET."""
+def answer(call: HttpCall, market: MarketView, region: Region) -> tuple[int, Body]:
+    """HTTP status and body for one call without a token."""
+    path, query = call.path, dict(call.parameters)
+    if call.method != "GET":
+        return 405, {"error": {"name": 405, "message": "Method Not Allowed"}}
     try:
         if path.startswith("/v1/candles/"):
             return 200, _candles(path.removeprefix("/v1/candles/"), query, market, region)
