@@ -10,7 +10,8 @@ from tapewire.model import status
 from tapewire.model.line import Loss
 from tapewire.model.metrics import LatencyStatistics, latency_statistics
 from tapewire.model.subscription import Subscription
-from tapewire.runtime.observe import FeedLog, callback_failed
+from tapewire.runtime.feed_log import FeedLog
+from tapewire.runtime.observe import callback_failed
 
 WHERE = {"venue": "upbit", "connection": "upbit-1", "at_ns": 0}
 TRADE = Subscription("trade", "KRW-BTC")

@@ -22,9 +22,9 @@ def _line_factory(options: FeedOptions) -> LineFactory:
 
 
 def _picows_line(options: LineOptions, wall_ns: Callable[[], int]) -> Line:
-    from tapewire.transport.picows_line import PicowsLine  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.transport.metered_picows_line import MeteredPicowsLine  # noqa: PLC0415 - heavy, loaded when used
 
-    return PicowsLine(options, wall_ns)
+    return MeteredPicowsLine(options, wall_ns)
 
 
 def _websockets_line(options: LineOptions, wall_ns: Callable[[], int]) -> Line:

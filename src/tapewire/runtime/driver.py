@@ -22,7 +22,7 @@ from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.ear import Ear
 from tapewire.runtime.missed import missed_trades
 from tapewire.runtime.notes import Notes, total_of
-from tapewire.runtime.observe import logger
+from tapewire.runtime.observe import log_internal_error
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
@@ -359,7 +359,7 @@ class Driver:
                 self.router.chill(stream)
 
     def _internal_error(self, error: Exception) -> None:
-        logger.error("%s: internal error", self.origin.connection, exc_info=error)
+        log_internal_error(self.origin.venue, self.origin.connection, error)
         self._fail(FeedError(f"internal error: {error!r}"))
 
     def _fail(self, error: FeedError) -> None:

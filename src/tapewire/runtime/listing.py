@@ -13,7 +13,7 @@ from tapewire.errors import HttpFailed, SubscriptionError, VenueError
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
-from tapewire.runtime.observe import logger
+from tapewire.runtime.observe import log_fields, logger
 from tapewire.session.gate import Gate
 from tapewire.transport.contract import Http
 from tapewire.venues.contract import Venue
@@ -110,7 +110,10 @@ class Listing:
                 await self._add_levels({s.symbol for s in subscriptions if s.level})
             except (HttpFailed, VenueError) as error:
                 self._failed_at = self._clock.now().t
-                logger.warning("%s: symbols are not checked against the list of markets: %s", self._venue.name, error)
+                logger.warning(
+                    "%s: symbols are not checked against the list of markets: %s", self._venue.name, error,
+                    extra=log_fields("markets_failed", self._venue.name),
+                )  # fmt: skip
             return self._markets
 
     def _is_due(self, subscriptions: list[Subscription]) -> bool:

@@ -51,7 +51,7 @@ class MetricsServer:
         """
         from aiohttp import web  # noqa: PLC0415 - as above
 
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        if type(port) is not int or not 0 <= port <= 65535:
             raise ConfigError("port", port, "a whole number from 0 (any free one) to 65535")
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)

@@ -18,6 +18,7 @@ from tapewire.transport.contract import LineListener
 from tapewire.transport.message import MessageLayer, Violation
 from tapewire.transport.quiet import CappedLogger
 from tapewire.transport.telling import Telling, hold_reading
+from tapewire.transport.traffic import Traffic, traffic_of
 
 try:
     from websockets.asyncio.client import ClientConnection, connect
@@ -80,6 +81,7 @@ class WebsocketsLine:
         self._telling: Telling
         self._listener: LineListener | None = None
         self._connection: ClientConnection | None = None
+        self._carried: Traffic | None = None
         self._loss: Loss | None = None
         self._closing = False  # our close frame went out first and its answer has not come
         self._timer: asyncio.TimerHandle | None = None
@@ -224,6 +226,7 @@ class WebsocketsLine:
 
     def gone(self, error: Exception | None) -> None:
         """The connection is gone."""
+        self._carried = self.traffic()
         self._connection = None
         if self._timer is not None:
             self._timer.cancel()
@@ -235,6 +238,12 @@ class WebsocketsLine:
         listener, self._listener = self._listener, None
         if listener is not None:
             self._telling.tell(listener.on_lost, self._loss)
+
+    def traffic(self) -> Traffic | None:
+        """Bytes so far, also after the end; None where the system does not say."""
+        if self._connection is None:
+            return self._carried
+        return traffic_of(self._connection.transport.get_extra_info("socket"))
 
     def _cut(self, connection: ClientConnection, loss: Loss, code: int | None) -> None:
         """End it now; with a close frame of ``code`` if the socket takes it at once."""

@@ -1,0 +1,141 @@
+"""Turns feed events into log lines with fields; what comes in masses is summed up."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from msgspec.structs import asdict
+
+from tapewire.model.line import Loss
+from tapewire.model.status import (
+    CallbackFailed,
+    Connected,
+    Disconnected,
+    FeedEvent,
+    Gap,
+    Lagged,
+    Quarantined,
+    Recovered,
+    Rejected,
+    Stale,
+    Stopped,
+    Subscribed,
+)
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.observe import logger
+
+#: Nanoseconds between two lines about frames in quarantine on one connection.
+QUARANTINE_EVERY = 60 * 10**9
+#: Connections whose last such line is remembered; the oldest is let go.
+REMEMBERED = 1_000
+#: Streams that one record names in its field; ``streams`` counts them all.
+NAMED = 50
+#: Fields of an event whose names a log record has for itself, by the names they get there.
+_RENAMED = {"name": "error_name", "message": "error_message"}
+#: Fields that are in the text already, and may be long.
+_LEFT_OUT = ("traceback", "payload")
+
+
+class FeedLog:
+    """One line for each feed event of a pool; user text stands in it, secrets never do.
+
+    Each record carries the event's fields (``fields_of``), for handlers that want them apart.
+    """
+
+    def __init__(self) -> None:
+        self._unfilled = 0
+        #: Connection → (when its last line about quarantine was written, frames not told since).
+        self._quarantine: dict[str, tuple[int, int]] = {}
+
+    def tell(self, event: FeedEvent) -> None:
+        """Log ``event``; the gaps of one loss are summed up in the line that tells of its end.
+
+        Of frames in quarantine the first is told, then one a minute and connection, with the number of the others.
+        """
+        level, text = _line(event)
+        if isinstance(event, Gap) and event.state == "unfilled":
+            self._unfilled += 1
+        elif isinstance(event, Recovered) and self._unfilled:
+            level, text = logging.WARNING, f"{text}; messages may be missing in {self._unfilled} (see the Gap events)"
+            self._unfilled = 0
+        elif isinstance(event, Quarantined):
+            held = self._held_back(event)
+            if held is None:
+                return
+            text += f" (and {held} more since the last such line)" if held else ""
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s: %s", event.connection or event.venue, text, extra=fields_of(event))
+
+    def _held_back(self, event: Quarantined) -> int | None:
+        """How many were not told before this one, which is to be; None: it is not, either."""
+        last, held = self._quarantine.get(event.connection, (None, 0))
+        if last is not None and 0 <= event.at_ns - last < QUARANTINE_EVERY:
+            self._quarantine[event.connection] = last, held + 1
+            return None
+        self._quarantine.pop(event.connection, None)
+        self._quarantine[event.connection] = event.at_ns, 0
+        if len(self._quarantine) > REMEMBERED:
+            del self._quarantine[next(iter(self._quarantine))]
+        return held
+
+
+def fields_of(event: FeedEvent) -> dict[str, Any]:
+    """The event for a log record: ``event`` (its kind), venue, connection, times and counts; streams as text."""
+    fields: dict[str, Any] = {"event": event.__struct_config__.tag}
+    for name, value in asdict(event).items():
+        if name not in _LEFT_OUT:
+            fields[_RENAMED.get(name, name)] = _plain(value)
+            if isinstance(value, tuple):
+                fields["streams"] = len(value)
+    return fields
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [str(one) for one in value[:NAMED]]
+    return str(value) if isinstance(value, Subscription | Loss) else value
+
+
+def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of event
+    match event:
+        case Connected():
+            return (
+                logging.INFO,
+                f"connected to {event.url}{f' (reconnect {event.reconnect})' if event.reconnect else ''}",
+            )
+        case Disconnected():
+            if event.loss.cause == "stopped":
+                return logging.INFO, f"line closed: {event.loss}"
+            then = "giving up" if event.final else f"try {event.attempt} in {event.retry_in or 0:.1f} s"
+            return logging.ERROR if event.final else logging.WARNING, f"line lost: {event.loss}; {then}"
+        case Subscribed():
+            return logging.INFO, f"{_streams(event.subscriptions)} live"
+        case Rejected():
+            about = ", ".join(map(str, event.subscriptions)) or "no subscription ended"
+            return (
+                logging.ERROR if event.final else logging.WARNING,
+                f"refused: {event.name}: {event.message} ({about})",
+            )
+        case Gap():
+            # one for each stream: a hundred at once would bury the line that says why, so they are for who asks
+            return logging.INFO, f"gap ({event.state}) in {event.subscription}: {event.cause}"
+        case Stale():
+            state = "has data again" if event.over else f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
+            return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {state}"
+        case Lagged():
+            return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
+        case Quarantined():
+            return logging.WARNING, f"frame kept in quarantine: {event.reason}: {event.payload[:80]!r}"
+        case CallbackFailed():
+            return logging.ERROR, f"callback of {event.subscriber} raised {event.error}\n{event.traceback}"
+        case Stopped():
+            return logging.ERROR if event.error else logging.INFO, f"stopped: {event.reason}"
+        case Recovered():
+            return logging.INFO, f"{_streams(event.subscriptions)} back after {event.seconds:.1f} s"
+        case _:
+            return logging.DEBUG, str(event)
+
+
+def _streams(subscriptions: tuple[Subscription, ...]) -> str:
+    return str(subscriptions[0]) if len(subscriptions) == 1 else f"{len(subscriptions)} streams"
