@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from tapewire.model.events import OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.events import CandleEvent, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 from tapewire.venues.contract import Codec, Control, Quarantine, Reading
 from tapewire.venues.upbit import KOREA, SINGAPORE
 from tapewire.venues.upbit.lax import read_event
@@ -60,18 +60,18 @@ def trade(**fields: str) -> bytes:
         (trade(trade_price="1e999999"), "trade_price: number out of range"),
         (trade(trade_price="-1e309"), "trade_price: number out of range"),
         (trade(trade_price="7" * 5000), "trade_price: number out of range"),
-        (trade(trade_price="true"), "trade_price: Expected `decimal | null`, got `bool`"),
+        (trade(trade_price="true"), "trade_price: Expected `decimal`, got `bool`"),
         (trade(sequential_id="7" * 5000), "sequential_id: number out of range"),
         (trade(sequential_id="9223372036854775808"), "sequential_id: whole number out of range"),
         (trade(sequential_id="1.5"), "sequential_id: expected a whole number, got 1.5"),
-        (trade(ask_bid="7"), "ask_bid: Expected `str | null`, got `int`"),
+        (trade(ask_bid="7"), "ask_bid: Expected `str`, got `int`"),
         (trade(ask_bid='"\\ud800"'), "Input data was truncated"),
         (trade(x="[" * 100_000 + "]" * 100_000), "maximum recursion depth exceeded while deserializing an object"),
         (b"[" * 100_000, "maximum recursion depth exceeded while deserializing an object"),
         (b'{"type":"orderbook","code":"A","orderbook_units":[{"ask_price":1}]}',
          "orderbook_units: a level without bid_price"),
         (b'{"ty":"orderbook","cd":"A","obu":[{"ap":1,"bp":1,"as":null,"bs":1}]}', "obu: a level without as"),
-        (b'{"type":"orderbook","code":"A","orderbook_units":7}', "orderbook_units: Expected `array | null`, got `int`"),
+        (b'{"type":"orderbook","code":"A","orderbook_units":7}', "orderbook_units: Expected `array`, got `int`"),
         (b'[{"type":"trade"', "Input data was truncated"),
         (b'{"market":"KRW-BTC","trade_price":1}', "neither error, status, method nor type"),
     ],
@@ -174,6 +174,11 @@ def test_null_is_as_good_as_nothing_field_by_field() -> None:
     null = {name: Raw(b"null") for name in ("timestamp", "sequential_id", "trade_price", "change", "unknown")}
     event = read_event("upbit", WIRE_TYPES["trade"], {"code": Raw(b'"KRW-BTC"'), **null}, simple=False, numbers="float")
     assert event == TradeEvent(venue="upbit", symbol="KRW-BTC")
+
+
+def test_a_candle_of_the_slow_road_keeps_its_unit() -> None:
+    frame = b'{"type":"candle.240m","code":"KRW-BTC","trade_price":"1.50","opening_price":null}'
+    assert long_road(DEFAULT, frame) == CandleEvent(venue="upbit", symbol="KRW-BTC", unit="240m", trade_price=1.5)
 
 
 def test_the_order_of_fields_does_not_matter_and_of_two_the_last_holds() -> None:

@@ -30,12 +30,12 @@ from tapewire.venues.upbit.messages import LONG_MAX, LONG_MIN, NUMBER_MAX, WireT
 OLD_NAMES = {"code": "market", "cd": "mk"}
 
 Fields = Mapping[str, Raw]
-_NUMBER = msgspec.json.Decoder(Decimal | None)
-_WORD = msgspec.json.Decoder(str | None)
+_NUMBER = msgspec.json.Decoder(Decimal)
 _TEXT = msgspec.json.Decoder(str)
 _DIGITS = msgspec.json.Decoder(int | float)
-_OBJECT = msgspec.json.Decoder(dict[str, Raw] | None)
-_OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]] | None)
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]])
+_NULL = b"null"
 _FULL = {attribute: full for full, attribute in ATTRIBUTES.items()}
 
 
@@ -50,9 +50,8 @@ def read_event(venue: str, wire: WireType, fields: Fields, *, simple: bool, numb
         values["unit"] = wire.unit
     for attribute, (name, convert) in _converters(wire, simple, numbers).items():
         raw = fields.get(name, fields.get(OLD_NAMES.get(name, name)))
-        value = None if raw is None else _named(name, convert, raw)
-        if value is not None:
-            values[attribute] = value
+        if raw is not None and bytes(raw) != _NULL:
+            values[attribute] = _named(name, convert, raw)
     for attribute in _required(wire):
         if attribute not in values:
             raise ValueError(f"no {_FULL.get(attribute, attribute)}")
@@ -80,9 +79,9 @@ def _converters(
     """{attribute: (name on the wire, raw JSON → value)}."""
     number = _decimal if numbers == "decimal" else _float
     by_type: dict[Any, Callable[[Raw], Any]] = {
-        str: _WORD.decode,
-        str | None: _WORD.decode,
-        bool | None: msgspec.json.Decoder(bool | None).decode,
+        str: _TEXT.decode,
+        str | None: _TEXT.decode,
+        bool | None: msgspec.json.Decoder(bool).decode,
         int | None: _int,
         float | None: number,
         Decimal | None: _decimal,
@@ -103,9 +102,9 @@ def _converters(
     }
 
 
-def _decimal(raw: Raw) -> Decimal | None:
-    value: Decimal | None = _from_text(raw) if bytes(raw).startswith(b'"') else _NUMBER.decode(raw)
-    if value is not None and not -NUMBER_MAX <= value <= NUMBER_MAX:
+def _decimal(raw: Raw) -> Decimal:
+    value: Decimal = _from_text(raw) if bytes(raw).startswith(b'"') else _NUMBER.decode(raw)
+    if not -NUMBER_MAX <= value <= NUMBER_MAX:
         raise ValueError("number out of range")
     return value
 
@@ -120,15 +119,12 @@ def _from_text(raw: Raw) -> Decimal:
     return Decimal(text)
 
 
-def _float(raw: Raw) -> float | None:
-    value = _decimal(raw)
-    return None if value is None else float(value)
+def _float(raw: Raw) -> float:
+    return float(_decimal(raw))
 
 
-def _int(raw: Raw) -> int | None:
+def _int(raw: Raw) -> int:
     value = _decimal(raw)
-    if value is None:
-        return None
     if not LONG_MIN <= value <= LONG_MAX:
         raise ValueError("whole number out of range")
     if value != int(value):
@@ -136,29 +132,22 @@ def _int(raw: Raw) -> int | None:
     return int(value)
 
 
-def _object(table: Mapping[str, str], convert: Callable[[Raw], Any], raw: Raw) -> dict[str, Any] | None:
+def _object(table: Mapping[str, str], convert: Callable[[Raw], Any], raw: Raw) -> dict[str, Any]:
     """A null in it is as good as nothing, as everywhere."""
-    said = _OBJECT.decode(raw)
-    if said is None:
-        return None
-    values = {name: _named(name, convert, value) for name, value in full_names(said, table).items()}
-    return {name: value for name, value in values.items() if value is not None}
+    said = full_names(_OBJECT.decode(raw), table)
+    return {name: _named(name, convert, value) for name, value in said.items() if bytes(value) != _NULL}
 
 
-def _units(number: Callable[[Raw], Any], raw: Raw, *, simple: bool) -> list[OrderbookUnit] | None:
+def _units(number: Callable[[Raw], Any], raw: Raw, *, simple: bool) -> list[OrderbookUnit]:
     converters = dict.fromkeys(UNIT_FIELDS, number)
-    elements = _OBJECTS.decode(raw)
-    if elements is None:
-        return None
-    return [OrderbookUnit(**_whole("a level", one, UNIT_FIELDS, converters, simple=simple)) for one in elements]
+    return [
+        OrderbookUnit(**_whole("a level", one, UNIT_FIELDS, converters, simple=simple)) for one in _OBJECTS.decode(raw)
+    ]
 
 
-def _assets(raw: Raw, *, simple: bool) -> list[Asset] | None:
-    converters = {"currency": _WORD.decode, "balance": _decimal, "locked": _decimal}
-    elements = _OBJECTS.decode(raw)
-    if elements is None:
-        return None
-    return [Asset(**_whole("an asset", one, ASSET_FIELDS, converters, simple=simple)) for one in elements]
+def _assets(raw: Raw, *, simple: bool) -> list[Asset]:
+    converters = {"currency": _TEXT.decode, "balance": _decimal, "locked": _decimal}
+    return [Asset(**_whole("an asset", one, ASSET_FIELDS, converters, simple=simple)) for one in _OBJECTS.decode(raw)]
 
 
 def _whole(
@@ -168,8 +157,8 @@ def _whole(
     values = {}
     for full, short in table.items():
         name = short if simple else full
-        value = converters[full](fields[name]) if name in fields else None
-        if value is None:
+        raw = fields.get(name)
+        if raw is None or bytes(raw) == _NULL:
             raise ValueError(f"{word} without {name}")
-        values[full] = value
+        values[full] = converters[full](raw)
     return values
