@@ -18,15 +18,16 @@ from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.driver import Driver, DriverEvents, Origin
+from tapewire.runtime.feed_log import FeedLog
 from tapewire.runtime.health import Troubles
 from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
-from tapewire.runtime.observe import FeedLog, Statistics, logger
+from tapewire.runtime.observe import Statistics, log_fields, logger
 from tapewire.session.gate import Limits
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
-from tapewire.venues.contract import Venue
+from tapewire.venues.contract import Venue, Window
 
 #: Seconds a clean stop may take.
 STOP_TIMEOUT = 4.0
@@ -169,6 +170,16 @@ class Pool:
         driver = self._place.get(place)
         return driver is not None and place[1] in driver.machine.live
 
+    def is_open(self, place: Place) -> bool:
+        """Whether the stream's connection is open."""
+        driver = self._place.get(place)
+        return driver is not None and driver.machine.state == "open"
+
+    def limits_left(self) -> dict[str, list[tuple[Window, int]]]:
+        """What the exchange's limits at this address allow now: ``connects``, ``messages``, ``rest_calls``."""
+        t = self._ports.clock.now().t
+        return {name: gate.left(t) for name, gate in self._limits._asdict().items()}
+
     def inquire(self) -> list[str]:
         """Ask the exchange what it holds, for each connection that has streams: their names. ``Listed`` answers."""
         self._flush()
@@ -272,7 +283,8 @@ class Pool:
             try:
                 hear(event)
             except Exception:  # a user's callback may raise anything; telling it as an event would go in circles
-                logger.exception("%s: a feed callback raised", self.venue.name)
+                fields = log_fields("feed_callback_failed", self.venue.name)
+                logger.exception("%s: a feed callback raised", self.venue.name, extra=fields)
         if isinstance(event, Rejected) and event.final:
             error = RejectedError(event.venue, event.name, event.message)
             for driver in self.drivers:
