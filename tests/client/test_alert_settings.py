@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tapewire import alerts
+from tapewire.client.channels import CHANNELS
 from tapewire.errors import ConfigError
+from tapewire.hub.alert_rules import RULES
 
 FILE = """
 [[alerts]]
@@ -113,3 +116,16 @@ def test_a_wrong_table_is_refused_with_its_place(tables: Any, words: str) -> Non
     with pytest.raises(ConfigError, match=words) as caught:
         any_settings(tables, {})
     assert "CANARY" not in str(caught.value)
+
+
+def test_the_page_names_every_rule_and_channel_with_its_options() -> None:
+    page = (Path(__file__).parents[2] / "docs/alerts.md").read_text("utf-8")
+    shared = set(alerts.Rule.__struct_fields__)
+    for word, rule in RULES.items():
+        [row] = [line for line in page.splitlines() if line.startswith(f"| `{rule.__name__}(")]
+        assert f"| `{word}` |" in row
+        assert [name for name in rule.__struct_fields__ if name not in shared and name not in row] == []
+    for name in shared:
+        assert f"| `{name}` |" in page
+    for channel in CHANNELS.values():
+        assert f"| `{channel.__name__}(" in page

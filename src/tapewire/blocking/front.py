@@ -5,14 +5,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 from tapewire import client
+from tapewire.blocking.alerted import Alerts, plain_channels
 from tapewire.blocking.handle import Handle, Latest, guarded
 from tapewire.blocking.iterator import EventIterator
 from tapewire.blocking.thread import PATIENCE, LoopThread
+from tapewire.client.alerts import Channel, Notice, Rule
 from tapewire.client.handle import as_symbols
 from tapewire.client.snapshots import check_timeout
 from tapewire.config import FeedOptions, MailboxOptions
@@ -151,6 +153,13 @@ class WebSocketClient:
         """Call ``callback`` with each event of the feed itself (connected, disconnected, gap …), on that thread."""
         hear = guarded(callback)
         self._running().do("subscribe_feed", lambda: self._client.subscribe_feed(hear))
+
+    def alerts(
+        self, rules: Sequence[Rule], channels: Sequence[Channel | Callable[[Notice], Any]] = (), *, gather: float = 1.0
+    ) -> Alerts:
+        """Watch by ``rules`` and tell ``channels``, as the asyncio client's ``alerts``; functions are plain ones."""
+        thread, told = self._running(), plain_channels(channels)
+        return Alerts(thread, thread.run("alerts", lambda: self._client.alerts(rules, told, gather=gather)))
 
     @overload
     def latest(self, symbol: str, kind: Literal["ticker"] = "ticker") -> TickerEvent | None: ...
