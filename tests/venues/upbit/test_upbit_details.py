@@ -1,4 +1,4 @@
-"""What private and info streams may be asked with; the tables are those of the exchange's own SDK."""
+"""What private and info streams may be asked with; the tables are written out here once more."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from tapewire.venues.contract import Venue
 from tapewire.venues.upbit import INDONESIA, KOREA, SINGAPORE, THAILAND
 
 MARKETS = {"KRW-BTC": Market("KRW-BTC", "BTC", "KRW"), "BTC-ETH": Market("BTC-ETH", "ETH", "BTC")}
-AVERAGES = [{"type": word} for word in ("SMA", "EMA")]
-CROSSOVERS = [{"short_period": a, "long_period": b} for a, b in ((5, 20), (20, 60), (30, 90), (50, 200))]
-MACDS = [{"fast": a, "slow": b, "signal_period": c} for a, b, c in ((12, 26, 9), (8, 17, 9), (5, 35, 5))]
+AVERAGES: list[dict[str, Any]] = [{"type": word} for word in ("SMA", "EMA")]
+CROSSOVERS: list[dict[str, Any]] = [
+    {"short_period": a, "long_period": b} for a, b in ((5, 20), (20, 60), (30, 90), (50, 200))
+]
+MACDS: list[dict[str, Any]] = [
+    {"fast": a, "slow": b, "signal_period": c} for a, b, c in ((12, 26, 9), (8, 17, 9), (5, 35, 5))
+]
 
 
 def periods(*values: int) -> list[dict[str, Any]]:
@@ -41,15 +45,21 @@ INDICATORS = {
 }
 _BANDS = joined(periods(20), [{"multiplier": value} for value in (1.5, 2.0, 2.5)])
 _AVERAGE = joined(AVERAGES, periods(5, 10, 20, 30, 60, 90, 120, 200))
+NO_OWN: list[dict[str, Any]] = [{}]
 SIGNALS: list[tuple[str, str, list[dict[str, Any]], list[dict[str, Any]]]] = [
     ("volume_spike", "volume", periods(10, 20, 50), [{"multiplier": value} for value in (2.0, 3.0, 5.0)]),
     ("overbought", "rsi", periods(7, 9, 14, 21, 25), [{"threshold": 70}, {"threshold": 80}]),
     ("oversold", "rsi", periods(7, 9, 14, 21, 25), [{"threshold": 20}, {"threshold": 30}]),
-    *((f"price_cross_{way}", "moving_average", _AVERAGE, [{}]) for way in ("above", "below")),
-    *((f"price_cross_{way}", "bollinger_bands", _BANDS, [{}]) for way in ("above", "below")),
-    *((f"{word}_cross", "ma_crossover", joined(AVERAGES, CROSSOVERS), [{}]) for word in ("golden", "dead")),
-    *((f"{word}_cross", "macd", MACDS, [{}]) for word in ("golden", "dead")),
-    *((f"zero_cross_{way}", "macd", MACDS, [{}]) for way in ("above", "below")),
+    ("price_cross_above", "moving_average", _AVERAGE, NO_OWN),
+    ("price_cross_below", "moving_average", _AVERAGE, NO_OWN),
+    ("price_cross_above", "bollinger_bands", _BANDS, NO_OWN),
+    ("price_cross_below", "bollinger_bands", _BANDS, NO_OWN),
+    ("golden_cross", "ma_crossover", joined(AVERAGES, CROSSOVERS), NO_OWN),
+    ("dead_cross", "ma_crossover", joined(AVERAGES, CROSSOVERS), NO_OWN),
+    ("golden_cross", "macd", MACDS, NO_OWN),
+    ("dead_cross", "macd", MACDS, NO_OWN),
+    ("zero_cross_above", "macd", MACDS, NO_OWN),
+    ("zero_cross_below", "macd", MACDS, NO_OWN),
 ]
 ALL_VALUES = [{"type": word, "params": params} for word, sets in INDICATORS.items() for params in sets]
 ALL_SIGNALS = [
@@ -78,7 +88,9 @@ def test_every_indicator_and_signal_that_there_is_can_be_asked_for() -> None:
             KOREA.check(stream(said, unit=unit), MARKETS)
 
 
-NUMBERS = st.sampled_from([2, 5, 7, 9, 10, 12, 14, 20, 26, 30, 1.0, 1.5, 3.5, "14", "SMA", "WMA", True, None, [5], {}])
+NUMBERS: st.SearchStrategy[Any] = st.sampled_from(
+    [2, 5, 7, 9, 10, 12, 14, 20, 26, 30, 1.0, 1.5, 3.5, "14", "SMA", "WMA", True, None, [5], {}]
+)
 NAMES = st.sampled_from(
     ["period", "type", "short_period", "long_period", "multiplier", "fast", "slow", "signal_period", "threshold"]
 )
