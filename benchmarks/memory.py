@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/memory.py [--millions 10] [--markets 100]
 
 The load is that of ``tapewire bench`` in a process of its own. Ends with 1 when memory grew by more than
-``--allowed`` MB from the first mark to the last. A program that is held up finds more in its socket than it ever read at
-once before, and needs room for it: that is made to happen before the first mark, since a busy machine does it later.
+``--allowed`` MB from the first mark to the last. A program that is held up finds more in its socket than it ever read
+at once, and needs room for it: that is made to happen before the first mark, since a busy machine does it later.
 """
 
 from __future__ import annotations
