@@ -11,7 +11,10 @@ PURE = [
     "src/tapewire/config.py",
     "src/tapewire/venues/*",
     "src/tapewire/session/*",
-    "src/tapewire/hub/router.py",
+    *(
+        f"src/tapewire/hub/{name}.py"
+        for name in ["alert_judges", "alert_rules", "alerting", "notice_forms", "notices", "router"]
+    ),
     *(
         f"src/tapewire/sim/{name}.py"
         for name in ["bars", "book", "faults", "limits", "link", "market", "past", "peer", "pit", "ticks"]
