@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tapewire.apps.cli.options import Feed, log_to_stderr, subscriptions
+from tapewire.apps.cli.options import Feed, log_to_stderr
 from tapewire.apps.cli.running import FAILED, Stop, run
+from tapewire.apps.cli.streams import subscriptions
 
 if TYPE_CHECKING:
     from tapewire.apps.cli.reporting import Reporter

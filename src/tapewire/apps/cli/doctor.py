@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -141,6 +140,11 @@ def _text(finding: Finding) -> str:
 
 
 def _wrapped(text: str, hanging: str = "") -> list[str]:
+    """Lines for the terminal's width; what the exchange says may be Korean, whose letters are two columns wide."""
+    from rich.console import Console  # noqa: PLC0415 - heavy, loaded when used
+    from rich.text import Text  # noqa: PLC0415
+
     columns = shutil.get_terminal_size((_WIDEST, 24)).columns
-    width = max(_NARROWEST, min(columns, _WIDEST)) - _MARGIN
-    return textwrap.wrap(plain(text, 2000), width, subsequent_indent=hanging, break_on_hyphens=False) or [""]
+    width = max(_NARROWEST, min(columns, _WIDEST)) - _MARGIN - len(hanging)
+    first, *more = (line.plain.rstrip() for line in Text(plain(text, 2000)).wrap(Console(), width))
+    return [first, *(hanging + line for line in more)]

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 from typing import Any
 
+import click
+
 from tapewire.apps.cli.options import Feed
 from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
@@ -22,6 +24,13 @@ _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
 #: Seconds to write what was received when the end is asked for, then for a write that hangs: with the line's own
 #: closing (2 s) a stop takes five seconds at most.
 _FINISH, _GIVE_UP = 1.5, 1.5
+
+
+async def serve_metrics(client: WebSocketClient, feed: Feed) -> None:
+    """Serve the feed's figures until the client is closed, if that was asked for, and say on stderr where."""
+    if feed.metrics is not None:
+        server = await client.serve_metrics(feed.metrics)
+        click.echo(f"tapewire: metrics at {server.url}", err=True)
 
 
 async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None]) -> None:

@@ -50,6 +50,7 @@ class Feed:
     Attributes:
         options: how the connection is made; ``seconds`` None: until stopped.
         credentials: the API key, for what is the account's own.
+        metrics: port on which the feed's figures are served, None: not at all.
         sources: where settings came from, but the command line: a profile, a file, the environment.
         address: where to, for people.
     """
@@ -63,6 +64,7 @@ class Feed:
     as_json: bool = False
     credentials: Credentials | None = None
     sources: tuple[str, ...] = ()
+    metrics: int | None = None
 
     def client(self, name: str, **changes: Any) -> WebSocketClient:
         """A client for this feed; ``changes`` replace single fields of its options."""
@@ -72,8 +74,8 @@ class Feed:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Every symbol once, in the order asked."""
-        return tuple(dict.fromkeys(one.symbol for one in self.subscriptions))
+        """Every symbol once, in the order asked; what belongs to no market has none."""
+        return tuple(dict.fromkeys(one.symbol for one in self.subscriptions if one.symbol))
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -103,16 +105,19 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
 
 
 def feed_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The venue's options and ``SYMBOLS --types --level --format --only --seconds``."""
+    """The venue's options and ``SYMBOLS --types --level --format --only --seconds --metrics``."""
 
     @wraps(command)
     def with_subscriptions(
         *, feed: Feed, symbols: tuple[str, ...], types: str, level: float, only: str | None, seconds: float | None,
-        **rest: Any,
+        metrics: int | None, **rest: Any,
     ) -> None:  # fmt: skip
         wanted = tuple(subscriptions(symbols, types, level))
         _check_key(feed, wanted)
-        command(feed=replace(feed, subscriptions=wanted, preference=_PREFERENCES[only], seconds=seconds), **rest)
+        command(
+            feed=replace(feed, subscriptions=wanted, preference=_PREFERENCES[only], seconds=seconds, metrics=metrics),
+            **rest,
+        )
 
     return _decorate(venue_options(with_subscriptions, rest_only=False), _FEED_OPTIONS)
 
@@ -200,7 +205,7 @@ _VENUE_OPTIONS = (
 )
 
 _FEED_OPTIONS = (
-    click.argument("symbols", nargs=-1, metavar="SYMBOLS..."),
+    click.argument("symbols", nargs=-1, metavar="[SYMBOLS]..."),
     click.option(
         "--types",
         default=DEFAULT_TYPES,
@@ -220,4 +225,10 @@ _FEED_OPTIONS = (
         "--only", type=click.Choice(["snapshot", "realtime"]), help="Only the state at the start, or only news."
     ),
     click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds."),
+    click.option(
+        "--metrics",
+        type=click.IntRange(0, 65535),
+        metavar="PORT",
+        help="Serve figures for Prometheus on 127.0.0.1 (0: any free port); /health too.",
+    ),
 )

@@ -45,7 +45,7 @@ def record(context: click.Context, *, feed: Feed, out: Path, form: str, fsync: b
 
 
 async def _record(stop: Stop, feed: Feed, out: Path, form: str, plan: AlertPlan | None, *, fsync: bool) -> None:
-    from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.apps.cli.feeding import carry, serve_metrics  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.apps.cli.reporting import reporter_for  # noqa: PLC0415
     from tapewire.apps.cli.summary import summarise  # noqa: PLC0415
     from tapewire.sinks.registry import get_sink  # noqa: PLC0415
@@ -54,6 +54,7 @@ async def _record(stop: Stop, feed: Feed, out: Path, form: str, plan: AlertPlan 
     sink = get_sink("jsonl")(out, form=form, fsync=fsync)
     started = loop.time()
     async with feed.client("record", keep_raw=form == "raw") as client:
+        await serve_metrics(client, feed)
         streams = count_of(len(feed.subscriptions), "stream")
         intro = f"recording {streams} of {address(feed.address)} to {out}"
         reporter = reporter_for(feed, sink, loop.time, intro=intro, title=lambda: f"tapewire record → {out}")

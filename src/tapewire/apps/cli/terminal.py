@@ -5,11 +5,23 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.events import (
+    AnnouncementEvent,
+    CandleEvent,
+    Event,
+    IndicatorEvent,
+    IndicatorSignalEvent,
+    MyAssetEvent,
+    MyOrderEvent,
+    OrderbookEvent,
+    TickerEvent,
+    TradeEvent,
+)
 from tapewire.model.status import (
     CallbackFailed,
     Connected,
@@ -82,7 +94,7 @@ def count_of(number: int, word: str) -> str:
 def kind_of(event: Event) -> str:
     """The word for its kind: ``trade``, ``candle.1s``."""
     kind = str(event.__struct_config__.tag)
-    return f"{kind}.{event.unit}" if isinstance(event, CandleEvent) and event.unit else kind
+    return f"{kind}.{event.unit}" if isinstance(event, CandleEvent | IndicatorEvent) and event.unit else kind
 
 
 def address(url: str) -> str:
@@ -127,7 +139,32 @@ def _facts(event: Event) -> str:
                 f"{n} {price(v)}" for n, v in zip("OHLC", ohlc, strict=True)
             )
         case _:
+            return _own_facts(event)
+
+
+def _own_facts(event: Event) -> str:
+    """Of what comes only with a key; exact numbers as they are."""
+    match event:
+        case MyOrderEvent():
+            side = {"ASK": "sell", "BID": "buy"}.get(event.ask_bid or "", event.ask_bid)
+            what = f"{side} {event.order_type} {_exact(event.volume)} at {_exact(event.price)}"
+            return f"{event.state}: {what}  left {_exact(event.remaining_volume)}  order {event.uuid}"
+        case MyAssetEvent():
+            return ", ".join(
+                f"{one.currency} {_exact(one.balance)} ({_exact(one.locked)} locked)" for one in event.assets
+            )
+        case AnnouncementEvent():
+            return f"{event.category}: {event.title}  {event.url or ''}".rstrip()
+        case IndicatorEvent():
+            values = "  ".join(f"{name} {number:,.10g}" for name, number in event.value.items())
+            trigger = f"{event.trigger}  " if isinstance(event, IndicatorSignalEvent) else ""
+            return f"{event.candle_date_time_utc}Z  {event.indicator} {trigger}{values}"
+        case _:
             return ""
+
+
+def _exact(number: Decimal | None) -> str:
+    return "–" if number is None else f"{number:,f}"
 
 
 def feed_line(event: FeedEvent) -> Styled:

@@ -33,6 +33,8 @@ def watch(context: click.Context, feed: Feed, view: View | None) -> None:
     tapewire watch KRW-BTC KRW-ETH
     tapewire watch KRW-BTC --types trade --json | jq .trade_price
     """  # noqa: D301 - click wants the character
+    if view is None and not feed.symbols:  # what belongs to no market has no place in a table of markets
+        view = "lines"
     chosen = view_for(view, terminal=is_terminal(), as_json=feed.as_json)
     context.exit(run(lambda stop: _watch(stop, feed, chosen)))
 
@@ -56,10 +58,11 @@ def view_for(asked: View | None, *, terminal: bool, as_json: bool) -> View:
 
 
 async def _watch(stop: Stop, feed: Feed, view: View) -> None:
-    from tapewire.apps.cli.feeding import carry, follow  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.apps.cli.feeding import carry, follow, serve_metrics  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.apps.cli.lines import LineSink  # noqa: PLC0415
 
     async with feed.client("watch") as client:
+        await serve_metrics(client, feed)
         if view == "full":
             from tapewire.apps.cli.view.show import show  # noqa: PLC0415 - needs the extra "tui"
 
