@@ -11,13 +11,18 @@ import pytest
 import tapewire
 
 NAMES = {
-    "AnnouncementEvent", "Asset", "AuthenticationFailed", "CallbackFailed", "CandleEvent", "ConfigError",
-    "Connected", "Connecting", "Credentials", "CredentialsError", "DecodeError", "Disconnected", "Event",
-    "FeedError", "FeedEvent", "FeedOptions", "Gap", "IndicatorEvent", "IndicatorSignalEvent", "Lagged",
-    "LineOptions", "Listed", "MailboxOptions", "MyAssetEvent", "MyOrderEvent", "OrderbookEvent", "OrderbookUnit",
-    "Quarantined", "Recovered", "Rejected", "Secret", "SessionOptions", "Stale", "Stopped", "Subscribed",
-    "Subscription", "SubscriptionError", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
-    "__version__", "alerts", "decode", "environment_credentials", "markets", "profile",
+    "AnnouncementEvent", "Asset", "AuthenticationError", "AuthenticationFailed", "BackpressureError",
+    "CallbackFailed", "CandleEvent", "ConfigError", "Connected", "Connecting", "ConnectionMetrics", "ConnectionState",
+    "Credentials", "CredentialsError", "DataProcessor", "DecodeError", "Disconnected", "Event", "FeedError",
+    "FeedEvent", "FeedOptions", "Gap", "HealthState", "HealthStatus", "IndicatorEvent", "IndicatorSignalEvent",
+    "JsonFormatter", "Lagged", "LineOptions", "Listed", "MailboxOptions", "ManagerState", "MyAssetEvent",
+    "MyOrderEvent", "OrderbookEvent", "OrderbookUnit", "PerformanceMetrics", "Quarantined", "Recovered",
+    "RecoveryError", "Rejected", "Secret", "SessionOptions", "Stale", "Stopped", "Subscribed", "Subscription",
+    "SubscriptionError", "SubscriptionManager", "SubscriptionState", "TickerEvent", "TradeEvent", "UnknownSymbol",
+    "WebSocketClient", "WebSocketConnectionError", "WebSocketException", "__version__", "alerts",
+    "create_websocket_client", "decode", "environment_credentials", "format_statistics",
+    "get_global_websocket_manager", "get_websocket_manager", "markets", "metrics", "profile",
+    "quick_ticker_subscription",
 }  # fmt: skip
 
 

@@ -7,10 +7,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tapewire.apps.environment import environment_credentials as environment_credentials
+    from tapewire.client import AuthenticationError as AuthenticationError
+    from tapewire.client import BackpressureError as BackpressureError
+    from tapewire.client import DataProcessor as DataProcessor
+    from tapewire.client import JsonFormatter as JsonFormatter
+    from tapewire.client import RecoveryError as RecoveryError
+    from tapewire.client import SubscriptionManager as SubscriptionManager
     from tapewire.client import WebSocketClient as WebSocketClient
+    from tapewire.client import WebSocketConnectionError as WebSocketConnectionError
+    from tapewire.client import WebSocketException as WebSocketException
     from tapewire.client import alerts as alerts
+    from tapewire.client import create_websocket_client as create_websocket_client
     from tapewire.client import decode as decode
+    from tapewire.client import format_statistics as format_statistics
+    from tapewire.client import get_global_websocket_manager as get_global_websocket_manager
+    from tapewire.client import get_websocket_manager as get_websocket_manager
     from tapewire.client import markets as markets
+    from tapewire.client import metrics as metrics
+    from tapewire.client import quick_ticker_subscription as quick_ticker_subscription
     from tapewire.config import Credentials as Credentials
     from tapewire.config import FeedOptions as FeedOptions
     from tapewire.config import LineOptions as LineOptions
@@ -37,6 +51,13 @@ if TYPE_CHECKING:
     from tapewire.model.events import OrderbookUnit as OrderbookUnit
     from tapewire.model.events import TickerEvent as TickerEvent
     from tapewire.model.events import TradeEvent as TradeEvent
+    from tapewire.model.health import ConnectionState as ConnectionState
+    from tapewire.model.health import HealthState as HealthState
+    from tapewire.model.health import HealthStatus as HealthStatus
+    from tapewire.model.health import ManagerState as ManagerState
+    from tapewire.model.health import SubscriptionState as SubscriptionState
+    from tapewire.model.metrics import ConnectionMetrics as ConnectionMetrics
+    from tapewire.model.metrics import PerformanceMetrics as PerformanceMetrics
     from tapewire.model.status import CallbackFailed as CallbackFailed
     from tapewire.model.status import Connected as Connected
     from tapewire.model.status import Connecting as Connecting
@@ -57,7 +78,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tapewire.apps.environment": ("environment_credentials",),
-    "tapewire.client": ("WebSocketClient", "alerts", "decode", "markets"),
+    "tapewire.client": (
+        "AuthenticationError", "BackpressureError", "DataProcessor", "JsonFormatter", "RecoveryError",
+        "SubscriptionManager", "WebSocketClient", "WebSocketConnectionError", "WebSocketException", "alerts",
+        "create_websocket_client", "decode", "format_statistics", "get_global_websocket_manager",
+        "get_websocket_manager", "markets", "metrics", "quick_ticker_subscription",
+    ),
     "tapewire.config": (
         "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "profile",
     ),
@@ -69,6 +95,8 @@ _HOMES = {
         "AnnouncementEvent", "Asset", "CandleEvent", "Event", "IndicatorEvent", "IndicatorSignalEvent", "MyAssetEvent",
         "MyOrderEvent", "OrderbookEvent", "OrderbookUnit", "TickerEvent", "TradeEvent",
     ),
+    "tapewire.model.health": ("ConnectionState", "HealthState", "HealthStatus", "ManagerState", "SubscriptionState"),
+    "tapewire.model.metrics": ("ConnectionMetrics", "PerformanceMetrics"),
     "tapewire.model.status": (
         "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Listed",
         "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed",

@@ -233,13 +233,18 @@ class MailboxOptions(Struct, frozen=True, kw_only=True):
         rule: what happens when it is full: ``drop_oldest``, ``conflate`` (only the latest per symbol and kind
             is kept; trades never are: for them it is ``drop_oldest``), ``raise`` (the subscriber ends with
             ``Lagging``) or ``block`` (the feed waits: only for programs that own their feed).
+        interval: seconds between two rounds in which what waits is taken; 0: taken at once. With ``conflate`` each
+            round brings the newest of each symbol and kind: at most one event a symbol and interval.
     """
 
     size: int = 10_000
     rule: OverflowRule = "drop_oldest"
+    interval: float = 0.0
 
     def __post_init__(self) -> None:
         _positive(self, "size")
+        if not (_is_number(self.interval) and self.interval >= 0):
+            raise ConfigError("interval", self.interval, "0 or more")
         if self.rule not in ("block", "drop_oldest", "conflate", "raise"):
             raise ConfigError("rule", self.rule, '"block", "drop_oldest", "conflate" or "raise"')
 

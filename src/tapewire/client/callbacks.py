@@ -145,7 +145,8 @@ class Callbacks:
         component, mailman, deliver, ear = self._component, None, callback, Ear(callback)
         handle = component.handle(name, template, preference)
         if _is_async(callback):
-            mailman = Mailman(handle, ear, mailbox or component.options.mailbox, component.pool.lag_reporter())
+            options, lag = mailbox or component.options.mailbox, component.pool.lag_reporter()
+            mailman = Mailman(handle, ear, options, lag, handle.hold)
             deliver = mailman.mailbox.put
         elif leads_to(callback, Callbacks):
             deliver = ear.weakly()

@@ -17,8 +17,8 @@ from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.manager import WebSocketManager, running_manager
 from tapewire.runtime.metrics_server import MetricsServer
-from tapewire.runtime.observe import Statistics, logger
-from tapewire.runtime.pool import Pool
+from tapewire.runtime.observe import Statistics, log_fields, logger
+from tapewire.runtime.pool import Place, Pool
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
 
@@ -126,6 +126,10 @@ class Component:
             del self.boxes[box]
             self._dropped += box.dropped
 
+    def places(self) -> list[Place]:
+        """Each stream of each handle, as the pool knows it."""
+        return [place for handle in self.handles for place in handle.places()]
+
     def hear_feed(self, hear: Callable[[FeedEvent], None]) -> None:
         self._feed.append(hear)
         self.pool.feed_listeners.append(hear)
@@ -163,6 +167,7 @@ class Component:
             logger.warning(
                 "%s: its client was dropped without cleanup(): %d subscriptions are given back",
                 self.name, sum(len(handle.symbols) for handle in self.handles),
+                extra=log_fields("client_dropped", self.venue.name),
             )  # fmt: skip
         for mailman in self.mailmen.values():
             mailman.mailbox.abandon()

@@ -13,10 +13,12 @@ from tapewire.client.component import Component, Ears, dropped
 from tapewire.client.ear import Ear
 from tapewire.client.handle import Handle
 from tapewire.client.iterators import Iterators
+from tapewire.client.keeping import Keeping
 from tapewire.client.latest import DataPool
 from tapewire.client.observing import Observing
 from tapewire.client.private import Private, as_credentials
 from tapewire.client.snapshots import Snapshots
+from tapewire.client.standing import Standing
 from tapewire.config import Credentials, FeedOptions, Secret, with_changes
 from tapewire.errors import DecodeError, UsageError
 from tapewire.model.events import Event
@@ -29,7 +31,7 @@ from tapewire.venues.contract import Codec
 from tapewire.venues.registry import get_venue
 
 
-class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Alerted, Observing):
+class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keeping, Alerted, Observing):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:
@@ -105,6 +107,8 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Alerted, Observi
         if not self._component.closed:
             await self._end_alerts(self._component.close)
             self._feed_ears.clear()
+            if self._component.loop is not None:
+                self._component.manager.unregister_component(self)
 
     def give_back(self) -> None:
         """End every subscription at once; the client can be used further."""

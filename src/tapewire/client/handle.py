@@ -135,20 +135,21 @@ class Handle:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            waiting = [str(place[1]) for place in self._places() if not self._pool.is_live(place)]
+            waiting = [str(place[1]) for place in self.places() if not self._pool.is_live(place)]
             raise TimedOut(f"{self.name}: {', '.join(waiting[:5])}{' …' if waiting[5:] else ''}", timeout) from None
         finally:
             self._pool.feed_listeners.remove(self._hear)
 
     def hold(self, holding: bool) -> None:  # noqa: FBT001
         """Stop or go on reading the lines of these streams (``block`` rule)."""
-        self._pool.hold(self, self._places(), holding=holding)
+        self._pool.hold(self, self.places(), holding=holding)
 
     def callback_failed(self, error: BaseException, *, last: bool = False) -> None:
         """The async callback raised: count it and tell it; the ``last`` one always."""
         self._pool.callback_failed(self.name, error, last=last)
 
-    def _places(self) -> list[Place]:
+    def places(self) -> list[Place]:
+        """Its streams as the pool knows them."""
         return [(listener.account, subscription) for subscription, listener in self._listeners.items()]
 
     def _listener(self, subscription: Subscription, deliver: Callable[[Any], object]) -> Listener:
@@ -178,7 +179,7 @@ class Handle:
     def _is_live(self) -> bool:
         if not self.finished:
             self._deliver_to()
-        return all(map(self._pool.is_live, self._places()))
+        return all(map(self._pool.is_live, self.places()))
 
     def _hear(self, _event: FeedEvent) -> None:
         self._changed.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from tapewire.client.ear import Ear
@@ -19,11 +20,10 @@ CANCEL_TIMEOUT = 0.5
 
 
 class Employer(Protocol):
-    """Whose events a mailman carries: it can be held up, ended, and told of a callback that raised."""
+    """Whose events a mailman carries: it can be ended, and told of a callback that raised."""
 
     name: str
 
-    def hold(self, holding: bool) -> None: ...  # noqa: FBT001 - as Mailbox calls it
     def end(self, error: FeedError | None = None) -> None: ...
     def callback_failed(self, error: BaseException, *, last: bool = False) -> None: ...
 
@@ -31,8 +31,15 @@ class Employer(Protocol):
 class Mailman:
     """One async callback's mailbox and the task that empties it, until the mailbox closes or the callback is gone."""
 
-    def __init__(self, employer: Employer, ear: Ear, options: MailboxOptions, lag: LagReporter) -> None:
-        self.mailbox = Mailbox(employer.name, options, on_full=employer.hold, on_drop=lag)
+    def __init__(
+        self,
+        employer: Employer,
+        ear: Ear,
+        options: MailboxOptions,
+        lag: LagReporter,
+        on_full: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.mailbox = Mailbox(employer.name, options, on_full=on_full, on_drop=lag)
         self._lag = lag
         self._employer = employer
         self._find = weakref.ref(ear)  # a task that waits must not keep the client alive

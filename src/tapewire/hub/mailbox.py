@@ -57,6 +57,9 @@ class Mailbox:
         self._queue: deque[Any] = deque()
         self._latest: dict[_Key, Any] = {}
         self._waiter: asyncio.Future[None] | None = None
+        self._pausing: asyncio.Future[None] | None = None
+        self._round = 0  # events of this round that are to be taken yet
+        self._next_round = float("-inf")
         self._closed = False
         self._error: FeedError | None = None
         self._on_full = on_full
@@ -93,6 +96,8 @@ class Mailbox:
             self._error = error
             self._release()
             self._wake()
+            if self._pausing is not None:
+                _end_pause(self._pausing)
 
     def abandon(self) -> None:
         """Nobody will take what still waits: count it as dropped."""
@@ -115,18 +120,10 @@ class Mailbox:
             FeedError: closed with that error and empty.
             UsageError: another task waits already.
         """
+        if self.options.interval:
+            await self._await_round(asyncio.get_running_loop())
         while not self._queue:
-            if self._closed:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
-            if self._waiter is not None:
-                raise UsageError(f"{self.name}: two tasks wait for its events; each needs a stream of its own")
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._await_event()
         return self.take()
 
     def take(self) -> Any:
@@ -136,6 +133,39 @@ class Mailbox:
         if self._holding and len(self._queue) <= self.options.size // 2:
             self._release()
         return self._latest.pop(item) if type(item) is tuple else item
+
+    async def _await_event(self) -> None:
+        if self._closed:
+            raise self._error or StopAsyncIteration
+        self._refuse_second(self._waiter)
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _await_round(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A round takes what waits at its beginning; the next begins an interval later, or with the mailbox's end."""
+        if self._round > 0:
+            self._round -= 1
+            return
+        while not self._closed and not (self._queue and loop.time() >= self._next_round):
+            await (self._pause(loop) if self._queue else self._await_event())
+        self._round, self._next_round = len(self._queue) - 1, loop.time() + self.options.interval
+
+    def _refuse_second(self, waiting: asyncio.Future[None] | None) -> None:
+        if waiting is not None:
+            raise UsageError(f"{self.name}: two tasks wait for its events; each needs a stream of its own")
+
+    async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._refuse_second(self._pausing)
+        self._pausing = loop.create_future()
+        timer = loop.call_at(self._next_round, _end_pause, self._pausing)
+        try:
+            await self._pausing
+        finally:
+            timer.cancel()
+            self._pausing = None
 
     def _put_dropping(self, event: Any) -> None:
         if self._closed:
@@ -206,3 +236,8 @@ class Mailbox:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _end_pause(pausing: asyncio.Future[None]) -> None:
+    if not pausing.done():
+        pausing.set_result(None)

@@ -105,6 +105,12 @@ class WebSocketManager(Observed):
         finally:
             self._stopping = False
 
+    async def reset_instance(self) -> None:
+        """As ``stop``, and the running loop's next client makes a new manager (between tests of one loop)."""
+        await self.stop()
+        if _managers.get(asyncio.get_running_loop()) is self:
+            _managers.pop(asyncio.get_running_loop())
+
     def get_state(self) -> State:
         """``idle`` without connections, ``initializing`` until one is open, ``active``; ``shutting_down`` in a stop."""
         states = self.get_connection_states().values()
@@ -195,12 +201,9 @@ def running_manager(ports: PortsFactory) -> WebSocketManager:
     return _managers[loop]
 
 
-async def forget_manager() -> None:
-    """Stop the running loop's manager, if there is one; the next client makes another (for tests)."""
-    manager = _managers.get(asyncio.get_running_loop())
-    if manager is not None:
-        await manager.stop()
-        _managers.pop(asyncio.get_running_loop(), None)
+def share_manager(manager: WebSocketManager) -> None:
+    """Let all clients of the running loop that name no other share this one (a simulated exchange's, in tests)."""
+    _managers[asyncio.get_running_loop()] = manager
 
 
 async def _until_loop_ends(find: weakref.ref[WebSocketManager]) -> AsyncGenerator[None, None]:
