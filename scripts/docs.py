@@ -22,6 +22,7 @@ import msgspec
 from tapewire import config, errors
 from tapewire.apps import environment, settings, table
 from tapewire.apps.cli.main import COMMANDS, cli
+from tapewire.apps.cli.view.controls import KEYS
 from tapewire.model import events, status
 from tapewire.sim import faults, scenario
 from tapewire.venues.upbit.fields import attribute_names
@@ -269,6 +270,17 @@ def lab_table() -> str:
     return page.partition("<!-- lab:begin -->\n\n")[2].partition("\n\n## ")[0] + "\n"
 
 
+def keys_table() -> str:
+    """The keys of ``tapewire watch``, as its own help shows them."""
+    return _table(["Key", "Does"], ([f"`{keys}`".replace("  ", "` `"), words] for keys, words in KEYS))
+
+
+def screen_picture() -> str:
+    """One of the screens that the tests compare with."""
+    shown = (ROOT / "tests/apps/view/screens/busy-96x26.txt").read_text("utf-8")
+    return f"```text\n{shown}```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "events": field_tables,
     "feed-events": feed_tables,
@@ -281,6 +293,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults": fault_table,
     "error-tree": error_tree,
     "lab": lab_table,
+    "keys": keys_table,
+    "screen": screen_picture,
     "help": lambda: help_of("all"),
     **{f"help:{name}": lambda name=name: help_of(name) for name in COMMANDS},  # type: ignore[misc]
 }
