@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 from tapewire.apps.cli.view.cells import Line, width_of
@@ -31,7 +32,7 @@ def trade(symbol: str, price: Any, volume: Any = 0.5, side: str = "BID", at: int
                       trade_timestamp=at, timestamp=at)  # fmt: skip
 
 
-def book(symbol: str, *levels: tuple[Any, Any, Any, Any]) -> OrderbookEvent:
+def book(symbol: str, *levels: tuple[Any, ...]) -> OrderbookEvent:
     """``levels``: (ask price, bid price, ask size, bid size), the best first."""
     units = [OrderbookUnit(*level) for level in levels]
     return OrderbookEvent(venue="upbit", symbol=symbol, orderbook_units=units)
@@ -62,6 +63,48 @@ def a_picture() -> Picture:
     picture.hear(ticker("KRW-SHIB", 0.01234, change="EVEN", signed_change_rate=0.0, acc_trade_volume_24h=1.43e12))
     picture.advance(103.0)
     picture.observe(103.0, statistics())
+    return picture
+
+
+def a_busy_picture() -> Picture:
+    """Five markets after a minute of trading; the same at every call."""
+    chance = Random(7)
+    starts = {
+        "KRW-BTC": 143_500_000.0,
+        "KRW-ETH": 5_012_000.0,
+        "KRW-XRP": 3_127.0,
+        "KRW-SOL": 264_300.0,
+        "BTC-ETH": 0.03493,
+    }
+    ticks = {"KRW-BTC": 1_000.0, "KRW-ETH": 1_000.0, "KRW-XRP": 1.0, "KRW-SOL": 100.0, "BTC-ETH": 1e-8}
+    picture = Picture(starts, KINDS, 0.0)
+    steps = dict.fromkeys(starts, 0)
+    for second in range(61):
+        for number, (symbol, start) in enumerate(starts.items()):
+            steps[symbol] += chance.choice((-3, -1, 0, 1, 2))
+            price, tick = start + steps[symbol] * ticks[symbol], ticks[symbol]
+            change = ("RISE", "FALL", "RISE", "EVEN", "RISE")[number]
+            value = (9.8e10, 5.5e10, 8.9e10, 3.5e10, 12.4)[number]
+            rate = (0.0123, -0.0045, 0.0301, 0.0, 0.0007)[number]
+            picture.hear(
+                ticker(
+                    symbol,
+                    price,
+                    change=change,
+                    signed_change_rate=rate,
+                    acc_trade_volume_24h=value / start,
+                    acc_trade_price_24h=value,
+                )
+            )
+            side = chance.choice(("BID", "ASK"))
+            size = round(chance.random() ** 3, 8)
+            picture.hear(trade(symbol, price, size, side, MS - 61_000 + second * 1000 + chance.randrange(900)))
+            levels = [
+                (price + n * tick, price - n * tick, *(round(chance.random(), 8) for _ in "ab")) for n in range(1, 16)
+            ]
+            picture.hear(book(symbol, *levels))
+        picture.advance(float(second))
+        picture.observe(float(second), statistics(total_processed=second * 412))
     return picture
 
 

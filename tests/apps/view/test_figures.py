@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tapewire.apps.cli.view.cells import bar, beside, block, filled, fit, rule, width_of
+from tapewire.apps.cli.view.cells import bar, beside, block, filled, fit, folded, rule, width_of
 from tapewire.apps.cli.view.figures import (
     clock,
     decimals_of,
@@ -117,3 +117,10 @@ def test_a_sparkline_shows_the_course_newest_at_the_right() -> None:
 @given(st.lists(st.floats(1e-8, 1e9), max_size=80), st.integers(0, 60))
 def test_a_sparkline_is_as_wide_as_asked(values: list[float], width: int) -> None:
     assert len(sparkline(values, width)) == width
+
+
+def test_texts_are_folded_between_words() -> None:
+    assert folded("one two three", 7) == ["one two", "three"]
+    assert folded("비트코인 이더", 9) == ["비트코인", "이더"]
+    assert folded("averylongword is here", 6) == ["averylongword", "is", "here"]
+    assert folded("", 5) == [""]

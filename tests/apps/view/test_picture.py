@@ -162,6 +162,15 @@ def test_gaps_of_one_loss_are_one_line_that_comes_when_they_are_all_there() -> N
     assert [text for _, (_, text) in shown.notes] == ["upbit-1: gaps (closed): 2 complete again, 1 missed nothing"]
 
 
+def test_gaps_that_may_lack_messages_are_counted() -> None:
+    shown = picture()
+    states: tuple[status.GapState, ...] = ("open", "unfilled", "full_state", "nothing_missed", "unfilled")
+    for state in states:
+        shown.hear_step(status.Gap(**FROM, subscription=TRADES, cause="closed", state=state, from_ns=0))
+    shown.observe(101.0, statistics(gaps=5))
+    assert shown.figures.unfilled == 2
+
+
 def test_names_of_the_markets() -> None:
     shown = picture()
     shown.name([Market("KRW-BTC", "BTC", "KRW", "Bitcoin", "비트코인"), Market("KRW-ETH", "ETH", "KRW", "Ethereum"),

@@ -13,10 +13,22 @@ from tapewire.apps.cli.view.controls import KEYS, Controls
 from tapewire.apps.cli.view.layout import Room, divided, market_at, screen
 from tapewire.apps.cli.view.palette import style_of
 from tapewire.apps.cli.view.picture import Picture
+from tapewire.model.health import HealthState, HealthStatus, Reason
 from tapewire.model.line import Loss
 from tapewire.model.market import Market
 from tapewire.model.status import Connected, Disconnected
-from tests.apps.view.market_day import AT, HEADING, KINDS, SYMBOLS, a_picture, book, plain_text, statistics, widths
+from tests.apps.view.market_day import (
+    AT,
+    HEADING,
+    KINDS,
+    SYMBOLS,
+    a_busy_picture,
+    a_picture,
+    book,
+    plain_text,
+    statistics,
+    widths,
+)
 
 SCREENS = Path(__file__).parent / "screens"
 NAMES = [
@@ -61,6 +73,11 @@ CONTROLS = st.builds(
     search=st.sampled_from([None, "", "한글"]),
 )
 KINDS_HEARD = st.sampled_from([(), ("ticker",), ("trade",), ("orderbook", "trade"), KINDS, ("candle",)])
+
+
+def test_a_busy_market_looks_as_on_the_page_about_watching() -> None:
+    shown = drawn(a_busy_picture(), Controls("KRW-BTC"), 96, 26)
+    assert shown == (SCREENS / "busy-96x26.txt").read_text().splitlines()
 
 
 @given(SIZES, CONTROLS, KINDS_HEARD, st.integers(0, 60))
@@ -122,13 +139,27 @@ def test_before_anything_came_every_panel_waits() -> None:
     shown = drawn(Picture(SYMBOLS, KINDS, 0.0), Controls("KRW-BTC"), 80, 24)
     assert "waiting for the order book" in shown[6]
     assert shown[6].endswith("waiting for trades")
-    assert shown[-2] == "○ no line · 0 msg/s · latency – (p99 –) · 0 reconnects · 0 gaps · 0 messages"
+    assert shown[-2] == "○ no line · 0 msg/s · latency – (p99 –) · 0 reconnects · 0 unfilled gaps"
 
 
 def test_without_markets_the_feeds_news_are_shown() -> None:
     picture = Picture((), ("myAsset",), 0.0)
     picture.tell("", "a balance")
     assert drawn(picture, Controls(), 80, 24)[3] == "     0.0 s  a balance"
+
+
+def test_long_news_are_folded_and_the_newest_stay() -> None:
+    picture = Picture((), (), 0.0)
+    picture.tell("", "old")
+    picture.tell("red", "refused: WRONG_FORMAT: the exchange said that it does not understand what was asked")
+    assert drawn(picture, Controls(), 60, 8)[1:6] == [
+        "Connection    State                  Streams    msg/s      …",
+        "",
+        "     0.0 s  old",
+        "     0.0 s  refused: WRONG_FORMAT: the exchange said that it",
+        "            does not understand what was asked",
+    ]
+    assert drawn(picture, Controls(), 60, 6)[3] == "            does not understand what was asked"
 
 
 def test_a_book_with_one_side_only() -> None:
@@ -164,8 +195,21 @@ def test_a_line_that_waits_says_for_how_long_and_why() -> None:
     picture.hear_step(lost)
     shown = drawn(picture, Controls("KRW-BTC", "wires"), 120, 12)
     assert "○ waiting, 3.2 s" in shown[2]
-    assert shown[2].endswith("closed (1001 away)")
-    assert "line lost: closed; next attempt in 3.2 s" in shown[4]
+    assert shown[3] == "  last error: closed (1001 away)"
+    assert "line lost: closed; next attempt in 3.2 s" in shown[5]
+
+
+def test_the_health_of_the_feed_stands_in_the_status_line_and_its_reasons_in_the_view_of_the_feed() -> None:
+    reason = Reason(HealthState.DEGRADED, "upbit-1", "trade KRW-BTC silent", 12 * 3600 * 10**9)
+    health = HealthStatus(
+        status=HealthState.DEGRADED, reasons=(reason,), since_ns=0, idle=False, uptime_seconds=1.0,
+        total_messages_processed=1, connection_errors=0,
+    )  # fmt: skip
+    picture = a_picture()
+    picture.observe(104.0, statistics(), health)
+    shown = drawn(picture, Controls("KRW-BTC", "wires"), 100, 12)
+    assert shown[-2].startswith("● connected · degraded · ")
+    assert shown[3] == "upbit-1: trade KRW-BTC silent (since 12:00:00 UTC)"
 
 
 def test_the_keys_of_the_help_are_all_there_on_a_small_terminal_too() -> None:

@@ -113,7 +113,7 @@ def test_the_full_screen_comes_shows_the_market_and_gives_the_terminal_back(
     assert left, "the screen that was there before is back"
     missing = [word for word in ("KRW-BTC order book", "KRW-ETH", "quit") if word not in text_of(screen)]
     assert missing == []
-    assert re.search(r"[0-9,]+ messages in [0-9.]+ s, 0 reconnects, 0 gaps", text_of(after))
+    assert re.search(r"[0-9,]+ messages in [0-9.]+ s, 0 reconnects, 0 unfilled gaps", text_of(after))
 
 
 def test_it_follows_the_terminals_size_while_it_runs(exchange: BackgroundSimulator) -> None:

@@ -65,3 +65,14 @@ def bar(share: float, width: int) -> str:
     eighths = min(max(round(share * width * 8), 1 if share > 0 else 0), width * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def folded(text: str, width: int) -> list[str]:
+    """The words of a text in lines of at most ``width`` cells; a longer word has a line of its own."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and width_of(lines[-1]) + 1 + width_of(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from msgspec import Struct
 
 from tapewire.apps.cli.terminal import plain
-from tapewire.apps.cli.view.cells import Line, filled, fit, rule, width_of
+from tapewire.apps.cli.view.cells import Line, filled, fit, folded, rule, width_of
 from tapewire.apps.cli.view.controls import KEYS, ORDERS, Controls
 
 _ADDRESS_FROM = 20  # cells that must be free for an address
@@ -68,18 +67,7 @@ def help_panel(width: int) -> list[Line]:
     lines: list[Line] = [rule("Keys", width), []]
     for keys, words in KEYS:
         head = fit(keys, 11)
-        for text in _folded(words, width - 11):
+        for text in folded(words, width - 11):
             lines.append([(head, "key"), (text, "")])
             head = " " * 11
     return lines
-
-
-def _folded(words: str, width: int) -> Iterator[str]:
-    line = ""
-    for word in words.split():
-        if line and len(line) + 1 + len(word) > width:
-            yield line
-            line = word
-        else:
-            line = f"{line} {word}".lstrip()
-    yield line

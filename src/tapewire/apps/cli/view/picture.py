@@ -14,7 +14,7 @@ from tapewire.client import Statistics
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.health import HealthStatus
 from tapewire.model.market import Market
-from tapewire.model.status import FeedEvent, Rejected, Stale
+from tapewire.model.status import FeedEvent, Gap, Rejected, Stale
 
 _NOTES = 200  # kept
 _PACE = 3.0  # seconds over which messages a second are counted
@@ -29,19 +29,22 @@ class Wire(Struct, frozen=True):
     rate: float
     total: int
     reconnects: int
-    open_gaps: int
     retry_in: float | None
     last_error: str | None
 
 
 class Figures(Struct, frozen=True):
-    """All connections together; latencies in ms from the exchange's time stamp to the receipt, None: no samples."""
+    """All connections together.
+
+    ``unfilled``: gaps in which messages may be missing. Latencies are in ms from the exchange's time stamp to the
+    receipt, None: no samples.
+    """
 
     wires: tuple[Wire, ...] = ()
     rate: float = 0.0
     total: int = 0
     reconnects: int = 0
-    gaps: int = 0
+    unfilled: int = 0
     quarantined: int = 0
     p50: float | None = None
     p99: float | None = None
@@ -72,6 +75,7 @@ class Picture:
         self._markets = {symbol: MarketNow(symbol) for symbol in symbols if symbol}
         self._started = now
         self._news = News()
+        self._unfilled = 0
         self._pace: deque[tuple[float, Mapping[str, int]]] = deque()
 
     @property
@@ -96,6 +100,8 @@ class Picture:
         """Take a step of the feed in, as of the last ``advance``."""
         self._note(self._news.hear(event, self.now))
         match event:
+            case Gap(state="unfilled"):
+                self._unfilled += 1
             case Rejected():
                 self.refuse(subscription.symbol for subscription in event.subscriptions)
             case Stale() if event.subscription.symbol in self._markets:
@@ -136,14 +142,14 @@ class Picture:
         wires = tuple(
             Wire(
                 one.name, one.state, one.subscriptions, self._rate(one.name), totals[one.name], one.reconnects,
-                one.open_gaps, one.retry_in, one.last_error,
+                one.retry_in, one.last_error,
             )
             for one in statistics.connections
         )  # fmt: skip
         state, reasons = (str(health.status), tuple(map(str, health.reasons))) if health else ("", ())
         p50, p99 = (latency.p50, latency.p99) if latency else (None, None)
         figures = Figures(
-            wires, self._rate(""), statistics.total_processed, statistics.reconnects, statistics.gaps,
+            wires, self._rate(""), statistics.total_processed, statistics.reconnects, self._unfilled,
             statistics.quarantined, p50, p99, state, reasons,
         )  # fmt: skip
         self.version += figures != self.figures

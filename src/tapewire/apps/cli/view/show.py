@@ -100,10 +100,11 @@ class _View:
     def summary(self) -> str:
         """What was seen, in one line: the screen is gone by now."""
         figures = self._client.statistics()
+        self._observe(self._loop.time())
         seconds = self._loop.time() - self._started
         return (
             f"{count_of(figures.total_processed, 'message')} in {seconds:.1f} s, "
-            f"{count_of(figures.reconnects, 'reconnect')}, {count_of(figures.gaps, 'gap')}"
+            f"{count_of(figures.reconnects, 'reconnect')}, {count_of(self.picture.figures.unfilled, 'unfilled gap')}"
         )
 
     async def _leave(self, screen: asyncio.Task[None]) -> None:
@@ -132,7 +133,7 @@ class _View:
             self._fail(error)
 
     def _observe(self, now: float) -> None:
-        self.picture.observe(now, self._client.statistics())
+        self.picture.observe(now, self._client.statistics(), self._client.get_health_status())
         if self._handle is not None and self._handle.error is not None:
             self._fail(self._handle.error)
 

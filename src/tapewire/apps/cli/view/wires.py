@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tapewire.apps.cli.terminal import Styled, count_of, plain
-from tapewire.apps.cli.view.cells import Line, filled, fit
+from tapewire.apps.cli.view.cells import Line, filled, fit, folded
 from tapewire.apps.cli.view.figures import milliseconds
 from tapewire.apps.cli.view.picture import Figures, Wire
 
 _STATES = {"open": ("● open", "good"), "stopped": ("○ stopped", "bad")}
 _HEALTH = {"healthy": "good", "degraded": "warn", "unhealthy": "bad"}
-_WIDE = 100
+_HEADING = f"{'Connection':<14}{'State':<22}{'Streams':>8}{'msg/s':>9}{'Messages':>14}{'Reconnects':>12}"
 
 
 def status(figures: Figures, width: int) -> Line:
@@ -27,7 +27,7 @@ def status(figures: Figures, width: int) -> Line:
         (f"{figures.rate:,.0f} msg/s", ""),
         (f"latency {milliseconds(figures.p50)} (p99 {milliseconds(figures.p99)})", ""),
         (count_of(figures.reconnects, "reconnect"), "warn" if figures.reconnects else ""),
-        (count_of(figures.gaps, "gap"), "warn" if figures.gaps else ""),
+        (count_of(figures.unfilled, "unfilled gap"), "warn" if figures.unfilled else ""),
         (f"{figures.total:,} messages", "dim"),
     ]
     return _joined([part for part in parts if part[0]], width)
@@ -48,34 +48,28 @@ def _joined(parts: Sequence[tuple[str, str]], width: int) -> Line:
 
 def wires(figures: Figures, notes: Iterable[tuple[float, Styled]], width: int, height: int) -> list[Line]:
     """Connections, reasons of bad health, then the newest news, in exactly ``height`` lines of ``width`` cells."""
-    lines: list[Line] = [_heading(width)]
-    lines += [_wire(wire, width) for wire in figures.wires]
-    lines += [[(f"{plain(reason)}", _HEALTH.get(figures.health, ""))] for reason in figures.reasons]
+    lines: list[Line] = [[(_HEADING, "head")]]
+    lines += [line for wire in figures.wires for line in _wire(wire)]
+    style = _HEALTH.get(figures.health, "")
+    lines += [[(text, style)] for reason in figures.reasons for text in folded(plain(reason), width)]
     lines += [[]]
     room = max(height - len(lines), 0)
-    lines += [_note(*note) for note in list(notes)[-room:]] if room else []
+    news = [line for note in list(notes)[-room:] for line in _note(*note, width)] if room else []
+    lines += news[-room:]
     return [filled(line, width) for line in (lines + [[] for _ in range(height)])[:height]]
 
 
-def _heading(width: int) -> Line:
-    words = f"{'Connection':<14}{'State':<22}{'Streams':>8}{'msg/s':>9}{'Messages':>13}{'Reconnects':>12}"
-    return [(words + (f"{'Open gaps':>11}  Last error" if width >= _WIDE else ""), "head")]
-
-
-def _wire(wire: Wire, width: int) -> Line:
+def _wire(wire: Wire) -> list[Line]:
     word, style = _STATES.get(wire.state, (f"○ {wire.state}", "warn"))
     if wire.retry_in is not None and wire.state != "open":
         word = f"{word}, {wire.retry_in:.1f} s"
-    line: Line = [
-        (fit(plain(wire.name), 13) + " ", "market"),
-        (fit(word, 22), style),
-        (f"{wire.streams:>8,}{wire.rate:>9,.0f}{wire.total:>13,}{wire.reconnects:>12,}", ""),
-    ]
-    if width >= _WIDE:
-        line += [(f"{wire.open_gaps:>11,}  ", ""), (plain(wire.last_error or "–"), "dim")]
-    return line
+    figures = f"{wire.streams:>8,}{wire.rate:>9,.0f}{wire.total:>14,}{wire.reconnects:>12,}"
+    lines: list[Line] = [[(fit(plain(wire.name), 13) + " ", "market"), (fit(word, 22), style), (figures, "")]]
+    return [*lines, [(f"  last error: {plain(wire.last_error)}", "dim")]] if wire.last_error else lines
 
 
-def _note(at: float, styled: Styled) -> Line:
+def _note(at: float, styled: Styled, width: int) -> list[Line]:
     style, text = styled
-    return [(f"{at:8.1f} s  ", "dim"), (text, style)]
+    head = f"{at:8.1f} s  "
+    first, *more = folded(text, max(width - len(head), 20))
+    return [[(head, "dim"), (first, style)], *([(" " * len(head), ""), (part, style)] for part in more)]
