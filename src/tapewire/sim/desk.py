@@ -161,7 +161,7 @@ class Desk:
                 self._fill(order, trade, pit, uuid, is_maker=False)
         else:
             self._end(order, "cancel")
-        if order.state == "wait" and (order.asked.ord_type != "limit" or order.asked.time_in_force is not None):
+        if order.state == "wait" and (order.asked.ord_type != "limit" or order.asked.time_in_force in ("ioc", "fok")):
             self._end(order, "cancel")
 
     def _rest(self, order: Order, pit: Pit) -> None:

@@ -146,7 +146,7 @@ class Exchange:
             if times > 1:
                 self._refusals.insert(0, (answer, times - 1))
             return answer
-        fault = self.faults.occasion("refuse", now, self.venue.side(path))
+        fault = self.faults.occasion("refuse", now, self.venue.paths.get(path))
         if fault is not None:
             return failure(fault, self.venue.refusal(int(fault.number)))
         return self._over_limits(now, headers, address) or self.venue.handshake(path, headers, address)

@@ -142,6 +142,12 @@ class Simulator:
         return list(self.exchange.market.trades_made)
 
     @property
+    def urls(self) -> dict[str, str]:
+        """Side → address, once it listens: ``public`` (``url``), ``private``, ``info``."""
+        paths = self.exchange.venue.paths.items()
+        return {side: self.url.removesuffix(self.exchange.venue.ws_path) + path for path, side in paths}
+
+    @property
     def keys(self) -> tuple[SimKey, ...]:
         """The API keys that its private and info sides accept."""
         return keys_of(self.scenario)

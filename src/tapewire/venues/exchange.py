@@ -169,6 +169,7 @@ class VenueExchange(Protocol):
     """One exchange's own side: addresses, talk, REST."""
 
     ws_path: str
+    paths: Mapping[str, str]  # WebSocket path → the side it leads to
     is_text: bool
     too_many: str
     idle_timeout: float
@@ -176,10 +177,6 @@ class VenueExchange(Protocol):
     messages: tuple[tuple[int, float], ...]
     messages_per_address: bool
     origin: tuple[int, float] | None
-
-    def side(self, path: str) -> str | None:
-        """The side that a WebSocket path leads to; None: none does."""
-        ...
 
     def handshake(self, path: str, headers: Mapping[str, str], address: str) -> HttpAnswer | Caller:
         """Who is let in; or why not. Names of headers are in lower case; ``address`` is the client's own."""

@@ -11,11 +11,13 @@ import click
 from tapewire.apps.cli.options import SECONDS, venue_names_like
 from tapewire.apps.cli.running import Stop, run
 from tapewire.apps.cli.terminal import count_of, json_line
+from tapewire.config import Secret
 from tapewire.errors import ConfigError
 
 if TYPE_CHECKING:
     from tapewire.sim.scenario import Scenario
     from tapewire.sim.server import Simulator
+    from tapewire.venues.exchange import SimKey
 
 
 @click.command(short_help="Run a simulated exchange and print its addresses.")
@@ -31,12 +33,17 @@ if TYPE_CHECKING:
               help="drop@5, freeze@20, silence:30@10, refuse:429@0x3, duplicate%0.05 …; repeatable.")  # fmt: skip
 @click.option("--scenario", "path", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="TOML file with all of these; options go before it.")  # fmt: skip
+@click.option("--key", "keys", multiple=True, metavar="KEY",
+              help="ACCESS:SECRET[:PERMISSION,…] of the private and info sides; repeatable.")  # fmt: skip
+@click.option("--customer", type=float, metavar="S", help="Somebody trades on the first key, every S seconds.")
+@click.option("--announcements", type=float, metavar="S", help="An announcement every S seconds.")
 @click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON object.")
 @click.pass_context
 def simulate(
     context: click.Context, /, *, venue: str | None, host: str, port: int, markets: str | None, path: Path | None,
-    faults: tuple[str, ...], seconds: float | None, recorded: bool, as_json: bool, **numbers: float | None,
+    faults: tuple[str, ...], keys: tuple[str, ...], seconds: float | None, recorded: bool, as_json: bool,
+    **numbers: float | None,
 ) -> None:  # fmt: skip
     """Run a simulated exchange until Ctrl-C: WebSocket and REST on one port, no key, no network.
 
@@ -45,11 +52,16 @@ def simulate(
 
     A FAULT is NAME[:VALUE][@START[/EVERY]][xTIMES][%CHANCE], times in seconds: drop:1001@10/30 closes every
     connection after 10 s and then every 30 s. Names: close-after-subscribe, drop, abort, freeze (half-open), silence,
-    ping, cut, garbage, unknown, error, status, maintenance, slow, refuse, rest, duplicate, late.
+    ping, cut, garbage, unknown, error, status, maintenance, slow, refuse, rest, duplicate, late. Those that happen to
+    connections take :side=public, private or info.
+
+    A KEY's permissions are some of view_accounts, view_orders, trade, or the word none; all of them when left out. The
+    secret is printed: invent one, and use no real key here.
 
     \b
     tapewire simulate upbit --port 9001
     tapewire simulate upbit --markets KRW-BTC,KRW-ETH --fault drop:1001@10/30 --fault freeze@25
+    tapewire simulate upbit --customer 2 --key my-key:my-secret:view_orders
     tapewire simulate upbit --scenario bad-day.toml
     """  # noqa: D301 - click wants the character
     from tapewire.sim.scenario import Scenario, read_scenario  # noqa: PLC0415 - heavy, loaded when used
@@ -59,12 +71,29 @@ def simulate(
     given |= {"faults": faults} if faults else {}
     given |= {"markets": _markets(markets)} if markets else {}
     given |= {"recorded": True} if recorded else {}
+    given |= {"keys": tuple(map(_key, keys))} if keys else {}
     scenario = _replaced(read_scenario(path) if path else Scenario(), given)
     context.exit(run(lambda stop: _simulate(stop, scenario, host, port, seconds, as_json=as_json)))
 
 
 def _markets(text: str) -> int | tuple[str, ...]:
     return int(text) if text.isdecimal() else tuple(code for code in text.split(",") if code)
+
+
+def _key(text: str) -> SimKey:
+    from msgspec.structs import replace  # noqa: PLC0415 - heavy, loaded when used
+
+    from tapewire.venues.exchange import SimKey  # noqa: PLC0415
+
+    access, _, rest = text.partition(":")
+    secret, _, permissions = rest.partition(":")
+    if not access or not secret:
+        raise ConfigError("key", "***", "ACCESS:SECRET, or ACCESS:SECRET:PERMISSION,…")
+    key = SimKey(access_key=access, secret_key=Secret(secret))
+    if not permissions:
+        return key
+    named = frozenset(() if permissions == "none" else permissions.split(","))
+    return replace(key, permissions=named)  # it refuses what is no permission
 
 
 def _replaced(scenario: Scenario, changes: dict[str, Any]) -> Scenario:
@@ -97,8 +126,11 @@ async def _simulate(
 def _greet(simulator: Simulator, *, as_json: bool) -> None:
     symbols = list(simulator.exchange.market.symbols)
     venue = simulator.scenario.venue
+    keys = [(key.access_key, key.secret_key.reveal(), sorted(key.permissions)) for key in simulator.keys]
     if as_json:
-        addresses = {"venue": venue, "url": simulator.url, "rest_url": simulator.rest_url, "markets": symbols}
+        addresses: dict[str, Any] = {"venue": venue, "url": simulator.url, "rest_url": simulator.rest_url, "markets": symbols}
+        names = ("access_key", "secret_key", "permissions")
+        addresses |= {"urls": simulator.urls, "keys": [dict(zip(names, key, strict=True)) for key in keys]}
         click.echo(json_line(addresses).decode(), nl=False)
         return
     more = f" … and {len(symbols) - 8} more" if len(symbols) > 8 else ""
@@ -106,7 +138,10 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
         f"Simulated {venue}, seed {simulator.scenario.seed}, {count_of(len(symbols), 'market')}:\n"
         f"  {' '.join(symbols[:8])}{more}\n\n"
         f"  WebSocket  {simulator.url}\n"
-        f"  REST       {simulator.rest_url}\n\n"
+        + "".join(f"  {side:<9}  {url}\n" for side, url in simulator.urls.items() if side != "public")
+        + f"  REST       {simulator.rest_url}\n"
+        + "".join(f"  key        {access}  secret {secret}\n" for access, secret, _ in keys)
+        + "\n"
         "Try it in another terminal:\n\n"
         f"  tapewire watch {symbols[0]} --url {simulator.url}\n\n"
         "or from Python:\n\n"

@@ -43,16 +43,12 @@ class UpbitExchange:
         self.connects = tuple((window.count, window.seconds) for window in known.connects)
         self.messages = tuple((window.count, window.seconds) for window in known.messages)
         self.messages_per_address = self.switches.messages_per_address
-        self._sides = {f"{self.ws_path}{suffix}": side for side, suffix in known.sides.items()}
+        self.paths = {f"{self.ws_path}{suffix}": side for side, suffix in known.sides.items()}  # section 1
         self._doorman, self._warm_up = Doorman(keys), WarmUp(self.switches.asset_warmup)
-
-    def side(self, path: str) -> str | None:
-        """``public``, ``private``, ``info`` (section 1)."""
-        return self._sides.get(path)
 
     def handshake(self, path: str, headers: Mapping[str, str], address: str = "") -> HttpAnswer | Caller:
         """The public side is open to all; the others look at the token (sections 2 and 5.2)."""
-        side = self.side(path)
+        side = self.paths.get(path)
         if side is None:
             return _json(404, _error(404, "Not Found"))
         if side == "public":
