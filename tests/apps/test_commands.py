@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,9 @@ from click.testing import CliRunner, Result
 from tapewire.apps.cli.demo import perform
 from tapewire.apps.cli.main import cli
 from tapewire.apps.cli.running import Stop, run
+from tapewire.config import Secret
 from tapewire.testing.background import BackgroundSimulator
+from tapewire.venues.exchange import SimKey
 
 SCRIPT = str(Path(sys.executable).with_name("tapewire"))
 PATIENCE = 10.0
@@ -275,6 +279,51 @@ def test_two_recorders_in_one_folder_are_refused(exchange: BackgroundSimulator) 
         result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--out", "same", "--seconds", "1")
     assert result.exit_code == 1
     assert "another recorder is writing here" in result.output
+
+
+def test_record_serves_its_figures_where_it_says(exchange: BackgroundSimulator) -> None:
+    arguments = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--json", "--metrics", "0")
+    with started(*arguments) as process:
+        read_until(process, '"subscribed"')
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert re.fullmatch(r"tapewire: metrics at http://127\.0\.0\.1:\d+/metrics\n", told)
+        with urllib.request.urlopen(told.split()[-1], timeout=PATIENCE) as answer:  # noqa: S310 - looked at above
+            page = answer.read().decode()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert "tapewire_" in page
+
+
+def test_a_taken_port_of_figures_ends_with_one(exchange: BackgroundSimulator) -> None:
+    port = exchange.rest_url.rpartition(":")[2]
+    result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--metrics", port)
+    assert result.exit_code == 1
+    assert f"tapewire: metrics: cannot listen on 127.0.0.1:{port}: " in result.output
+
+
+def test_a_recording_that_was_never_connected_ends_with_one(tmp_path: Path) -> None:
+    result = tapewire("record", "KRW-BTC", "--url", "ws://127.0.0.1:1", "--seconds", "0.2")
+    assert result.exit_code == 1
+    assert "tapewire: unreachable (127.0.0.1:1: connection refused)" in result.output
+
+
+def test_what_the_account_does_is_watched_and_recorded(tmp_path: Path) -> None:
+    key = SimKey(access_key="mine", secret_key=Secret("canary-secret-of-forty-characters-000001"))
+    path = tmp_path / "key.toml"
+    path.write_text(f'access_key = "mine"\nsecret_key = "{key.secret_key.reveal()}"\n')
+    path.chmod(0o600)
+    with BackgroundSimulator(markets=("KRW-BTC",), keys=(key,), customer=0.05) as exchange:
+        how = ("--url", exchange.url, "--keys", str(path), "--types", "myOrder,myAsset", "--seconds", "0.7")
+        watched = tapewire("watch", *how)
+        recorded = tapewire("record", *how, "--json")
+    assert (watched.exit_code, recorded.exit_code) == (0, 0), watched.output + recorded.output
+    assert "KRW-BTC      myOrder    " in watched.output
+    assert " myAsset    " in watched.output
+    summary = json.loads(recorded.stdout.splitlines()[-1])
+    assert set(summary["received"]) == {"myOrder", "myAsset"}
+    everything = "".join(file.read_text() for file in (tmp_path / "recording").iterdir())
+    assert "canary" not in everything + watched.output + recorded.output
 
 
 def test_markets_lists_filters_and_prints_json(exchange: BackgroundSimulator) -> None:

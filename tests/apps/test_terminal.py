@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,20 @@ from hypothesis import strategies as st
 from tapewire.apps.cli import terminal
 from tapewire.apps.cli.news import News
 from tapewire.model import status
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.events import (
+    AnnouncementEvent,
+    Asset,
+    CandleEvent,
+    Event,
+    IndicatorEvent,
+    IndicatorSignalEvent,
+    MyAssetEvent,
+    MyOrderEvent,
+    OrderbookEvent,
+    OrderbookUnit,
+    TickerEvent,
+    TradeEvent,
+)
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
 
@@ -71,6 +85,39 @@ def test_sizes(size: int, shown: str) -> None:
         (
             TickerEvent(venue="u", symbol="KRW-BTC", trade_price=2.5, signed_change_rate=-0.01, acc_trade_volume_24h=9),
             "KRW-BTC      ticker     2.5  -1.00%  24h 9",
+        ),
+        (
+            MyOrderEvent(
+                venue="u", symbol="KRW-BTC", uuid="o-1", state="trade", ask_bid="BID", order_type="limit",
+                price=Decimal(143_500_000), volume=Decimal("0.10"), remaining_volume=Decimal("1E-8"),
+            ),
+            "KRW-BTC      myOrder    trade: buy limit 0.10 at 143,500,000  left 0.00000001  order o-1",
+        ),
+        (
+            MyOrderEvent(venue="u", symbol="KRW-BTC", uuid="o-1", state="wait", ask_bid="ASK", order_type="market"),
+            "KRW-BTC      myOrder    wait: sell market – at –  left –  order o-1",
+        ),
+        (
+            MyAssetEvent(venue="u", assets=[Asset("KRW", Decimal("1000.5"), Decimal(2)), Asset("B", Decimal(1), Decimal(0))]),
+            "             myAsset    KRW 1,000.5 (2 locked), B 1 (0 locked)",
+        ),
+        (
+            AnnouncementEvent(venue="u", symbol="", uuid="a-1", category="trade", title="KRW-X opens", url="https://x/1"),
+            "             announcement trade: KRW-X opens  https://x/1",
+        ),
+        (
+            IndicatorEvent(
+                venue="u", symbol="KRW-BTC", timeframe="5m", indicator="rsi", value={"rsi": 61.25},
+                candle_date_time_utc="2026-09-03T04:50:00",
+            ),
+            "KRW-BTC      indicator.5m 2026-09-03T04:50:00Z  rsi rsi 61.25",
+        ),
+        (
+            IndicatorSignalEvent(
+                venue="u", symbol="KRW-BTC", timeframe="1d", indicator="macd", trigger="golden_cross",
+                value={"macd": 1e6}, candle_date_time_utc="2026-09-03T00:00:00",
+            ),
+            "KRW-BTC      indicator_signal.1d 2026-09-03T00:00:00Z  macd golden_cross  macd 1,000,000",
         ),
         (
             TradeEvent(venue="u", symbol="KRW-BTC", trade_price=2.0, trade_volume=0.5, ask_bid="ASK", sequential_id=7),

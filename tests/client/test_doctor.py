@@ -18,7 +18,7 @@ import tapewire.client.reach  # noqa: F401 - python_socks imported late trips py
 from tapewire.client import local
 from tapewire.client.advice import advice
 from tapewire.client.doctor import Finding, examine
-from tapewire.config import FeedOptions, LineOptions
+from tapewire.config import Credentials, FeedOptions, LineOptions, Secret, SessionOptions
 from tapewire.errors import (
     AuthenticationFailed,
     ConfigError,
@@ -30,6 +30,7 @@ from tapewire.errors import (
 )
 from tapewire.model.line import Loss
 from tapewire.testing.background import BackgroundSimulator
+from tapewire.venues.exchange import SimKey
 from tests.transport.certificates import Authority
 from tests.transport.proxies import ProxyServer
 from tests.transport.wire import listening
@@ -295,3 +296,56 @@ async def test_wrong_options_are_refused_at_once() -> None:
 def test_each_error_has_its_advice(error: Exception, words: str) -> None:
     assert words in advice(error)
     assert bool(words) == bool(advice(error))
+
+
+# The key.
+
+GOOD = SimKey(access_key="good", secret_key=Secret("canary-secret-of-forty-characters-000001"))
+ORDERS = SimKey(
+    access_key="orders",
+    secret_key=Secret("canary-secret-of-forty-characters-000002"),
+    permissions=frozenset({"view_orders"}),
+)
+EXPIRED = SimKey(access_key="old", secret_key=Secret("canary-secret-of-forty-characters-000003"), expired=True)
+
+
+async def asked_with(access_key: str, secret_key: str) -> dict[str, Finding]:
+    """What the steps of the key find at an exchange that knows the three above."""
+    credentials = Credentials(Secret(access_key), Secret(secret_key))
+    with BackgroundSimulator(markets=("KRW-BTC",), keys=(GOOD, ORDERS, EXPIRED)) as exchange:
+        options = FeedOptions(url=exchange.url, session=SessionOptions(quiet_time=0.2))
+        findings = [finding async for finding in examine(options=options, credentials=credentials)]
+        assert exchange.violations == []
+    assert "canary" not in repr(findings)
+    return {finding.step: finding for finding in findings}
+
+
+async def test_a_good_key_is_told_with_what_it_permits() -> None:
+    findings = await asked_with("good", GOOD.secret_key.reveal())
+    assert findings["key myAsset"].found == "taken: the key has the permission view accounts"
+    assert findings["key myOrder"].found == "taken: the key has the permission view orders"
+    assert "key" not in findings
+
+
+async def test_a_missing_permission_is_named() -> None:
+    findings = await asked_with("orders", ORDERS.secret_key.reveal())
+    assert states(findings, "key myAsset", "key myOrder") == {"key myAsset": "failed", "key myOrder": "ok"}
+    assert "permission" in findings["key myAsset"].advice
+
+
+@pytest.mark.parametrize(
+    ("access_key", "secret_key", "name", "todo"),
+    [
+        ("nobody", "canary-secret-of-forty-characters-000001", "invalid_access_key", "no key of this region"),
+        ("good", "canary-secret-of-forty-characters-999999", "jwt_verification", "does not belong to the access key"),
+        ("old", "canary-secret-of-forty-characters-000003", "expired_access_key", "valid for one year"),
+    ],
+)
+async def test_a_refused_key_is_told_by_the_exchanges_name_for_it(
+    access_key: str, secret_key: str, name: str, todo: str
+) -> None:
+    findings = await asked_with(access_key, secret_key)
+    for step in ("key myAsset", "key myOrder"):
+        assert (findings[step].state, name in findings[step].found) == ("failed", True)
+        assert todo in findings[step].advice
+    assert findings["snapshot"].state == "ok", "what is public goes on"
