@@ -98,7 +98,9 @@ def test_sizes(size: int, shown: str) -> None:
             "KRW-BTC      myOrder    wait: sell market – at –  left –  order o-1",
         ),
         (
-            MyAssetEvent(venue="u", assets=[Asset("KRW", Decimal("1000.5"), Decimal(2)), Asset("B", Decimal(1), Decimal(0))]),
+            MyAssetEvent(
+                venue="u", assets=[Asset("KRW", Decimal("1000.5"), Decimal(2)), Asset("B", Decimal(1), Decimal(0))]
+            ),
             "             myAsset    KRW 1,000.5 (2 locked), B 1 (0 locked)",
         ),
         (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from tapewire.client.snapshots import check_timeout
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import FeedError
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import LoopClock
 from tapewire.venues.registry import get_venue
 
 State = Literal["ok", "warning", "failed", "skipped"]
@@ -79,14 +79,15 @@ async def examine(
     """
     check_timeout(timeout)
     doctor = _Doctor(venue, options or FeedOptions(), credentials, folder or Path())
-    ends = time.monotonic() + timeout
+    now = asyncio.get_running_loop().time
+    ends = now() + timeout
     failed: dict[str, str] = {}
     try:
         for name, needs, step in doctor.steps():
             broken = next((need for need in needs if need in failed), None)
-            left = ends - time.monotonic()
+            left = ends - now()
             if broken is not None:
-                finding = Finding(step=name, state="skipped", found=f"not tried: {failed[broken]} failed")
+                finding = Finding(step=name, state="skipped", found=f"not tried: it needs {failed[broken]}")
             elif left <= 0:
                 finding = Finding(step=name, state="skipped", found=f"not tried: {timeout:g} s were over")
             else:
@@ -115,7 +116,8 @@ class _Doctor:
         self._venue, self._options, self._credentials = get_venue(venue), options, credentials
         self._folder = folder
         self._url = options.url or self._venue.facts.url
-        self._reach = Reach(place_of(self._url, options), options)
+        self._wall_ns = LoopClock().wall_ns  # a loop's own clock may count in whole milliseconds (uvloop's does)
+        self._reach = Reach(place_of(self._url, options), options, self._wall_ns)
         self._client: WebSocketClient | None = None
         self._symbol = ""
         self._answer: Answer | None = None
@@ -128,6 +130,7 @@ class _Doctor:
             for kind in _PERMISSIONS
             if kind in self._venue.facts.kinds
         ]
+        way = ("tcp",) if self._reach.place.hidden else ("tls",)
         return [
             ("proxy", (), self._proxy),
             ("folder", (), self._write),
@@ -139,9 +142,9 @@ class _Doctor:
             ("http", ("tls",), self._http),
             ("clock", ("http",), self._clock),
             ("limits", ("http",), self._limits),
-            ("upgrade", ("tls",), self._upgrade),
+            ("upgrade", way, self._upgrade),
             ("ping", ("upgrade",), self._ping),
-            ("markets", ("tls",), self._markets),
+            ("markets", way, self._markets),
             ("snapshot", ("upgrade", "markets"), self._snapshot),
             *(keys if self._credentials is not None else [("key", (), self._no_key)]),
         ]
@@ -190,21 +193,26 @@ class _Doctor:
 
     async def _name(self) -> Finding:
         host, _ = self._reach.place.next_hop
-        began = time.perf_counter()
+        began = self._wall_ns()
         addresses = await self._reach.resolve()
-        ms = _ms(began)
+        ms = self._ms(began)
         more = f" and {len(addresses) - 2} more" if len(addresses) > 2 else ""
         whose = f"{host} (the proxy)" if self._reach.place.proxy else host
         return _ok("name", f"{whose} is {', '.join(addresses[:2])}{more}, in {ms:g} ms", addresses=addresses, ms=ms)
 
     async def _tcp(self) -> Finding:
-        began = time.perf_counter()
+        began = self._wall_ns()
         address = await self._reach.connect()
-        ms, place = _ms(began), self._reach.place
+        ms, place = self._ms(began), self._reach.place
+        if place.hidden:
+            return _ok("tcp", f"connected to the proxy {place.through} in {ms:g} ms", address=address, ms=ms)
         way = f" through {place.through}" if place.proxy else ""
         return _ok("tcp", f"connected to {place.host}:{place.port}{way} in {ms:g} ms", address=address, ms=ms)
 
     async def _certificate(self) -> Finding:
+        if self._reach.place.hidden:
+            words = "lies inside the proxy's own TLS; it is verified at the upgrade"
+            return Finding(step="tls", state="skipped", found=words)
         certificate = await self._reach.encrypt()
         if certificate is None:
             return _ok("tls", "none: the address is ws://, nothing is encrypted", days_left=None)
@@ -265,9 +273,9 @@ class _Doctor:
         return _ok("markets", f"{len(listed):,} markets by REST", markets=len(listed))
 
     async def _snapshot(self) -> Finding:
-        began = time.perf_counter()
+        began = self._wall_ns()
         [ticker] = await self._opened().ticker_snapshot(self._symbol, timeout=_STEP)
-        ms = _ms(began)
+        ms = self._ms(began)
         price = "without a price" if ticker.trade_price is None else f"at {ticker.trade_price:,.10g}"
         return _ok("snapshot", f"{ticker.symbol} {price}, in {ms:g} ms", symbol=ticker.symbol, ms=ms)
 
@@ -285,6 +293,10 @@ class _Doctor:
     async def _no_key(self) -> Finding:
         return Finding(step="key", state="skipped", found="none was given; public streams need none")
 
+    def _ms(self, began: int) -> float:
+        """Milliseconds since then; the wall clock may have been set back in between."""
+        return round(max(0, self._wall_ns() - began) / 1e6, 1)
+
     def _opened(self) -> WebSocketClient:
         if self._client is None:
             client = WebSocketClient(
@@ -297,10 +309,6 @@ class _Doctor:
 
 def _ok(step: str, found: str, **facts: Any) -> Finding:
     return Finding(step=step, state="ok", found=found, facts=facts)
-
-
-def _ms(began: float) -> float:
-    return round((time.perf_counter() - began) * 1000, 1)
 
 
 def _shown(seconds: float) -> str:

@@ -7,7 +7,6 @@ import contextlib
 import email.utils
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,6 +44,11 @@ class Place(Struct, frozen=True):
             return None
         parts = urlsplit(self.proxy)
         return f"{parts.scheme}://{(parts.netloc).rpartition('@')[2]}"
+
+    @property
+    def hidden(self) -> bool:
+        """Behind a proxy that is spoken to over TLS itself: the bare connection ends there."""
+        return (self.proxy or "").startswith("https:")
 
     @property
     def next_hop(self) -> tuple[str, int]:
@@ -95,7 +99,7 @@ class Reach:
         wall_ns: clock that the far end's is compared with, ns UTC.
     """
 
-    def __init__(self, place: Place, options: FeedOptions, wall_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, place: Place, options: FeedOptions, wall_ns: Callable[[], int]) -> None:
         self.place = place
         self._tls = handshake.tls_context(options.line.ssl_context) if place.secure else None
         self._line = options.line
@@ -111,15 +115,16 @@ class Reach:
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     async def connect(self) -> str:
-        """The address that answered; through a proxy the proxy has connected to the far end, too.
+        """The address that answered; through a proxy (not an https:// one) it has reached the far end, too.
 
         Raises:
             ConnectFailed: with the reason; the proxy's password is not in it.
         """
         try:
-            self._socket = await self._through_proxy() if self.place.proxy else await self._dial.connect(
-                self.place.host, self.place.port
-            )  # fmt: skip
+            if self.place.proxy is not None and not self.place.hidden:
+                self._socket = await self._through_proxy()
+            else:
+                self._socket = await self._dial.connect(*self.place.next_hop)
         except (OSError, ProxyError, ValueError) as error:
             raise handshake.unreachable(error, self._line, self._dial.stage) from None
         self._socket.setblocking(False)
