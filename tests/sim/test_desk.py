@@ -349,7 +349,11 @@ class TestRefusals:
             ({"ord_type": "market", "volume": 1}, "type", "no bid of type market"),
             ({"side": "ask", "ord_type": "price", "price": 5_000}, "type", "no ask of type price"),
             ({"ord_type": "best", "price": 5_000}, "type", "time_in_force None does not go with best"),
-            ({"side": "ask", "ord_type": "market", "volume": 1, "time_in_force": "ioc"}, "type", "does not go with market"),
+            (
+                {"side": "ask", "ord_type": "market", "volume": 1, "time_in_force": "ioc"},
+                "type",
+                "does not go with market",
+            ),
             ({"price": 1_000, "volume": 9, "time_in_force": "post_only", "smp_type": "reduce"}, "type", "post_only"),
         ],
     )
@@ -440,7 +444,8 @@ def _do(floor: Floor, code: str, deed: tuple[Any, ...]) -> None:
         case ("wait", seconds):
             floor.wait(seconds)
         case ("cancel", number):
-            waiting = [order for name in ("main", "other") for order in floor.desk.orders(name) if order.state == "wait"]
+            known = [*floor.desk.orders("main"), *floor.desk.orders("other")]
+            waiting = [order for order in known if order.state == "wait"]
             for order in waiting[number : number + 1]:
                 floor.cancel(order)
         case ("limit", side, account, away, volume, in_force, smp):

@@ -229,8 +229,6 @@ class _Flow:
         size = 1 + int(self._listing.size * UNIT * 3 * draw * draw)
         trade = pit.execute(market.ms(at), size, buy=buy)
         market.at(at + market.delay(), lambda then: self.publish(trade, then))
-        if trade.maker is None:
-            return self.changed(at)
         return *market.settle(self._symbol, trade), *self.changed(at)
 
     def _touch(self, at: float) -> Iterable[Due]:
