@@ -28,11 +28,13 @@ class Stage:
     observed: list[float] = field(default_factory=list)
     wishes: list[str] = field(default_factory=list)
     begun: int = 0
+    takes_more: bool = True
 
     def __post_init__(self) -> None:
         self.program = Program(
             self.picture, Controls(chosen="KRW-BTC"), HEADING, now=lambda: self.now, wall=self._wall,
             observe=self._observe, wish=self.wishes.append, begin=self._begin, pause=3600.0,
+            takes_more=lambda: self.takes_more,
         )  # fmt: skip
 
     def _wall(self) -> datetime:
@@ -141,6 +143,21 @@ async def test_messages_paint_nothing_only_looks_do() -> None:
         stage.program.look()
         assert stage.program.painted == painted + 1, "nothing is new"
     assert PAUSE >= 0.1
+
+
+async def test_while_the_terminal_takes_nothing_nothing_is_painted_and_then_the_newest() -> None:
+    stage = Stage()
+    async with stage.running() as pilot:
+        before, stage.takes_more = stage.shown(), False
+        for price in (99_000_000.0, 98_000_000.0):
+            stage.picture.hear(ticker("KRW-BTC", price))
+            stage.program.look()
+        await pilot.pause()
+        assert stage.shown() == before
+        stage.takes_more = True
+        stage.program.look()
+        await pilot.pause()
+        assert "98,000,000" in stage.shown()[2]
 
 
 async def test_figures_are_asked_for_once_a_second() -> None:

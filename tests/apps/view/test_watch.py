@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
+from typing import IO
 
 import click
 import pytest
@@ -28,6 +29,7 @@ from tapewire.apps.cli.watch import View, view_for
 from tapewire.testing.background import BackgroundSimulator
 
 SCRIPT = str(Path(sys.executable).with_name("tapewire"))
+PATIENCE = 10.0
 SEQUENCE = re.compile(r"\x1b(\[[0-9;?<>=]*[a-zA-Z]|[=>]|\].*?(\x07|\x1b\\))")
 
 
@@ -69,13 +71,15 @@ def _set_size(terminal: int, width: int, height: int) -> None:
 
 
 @contextmanager
-def on_a_terminal(*arguments: str, width: int = 80, height: int = 24, **variables: str) -> Iterator[Terminal]:
+def on_a_terminal(
+    *arguments: str, width: int = 80, height: int = 24, stderr: IO[bytes] | None = None, **variables: str
+) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     _set_size(slave, width, height)
     kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
     environment = kept | {"TERM": "xterm-256color"} | variables
     with subprocess.Popen(
-        [SCRIPT, "watch", *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
+        [SCRIPT, "watch", *arguments], stdin=slave, stdout=slave, stderr=stderr or slave, env=environment
     ) as process:
         os.close(slave)
         try:
@@ -154,15 +158,17 @@ def test_a_feed_that_fails_for_good_ends_it_with_the_reason() -> None:
     assert "403" in text_of(terminal.drawn.partition("\x1b[?1049l")[2])
 
 
-TERMINAL = {"terminal": True, "as_json": False}
-PIPE = {"terminal": False, "as_json": False}
-JSON = {"terminal": True, "as_json": True}
+TERMINAL = {"terminal": True, "keyboard": True, "as_json": False}
+NO_KEYS = TERMINAL | {"keyboard": False}
+PIPE = TERMINAL | {"terminal": False}
+JSON = TERMINAL | {"as_json": True}
 
 
 @pytest.mark.parametrize(
     ("asked", "where", "term", "view"),
     [
         (None, TERMINAL, "xterm", "full"), (None, PIPE, "xterm", "lines"), (None, JSON, "xterm", "lines"),
+        (None, NO_KEYS, "xterm", "table"),
         (None, TERMINAL, "dumb", "lines"), ("table", TERMINAL, "xterm", "table"), ("lines", TERMINAL, "xterm", "lines"),
         ("lines", PIPE, "xterm", "lines"), ("full", TERMINAL, "dumb", "full"),
     ],
@@ -179,15 +185,65 @@ def test_without_textual_it_is_the_plain_table_and_the_full_one_says_what_to_ins
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setitem(sys.modules, "textual", None)
-    assert view_for(None, terminal=True, as_json=False) == "table"
+    assert view_for(None, **TERMINAL) == "table"
     with pytest.raises(click.BadParameter, match=r"pip install 'tapewire\[tui\]'"):
-        view_for("full", terminal=True, as_json=False)
+        view_for("full", **TERMINAL)
 
 
 @pytest.mark.parametrize("asked", ["full", "table"])
 def test_a_view_that_needs_a_terminal_says_so(asked: View) -> None:
     with pytest.raises(click.BadParameter, match="needs a terminal; the output is a pipe or a file"):
-        view_for(asked, terminal=False, as_json=False)
+        view_for(asked, **PIPE)
+
+
+def test_the_full_view_says_that_it_reads_keys_and_draws_on_the_error_output() -> None:
+    with pytest.raises(click.BadParameter, match="'full' needs the terminal for input and errors too"):
+        view_for("full", **NO_KEYS)
+
+
+def test_errors_into_a_file_leave_the_plain_table_on_the_terminal(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    errors = tmp_path / "errors"
+    with (
+        errors.open("wb") as file,
+        on_a_terminal("KRW-BTC", "--url", exchange.url, "--seconds", "0.3", stderr=file) as terminal,
+    ):
+        assert terminal.end() == 0
+    assert "\x1b[?1049h" not in terminal.drawn
+    assert "tapewire watch · upbit" in text_of(terminal.drawn)
+    assert errors.read_bytes() == b""
+
+
+#: Fills its terminal, which nobody reads, to the brim.
+FILL = """
+import os, sys
+os.set_blocking(2, False)
+try:
+    while True:
+        os.write(2, b"x" * 4096)
+except BlockingIOError:
+    os.set_blocking(2, True)
+from tapewire.apps.cli.view.outlet import at_most, takes_more
+"""
+
+
+def on_a_dead_terminal(program: str) -> int:
+    """The exit code of a Python program whose terminal takes nothing."""
+    master, slave = pty.openpty()
+    try:
+        command = [sys.executable, "-c", FILL + program]
+        out = subprocess.DEVNULL
+        return subprocess.run(command, stdin=slave, stdout=out, stderr=slave, timeout=PATIENCE, check=False).returncode
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+def test_a_terminal_that_takes_nothing_is_noticed_and_never_keeps_the_program() -> None:
+    waits = "import threading\nwith at_most(0.05, 7):\n    threading.Event().wait()\n"
+    assert on_a_dead_terminal("os._exit(5 if not takes_more() else 6)") == 5
+    assert on_a_dead_terminal(waits) == 7
 
 
 class Screen(io.StringIO):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from importlib.util import find_spec
 from typing import Literal
 
@@ -35,26 +36,39 @@ def watch(context: click.Context, feed: Feed, view: View | None) -> None:
     """  # noqa: D301 - click wants the character
     if view is None and not feed.symbols:  # what belongs to no market has no place in a table of markets
         view = "lines"
-    chosen = view_for(view, terminal=is_terminal(), as_json=feed.as_json)
+    chosen = view_for(view, terminal=is_terminal(), keyboard=has_keyboard(), as_json=feed.as_json)
     context.exit(run(lambda stop: _watch(stop, feed, chosen)))
 
 
-def view_for(asked: View | None, *, terminal: bool, as_json: bool) -> View:
+def view_for(asked: View | None, *, terminal: bool, keyboard: bool, as_json: bool) -> View:
     """How to show the feed: as asked, else the richest view that works here.
+
+    Args:
+        asked: ``--view``.
+        terminal: people look at the output.
+        keyboard: input and errors are that terminal too: the full screen reads keys, and textual draws on stderr.
+        as_json: ``--json``.
 
     Raises:
         click.BadParameter: what was asked for cannot be shown here; says why and what to do.
     """
-    full = find_spec("textual") is not None
+    has_textual = find_spec("textual") is not None
     if as_json or (asked is None and (not terminal or os.environ.get("TERM") == "dumb")):
         return "lines"
     if asked is None:
-        return "full" if full else "table"
+        return "full" if has_textual and keyboard else "table"
     if asked != "lines" and not terminal:
         raise click.BadParameter(f"{asked!r} needs a terminal; the output is a pipe or a file", param_hint="'--view'")
-    if asked == "full" and not full:
+    if asked == "full" and not keyboard:
+        raise click.BadParameter("'full' needs the terminal for input and errors too", param_hint="'--view'")
+    if asked == "full" and not has_textual:
         raise click.BadParameter("'full' needs textual: pip install 'tapewire[tui]'", param_hint="'--view'")
     return asked
+
+
+def has_keyboard() -> bool:
+    """Whether standard input and standard error are a terminal."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 async def _watch(stop: Stop, feed: Feed, view: View) -> None:

@@ -58,6 +58,7 @@ class Program(App[None]):
         now: monotonic seconds. wall: the time of day, aware.
         observe: called once a second (or after ``hurry``) before a repaint: takes the figures into the picture.
         wish: called when the person asks for the end.
+        takes_more: whether the terminal would take a repaint now; otherwise it waits for a later look.
         begin: called once, when the screen is there.
         pause: seconds between two looks.
 
@@ -79,6 +80,7 @@ class Program(App[None]):
         wall: Callable[[], datetime],
         observe: Callable[[float], None],
         wish: Callable[[Wish], None],
+        takes_more: Callable[[], bool] = lambda: True,
         begin: Callable[[], None] = lambda: None,
         pause: float = PAUSE,
     ) -> None:
@@ -91,6 +93,7 @@ class Program(App[None]):
         self._wall = wall
         self._observe = observe
         self._wish = wish
+        self._takes_more = takes_more
         self._begin = begin
         self._pause = pause
         self.painted = 0
@@ -123,7 +126,7 @@ class Program(App[None]):
         at = self._wall().replace(microsecond=0)
         size = self.size
         state = (self.picture.version, repr(self.controls), at, size)
-        if state != self._seen:
+        if state != self._seen and self._takes_more():
             self._seen = state
             self.painted += 1
             lines = screen(self.picture, self.controls, self._heading, at, size)

@@ -16,6 +16,7 @@ from tapewire.apps.cli.running import DONE, FAILED, INTERRUPTED, Stop
 from tapewire.apps.cli.terminal import count_of
 from tapewire.apps.cli.view.controls import Controls, Wish
 from tapewire.apps.cli.view.edges import Heading
+from tapewire.apps.cli.view.outlet import at_most, takes_more
 from tapewire.apps.cli.view.picture import Picture
 from tapewire.apps.cli.view.program import Program
 from tapewire.client import Handle, WebSocketClient
@@ -70,6 +71,7 @@ class _View:
             wall=lambda: datetime.now(UTC),
             observe=self._observe,
             wish=lambda wish: stop.ask(_CODES[wish]),
+            takes_more=takes_more,
             begin=_task_factory_kept(self._loop),
         )
 
@@ -108,8 +110,9 @@ class _View:
         )
 
     async def _leave(self, screen: asyncio.Task[None]) -> None:
-        self._program.exit()
-        _, late = await asyncio.wait({screen}, timeout=_LEAVE)
+        with at_most(_LEAVE, self._stop.code):
+            self._program.exit()
+            _, late = await asyncio.wait({screen}, timeout=_LEAVE)
         if late:
             screen.cancel()
 
