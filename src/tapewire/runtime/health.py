@@ -32,38 +32,38 @@ class Troubles:
     def __init__(self) -> None:
         self.errors = self.rejected = self.dropped = 0
         self.last_error: str | None = None
-        self.last_error_ns: int | None = None
-        self.first_opened_ns: int | None = None
+        self.last_error_at: float | None = None
+        self.first_opened: float | None = None
         self.mailboxes: WeakSet[Mailbox] = WeakSet()
         self._failures: dict[tuple[str, Credentials | None], Incident] = {}
         self._refused: dict[Subscription, Incident] = {}
         self._lagging: dict[str, Incident] = {}
 
-    def publish(self, event: FeedEvent, drivers: Iterable[Driver]) -> None:
-        """Something happened on one of these connections."""
+    def publish(self, event: FeedEvent, drivers: Iterable[Driver], t: float) -> None:
+        """Something happened on one of these connections, at ``t`` (monotonic seconds)."""
         match event:
             case Connected():
-                self.first_opened_ns = self.first_opened_ns or event.at_ns
+                self.first_opened = t if self.first_opened is None else self.first_opened
                 origin = next((one.origin for one in drivers if one.origin.connection == event.connection), None)
                 if origin is not None:
                     self._failures.pop((origin.side, origin.credentials), None)
             case Disconnected() if event.loss.cause != "stopped":
                 self.errors += 1
-                self._note(str(event.loss), event.at_ns)
+                self._note(str(event.loss), t)
             case Rejected():
-                self._note(f"{event.name}: {event.message}", event.at_ns)
-                self._refuse(event)
+                self._note(f"{event.name}: {event.message}", t)
+                self._refuse(event, t)
             case Subscribed():
                 for subscription in event.subscriptions:
                     self._refused.pop(subscription, None)
             case Lagged():
-                self._lag(event)
+                self._lag(event, t)
 
-    def gave_up(self, driver: Driver, error: FeedError, at_ns: int) -> None:
+    def gave_up(self, driver: Driver, error: FeedError, t: float) -> None:
         """A connection ended for good, with all its streams."""
         origin = driver.origin
-        failed = Incident(origin.connection, str(error), at_ns, at_ns, tuple(driver.router.streams))
-        self._note(str(error), at_ns)
+        failed = Incident(origin.connection, str(error), t, t, tuple(driver.router.streams))
+        self._note(str(error), t)
         _keep(self._failures, (origin.side, origin.credentials), failed)
 
     def forget(self) -> None:
@@ -76,19 +76,19 @@ class Troubles:
         self, drivers: Iterable[Driver], now: Now, quiet_kinds: frozenset[str], patience: float | None
     ) -> list[Reason]:
         """What is wrong now; ``quiet_kinds`` and ``patience`` as of ``metrics.facts_of``."""
-        found = given_up(self._failures.values())
+        found = given_up(self._failures.values(), now)
         for driver in drivers:
-            found += reasons_of(facts_of(driver, now, quiet_kinds, patience), now.ns)
-        found += lasting(self._refused.values(), now.ns, REJECTED_MEMORY)
-        found += lasting(self._lagging.values(), now.ns, LAG_MEMORY)
+            found += reasons_of(facts_of(driver, now, quiet_kinds, patience), now)
+        found += lasting(self._refused.values(), now, REJECTED_MEMORY)
+        found += lasting(self._lagging.values(), now, LAG_MEMORY)
         told = {reason.connection for reason in found}
         return found + [reason for reason in self._full(now) if reason.connection not in told]
 
-    def ended_ns(self, now: Now) -> int:
-        """When the last of what counts for a while ceased to count."""
-        ends = [one.last_ns + int(REJECTED_MEMORY * 1e9) for one in self._refused.values()]
-        ends += [one.last_ns + int(LAG_MEMORY * 1e9) for one in self._lagging.values()]
-        return max((ns for ns in ends if ns <= now.ns), default=0)
+    def ended(self, now: Now) -> list[float]:
+        """When what counts for a while ceased to count."""
+        ends = [one.last + REJECTED_MEMORY for one in self._refused.values()]
+        ends += [one.last + LAG_MEMORY for one in self._lagging.values()]
+        return [t for t in ends if t <= now.t]
 
     def _full(self, now: Now) -> list[Reason]:
         return [
@@ -102,24 +102,24 @@ class Troubles:
             if not box.closed and len(box) >= FULL * box.options.size
         ]
 
-    def _note(self, text: str, at_ns: int) -> None:
-        self.last_error, self.last_error_ns = text, at_ns
+    def _note(self, text: str, t: float) -> None:
+        self.last_error, self.last_error_at = text, t
 
-    def _refuse(self, event: Rejected) -> None:
+    def _refuse(self, event: Rejected, t: float) -> None:
         self.rejected += len(event.subscriptions)
         for subscription in event.subscriptions:
             text = f"{subscription} was refused: {event.name}: {event.message}"
-            incident = Incident(event.connection, text, event.at_ns, event.at_ns, (subscription,))
+            incident = Incident(event.connection, text, t, t, (subscription,))
             _keep(self._refused, subscription, incident)
 
-    def _lag(self, event: Lagged) -> None:
+    def _lag(self, event: Lagged, t: float) -> None:
         self.dropped += event.dropped
         before = self._lagging.pop(event.subscriber, None)
-        if before is not None and event.at_ns - before.last_ns > LAG_MEMORY * 1e9:
+        if before is not None and t - before.last > LAG_MEMORY:
             before = None
         text = f"fell behind: {event.total_dropped:,} dropped ({event.rule})"
-        since_ns = event.at_ns if before is None else before.first_ns
-        _keep(self._lagging, event.subscriber, Incident(event.subscriber, text, since_ns, event.at_ns))
+        since = t if before is None else before.first
+        _keep(self._lagging, event.subscriber, Incident(event.subscriber, text, since, t))
 
 
 def _keep(kept: dict[Any, Incident], key: object, incident: Incident) -> None:

@@ -9,11 +9,12 @@ import uuid
 import weakref
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from tapewire.config import FeedOptions
+from tapewire.model.health import ManagerState
 from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.limits import SharedGate
 from tapewire.runtime.observed import Observed
@@ -24,7 +25,6 @@ from tapewire.venues.contract import Venue
 
 #: Chooses line and HTTP implementations for a set of options and a wall clock; the client joins the concrete parts.
 PortsFactory = Callable[[FeedOptions, Callable[[], int]], tuple[LineFactory, Http]]
-State = Literal["idle", "initializing", "active", "shutting_down"]
 
 
 class Component(Protocol):
@@ -54,7 +54,7 @@ class WebSocketManager(Observed):
         limits: dict[tuple[str, str], Limits] | None = None,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
-        self.made_ns = self.clock.wall_ns()
+        self.made_at = self.clock.now().t
         self._ports = ports
         self._draw = draw
         self._ticket = ticket
@@ -111,17 +111,14 @@ class WebSocketManager(Observed):
         if _managers.get(asyncio.get_running_loop()) is self:
             _managers.pop(asyncio.get_running_loop())
 
-    def get_state(self) -> State:
+    def get_state(self) -> ManagerState:
         """``idle`` without connections, ``initializing`` until one is open, ``active``; ``shutting_down`` in a stop."""
-        states = self.get_connection_states().values()
         if self._stopping:
-            return "shutting_down"
-        return "active" if "open" in states else "initializing" if {*states} - {"idle", "stopped"} else "idle"
-
-    def get_connection_states(self) -> dict[str, str]:
-        """Name of each connection → idle, waiting, connecting, open or stopped."""
-        drivers = [driver for pool in self._pools.values() for driver in pool.drivers]
-        return {driver.origin.connection: driver.machine.state for driver in drivers}
+            return ManagerState.SHUTTING_DOWN
+        states = {driver.machine.state for pool in self.pools for driver in pool.drivers}
+        if "open" in states:
+            return ManagerState.ACTIVE
+        return ManagerState.INITIALIZING if states - {"idle", "stopped"} else ManagerState.IDLE
 
     def retire(self) -> None:
         """Close soon what nobody uses: a client was dropped without a word."""

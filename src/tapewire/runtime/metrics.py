@@ -12,7 +12,7 @@ from tapewire.runtime.driver import Driver
 from tapewire.runtime.notes import total_of
 from tapewire.runtime.observe import ConnectionStatistics
 from tapewire.session.actions import Now
-from tapewire.session.health import ConnectionFacts, score
+from tapewire.session.health import ConnectionFacts, score, told
 
 
 def statistics_of(driver: Driver, t: float) -> ConnectionStatistics:
@@ -45,14 +45,14 @@ def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> Connect
         side=origin.side,
         url=origin.url,
         state=state_of(driver),
-        uptime_seconds=_since(notes.connected_ns, now),
-        connected_at_ns=notes.connected_ns,
+        uptime_seconds=0.0 if notes.connected is None else now.t - notes.connected,
+        connected_at_ns=_ns(notes.connected, now),
         connects=driver.connects,
         reconnects=machine.reconnects,
         errors=notes.errors,
         consecutive_errors=machine.attempt,
         last_error=notes.last_error,
-        last_error_ns=notes.last_error_ns,
+        last_error_ns=_ns(notes.last_error_at, now),
         messages_received=sum(counts.values()) + router.unwanted + notes.words + driver.quarantined,
         messages_sent=notes.sent,
         bytes_received=None if carried is None else carried[0],
@@ -62,14 +62,14 @@ def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> Connect
         symbols=_by_symbol(driver),
         subscriptions=len(router.streams),
         pending=len(router.streams.keys() - machine.live),
-        stale=len(notes.stale),
+        stale=len(notes.stale.keys() | machine.watch.mute().keys()),
         open_gaps=len(machine.gaps),
         unwanted=router.unwanted,
         quarantined=driver.quarantined,
-        last_data_ns=notes.last_data_ns,
-        last_alive_ns=notes.last_alive_ns,
-        last_ping_sent_ns=notes.last_ping_ns,
-        last_pong_received_ns=notes.last_pong_ns,
+        last_data_ns=_ns(notes.last_data, now),
+        last_alive_ns=_ns(notes.last_alive, now),
+        last_ping_sent_ns=_ns(notes.last_ping, now),
+        last_pong_received_ns=_ns(notes.last_pong, now),
         retry_in=_retry_in(driver, now.t),
         health_score=_score(driver, now, quiet_kinds),
         latency_ms=latency_statistics(notes.latencies),
@@ -95,20 +95,20 @@ def facts_of(driver: Driver, now: Now, quiet_kinds: frozenset[str], patience: fl
         name=driver.origin.connection,
         streams=streams,
         watched=sum(stream.kind not in quiet_kinds for stream in streams),
-        down_since_ns=notes.down_since_ns,
-        was_open=notes.first_opened_ns is not None,
+        down_since=notes.down_since,
+        was_open=notes.first_opened is not None,
         failures=machine.attempt,
         last_error=notes.last_error,
-        silent=_unanswered(driver, now, quiet_kinds, patience) | notes.stale,
-        last_data_ns=notes.last_data_ns or 0,
-        gaps={gap.subscription: gap.from_ns for gap in machine.gaps},
+        silent=_unanswered(driver, now, quiet_kinds, patience) | notes.stale | _mute(driver, now),
+        last_data=float("-inf") if notes.last_realtime is None else notes.last_realtime,
+        gaps={gap.subscription: now.t - (now.ns - gap.from_ns) / 1e9 for gap in machine.gaps},
     )
 
 
 def state_of(driver: Driver) -> ConnectionState:
     """In the words of the v6 guide."""
     machine = driver.machine
-    again = machine.attempt > 0 or driver.notes.first_opened_ns is not None
+    again = machine.attempt > 0 or driver.notes.first_opened is not None
     match machine.state:
         case "open":
             if not driver.router.streams.keys() - machine.live:
@@ -138,17 +138,23 @@ def mailbox_metrics(venue: str, mailbox: Mailbox) -> MailboxMetrics:
 
 def _unanswered(
     driver: Driver, now: Now, quiet_kinds: frozenset[str], patience: float | None
-) -> dict[Subscription, int]:
+) -> dict[Subscription, float]:
     """Streams that were asked with their snapshot, which is long overdue; since when."""
-    opened = driver.notes.connected_ns
+    opened = driver.notes.connected
     if opened is None or patience is None:
         return {}
     asked = {
-        subscription: max(opened, driver.notes.wanted.get(subscription, now.ns))
+        subscription: max(opened, driver.notes.wanted.get(subscription, now.t))
         for subscription, stream in driver.router.streams.items()
         if stream.count == stream.base and subscription.kind not in quiet_kinds and stream.wish.snapshot
     }
-    return {subscription: ns for subscription, ns in asked.items() if now.ns - ns > patience * 1e9}
+    return {subscription: t for subscription, t in asked.items() if now.t - t > patience}
+
+
+def _mute(driver: Driver, now: Now) -> dict[Subscription, float]:
+    """Streams that bring nothing by themselves, although they once did; since when."""
+    mute = driver.machine.watch.mute()
+    return {stream: now.t - seconds for stream, seconds in mute.items() if stream in driver.router.streams}
 
 
 def _by_symbol(driver: Driver) -> dict[str, int]:
@@ -163,9 +169,10 @@ def _score(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> float:
     if not streams or all(subscription.kind in quiet_kinds for subscription in streams):
         quiet = 0.0  # the line's own keep-alive ends it in time
     else:
-        quiet = _since(max(notes.last_data_ns or 0, notes.connected_ns or 0), now)
+        signs = [t for t in (notes.last_data, notes.connected) if t is not None]
+        quiet = now.t - max(signs) if signs else 0.0
     return score(
-        is_down=driver.error is not None or notes.down_since_ns is not None,
+        is_down=driver.error is not None or notes.down_since is not None,
         failures=driver.machine.attempt,
         quiet_seconds=quiet,
     )
@@ -175,5 +182,5 @@ def _retry_in(driver: Driver, t: float) -> float | None:
     return None if driver.machine.retry_at is None else max(0.0, driver.machine.retry_at - t)
 
 
-def _since(ns: int | None, now: Now) -> float:
-    return max(0.0, (now.ns - ns) / 1e9) if ns else 0.0
+def _ns(t: float | None, now: Now) -> int | None:
+    return None if t is None else told(t, now)

@@ -34,28 +34,30 @@ class Carried(Protocol):
 
 
 class Notes:
-    """Kept by a driver; every hook is called by it, at most a few times a second (samples aside)."""
+    """Kept by a driver; times are monotonic seconds. Its hooks cost next to nothing: a few calls a second."""
 
     def __init__(self, clock: Clock, text_ping: bytes) -> None:
         self._clock, self._text_ping = clock, text_ping
-        self.first_opened_ns: int | None = None
-        self.connected_ns: int | None = None
-        self.down_since_ns: int | None = None
-        self.better_ns = 0
+        self.first_opened: float | None = None
+        self.connected: float | None = None
+        self.down_since: float | None = None
+        self.better: float | None = None
         self.errors = 0
         self.last_error: str | None = None
-        self.last_error_ns: int | None = None
+        self.last_error_at: float | None = None
         self.sent = self.words = 0
         self.has_asked = False  # on the present line
-        self.last_data_ns: int | None = None
-        self.last_ping_ns: int | None = None
-        self.last_pong_ns: int | None = None
+        self.last_data: float | None = None
+        self.last_realtime: float | None = None  # data that came by themselves, not as a snapshot
+        self.last_ping: float | None = None
+        self.last_pong: float | None = None
         self.latencies: deque[float] = deque(maxlen=LATENCY_SAMPLES)
         self.handling: deque[float] = deque(maxlen=LATENCY_SAMPLES)
         #: Streams beyond their rhythm, with the time of their last message.
-        self.stale: dict[Subscription, int] = {}
+        self.stale: dict[Subscription, float] = {}
         #: Since when each stream is wanted.
-        self.wanted: dict[Subscription, int] = {}
+        self.wanted: dict[Subscription, float] = {}
+        self._snapshots = self._realtime = 0
         self._looks: deque[tuple[float, int]] = deque(maxlen=_LOOKS)
         self._traffic: Callable[[], Carried | None] | None = None
         self._carried_before: tuple[int, int] = (0, 0)
@@ -65,46 +67,47 @@ class Notes:
 
     def want(self, streams: Iterable[Subscription]) -> None:
         """The whole new set of streams."""
-        now_ns, before = self._clock.wall_ns(), self.wanted
-        self.wanted = {stream: before.get(stream, now_ns) for stream in streams}
+        t, before = self._clock.now().t, self.wanted
+        self.wanted = {stream: before.get(stream, t) for stream in streams}
         if self.stale:
-            self.stale = {stream: ns for stream, ns in self.stale.items() if stream in self.wanted}
+            self.stale = {stream: at for stream, at in self.stale.items() if stream in self.wanted}
         if not self.wanted:
-            self.down_since_ns = None
-        elif self.connected_ns is None and self.down_since_ns is None:
-            self.down_since_ns = now_ns
+            self.down_since = None
+        elif self.connected is None and self.down_since is None:
+            self.down_since = t
 
     def publish(self, event: FeedEvent) -> None:
         """The machine told something."""
+        t = self._clock.now().t
         match event:
             case Connected():
-                self.connected_ns, self.down_since_ns = event.at_ns, None
-                self.first_opened_ns = self.first_opened_ns or event.at_ns
-                self.better_ns = event.at_ns
+                self.connected, self.down_since = t, None
+                self.first_opened = t if self.first_opened is None else self.first_opened
+                self.better = t
             case Disconnected():
-                self._disconnected(event)
+                self._disconnected(event, t)
             case Stale(over=False):
-                self.stale[event.subscription] = event.at_ns - int(event.silent * 1e9)
+                self.stale[event.subscription] = t - event.silent
             case Stale():
                 self.stale.pop(event.subscription, None)
-                self.better_ns = event.at_ns
+                self.better = t
             case Recovered() | Gap():
-                self.better_ns = event.at_ns
+                self.better = t
             case Rejected():
-                self.last_error, self.last_error_ns = f"{event.name}: {event.message}", event.at_ns
+                self.last_error, self.last_error_at = f"{event.name}: {event.message}", t
 
     def sending(self, payload: bytes) -> None:
         """One message goes out."""
         self.sent += 1
         if payload == self._text_ping:
-            self.last_ping_ns = self._clock.wall_ns()
+            self.last_ping = self._clock.now().t
         else:
             self.has_asked = True
 
     def pinging(self) -> None:
         """A PING frame goes out."""
         self.sent += 1
-        self.last_ping_ns = self._clock.wall_ns()
+        self.last_ping = self._clock.now().t
 
     def word(self, control: Control) -> None:
         """The exchange's own word came."""
@@ -114,23 +117,26 @@ class Notes:
 
     def alive(self) -> None:
         """The answer to a ping came."""
-        self.last_pong_ns = self._clock.wall_ns()
+        self.last_pong = self._clock.now().t
 
     def delivered(self, event: Event) -> None:
         """A message of the careful road was handed to its callbacks, which have returned."""
-        now_ns = self._clock.wall_ns()
-        self.last_data_ns = now_ns
+        now = self._clock.now()
+        self.last_data = now.t
+        self._snapshots += event.stream_type == "SNAPSHOT"
         if not event.received_ns:
             return
-        self.handling.append((now_ns - event.received_ns) / 1e6)
+        self.handling.append((now.ns - event.received_ns) / 1e6)
         if event.timestamp is not None and event.stream_type != "SNAPSHOT":  # a snapshot may be of any age
             self.latencies.append(event.received_ns / 1e6 - event.timestamp)
 
     def look(self, total: int) -> None:
         """So many data messages came until now."""
         now = self._clock.now()
+        if total - self._snapshots > self._realtime:
+            self._realtime, self.last_realtime = total - self._snapshots, now.t
         if not self._looks or total > self._looks[-1][1]:
-            self.last_data_ns = now.ns if total else self.last_data_ns
+            self.last_data = now.t if total else self.last_data
         if not self._looks or now.t - self._looks[-1][0] >= _LOOK_EVERY:
             self._looks.append((now.t, total))
         self._weigh()
@@ -155,9 +161,9 @@ class Notes:
         return self._carried
 
     @property
-    def last_alive_ns(self) -> int | None:
+    def last_alive(self) -> float | None:
         """Data or pong."""
-        return max((ns for ns in (self.last_data_ns, self.last_pong_ns) if ns is not None), default=None)
+        return max((t for t in (self.last_data, self.last_pong) if t is not None), default=None)
 
     def rate(self, total: int) -> float:
         """Data messages a second, since the oldest look that is kept."""
@@ -167,13 +173,13 @@ class Notes:
         seconds = self._clock.now().t - t
         return (total - count) / seconds if seconds > 0 else 0.0
 
-    def _disconnected(self, event: Disconnected) -> None:
-        self.connected_ns = None
+    def _disconnected(self, event: Disconnected, t: float) -> None:
+        self.connected = None
         if event.loss.cause != "stopped":
             self.errors += 1
-            self.last_error, self.last_error_ns = str(event.loss), event.at_ns
-        if self.wanted and self.down_since_ns is None:
-            self.down_since_ns = event.at_ns
+            self.last_error, self.last_error_at = str(event.loss), t
+        if self.wanted and self.down_since is None:
+            self.down_since = t
 
     def _weigh(self) -> None:
         now = self._traffic() if self._traffic is not None else None

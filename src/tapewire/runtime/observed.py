@@ -13,7 +13,7 @@ from tapewire.runtime.clock import Clock
 from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.pool import Pool
 from tapewire.runtime.process import ProcessFigures
-from tapewire.session.health import verdict
+from tapewire.session.health import told, verdict
 
 #: Sides whose names stand for their first connection (the v6 guide's ``"public"`` and ``"private"``).
 SIDES = ("public", "private", "info")
@@ -24,8 +24,8 @@ class Observed:
     """The part of ``WebSocketManager`` that is asked, not used. Everything is read when asked; nothing runs for it."""
 
     clock: Clock
-    #: When the manager was made, ns UTC.
-    made_ns: int
+    #: When the manager was made, monotonic seconds.
+    made_at: float
 
     @property
     def pools(self) -> Collection[Pool]:
@@ -47,19 +47,20 @@ class Observed:
         status, reasons = verdict(reason for pool in pools for reason in pool.reasons())
         worst = [reason.since_ns for reason in reasons if reason.status == status]
         troubles = [pool.troubles for pool in pools]
-        opened = [one.first_opened_ns for one in troubles if one.first_opened_ns is not None]
-        errors = [(one.last_error_ns, one.last_error) for one in troubles if one.last_error_ns is not None]
-        last_error_ns, last_error = max(errors, default=(None, None))
+        opened = [one.first_opened for one in troubles if one.first_opened is not None]
+        errors = [(one.last_error_at, one.last_error) for one in troubles if one.last_error_at is not None]
+        last_error_at, last_error = max(errors, default=(None, None))
+        better = max([self.made_at, *(t for pool in pools for t in pool.better())])
         return HealthStatus(
             status=status,
             reasons=reasons,
-            since_ns=min(worst) if worst else max([self.made_ns, *(pool.better_ns() for pool in pools)]),
+            since_ns=min(worst) if worst else told(better, now),
             idle=status == HealthState.HEALTHY and not any(d.router.streams for pool in pools for d in pool.drivers),
-            uptime_seconds=max(0.0, (now.ns - min(opened)) / 1e9) if opened else 0.0,
+            uptime_seconds=now.t - min(opened) if opened else 0.0,
             total_messages_processed=sum(pool.venue_metrics().total_processed for pool in pools),
             connection_errors=sum(one.errors for one in troubles),
             last_error=last_error,
-            last_error_ns=last_error_ns,
+            last_error_ns=None if last_error_at is None else told(last_error_at, now),
         )
 
     def get_all_connection_metrics(self) -> dict[str, Any]:

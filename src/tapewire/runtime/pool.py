@@ -45,7 +45,7 @@ class Past:
         self.connects = self.reconnects = 0
         self.quarantined = 0
         self.callback_errors = 0
-        self.better_ns = 0
+        self.better: float | None = None
 
     def add(self, driver: Driver) -> None:
         self.messages.update(driver.router.counts())
@@ -53,7 +53,7 @@ class Past:
         self.reconnects += driver.machine.reconnects
         self.quarantined += driver.quarantined
         self.callback_errors += driver.complaints.count
-        self.better_ns = max(self.better_ns, driver.notes.better_ns)
+        self.better = max((t for t in (self.better, driver.notes.better) if t is not None), default=None)
 
 
 class Ports:
@@ -246,10 +246,10 @@ class Pool:
         facts, session = self.venue.facts, self.options.session
         return self.troubles.reasons(self.drivers, self._ports.clock.now(), facts.event_kinds, session.stale_after)
 
-    def better_ns(self) -> int:
-        """When the last trouble ended, ns UTC; 0: there was none."""
-        ended = [driver.notes.better_ns for driver in self.drivers]
-        return max([*ended, self._past.better_ns, self.troubles.ended_ns(self._ports.clock.now())])
+    def better(self) -> list[float]:
+        """When troubles ended, monotonic seconds; the last of each connection."""
+        ends = (self._past.better, *(driver.notes.better for driver in self.drivers))
+        return [t for t in ends if t is not None] + self.troubles.ended(self._ports.clock.now())
 
     def _callback_errors(self) -> int:
         live = sum(driver.complaints.count for driver in self.drivers)
@@ -276,7 +276,7 @@ class Pool:
     def publish(self, event: FeedEvent) -> None:
         """Log a feed event, end what it says has ended, hand it to whoever listens."""
         self._log.tell(event)
-        self.troubles.publish(event, self.drivers)
+        self.troubles.publish(event, self.drivers, self._ports.clock.now().t)
         if isinstance(event, Gap):
             self.gaps += 1
         for hear in tuple(self.feed_listeners):
@@ -352,7 +352,7 @@ class Pool:
             self.drivers.remove(driver)
             self._past.add(driver)
         if error is not None:
-            self.troubles.gave_up(driver, error, self.wall_ns())
+            self.troubles.gave_up(driver, error, self._ports.clock.now().t)
             self._end(driver, tuple(driver.router.streams), error)
 
     def _snapshot_done(self, subscription: Subscription, listener: Listener) -> None:

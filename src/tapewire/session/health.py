@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tapewire.model.health import HealthState, Reason
 from tapewire.model.subscription import Subscription
+from tapewire.session.actions import Now
 
 #: Seconds that a lost line may take to come back, at its first retry, before the feed counts as unhealthy.
 DOWN_GRACE = 5.0
@@ -19,79 +20,80 @@ REJECTED_MEMORY = 300.0
 FULL = 0.8
 #: Seconds without data after which the score falls, and those within which it falls to its lowest (S3-39).
 QUIET = 60.0
-#: Streams whose last signs are no further apart than this (ns) fell silent together: the look is once a second.
-_TOGETHER = 2 * 10**9
+#: Streams whose last signs are no further apart (seconds) fell silent together: they are looked at once a second.
+_TOGETHER = 2.0
 #: Streams that a reason names; the others are counted.
 _NAMED = 3
 
 
 class ConnectionFacts(Struct, frozen=True, kw_only=True):
-    """What is known of one connection. Times are ns UTC.
+    """What is known of one connection. Times are monotonic seconds: a wall clock that jumps changes no judgement.
 
     Attributes:
         streams: what is wanted of it; idle ones have none.
         watched: how many of them should bring data by themselves (the rest is sent when something happens).
-        down_since_ns: since when there is no line; None: it is open.
+        down_since: since when there is no line; None: it is open.
         was_open: it had a line once.
         failures: dials and lines lost in a row.
         last_error: why, in words.
         silent: streams beyond their rhythm, or without the snapshot they asked for, with the time of their last sign.
-        last_data_ns: when any stream of it brought something.
+        last_data: when any stream of it brought something by itself, which a snapshot does not show.
         gaps: interrupted streams without data since, with the beginning.
     """
 
     name: str
     streams: tuple[Subscription, ...]
     watched: int
-    down_since_ns: int | None = None
+    down_since: float | None = None
     was_open: bool = False
     failures: int = 0
     last_error: str | None = None
-    silent: Mapping[Subscription, int] = {}
-    last_data_ns: int = 0
-    gaps: Mapping[Subscription, int] = {}
+    silent: Mapping[Subscription, float] = {}
+    last_data: float = float("-inf")
+    gaps: Mapping[Subscription, float] = {}
 
 
 class Incident(Struct, frozen=True):
-    """Something that happened: to ``streams``, at ``name``, between two times (ns UTC)."""
+    """Something that happened: to ``streams``, at ``name``, between two times (monotonic seconds)."""
 
     name: str
     text: str
-    first_ns: int
-    last_ns: int
+    first: float
+    last: float
     streams: tuple[Subscription, ...] = ()
 
 
-def reasons_of(connection: ConnectionFacts, now_ns: int) -> list[Reason]:
+def reasons_of(connection: ConnectionFacts, now: Now) -> list[Reason]:
     """What is wrong with one connection; nothing, if nobody wants anything of it."""
     if not connection.streams:
         return []
-    if connection.down_since_ns is not None:
-        return [_down(connection, connection.down_since_ns, now_ns)]
+    if connection.down_since is not None:
+        return [_down(connection, connection.down_since, now)]
     found = []
     if connection.silent:
         dead = _is_dead(connection)
         text = "no data, although the line is alive" if dead else "silent beyond its rhythm"
-        found.append(_about(connection, _severity(bad=dead), text, connection.silent))
+        found.append(_about(connection, _severity(bad=dead), text, connection.silent, now))
     gaps = {stream: since for stream, since in connection.gaps.items() if stream not in connection.silent}
     if gaps:
-        found.append(_about(connection, HealthState.DEGRADED, "no data yet since the line was lost", gaps))
+        found.append(_about(connection, HealthState.DEGRADED, "no data yet since the line was lost", gaps, now))
     return found
 
 
-def given_up(failures: Iterable[Incident]) -> list[Reason]:
+def given_up(failures: Iterable[Incident], now: Now) -> list[Reason]:
     """Connections that ended for good."""
     return [
-        Reason(HealthState.UNHEALTHY, one.name, f"gave up: {one.text}", one.first_ns, one.streams) for one in failures
+        Reason(HealthState.UNHEALTHY, one.name, f"gave up: {one.text}", told(one.first, now), one.streams)
+        for one in failures
     ]
 
 
-def lasting(incidents: Iterable[Incident], now_ns: int, seconds: float) -> list[Reason]:
+def lasting(incidents: Iterable[Incident], now: Now, seconds: float) -> list[Reason]:
     """Of what happened, that which still counts: it was within the last ``seconds``."""
     return [
-        Reason(HealthState.DEGRADED, one.name, one.text, one.first_ns, one.streams)
+        Reason(HealthState.DEGRADED, one.name, one.text, told(one.first, now), one.streams)
         for one in incidents
-        if now_ns - one.last_ns <= seconds * 1e9
+        if now.t - one.last <= seconds
     ]
 
 
@@ -116,6 +118,11 @@ def score(*, is_down: bool, failures: int, quiet_seconds: float) -> float:
     return round(1.0 - min(0.5, 0.1 * failures) - 0.3 * quiet, 6)
 
 
+def told(t: float, now: Now) -> int:
+    """A time in monotonic seconds as ns UTC, by the present wall clock."""
+    return now.ns - round((now.t - t) * 1e9)
+
+
 def named(streams: Iterable[Subscription]) -> str:
     """``trade KRW-BTC, ticker KRW-ETH and 12 more``."""
     every = [str(stream) for stream in streams]
@@ -123,26 +130,28 @@ def named(streams: Iterable[Subscription]) -> str:
     return ", ".join(every[:_NAMED]) + rest
 
 
-def _down(connection: ConnectionFacts, since_ns: int, now_ns: int) -> Reason:
+def _down(connection: ConnectionFacts, since: float, now: Now) -> Reason:
     allowed = connection.failures <= connection.was_open
-    recent = now_ns - since_ns <= DOWN_GRACE * 1e9
+    recent = now.t - since <= DOWN_GRACE
     what = "line down" if connection.was_open else "no line yet"
     why = f": {connection.last_error}" if connection.last_error and connection.failures else ""
     text = f"{what}{why}; waiting: {named(connection.streams)}"
-    return Reason(_severity(bad=not (allowed and recent)), connection.name, text, since_ns, connection.streams)
+    return Reason(_severity(bad=not (allowed and recent)), connection.name, text, told(since, now), connection.streams)
 
 
 def _is_dead(connection: ConnectionFacts) -> bool:
     """Nothing comes at all: every stream that should speak is silent, or none has since the first of them fell."""
     if len(connection.silent) >= connection.watched:
         return True
-    return connection.last_data_ns <= max(connection.silent.values()) + _TOGETHER
+    return connection.last_data <= max(connection.silent.values()) + _TOGETHER
 
 
 def _severity(*, bad: bool) -> HealthState:
     return HealthState.UNHEALTHY if bad else HealthState.DEGRADED
 
 
-def _about(connection: ConnectionFacts, status: HealthState, text: str, streams: Mapping[Subscription, int]) -> Reason:
-    since = min(streams.values())
+def _about(
+    connection: ConnectionFacts, status: HealthState, text: str, streams: Mapping[Subscription, float], now: Now
+) -> Reason:
+    since = told(min(streams.values()), now)
     return Reason(status, connection.name, f"{named(streams)}: {text}", since, tuple(streams))

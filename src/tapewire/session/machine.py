@@ -67,7 +67,7 @@ class Machine:
         self._sending = Sending(self._options, message_gate, facts.messages)
         self._wants, self._asking = Wants(), Asking(self._options.quiet_time)
         self._heartbeat = self._new_heartbeat(0.0)
-        self._watch = Watch(self._options)
+        self.watch = Watch(self._options)
         self._teller = Teller(venue.name, connection)
         self._signed = side in facts.signed_sides
         self._answers = Answers(
@@ -137,7 +137,7 @@ class Machine:
             return []
         left, joined = self._wants.replace(wanted)
         self._asking.forget(left)
-        self._watch.forget(left)
+        self.watch.forget(left)
         told = [Publish(event) for event in self.ledger.drop(now, left)]
         self._asking.compare(self._wants.standing)
         self._ask_again(now, joined)
@@ -167,7 +167,7 @@ class Machine:
             return [Close(STOPPED)]
         self._refused = False
         self._heartbeat = self._new_heartbeat(now.t)
-        self._watch.opened(now.t)
+        self.watch.opened(now.t)
         self.reconnects += self._was_lost
         self._was_lost = False
         facts = {"url": handshake.url, "seconds": handshake.seconds, "reconnect": self.reconnects}
@@ -224,7 +224,7 @@ class Machine:
             return []
         self._asking.data(subscription)
         if snapshot:
-            self._watch.snapshot(subscription)
+            self.watch.snapshot(subscription)
             if self._wants.serve(subscription):
                 self._asking.served(subscription)
         told = [Publish(event) for event in self.ledger.data(now, subscription, progress)]
@@ -353,7 +353,7 @@ class Machine:
         heartbeat = self._heartbeat.deadline
         if self._options.keep_alive == "text" and not self._heartbeat.waiting:
             heartbeat = self._sending.other_at(heartbeat)
-        watch = self._watch.deadline if self._asking.live else None
+        watch = self.watch.deadline if self._asking.live else None
         return [heartbeat] if watch is None else [heartbeat, watch]
 
     def _new_heartbeat(self, t: float) -> Heartbeat:
@@ -372,7 +372,7 @@ class Machine:
     def _look(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:
         live, standing, rare = self._asking.live, self._wants.standing, self._venue.facts.event_kinds
         streams = [s for s, wish in standing.items() if wish.realtime and s in live and s.kind not in rare]
-        report = self._watch.look(now.t, streams, progress)
+        report = self.watch.look(now.t, streams, progress)
         actions: list[Action] = [self._teller.stale(now, silence) for silence in report.news]
         if report.advice == "ask":
             self._ask_again(now, streams)

@@ -37,10 +37,11 @@ class Report(Struct, frozen=True):
 class _Rhythm:
     """One stream over all lines: messages seen, the time they took, and the state of this line."""
 
-    __slots__ = ("last", "messages", "realtime", "seen", "snapshots", "span", "told")
+    __slots__ = ("heard", "last", "messages", "realtime", "seen", "snapshots", "span", "told")
 
     def __init__(self, clock: float, seen: int) -> None:
         self.last, self.realtime, self.seen = clock, clock, seen
+        self.heard = clock  # something by itself, on whatever line
         self.messages = self.snapshots = 0
         self.span = 0.0
         self.told = False
@@ -52,7 +53,7 @@ class _Rhythm:
         if realtime:
             self.messages += realtime
             self.span += clock - self.realtime
-            self.realtime = clock
+            self.realtime = self.heard = clock
         self.seen, self.snapshots, self.last = count, 0, clock
         return True
 
@@ -98,6 +99,18 @@ class Watch:
         """Nobody wants these any more."""
         for stream in streams:
             self._streams.pop(stream, None)
+
+    def mute(self) -> dict[Subscription, float]:
+        """Once-busy streams that bring nothing by themselves beyond their limit, whatever snapshots and lines came.
+
+        With the seconds of it, as far as it was watching.
+        """
+        waits = {subscription: self._clock - one.heard for subscription, one in self._streams.items()}
+        return {
+            subscription: seconds
+            for subscription, seconds in waits.items()
+            if self._streams[subscription].messages >= RHYTHM and seconds > self._limit(self._streams[subscription])
+        }
 
     def look(self, t: float, streams: Iterable[Subscription], progress: Mapping[Subscription, Progress]) -> Report:
         """Compare the streams' counts with the last look's."""
