@@ -198,7 +198,7 @@ def feed_tables() -> str:
 def option_tables() -> str:
     """Each option object: name, default, type, sentence."""
     made = (config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions)
-    return "\n".join(f"### {one.__name__}\n\n{_lead(one)}\n\n{_defaults(one)}" for one in made)
+    return "\n".join(f"### {one.__name__}\n\n{_lead(one)}\n\n{_defaults(one, units=True)}" for one in made)
 
 
 def settings_table() -> str:
@@ -316,7 +316,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
-def _defaults(made: type[msgspec.Struct]) -> str:
+def _defaults(made: type[msgspec.Struct], *, units: bool = False) -> str:
     words = {**_OPTION_WORDS, **_attributes(made)}
     rows = []
     for row in table.rows_of(made):
@@ -324,7 +324,7 @@ def _defaults(made: type[msgspec.Struct]) -> str:
         if row.default == 1024 * 1024:
             shown = "1_048_576"
         rows.append((f"`{row.name}`", f"`{shown}`", row.unit, words.get(row.name, "")))
-    if not any(unit for _, _, unit, _ in rows):
+    if not units:
         return _table(("Name", "Default", "Meaning"), [(name, default, text) for name, default, _, text in rows])
     return _table(("Name", "Default", "Unit", "Meaning"), rows)
 
