@@ -194,6 +194,7 @@ def test_a_line_that_waits_says_for_how_long_and_why() -> None:
     lost = Disconnected(venue="upbit", connection="upbit-1", at_ns=0, loss=Loss("closed"), attempt=1, retry_in=3.25)
     picture.hear_step(lost)
     shown = drawn(picture, Controls("KRW-BTC", "wires"), 120, 12)
+    assert shown[-2].startswith("○ no line · closed (1001 away), again in 3 s · 0 msg/s · ")
     assert "○ waiting, 3.2 s" in shown[2]
     assert shown[3] == "  last error: closed (1001 away)"
     assert "line lost: closed; next attempt in 3.2 s" in shown[5]

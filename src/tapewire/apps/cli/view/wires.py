@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tapewire.apps.cli.terminal import Styled, count_of, plain
-from tapewire.apps.cli.view.cells import Line, filled, fit, folded
+from tapewire.apps.cli.view.cells import Line, filled, fit, folded, width_of
 from tapewire.apps.cli.view.figures import milliseconds
 from tapewire.apps.cli.view.picture import Figures, Wire
 
@@ -21,8 +21,10 @@ def status(figures: Figures, width: int) -> Line:
     state: tuple[str, str] = ("● connected", "good") if lines and opened == lines else ("○ no line", "bad")
     if 0 < opened < lines:
         state = (f"● {opened} of {lines} lines", "warn")
+    down = next((wire for wire in figures.wires if wire.state != "open"), None)
     parts = [
         state,
+        (_trouble(down) if down else "", "bad"),
         (figures.health, _HEALTH.get(figures.health, "")),
         (f"{figures.rate:,.0f} msg/s", ""),
         (f"latency {milliseconds(figures.p50)} (p99 {milliseconds(figures.p99)})", ""),
@@ -33,12 +35,18 @@ def status(figures: Figures, width: int) -> Line:
     return _joined([part for part in parts if part[0]], width)
 
 
+def _trouble(wire: Wire) -> str:
+    """Why a line is down and when it is dialled again, short."""
+    why = fit(plain(wire.last_error), min(width_of(wire.last_error), 40)) if wire.last_error else wire.state
+    return why if wire.retry_in is None else f"{why}, again in {wire.retry_in:.0f} s"
+
+
 def _joined(parts: Sequence[tuple[str, str]], width: int) -> Line:
     line: Line = []
     room = width
     for text, style in parts:
         more = [(" · ", "rule"), (text, style)] if line else [(text, style)]
-        needed = sum(len(one) for one, _ in more)
+        needed = sum(width_of(one) for one, _ in more)
         if line and needed > room:
             continue
         line += more
