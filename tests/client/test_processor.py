@@ -114,7 +114,7 @@ def test_an_async_callback_has_a_queue_with_its_rule_and_works_off_what_waits() 
             assert figures is not None
             assert (figures.waiting, figures.conflated) == (1, 4)
         assert numbers(heard) == [4]
-        assert processor._boxes == processor._ears == {}
+        assert (processor._boxes, processor._ears) == ({}, {})
 
     run_virtual(story())
 

@@ -125,7 +125,7 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
 
     @property
     def _pool(self) -> Pool:
-        if self._component.loop is None and not self._component.closed:
+        if not self._component.closed:
             self._component.manager.register_component(self)
         return self._component.pool
 
