@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import io
@@ -14,17 +15,17 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import IO
+from typing import IO, Any
 
 import click
 import pytest
 
 from tapewire.apps.cli.view.picture import Picture
-from tapewire.apps.cli.view.show import log_kept_off_the_screen
+from tapewire.apps.cli.view.show import log_kept_off_the_screen, task_factory_kept
 from tapewire.apps.cli.watch import View, view_for
 from tapewire.testing.background import BackgroundSimulator
 
@@ -244,6 +245,19 @@ def test_a_terminal_that_takes_nothing_is_noticed_and_never_keeps_the_program() 
     waits = "import threading\nwith at_most(0.05, 7):\n    threading.Event().wait()\n"
     assert on_a_dead_terminal("os._exit(5 if not takes_more() else 6)") == 5
     assert on_a_dead_terminal(waits) == 7
+
+
+async def test_the_loops_task_factory_stays_the_one_it_was() -> None:
+    loop = asyncio.get_running_loop()
+
+    def own(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **how: Any) -> asyncio.Task[Any]:
+        return asyncio.Task(work, loop=loop, **how)
+
+    loop.set_task_factory(own)
+    undo = task_factory_kept(loop)
+    loop.set_task_factory(None)
+    undo()
+    assert loop.get_task_factory() is own
 
 
 class Screen(io.StringIO):

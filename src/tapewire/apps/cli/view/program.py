@@ -59,7 +59,7 @@ class Program(App[None]):
         observe: called once a second (or after ``hurry``) before a repaint: takes the figures into the picture.
         wish: called when the person asks for the end.
         takes_more: whether the terminal would take a repaint now; otherwise it waits for a later look.
-        begin: called once, when the screen is there.
+        begin: called once, before the first task of textual's own is started.
         pause: seconds between two looks.
 
     Attributes:
@@ -103,8 +103,10 @@ class Program(App[None]):
     def compose(self) -> ComposeResult:
         yield self.canvas
 
-    def on_mount(self) -> None:
+    def on_load(self) -> None:
         self._begin()
+
+    def on_mount(self) -> None:
         self.set_interval(self._pause, self.look)
 
     def look(self) -> None:

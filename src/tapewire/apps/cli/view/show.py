@@ -72,7 +72,7 @@ class _View:
             observe=self._observe,
             wish=lambda wish: stop.ask(_CODES[wish]),
             takes_more=takes_more,
-            begin=_task_factory_kept(self._loop),
+            begin=task_factory_kept(self._loop),
         )
 
     @property
@@ -172,7 +172,10 @@ def _prints_to_terminal(handler: logging.Handler) -> bool:
     return isinstance(handler, logging.StreamHandler) and handler.stream.isatty()
 
 
-def _task_factory_kept(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-    """Undoes what textual does to the loop (eager tasks): the feed's tasks are started as everywhere else."""
+def task_factory_kept(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Gives a function that undoes what textual does to the loop (eager tasks, from Python 3.12 on).
+
+    The feed's tasks begin as everywhere else, and uvloop fails on some Pythons with that factory.
+    """
     before = loop.get_task_factory()
     return lambda: loop.set_task_factory(before)
