@@ -271,19 +271,27 @@ async def test_rest_on_the_same_port() -> None:
             assert answer.status == 405
 
 
-async def test_down_for_maintenance_the_port_is_closed_and_comes_back() -> None:
-    async with playing(speed=20.0) as (simulator, session):
+async def test_down_for_maintenance_the_port_is_closed() -> None:
+    async with playing() as (simulator, session):
         socket = await session.ws_connect(simulator.url)
-        simulator.maintenance(4.0)
-        simulator.maintenance(4.0)
+        simulator.maintenance(1000.0)
+        simulator.maintenance(1000.0)
         await the_end(socket)
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.ws_connect(simulator.url)
-        await simulator.reached(simulator.now + 4.1)
+
+
+async def test_after_maintenance_the_port_is_open_again() -> None:
+    async with playing(speed=20.0) as (simulator, session):
+        socket = await session.ws_connect(simulator.url)
+        over = simulator.now + 4.0
+        simulator.maintenance(4.0)
+        await the_end(socket)
         async with asyncio.timeout(PATIENCE):
             while simulator.connected == 0:
                 with contextlib.suppress(aiohttp.ClientConnectorError):
                     socket = await session.ws_connect(simulator.url)
+        assert simulator.now >= over
         await socket.close()
 
 
