@@ -153,7 +153,7 @@ class Reach:
         return self._certificate() if self._tls else None
 
     async def ask(self, path: str) -> Answer:
-        """Status and clock of the answer to one ``HEAD`` request.
+        """Status and clock of the answer to one ``GET`` request; its body is not read.
 
         Raises:
             ConnectFailed: no HTTP answer came.
@@ -162,7 +162,7 @@ class Reach:
             raise UsageError("connect and encrypt first")
         reader, writer = self._streams
         host = self.place.host if self.place.port in (80, 443) else f"{self.place.host}:{self.place.port}"
-        question = f"HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tapewire\r\nConnection: close\r\n\r\n"
+        question = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tapewire\r\nConnection: close\r\n\r\n"
         sent = self._wall_ns()
         try:
             writer.write(question.encode())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from tapewire.apps.cli.options import SECONDS, Feed, venue_options
 from tapewire.apps.cli.running import FAILED, Stop, run
@@ -99,26 +100,44 @@ def _of_settings(feed: Feed) -> Finding:
 
 
 class _Report:
-    """Prints findings as they come and counts them."""
+    """Prints findings as they come and counts them; those not tried for one reason share a line."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.counts = {"ok": 0, "warning": 0, "failed": 0, "skipped": 0}
         self._as_json = as_json
+        self._skipped: list[Finding] = []
 
     def tell(self, finding: Finding) -> None:
         """One finding: its line, and below it what to do."""
         self.counts[finding.state] += 1
-        self._print(json_line(finding) if self._as_json else _text(finding).encode())
+        if self._as_json:
+            self._print(json_line(finding))
+            return
+        if self._skipped and finding.found != self._skipped[0].found:
+            self._tell_skipped()
+        if finding.state == "skipped":
+            self._skipped.append(finding)
+        else:
+            self._print(_text(finding).encode())
 
     def conclude(self) -> None:
         """One line about all of them."""
         if self._as_json:
             self._print(json_line({"step": "summary", **self.counts}))
             return
+        self._tell_skipped()
         good, bad, look = self.counts["ok"], self.counts["failed"], self.counts["warning"]
         words = [count_of(good, "step") + " well", *([f"{look} to look at"] if look else []), f"{bad} failed"]
         skipped = [f"{self.counts['skipped']} not tried"] if self.counts["skipped"] else []
         self._print(f"\n{', '.join(words + skipped)}.\n".encode())
+
+    def _tell_skipped(self) -> None:
+        if not self._skipped:
+            return
+        first, *more = self._skipped
+        others = f"; nor are {', '.join(one.step for one in more)}" if more else ""
+        self._skipped = []
+        self._print(_text(msgspec.structs.replace(first, found=first.found + others)).encode())
 
     def _print(self, line: bytes) -> None:
         sys.stdout.buffer.write(line)
