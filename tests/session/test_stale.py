@@ -162,3 +162,20 @@ def test_it_looks_once_a_second_or_finer_for_a_short_limit() -> None:
     fine = Watch(SessionOptions(stale_after=0.8))
     fine.opened(10.0)
     assert (fine.deadline, Watch(SessionOptions()).deadline) == (10.2, 1.0)
+
+
+def test_streams_that_bring_only_snapshots_are_mute_whatever_lines_come() -> None:
+    watch = Watch(SessionOptions())
+    watch.opened(0.0)
+    t = 0.0
+    for t in range(21):
+        watch.look(float(t), [A, B], {A: Progress(t), B: Progress(min(t, 3))})
+    for t in range(21, 81):
+        watch.look(float(t), [A, B], {A: Progress(20), B: Progress(3)})
+    assert watch.mute() == {}, "sixty seconds are allowed"
+    watch.opened(81.0)
+    watch.snapshot(A)
+    watch.look(82.0, [A, B], {A: Progress(1), B: Progress(0)})
+    assert watch.mute() == {A: 61.0}, "a stream that never was busy is never mute"
+    watch.look(83.0, [A, B], {A: Progress(2), B: Progress(0)})
+    assert watch.mute() == {}
