@@ -154,8 +154,8 @@ def test_a_queue_may_wait_between_its_rounds_so_that_only_the_newest_comes() -> 
     ],
 )
 def test_what_makes_no_sense_is_refused(how: dict[str, Any], error: type[Exception], words: str) -> None:
+    given: dict[str, Any] = {"kind": "ticker", "callback": print} | how
     with pytest.raises(error, match=words):
-        given: dict[str, Any] = {"kind": "ticker", "callback": print} | how
         DataProcessor().register_callback(**given)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tapewire.hub.mailbox import RESERVE, Mailbox, MailboxStatistics
 from tapewire.model.events import CandleEvent, TickerEvent, TradeEvent
 from tapewire.model.line import Loss
 from tapewire.model.status import Disconnected
+from tapewire.testing.clock import elapse, run_virtual
 
 RULES: tuple[OverflowRule, ...] = ("block", "drop_oldest", "conflate", "raise")
 
@@ -231,3 +233,71 @@ def test_sent_is_delivered_and_waiting_and_dropped_and_conflated_always(
     trades = [event for event in delivered if isinstance(event, TradeEvent)]
     order = {id(event): index for index, event in enumerate(sent)}
     assert [order[id(event)] for event in trades] == sorted(order[id(event)] for event in trades)
+
+
+def rounds(rule: OverflowRule, *, close_after: float | None = None) -> list[tuple[float, int | None]]:
+    """When each of six events was taken, with an interval of one second: two at once, one each 0.4 s."""
+
+    async def story() -> list[tuple[float, int | None]]:
+        loop = asyncio.get_running_loop()
+        mailbox = Mailbox("mine", MailboxOptions(size=10, rule=rule, interval=1.0))
+        came: list[tuple[float, int | None]] = []
+
+        async def take() -> None:
+            with contextlib.suppress(StopAsyncIteration):
+                while True:
+                    event = await mailbox.get()
+                    came.append((round(loop.time(), 1), event.timestamp))
+
+        taking = asyncio.create_task(take())
+        for number in range(6):
+            mailbox.put(ticker(number, ("KRW-ETH", "KRW-BTC")[number > 0]))
+            await elapse(0.4 if 0 < number < 5 else 0.0)
+        if close_after is not None:
+            await elapse(close_after)
+            mailbox.close()
+        await elapse(5)
+        mailbox.close()
+        await taking
+        assert mailbox.statistics().put == 6
+        return came
+
+    return run_virtual(story())
+
+
+def test_an_interval_lets_a_round_pass_in_which_the_newest_replaces_the_older() -> None:
+    assert rounds("conflate") == [(0.0, 0), (1.0, 3), (2.0, 5)]
+
+
+def test_an_interval_without_conflation_brings_everything_in_its_round() -> None:
+    assert rounds("drop_oldest") == [(0.0, 0), (1.0, 1), (1.0, 2), (1.0, 3), (2.0, 4), (2.0, 5)]
+
+
+def test_the_end_of_a_mailbox_does_not_wait_for_the_round() -> None:
+    """The last event comes at 1.6 s and would be taken at 2.0 s."""
+    assert rounds("drop_oldest", close_after=0.1)[-2:] == [(1.7, 4), (1.7, 5)]
+
+
+def test_two_tasks_cannot_wait_for_one_round() -> None:
+    async def story() -> None:
+        mailbox = Mailbox("mine", MailboxOptions(interval=1.0))
+        mailbox.put(ticker(1))
+        await mailbox.get()
+        mailbox.put(ticker(2))
+        first = asyncio.create_task(mailbox.get())
+        await elapse(0.1)
+        with pytest.raises(UsageError, match="two tasks wait for its events"):
+            await mailbox.get()
+        mailbox.close()
+        assert (await first).timestamp == 2
+
+    run_virtual(story())
+
+
+def test_what_was_taken_and_reached_nobody_is_dropped() -> None:
+    mailbox = box("drop_oldest")
+    mailbox.put(ticker(1))
+    mailbox.take()
+    mailbox.undelivered()
+    figures = mailbox.statistics()
+    assert (figures.put, figures.taken, figures.dropped) == (1, 0, 1)

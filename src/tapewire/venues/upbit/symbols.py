@@ -80,8 +80,13 @@ def _check_symbol(region: Region, symbol: object, markets: Mapping[str, Market] 
 def _near(symbol: str, reverse: str, markets: Mapping[str, Market]) -> list[str]:
     if reverse in markets:
         return [reverse]
-    same_base = [code for code in markets if code.endswith("-" + symbol.partition("-")[2])]
-    return same_base[:3] or get_close_matches(symbol, markets, n=3, cutoff=0.75)
+    quote, base = split(symbol)
+    same_base = [code for code in markets if split(code)[1] == base]
+    if same_base:
+        return same_base[:3]
+    listed = [split(code) for code in markets]
+    bases = get_close_matches(base, [known for at, known in listed if at == quote], n=3, cutoff=0.6)
+    return [f"{quote}-{near}" for near in bases]
 
 
 def _right_code(region: Region, symbol: object) -> str:
