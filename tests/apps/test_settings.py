@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tapewire
 from tapewire.apps.environment import (
@@ -17,7 +20,7 @@ from tapewire.apps.environment import (
     environment_proxy,
     names_without_meaning,
 )
-from tapewire.apps.settings import Settings, SettingsError, load, load_with_origin
+from tapewire.apps.settings import TABLES, Settings, SettingsError, load, load_with_origin
 from tapewire.config import Credentials, FeedOptions, LineOptions, Secret, SessionOptions
 from tapewire.errors import ConfigError, CredentialsError, FeedError, UnknownName
 
@@ -72,9 +75,12 @@ def test_another_file_can_be_named_and_must_be_there(tmp_path: Path) -> None:
         ("[profile.office.session]\npng = 5", r"profile\.office\.session\.png is no setting"),
         ("[profile.office]\nuse_profile = 'x'", r"profile\.office\.use_profile is no setting"),
         ('profile = "production"', r"profile is no table; write \[profile\.production\], and use_profile to choose"),
+        ("[profile.office]\nline = []", r"profile\.office\.line is no table; write \[profile\.office\.line\]"),
+        ("use_profile = []", r"profile is \[\]; it must be one of development, testing, staging, production"),
+        ("venue = 5", r"tapewire\.toml: Expected `str`, got `int` - at `\$\.venue`"),
         ("use_profile = 'offise'\n[profile.office]", r"profile is 'offise'; it must be one of .*production, office"),
         ('strategy = "calm"', r"strategy is 'calm'; it must be one of aggressive, balanced, conservative"),
-        ("session = 5", r"Expected `object`, got `int` - at `\$\.session`"),
+        ("session = 5", r"session is no table; write \[session\] and its fields below it"),
         ("[line]\nconnect_timeout = 0", r"connect_timeout is 0\.0; it must be more than 0 - at `\$\.line`"),
         ('format = "XML"', r"Invalid enum value 'XML' - at `\$\.format`"),
         ("compression = 1", r"Expected `bool \| null`, got `int` - at `\$\.compression`"),
@@ -364,3 +370,47 @@ def test_a_profile_for_programs_is_the_commands_own(name: str) -> None:
 
 def test_options_from_the_settings_equal_those_of_a_program() -> None:
     assert load({}).feed_options("wss://api.upbit.com", {}) == FeedOptions()
+
+
+_SCALARS = (
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=True) | st.sampled_from(["", "x", SECRET])
+)
+_VALUES = st.recursive(_SCALARS.filter(lambda one: one is not None), lambda inner: st.lists(inner, max_size=2))
+
+
+def _tables(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    fields = st.dictionaries(st.sampled_from([*TABLES[name], "nothing"]), _VALUES, max_size=3)
+    return fields.map(lambda table: {name: table})
+
+
+_TABLE = st.one_of(list(map(_tables, TABLES)))
+_TOP = st.dictionaries(st.sampled_from([*Settings.__struct_fields__, "profile"]), _VALUES | _TABLE, max_size=4)
+
+
+@given(st.tuples(_TOP, _TABLE).map(lambda parts: {**parts[0], **parts[1]}), st.booleans())
+def test_any_settings_file_is_read_or_refused_in_words(content: dict[str, Any], in_profile: bool) -> None:
+    whole = {"use_profile": "office", "profile": {"office": content}} if in_profile else content
+    settle(_toml(whole))
+    try:
+        load({}).feed_options("ws://x", {})
+    except FeedError as error:
+        refused = str(error)
+        assert refused
+        assert SECRET not in refused or any(SECRET in str(content.get(name)) for name in _SHOWN)
+
+
+def _toml(table: dict[str, Any]) -> str:
+    """One inline table a key: enough of TOML for what is drawn here."""
+    return "".join(f"{name} = {_inline(value)}\n" for name, value in table.items())
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_inline(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
+
+
+#: Names whose wrong values are shown; those of keys and alerts are not among them.
+_SHOWN = tuple(name for name in (*Settings.__struct_fields__, "profile") if "key" not in name and name != "passphrase")

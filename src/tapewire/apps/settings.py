@@ -156,7 +156,7 @@ def load_with_origin(environ: Mapping[str, str] | None = None, given: Mapping[st
     keys = given.pop("keys", None) or environ.get("TAPEWIRE_KEYS")
     profile = given.get("use_profile") or environ.get("TAPEWIRE_PROFILE") or content.get("use_profile")
     general = {"use_profile": profile} if profile else {}
-    own = profiles.get(profile, {}) if profile else {}
+    own = profiles.get(profile, {}) if isinstance(profile, str) else {}
     strategy = given.get("strategy") or own.get("strategy") or content.get("strategy")
     venue = given.get("venue") or environ.get("TAPEWIRE_VENUE") or own.get("venue") or content.get("venue") or "upbit"
     layers = [
@@ -270,7 +270,9 @@ def _check_names(path: Path, where: str, table: Mapping[str, Any], known: Any) -
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise SettingsError(path, f"{where}{name} is no setting; {hint}")
-        if name in TABLES and isinstance(value, dict):
+        if name in TABLES:
+            if not isinstance(value, dict):
+                raise SettingsError(path, f"{where}{name} is no table; write [{where}{name}] and its fields below it")
             _check_names(path, f"{where}{name}.", value, TABLES[name])
 
 
