@@ -272,6 +272,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         numbers: ``"float"`` or ``"decimal"``.
         keep_raw: put the frame's bytes into every event's ``raw``.
         validate: check symbols against the venue's list of markets before subscribing.
+        recover: ask by REST for the trades that a lost line missed, and deliver them marked ``recovered``.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
@@ -282,6 +283,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     numbers: Numbers = "float"
     keep_raw: bool = False
     validate: bool = True
+    recover: bool = True
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()

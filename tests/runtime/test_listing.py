@@ -12,6 +12,7 @@ from tapewire.config import FeedOptions
 from tapewire.errors import HttpFailed, SubscriptionError
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.listing import Listing
+from tapewire.runtime.rest import Rest as Calls
 from tapewire.session.actions import Now
 from tapewire.session.gate import limits_of
 from tapewire.sim.scenario import Scenario
@@ -67,7 +68,8 @@ class Time:
 
 def listing(rest: Rest, time: Time | None = None, **options: str) -> Listing:
     venue = get_venue("upbit")
-    return Listing(venue, FeedOptions(**options), rest, time or Time(), limits_of(venue.facts).rest_calls)  # type: ignore[arg-type]
+    clock, feed = time or Time(), FeedOptions(**options)  # type: ignore[arg-type]
+    return Listing(venue, feed, Calls(venue, feed, rest, clock, limits_of(venue.facts).rest_calls), clock)
 
 
 async def test_calls_are_held_back_as_the_exchanges_limit_asks() -> None:

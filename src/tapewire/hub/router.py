@@ -18,8 +18,8 @@ from tapewire.errors import UsageError
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
-#: Trade ids remembered per stream: enough for the ids that arrive out of order around one snapshot.
-REMEMBERED_TRADES = 64
+#: Trade ids remembered per stream: so many that of a busy market those of the last seconds are among them.
+REMEMBERED_TRADES = 1024
 #: Realtime messages after which an asked snapshot is no longer waited for (a gateway may know none).
 SNAPSHOT_PATIENCE = 100
 
@@ -51,8 +51,8 @@ class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
     __slots__ = (
-        "awaiting", "base", "callbacks", "changed", "count", "deliver", "hearing", "last", "lasting", "listeners",
-        "needing", "patience", "recent_ids", "subscription",
+        "awaiting", "base", "callbacks", "changed", "count", "deliver", "hearing", "holes", "known", "last", "lasting",
+        "listeners", "needing", "patience", "recent_ids", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription) -> None:
@@ -67,6 +67,9 @@ class Stream:
         self.base = 0
         self.awaiting = self.patience = 0
         self.last: int | None = None
+        #: Holes that are being filled, and while there are any, the ids of all trades delivered before and since.
+        self.holes = 0
+        self.known: set[int] | None = None
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )
@@ -103,6 +106,20 @@ class Stream:
     def last_id(self) -> int | None:
         """The id of the trade that came last; not always the largest (spec/upbit.md section 8)."""
         return next((number for number in reversed(self.recent_ids or ()) if number is not None), None)
+
+    @property
+    def remembers_all(self) -> bool:
+        """No trade that was ever delivered has been forgotten."""
+        return self.recent_ids is not None and len(self.recent_ids) < REMEMBERED_TRADES
+
+    def doubles(self, event: TradeEvent) -> bool:
+        """While a hole is filled: whether this trade was delivered already; if not, it counts as delivered now."""
+        if self.known is None or event.sequential_id is None:
+            return False
+        if event.sequential_id in self.known:
+            return event.stream_type != "SNAPSHOT"  # of snapshots each listener has its own view
+        self.known.add(event.sequential_id)
+        return False
 
     def remember(self, event: TradeEvent) -> None:
         """Keep a trade's id, so that the snapshot after a reconnect is not delivered twice."""
@@ -210,6 +227,30 @@ class Router:
                 waits = listener.preference == "snapshot_only" and not listener.finished
                 stream.need(listener, snapshot=listener.preference == "both" or waits)
 
+    def hole(self, stream: Stream) -> None:
+        """A hole in a stream of trades is about to be filled: until it is whole, each trade is looked at."""
+        stream.holes += 1
+        self.chill(stream)
+        if stream.known is None:
+            stream.known = {number for number in stream.recent_ids or () if number is not None}
+
+    def fill(
+        self, stream: Stream, trades: Iterable[TradeEvent], failed: Callable[[Listener, BaseException], None]
+    ) -> int:
+        """Deliver trades that were missed, but for those that came meanwhile; returns how many."""
+        count = 0
+        for trade in trades:
+            if not stream.doubles(trade):
+                self._hear(stream, trade, failed)
+                count += 1
+        return count
+
+    def whole(self, stream: Stream) -> None:
+        """The hole is filled, or will not be; the next message of the stream settles it."""
+        stream.holes -= 1
+        if not stream.holes:
+            stream.known = None
+
     def find(self, event: Event) -> tuple[Stream, ...]:
         """The streams that an event of this connection belongs to; none when nobody wants it."""
         kind, unit, detail = _KIND_OF[event.__class__], getattr(event, "unit", None), getattr(event, "detail", "")
@@ -229,11 +270,17 @@ class Router:
         return bool(streams)
 
     def _deliver_to(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
+        stream.wait_less(snapshot=event.stream_type == "SNAPSHOT")
+        if not (isinstance(event, TradeEvent) and stream.doubles(event)):
+            stream.last = event.timestamp
+            self._hear(stream, event, failed)
+        if not stream.awaiting and stream.known is None:
+            self._settle(stream)
+
+    def _hear(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
-        stream.wait_less(snapshot=snapshot)
         seen_at = stream.seen_at(event.sequential_id) if snapshot and isinstance(event, TradeEvent) else 0
         stream.count += 1
-        stream.last = event.timestamp
         if isinstance(event, TradeEvent):
             stream.remember(event)
         for listener in tuple(stream.listeners):
@@ -242,8 +289,6 @@ class Router:
             if snapshot and listener.needs_snapshot:
                 stream.need(listener, snapshot=False)
                 listener.finished = listener.preference == "snapshot_only"
-        if not stream.awaiting:
-            self._settle(stream)
 
     def is_hot(self, stream: Stream) -> bool:
         return self._hot_table(stream.subscription).get(stream.subscription.symbol) is stream

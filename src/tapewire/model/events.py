@@ -5,6 +5,7 @@ Numbers are ``float``; a client made with ``numbers="decimal"`` gets the same cl
 ``decimal.Decimal`` values in the places annotated ``float``. Orders and balances are always exact.
 Times called ``timestamp`` are integer milliseconds as the venue sent them (Unix epoch, UTC); ``received_ns`` is
 integer nanoseconds UTC of the socket read that brought the message (0 when unknown, as in a pure ``decode``).
+``recovered`` says that the stream missed the event and REST told of it afterwards: it may be older than the one before.
 Fields stand in the order in which Upbit sends them: a decoder that finds the next key where it looks first saves 15 %
 on tickers.
 """
@@ -34,6 +35,7 @@ class Event(Struct, gc=False, kw_only=True, tag_field="type"):
     timestamp: int | None = None
     received_ns: int = 0
     raw: bytes | None = None
+    recovered: bool = False
 
     @property
     def utc(self) -> datetime | None:

@@ -71,7 +71,7 @@ class Rejected(FeedEvent, frozen=True, kw_only=True, tag="rejected"):
     final: bool = False
 
 
-GapState = Literal["open", "unfilled", "nothing_missed", "full_state"]
+GapState = Literal["open", "filling", "filled", "unfilled", "nothing_missed", "full_state"]
 
 
 class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
@@ -80,11 +80,13 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
     Attributes:
         subscription: the stream that was interrupted.
         cause: what interrupted it: a ``Loss.cause``, or ``stale`` for trades missed while the line was alive.
-        state: ``open``: no data yet since; ``unfilled``: messages may be missing between the bounds;
+        state: ``open``: no data yet since; ``filling``: what was missed is being asked by REST, the row comes again;
+            ``filled``: everything between the bounds was delivered; ``unfilled``: messages may be missing there;
             ``nothing_missed``: the first trade after is the last one before; ``full_state``: the stream
             sends complete state (ticker, order book, candle), only the span without it is lost.
         last_id, first_id: trade ids on either side, None where the kind has none or nothing was seen.
         last_timestamp, first_timestamp: the venue's milliseconds on either side.
+        recovered: how many events were delivered afterwards.
         from_ns, to_ns: our clock, nanoseconds UTC: line lost, first data again (None while open).
     """
 
@@ -97,6 +99,7 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
     first_id: int | None = None
     last_timestamp: int | None = None
     first_timestamp: int | None = None
+    recovered: int = 0
 
 
 class Recovered(FeedEvent, frozen=True, kw_only=True, tag="recovered"):

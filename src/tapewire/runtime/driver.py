@@ -15,14 +15,15 @@ from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
 from tapewire.model.line import Loss
-from tapewire.model.status import FeedEvent, Quarantined, Stale, Stopped
+from tapewire.model.status import FeedEvent, Gap, Quarantined, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.ear import Ear
-from tapewire.runtime.missed import missed_trades
+from tapewire.runtime.holes import Holes
 from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
+from tapewire.runtime.recovery import Recovery
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
@@ -51,10 +52,12 @@ class DriverEvents:
         publish: Callable[[FeedEvent], None],
         snapshot_done: Callable[[Subscription, Listener], None],
         finished: Callable[[Driver, FeedError | None], None],
+        recovery: Recovery,
     ) -> None:
         self.publish = publish
         self.snapshot_done = snapshot_done
         self.finished = finished
+        self.recovery = recovery
 
 
 class Driver:
@@ -98,6 +101,9 @@ class Driver:
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
+        self.holes = Holes(
+            origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed
+        )
 
     # What the pool says.
 
@@ -186,22 +192,13 @@ class Driver:
     def _tell_of(self, stream: Stream, event: Event) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
         if snapshot:
-            self._look_for_missed(stream, event)
+            if self.holes.look(stream, event) and stream.subscription in self._stale and self._line:
+                self._line.close(Loss("stale", 1006, f"trades of {event.symbol} were missed"), graceful=False)
             self._again.discard(stream.subscription)
         count = stream.count - stream.base + 1
         if snapshot or count == 1 or stream.subscription not in self.machine.live:
             progress = Progress(count, *self._venue.position(event))
             self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
-
-    def _look_for_missed(self, stream: Stream, event: Event) -> None:
-        """A stream that was silent while the exchange had trades: tell the gap, and take another line."""
-        origin, now = self.origin, self._clock.now()
-        gap = missed_trades(origin.venue, origin.connection, now, stream, event)
-        if gap is None:
-            return
-        self._events.publish(gap)
-        if gap.subscription in self._stale and self._line:
-            self._line.close(Loss("stale", 1006, f"trades of {gap.subscription.symbol} were missed"), graceful=False)
 
     # Facts in, actions out.
 
@@ -229,7 +226,10 @@ class Driver:
                 if isinstance(event, Stale):
                     self._note_stale(event)
                 self.notes.publish(event)
-                self._events.publish(event)
+                if isinstance(event, Gap):
+                    self.holes.tell(event)
+                else:
+                    self._events.publish(event)
             case Send(payload, request):
                 if request:
                     self._note_request()

@@ -14,8 +14,7 @@ from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import log_fields, logger
-from tapewire.session.gate import Gate
-from tapewire.transport.contract import Http
+from tapewire.runtime.rest import Rest
 from tapewire.venues.contract import Venue
 
 #: Seconds a REST call for the list of markets may take; the subscription waits for it.
@@ -31,24 +30,14 @@ MOST_GOOD = 100_000
 class Listing:
     """The markets of one venue at one address. One REST call at a time, whoever asks."""
 
-    def __init__(self, venue: Venue, options: FeedOptions, http: Http, clock: Clock, gate: Gate) -> None:
-        self._venue, self._options, self._http, self._clock, self._gate = venue, options, http, clock, gate
+    def __init__(self, venue: Venue, options: FeedOptions, rest: Rest, clock: Clock) -> None:
+        self._venue, self._options, self._rest, self._clock = venue, options, rest, clock
         self._markets: dict[str, Market] | None = None
         #: What was found good by the present list: two hundred clients ask for the same thousand streams.
         self._good: set[Subscription] = set()
         self._asked_at = self._failed_at = float("-inf")
         self._asking = asyncio.Lock()
         self._askers, self._closing = 0, False
-
-    @property
-    def rest_url(self) -> str:
-        """The REST address: as set, or beside the WebSocket address that was set, or the venue's own."""
-        if self._options.rest_url is not None:
-            return self._options.rest_url.rstrip("/")
-        if self._options.url is None:
-            return self._venue.facts.rest_url
-        scheme, rest = self._options.url.split("://", 1)
-        return f"{'https' if scheme == 'wss' else 'http'}://{rest.split('/', 1)[0]}"
 
     async def check(self, subscriptions: Iterable[Subscription]) -> dict[Subscription, SubscriptionError]:
         """What the exchange would refuse or answer with silence, with the reason for each."""
@@ -74,7 +63,7 @@ class Listing:
         """Give the REST connections back: now, or when those who are asking have their answers."""
         self._closing = self._askers > 0
         if not self._closing:
-            await self._http.close()
+            await self._rest.close()
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -86,19 +75,14 @@ class Listing:
             self._askers -= 1
             if self._closing and not self._askers:
                 self._closing = False
-                await self._http.close()
+                await self._rest.close()
 
     async def _ask(self) -> dict[str, Market]:
         self._asked_at = self._clock.now().t
-        body = await self._get(self._venue.markets_request)
+        body = await self._rest.get(self._venue.markets_request, timeout=MARKETS_TIMEOUT)
         self._good.clear()
         self._markets = {market.symbol: market for market in self._venue.read_markets(body)}
         return self._markets
-
-    async def _get(self, path: str) -> bytes:
-        """One REST call, when the exchange's limit allows it (all of them in one window, whatever their group)."""
-        await self._clock.until(self._gate.reserve(self._clock.now().t))
-        return await self._http.get(self.rest_url + path, timeout=MARKETS_TIMEOUT)
 
     async def _known(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:
         async with self._turn():
@@ -127,7 +111,7 @@ class Listing:
         missing = sorted(s for s in symbols if s in markets and markets[s].levels is None)
         if not missing or self._venue.levels_request is None or self._venue.read_levels is None:
             return
-        body = await self._get(self._venue.levels_request(missing))
+        body = await self._rest.get(self._venue.levels_request(missing), timeout=MARKETS_TIMEOUT)
         for symbol, levels in self._venue.read_levels(body).items():
             if symbol in markets:
                 markets[symbol] = msgspec.structs.replace(markets[symbol], levels=levels)

@@ -24,6 +24,8 @@ from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
 from tapewire.runtime.observe import Statistics, log_fields, logger
+from tapewire.runtime.recovery import Recovery
+from tapewire.runtime.rest import Rest
 from tapewire.session.gate import Limits
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
@@ -98,7 +100,9 @@ class Pool:
         self._dirty: dict[Driver, set[Subscription]] = {}
         self._flushing: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
-        self._listing = Listing(venue, options, ports.http, ports.clock, limits.rest_calls)
+        self._rest = Rest(venue, options, ports.http, ports.clock, limits.rest_calls)
+        self._listing = Listing(venue, options, self._rest, ports.clock)
+        self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
 
     # Symbols.
 
@@ -269,27 +273,31 @@ class Pool:
 
     def kill(self) -> None:
         """Cut every connection at once."""
+        self._recovery.kill()
         for driver in self.drivers:
             driver.kill()
         self.drivers.clear()
 
     def publish(self, event: FeedEvent) -> None:
         """Log a feed event, end what it says has ended, hand it to whoever listens."""
+        self.gaps += isinstance(event, Gap)
+        self._hand_on(event)
+        if isinstance(event, Rejected) and event.final:
+            error = RejectedError(event.venue, event.name, event.message)
+            for driver in self.drivers:
+                if driver.origin.connection == event.connection:
+                    self._end(driver, event.subscriptions, error)
+
+    def _hand_on(self, event: FeedEvent) -> None:
+        """As ``publish``, for the row of a gap that comes once more."""
         self._log.tell(event)
         self.troubles.publish(event, self.drivers, self._ports.clock.now().t)
-        if isinstance(event, Gap):
-            self.gaps += 1
         for hear in tuple(self.feed_listeners):
             try:
                 hear(event)
             except Exception:  # a user's callback may raise anything; telling it as an event would go in circles
                 fields = log_fields("feed_callback_failed", self.venue.name)
                 logger.exception("%s: a feed callback raised", self.venue.name, extra=fields)
-        if isinstance(event, Rejected) and event.final:
-            error = RejectedError(event.venue, event.name, event.message)
-            for driver in self.drivers:
-                if driver.origin.connection == event.connection:
-                    self._end(driver, event.subscriptions, error)
 
     def _line_for(self, account: Credentials | None, subscription: Subscription) -> Driver:
         """A driver whose frames of ``subscription`` could be told apart from all others that may still come."""
@@ -323,7 +331,7 @@ class Pool:
         )
         origin = Origin(self.venue.name, name, machine.url, side, account)
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
-        events = DriverEvents(self.publish, self._snapshot_done, self._finished)
+        events = DriverEvents(self.publish, self._snapshot_done, self._finished, self._recovery)
         ports = self._ports
         driver = Driver(origin, machine, self.venue, codec, self._make_line, ports.clock, events, ports.ticket)
         self.drivers.append(driver)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from tapewire.config import Credentials, Format, Numbers
-from tapewire.model.events import Event
+from tapewire.model.events import Event, TradeEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
 
@@ -108,6 +108,22 @@ class Codec(Protocol):
         ...
 
 
+class History(Struct, frozen=True, kw_only=True):
+    """What can be asked of the past by REST.
+
+    Attributes:
+        trades_request: symbol, an id that the trades are to be older than (None: the newest), how many UTC days ago →
+            path of one page, newest first.
+        read_trades: its body → trades as the stream would have sent them. Raises DecodeError.
+        trades_page: trades of a full page. trades_days: how many days back can be asked; 0: a page knows no days.
+    """
+
+    trades_request: Callable[[str, int | None, int], str]
+    read_trades: Callable[[bytes, Numbers], list[TradeEvent]]
+    trades_page: int
+    trades_days: int = 0
+
+
 class Venue(Struct, frozen=True, kw_only=True):
     """One exchange (and region) as a value. Found by entry point, see ``registry``.
 
@@ -127,6 +143,7 @@ class Venue(Struct, frozen=True, kw_only=True):
         position: (trade id or None, venue timestamp in ms or None) of an event, for the gap ledger.
         markets_request: REST path of the list of markets; read_markets: its body → markets.
         levels_request, read_levels: the same for the supported order-book levels (None: the venue has none).
+        history: what a stream missed, by REST; None: nothing can be asked.
         exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
             product does not know the simulator.
     """
@@ -147,6 +164,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     read_markets: Callable[[bytes], list[Market]]
     levels_request: Callable[[Sequence[str]], str] | None = None
     read_levels: Callable[[bytes], dict[str, tuple[float, ...]]] | None = None
+    history: History | None = None
     exchange: Callable[..., Any] | None = None
 
 

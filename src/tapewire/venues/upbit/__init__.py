@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
-from tapewire.venues.contract import Venue
-from tapewire.venues.upbit import auth, listing, profile, requests, rest, symbols
+from tapewire.venues.contract import History, Venue
+from tapewire.venues.upbit import auth, history, listing, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ def _venue(region: profile.Region) -> Venue:
         levels_request=rest.levels_request if region.levels else None,
         read_levels=partial(rest.read_levels, region.name) if region.levels else None,
         read_refusal=rest.read_refusal,
+        history=History(
+            trades_request=history.trades_request,
+            read_trades=partial(history.read_trades, region.name),
+            trades_page=history.TRADES_PAGE,
+            trades_days=history.TRADES_DAYS,
+        ),
         exchange=partial(_exchange, region),
     )
 

@@ -84,7 +84,7 @@ def _read(venue: str, body: bytes, form: type[_T], what: str) -> _T:
     try:
         return msgspec.json.decode(body, type=form)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        reason = _refusal(body) or str(error)
+        reason = refusal_text(body) or str(error)
         raise DecodeError(venue, f"no {what}: {reason}", body) from error
 
 
@@ -97,7 +97,7 @@ def read_refusal(body: bytes) -> Control | None:
     return Control("error", str(error.get("name", "")), str(error.get("message", "")))
 
 
-def _refusal(body: bytes) -> str:
+def refusal_text(body: bytes) -> str:
     """``400 Invalid parameter …``, empty for a body that is no error."""
     said = read_refusal(body)
     return "" if said is None else f"{said.name} {said.message}".strip()

@@ -1,0 +1,65 @@
+"""The holes in one connection's streams: each is told, and filled where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from tapewire.hub.router import Listener, Router, Stream
+from tapewire.model.events import Event, TradeEvent
+from tapewire.model.status import FeedEvent, Gap
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.missed import missed_trades
+from tapewire.runtime.recovery import Recovery
+
+
+class Holes:
+    """Stands between one connection's router and the pool's recovery (``recovery.Hearing``).
+
+    Args:
+        venue, connection: where the holes are.
+        failed: told of a callback that raised.
+    """
+
+    def __init__(  # noqa: PLR0917 - each handed in once, by the driver
+        self,
+        venue: str,
+        connection: str,
+        router: Router,
+        clock: Clock,
+        publish: Callable[[FeedEvent], None],
+        recovery: Recovery,
+        failed: Callable[[Listener, BaseException], None],
+    ) -> None:
+        self._venue, self._connection, self._router, self._clock = venue, connection, router, clock
+        self._publish, self._recovery, self._failed = publish, recovery, failed
+
+    def look(self, stream: Stream, snapshot: Event) -> Gap | None:
+        """A stream that was silent while the exchange had trades: the gap is told, and returned."""
+        gap = missed_trades(self._venue, self._connection, self._clock.now(), stream, snapshot)
+        if gap is not None:
+            self.tell(gap)
+        return gap
+
+    def tell(self, gap: Gap) -> None:
+        """Tell it. One that can be filled is told as such, and looked after before anything else is delivered."""
+        stream = self._router.streams.get(gap.subscription)
+        if stream is None or not self._recovery.takes(gap):
+            self._publish(gap)
+            return
+        self._router.hole(stream)
+        self._publish(replace(gap, state="filling"))
+        self._recovery.begin(self, stream, gap)
+
+    def hears(self, stream: Stream) -> bool:
+        """Whether anybody still wants this stream here."""
+        return self._router.streams.get(stream.subscription) is stream
+
+    def fill(self, stream: Stream, trades: Sequence[TradeEvent]) -> int:
+        """Deliver what was missed; returns how many of them were new."""
+        return self._router.fill(stream, trades, self._failed) if self.hears(stream) else 0
+
+    def whole(self, stream: Stream) -> None:
+        """Nothing more is filled."""
+        self._router.whole(stream)

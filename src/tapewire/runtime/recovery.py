@@ -1,0 +1,124 @@
+"""Fills the holes in streams of trades by REST, beside the live feed: one task for each hole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from tapewire.config import FeedOptions
+from tapewire.errors import HttpFailed, VenueError
+from tapewire.hub.router import Stream
+from tapewire.model.events import TradeEvent
+from tapewire.model.status import FeedEvent, Gap
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.observe import logger
+from tapewire.runtime.rest import Rest
+from tapewire.session.fill import TradeFill
+from tapewire.venues.contract import History, Venue
+
+#: Seconds one page may take.
+PAGE_TIMEOUT = 5.0
+#: Pages asked at the same time, over all holes of a pool: so a list of markets never waits behind a hundred of them.
+AT_ONCE = 4
+#: Seconds after a failed page until the next try, doubled each time up to the second figure.
+RETRY_FIRST, RETRY_MOST = 1.0, 60.0
+#: Seconds after the last page in which doubles are still looked out for: REST may know a trade before it comes live.
+SETTLE = 5.0
+
+
+class Hearing(Protocol):
+    """The connection whose stream has a hole."""
+
+    def hears(self, stream: Stream) -> bool: ...
+
+    def fill(self, stream: Stream, trades: Sequence[TradeEvent]) -> int: ...
+
+    def whole(self, stream: Stream) -> None: ...
+
+
+class Recovery:
+    """All holes of one pool. ``publish`` tells what became of each: the row of the ledger once more."""
+
+    def __init__(
+        self, venue: Venue, options: FeedOptions, rest: Rest, clock: Clock, publish: Callable[[FeedEvent], None]
+    ) -> None:
+        self._venue, self._options, self._rest, self._clock, self._publish = venue, options, rest, clock, publish
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def takes(self, gap: Gap) -> bool:
+        """Whether this hole can be filled at all."""
+        history = self._venue.history
+        return (
+            self._options.recover
+            and history is not None
+            and gap.subscription.kind == "trade"
+            and (gap.state == "unfilled")
+        )
+
+    def begin(self, hearing: Hearing, stream: Stream, gap: Gap) -> None:
+        """Fill this hole; ``stream`` looks out for doubles already (``Router.hole``)."""
+        assert self._venue.history is not None  # noqa: S101 - ``takes`` said so
+        task = asyncio.create_task(
+            self._fill(self._venue.history, hearing, stream, gap), name=f"fill {gap.subscription}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def open(self) -> int:
+        """Holes that are being filled."""
+        return len(self._tasks)
+
+    def kill(self) -> None:
+        """Give up at once."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def _fill(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
+        known = stream.known if stream.known is not None else set[int]()
+        since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
+        now_ms = self._clock.wall_ns() // 1_000_000
+        fill = TradeFill(
+            known, since, now_ms,
+            remembered_all=stream.remembers_all, page=history.trades_page, days=history.trades_days,
+        )  # fmt: skip
+        recovered = 0
+        try:
+            recovered = await self._read(history, hearing, stream, fill)
+        except VenueError as error:
+            logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
+        finally:
+            self._tell(gap, fill, recovered)
+        await self._clock.until(self._clock.now().t + SETTLE)
+        hearing.whole(stream)
+
+    async def _read(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
+        symbol = stream.subscription.symbol
+        while not fill.done and hearing.hears(stream):
+            body = await self._page(history.trades_request(symbol, *fill.request))
+            fill.answer(history.read_trades(body, self._options.numbers))
+        received_ns = self._clock.wall_ns()
+        return hearing.fill(
+            stream, [replace(trade, received_ns=received_ns, recovered=True) for trade in fill.missed()]
+        )
+
+    async def _page(self, path: str) -> bytes:
+        wait = RETRY_FIRST
+        while True:
+            try:
+                async with self._turns:
+                    return await self._rest.get(path, timeout=PAGE_TIMEOUT)
+            except HttpFailed as error:
+                logger.warning("%s: what was missed is asked again in %.0f s: %s", self._venue.name, wait, error)
+                await self._clock.until(self._clock.now().t + max(wait, error.retry_after or 0.0))
+                wait = min(2 * wait, RETRY_MOST)
+
+    def _tell(self, gap: Gap, fill: TradeFill, recovered: int) -> None:
+        state = "filled" if fill.complete else "unfilled"
+        first = gap.first_timestamp if fill.complete or fill.reached_ms is None else fill.reached_ms
+        now_ns = self._clock.wall_ns()
+        self._publish(replace(gap, at_ns=now_ns, state=state, recovered=recovered, first_timestamp=first))

@@ -1,0 +1,91 @@
+"""Finds the trades that a stream missed: which page of the past is asked next, and what in it is new."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from tapewire.model.events import TradeEvent
+
+#: Milliseconds before the last known trade from which on pages are read: ids do not arrive in order, and a trade is
+#: published up to 2.2 s after its execution (spec/upbit.md section 8).
+OVERLAP_MS = 5_000
+DAY_MS = 86_400_000
+
+
+class TradeFill:
+    """One hole in one stream of trades, filled page by page from the newest back.
+
+    Args:
+        known: ids that were delivered before the hole and since, kept up to date by whoever delivers.
+        since_ms: time stamp of the last trade before the hole (Unix ms, UTC). now_ms: of this moment.
+        remembered_all: every trade since ``since_ms`` less the overlap is in ``known``; if not, what is older than the
+            oldest known trade that a page shows counts as delivered.
+        page: trades of a full page. days: how many days back the exchange can be asked; 0: it knows no days.
+    """
+
+    def __init__(
+        self, known: Collection[int], since_ms: int, now_ms: int, *, remembered_all: bool, page: int, days: int
+    ) -> None:
+        self._known, self._page, self._days = known, page, days
+        self._boundary, self._kept_since = since_ms - OVERLAP_MS, now_ms - days * DAY_MS
+        self._remembered_all = remembered_all
+        self._found: dict[int, TradeEvent] = {}
+        self._known_since: int | None = None
+        self._cursor: int | None = None
+        self._days_ago = 0
+        self._oldest: int | None = None
+        #: No page is left to ask.
+        self.done = False
+        #: The pages reached back to what is known, or told all that there was.
+        self.complete = False
+
+    @property
+    def request(self) -> tuple[int | None, int]:
+        """What to ask next: trades older than this id (None: the newest), of the day so many days ago."""
+        return self._cursor, self._days_ago
+
+    @property
+    def reached_ms(self) -> int | None:
+        """Time stamp of the oldest trade that was read, None before the first."""
+        return self._oldest
+
+    def answer(self, trades: Sequence[TradeEvent]) -> None:
+        """The page that was asked for, newest first."""
+        for trade in trades:
+            self._take(trade)
+        lowest = min((trade.sequential_id for trade in trades if trade.sequential_id is not None), default=None)
+        further = lowest is not None and (self._cursor is None or lowest < self._cursor)
+        if self._oldest is not None and self._oldest < self._boundary:
+            self.done = self.complete = True
+        elif len(trades) >= self._page and further:
+            self._cursor = lowest
+        elif self._days_ago < self._days:
+            self._days_ago += 1
+        else:
+            self.done, self.complete = True, self._boundary >= self._kept_since
+
+    def missed(self) -> list[TradeEvent]:
+        """The trades that were not delivered yet, in the order of their execution."""
+        floor = self._boundary
+        if not self._remembered_all and self._known_since is not None:
+            floor = max(floor, self._known_since)
+        new = (trade for number, trade in self._found.items() if number not in self._known)
+        return sorted((trade for trade in new if _time(trade) >= floor), key=_order)
+
+    def _take(self, trade: TradeEvent) -> None:
+        time, number = _time(trade), trade.sequential_id
+        self._oldest = time if self._oldest is None else min(self._oldest, time)
+        if number is None:
+            return
+        if number in self._known:
+            self._known_since = time if self._known_since is None else min(self._known_since, time)
+        else:
+            self._found[number] = trade
+
+
+def _time(trade: TradeEvent) -> int:
+    return trade.trade_timestamp or trade.timestamp or 0
+
+
+def _order(trade: TradeEvent) -> tuple[int, int]:
+    return _time(trade), trade.sequential_id or 0
