@@ -68,7 +68,7 @@ WAYS: dict[str, Callable[[Bot], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_dropped_client_gives_everything_back(way: str, caplog: pytest.LogCaptureFixture) -> None:
     async def story(stage: Stage) -> None:
-        bot = Bot(WebSocketClient("widget", manager=stage.manager))
+        bot = Bot(WebSocketClient("widget", manager=stage.manager, recover=False))
         client, tasks = weakref.ref(bot.client), asyncio.all_tasks()
         bot.client.subscribe_feed(bot.hear_feed)
         handle = await bot.client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], WAYS[way](bot))
@@ -115,7 +115,7 @@ def test_who_stays_hears_on_when_another_client_is_dropped() -> None:
 
 def test_an_iterator_keeps_its_client_until_it_is_dropped_itself() -> None:
     async def story(stage: Stage) -> None:
-        stream = WebSocketClient("nameless", manager=stage.manager).trades("KRW-BTC")
+        stream = WebSocketClient("nameless", manager=stage.manager, recover=False).trades("KRW-BTC")
         gc.collect()
         assert [(await anext(stream)).symbol for _ in range(3)] == ["KRW-BTC"] * 3
         del stream
@@ -314,7 +314,9 @@ def test_subscribing_and_leaving_for_weeks_leaves_nothing_behind() -> None:
     async def come_and_go(stage: Stage, number: int) -> None:
         client: WebSocketClient | None = come_and_go.__dict__.get("client")
         if client is None or client._component.manager is not stage.manager:
-            client = come_and_go.__dict__["client"] = WebSocketClient("churn", manager=stage.manager, validate=False)
+            client = come_and_go.__dict__["client"] = WebSocketClient(
+                "churn", manager=stage.manager, validate=False, recover=False
+            )
         symbol = ("KRW-ETH", "KRW-XRP")[number % 2]
         handle = await client.subscribe_trade(symbol, lambda _event: None)
         if number % 10 == 0:
@@ -332,7 +334,7 @@ def test_subscribing_and_leaving_for_weeks_leaves_nothing_behind() -> None:
 
 def test_a_thousand_dropped_clients_leave_nothing_behind() -> None:
     async def drop(stage: Stage, number: int) -> None:
-        bot = Bot(WebSocketClient("widget", manager=stage.manager, validate=False))
+        bot = Bot(WebSocketClient("widget", manager=stage.manager, validate=False, recover=False))
         bot.client.subscribe_feed(bot.hear_feed)
         hear = bot.hear_later if number % 2 else bot.hear
         await bot.client.subscribe_trade("KRW-ETH", hear)

@@ -27,6 +27,8 @@ AT_ONCE = 4
 RETRY_FIRST, RETRY_MOST = 1.0, 60.0
 #: Seconds after the last page in which doubles are still looked out for: REST may know a trade before it comes live.
 SETTLE = 5.0
+#: Trades delivered while a hole is being filled; with more of them it is given up (a REST that fails for hours).
+MOST_KNOWN = 1_000_000
 
 
 class Hearing(Protocol):
@@ -98,13 +100,14 @@ class Recovery:
 
     async def _read(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
         symbol = stream.subscription.symbol
-        while not fill.done and hearing.hears(stream):
+        while not fill.done and hearing.hears(stream) and len(stream.known or ()) < MOST_KNOWN:
             body = await self._page(history.trades_request(symbol, *fill.request))
             fill.answer(history.read_trades(body, self._options.numbers))
-        received_ns = self._clock.wall_ns()
-        return hearing.fill(
-            stream, [replace(trade, received_ns=received_ns, recovered=True) for trade in fill.missed()]
-        )
+        return hearing.fill(stream, [self._marked(history, trade) for trade in fill.missed()])
+
+    def _marked(self, history: History, trade: TradeEvent) -> TradeEvent:
+        raw = history.frame(trade) if self._options.keep_raw else None
+        return replace(trade, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
 
     async def _page(self, path: str) -> bytes:
         wait = RETRY_FIRST

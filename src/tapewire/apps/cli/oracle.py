@@ -10,7 +10,7 @@ from tapewire.model.events import TradeEvent
 from tapewire.model.status import Gap
 from tapewire.sinks.names import parse_file_name
 
-_TELLING = ("open", "unfilled")
+_TELLING = ("open", "filling", "unfilled")
 
 
 def recorded_trades(folder: Path, venue: str) -> list[TradeEvent]:

@@ -10,7 +10,7 @@ from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagge
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.contract import Item
 
-_MISSED = ("open", "unfilled")
+_MISSED = ("open", "filling", "unfilled")
 _SAMPLES = 100_000  # the newest latencies kept
 
 

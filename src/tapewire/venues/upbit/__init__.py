@@ -56,6 +56,7 @@ def _venue(region: profile.Region) -> Venue:
             trades_request=history.trades_request,
             read_trades=partial(history.read_trades, region.name),
             trades_page=history.TRADES_PAGE,
+            frame=history.frame,
             trades_days=history.TRADES_DAYS,
         ),
         exchange=partial(_exchange, region),

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from tapewire.config import Numbers
 from tapewire.errors import DecodeError
-from tapewire.model.events import CandleEvent, TradeEvent
+from tapewire.model.events import CandleEvent, Event, TradeEvent
+from tapewire.venues.upbit.fields import attribute_names
 from tapewire.venues.upbit.rest import refusal_text
 
 #: Trades of one page, days that the exchange keeps them (section 9.3).
@@ -20,6 +21,7 @@ TRADES_PAGE, TRADES_DAYS = 500, 7
 #: Candles of one page (section 9.5).
 CANDLES_PAGE = 200
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _T = TypeVar("_T")
 
 
@@ -76,6 +78,16 @@ def read_trades(venue: str, body: bytes, numbers: Numbers) -> list[TradeEvent]:
     """
     rows = _read(venue, body, list[_Trade], "list of trades")
     return [_trade(venue, row, _number(numbers)) for row in rows]
+
+
+def frame(event: Event) -> bytes:
+    """The DEFAULT message of a trade that REST told, marked ``recovered``, without what REST does not tell."""
+    said = {"type": event.__struct_config__.tag}
+    for attribute, name in attribute_names("trade", simple=False).items():
+        value = getattr(event, attribute)
+        if value is not None:
+            said[name] = value
+    return _ENCODER.encode(said | {"recovered": True})
 
 
 def candles_request(symbol: str, unit: str, before_ms: int) -> str:
