@@ -160,3 +160,9 @@ def test_the_question_waits_for_the_limits_and_for_a_line() -> None:
 def test_an_answer_that_nobody_can_read_is_left_alone() -> None:
     s = Session().up("A")
     assert s.machine.control(s.now, Control("subscriptions", details={})) == []
+
+
+def test_a_stream_of_all_markets_stands_for_that_of_each() -> None:
+    """A request for the orders of every market names none: what is held is one stream."""
+    s = listing([stream("A"), stream("trade ")])
+    assert [(event.missing, event.unexpected) for event in answer(s)[0]] == [((), (stream("trade "),))]

@@ -79,12 +79,12 @@ class Asking:
     ) -> tuple[list[Subscription], list[Subscription]]:
         """What the exchange says that it holds, against what was asked: (missing, unexpected).
 
-        A difference makes a request due, unless one is under way anyway. Depths are not compared where the exchange
-        does not name them, nor is what is asked for its snapshot alone.
+        A difference makes a request due, unless one is under way anyway. A stream of all markets stands for that of each.
+        Depths are not compared, for the exchange may not name them, nor is what is asked for its snapshot alone.
         """
         settled, keys = not (self.due or self.pending), {_key(stream) for stream in held}
         lasting = [stream for stream, wish in self.asked.items() if wish.realtime]
-        missing = [stream for stream in lasting if _key(stream) not in keys]
+        missing = [stream for stream in lasting if keys.isdisjoint((_key(stream), _key(stream, of_all=True)))]
         known = {_key(stream) for stream in (*self.asked, *standing)}
         unexpected = [stream for stream in held if _key(stream) not in known]
         if settled and (missing or unexpected):
@@ -186,5 +186,5 @@ class Asking:
         return {stream for group in self._held for stream in group}
 
 
-def _key(stream: Subscription) -> tuple[object, ...]:
-    return stream.kind, stream.unit, stream.symbol, stream.level, stream.detail
+def _key(stream: Subscription, *, of_all: bool = False) -> tuple[object, ...]:
+    return stream.kind, stream.unit, "" if of_all else stream.symbol, stream.level, stream.detail
