@@ -44,6 +44,11 @@ class Peer:
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
 
+    def end(self) -> None:
+        """End its input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     async def _complaint(self) -> str:
         assert self._process.stderr is not None
         return (await self._process.stderr.read()).decode()[-2_000:]
