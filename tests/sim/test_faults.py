@@ -135,3 +135,25 @@ def test_occasions_can_be_kept_apart() -> None:
 def test_a_fault_knows_its_number_and_options() -> None:
     fault = parse_fault("refuse:429:retry=3")
     assert (fault.number, fault.option("retry"), fault.option("body")) == (429.0, 3.0, None)
+
+
+def test_a_fault_may_be_of_one_side() -> None:
+    fault = parse_fault("refuse:401:side=private:retry=3@5")
+    assert (fault.side, fault.value, fault.option("retry"), fault.at) == ("private", "401", 3.0, 5.0)
+    plan = FaultPlan([parse_fault("refuse:401:side=private")], seeded().random)
+    assert plan.occasion("refuse", 0.0, "public") is None
+    assert plan.occasion("refuse", 0.0, "private") is not None
+    assert parse_fault("freeze@5").side is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("drop:side=left", "it must be side=public or side=private or side=info"),
+        ("late:side=info", "it must be late without side=: it happens to all at once"),
+        ("rest:side=info", "it must be rest without side="),
+    ],
+)
+def test_a_side_that_cannot_be(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parse_fault(text)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tapewire.config import Credentials, Secret
 from tapewire.sim import limits as limits_room
 from tapewire.sim import peer as peer_room
 from tapewire.sim.announcements import Crier
@@ -19,6 +20,7 @@ from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import DEMO_KEY
 from tapewire.venues.exchange import Caller, HttpAnswer, HttpCall
 from tapewire.venues.registry import get_venue
+from tapewire.venues.upbit.auth import authorize
 from tests.sim.draws import seeded
 from tests.sim.listed import BTC, START_MS
 
@@ -475,3 +477,37 @@ def test_what_clients_sent_is_written_down() -> None:
     peer, _ = live(exchange, 0.25)
     peer.receive(0.5, b"PING", is_text=False)
     assert [tuple(sent) for sent in exchange.requests] == [(0.25, 1, TRADES), (0.5, 1, b"PING")]
+
+
+class TestSides:
+    def token(self, nonce: int) -> dict[str, str]:
+        own = Credentials(Secret(DEMO_KEY.access_key), DEMO_KEY.secret_key)
+        return {name.lower(): value for name, value in authorize(own, str(nonce))}
+
+    def connect(self, exchange: Exchange, side: str, nonce: int) -> Told:
+        caller = exchange.dial(exchange.moment, f"/websocket/v1/{side}", self.token(nonce))
+        assert caller == Caller(side, DEMO_KEY)
+        link = Told()
+        exchange.accept(exchange.moment, link, caller)
+        return link
+
+    def test_a_fault_of_one_side_leaves_the_others_alone(self) -> None:
+        exchange = make("freeze:side=private@2", "drop:1001:side=info@3", "abort:side=public@4")
+        _, public = connect(exchange)
+        private, info = self.connect(exchange, "private", 1), self.connect(exchange, "info", 2)
+        run(exchange, 5.0)
+        assert [link.ends for link in (private, info, public)] == [["freeze"], [(1001, "")], ["reset"]]
+
+    def test_one_side_may_refuse_first_or_always(self) -> None:
+        exchange = make("refuse:401:side=private@0x1", "refuse:403:side=info@0x99")
+        assert isinstance(exchange.dial(0.0, "/websocket/v1", {}), Caller)
+        names = []
+        for nonce, side in enumerate(("private", "info", "private")):
+            answer = exchange.dial(1.0 + nonce, f"/websocket/v1/{side}", self.token(nonce))
+            names.append(json.loads(answer.body)["error"]["name"] if isinstance(answer, HttpAnswer) else answer)
+        assert names == ["jwt_verification", "out_of_scope", Caller("private", DEMO_KEY)]
+
+    def test_handshakes_of_signed_sides_count_against_the_same_limit(self) -> None:
+        exchange = make()
+        answers = [exchange.dial(0.0, "/websocket/v1/private", self.token(nonce)) for nonce in range(6)]
+        assert statuses(answers) == [None] * 5 + [429]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tapewire.config import Secret
 from tapewire.errors import ConfigError, UnknownName
+from tapewire.model.events import MyOrderEvent
 from tapewire.sim import scenario as room
 from tapewire.sim.faults import parse_fault
-from tapewire.sim.scenario import Scenario, build, listings, read_scenario, recording
+from tapewire.sim.scenario import DEMO_KEY, Scenario, build, keys_of, listings, read_scenario, recording
+from tapewire.venues.exchange import SimKey
 from tapewire.venues.registry import get_venue, venue_names
 from tests.sim.listed import START_MS
 
@@ -97,6 +101,12 @@ def test_two_exchanges_of_one_scenario_are_equal() -> None:
         ({"rate": float("nan")}, "rate is nan; it must be more than 0"),
         ({"venue": "upbit-sg", "recorded": True}, "recorded is True; it must be used with the venue upbit"),
         ({"faults": ("explode",)}, "fault is 'explode'; it must be one of drop"),
+        ({"customer": 0.0}, "customer is 0.0; it must be more than 0 s"),
+        ({"announcements": float("inf")}, "announcements is inf; it must be more than 0 s"),
+        ({"balances": {"KRW": Decimal(-1)}}, "balances is 'KRW -1'; it must be 0 or more"),
+        ({"balances": {"KRW": Decimal("NaN")}}, "balances is 'KRW NaN'; it must be 0 or more"),
+        ({"keys": ()}, "keys is ''; it must be one key at least"),
+        ({"keys": (DEMO_KEY, DEMO_KEY)}, "no access key twice"),
     ],
 )
 def test_impossible_values_are_refused_at_once(options: dict[str, object], says: str) -> None:
@@ -153,6 +163,10 @@ def test_a_file_says_the_same_as_arguments(tmp_path: Path) -> None:
         ('faults = ["explode"]', "one of drop, abort"),
         ('[[faults]]\nname = "explode"', "one of drop, abort"),
         ('[[faults]]\nname = "drop"\nat = "soon"', "Expected `float`, got `str`"),
+        ('[[keys]]\naccess_key = "a"\nsecret_key = ""', "a text that is not empty"),
+        ('[[keys]]\naccess_key = "a"\nsecret_key = "s"\npermissions = ["withdraw"]', "Invalid enum value 'withdraw'"),
+        ('[[keys]]\naccess_key = "a"\nsecret_key = "s"\nsince = 1', "Object contains unknown field `since`"),
+        ("start_ms = 2026-01-01", "Expected `int | null`, got `date`"),
     ],
 )
 def test_a_bad_file_gets_an_error_that_says_where(tmp_path: Path, content: str, says: str) -> None:
@@ -161,6 +175,67 @@ def test_a_bad_file_gets_an_error_that_says_where(tmp_path: Path, content: str, 
     with pytest.raises(ConfigError) as caught:
         read_scenario(path)
     assert says in str(caught.value)
+
+
+def test_keys_and_balances_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'customer = 2.5\n[balances]\nKRW = "1000000.5"\nBTC = 1\n'
+        '[[keys]]\naccess_key = "a"\nsecret_key = "canary"\npermissions = ["view_orders"]\nips = ["10.0.0.7"]\n'
+        '[[keys]]\naccess_key = "b"\nsecret_key = "canary"\nexpired = true\naccount = "second"\n'
+    )
+    scenario = read_scenario(path)
+    first = SimKey(
+        access_key="a", secret_key=Secret("canary"), permissions=frozenset({"view_orders"}), ips=("10.0.0.7",)
+    )
+    assert scenario.keys == (first, SimKey(access_key="b", secret_key=Secret("canary"), expired=True, account="second"))
+    assert "canary" not in repr(scenario)
+    desk = build(scenario, START_MS).desk
+    for account in ("main", "second"):
+        assert [(one.currency, one.free) for one in desk.balances(account)] == [
+            ("KRW", Decimal("1000000.5")), ("BTC", Decimal(1)),
+        ]  # fmt: skip
+
+
+def test_without_balances_there_is_ample_of_everything() -> None:
+    scenario = Scenario()
+    balances = {one.currency: one.free for one in build(scenario, START_MS).desk.balances("main")}
+    assert balances.keys() == {"KRW", "BTC", "USDT", "ETH", "XRP", "DOGE", "SOL"}
+    assert min(balances.values()) >= 10
+    assert keys_of(scenario) == (DEMO_KEY,)
+    assert len(DEMO_KEY.secret_key.reveal()) == 40
+
+
+def test_a_customer_and_announcements_by_seed_leave_the_market_its_own_draws() -> None:
+    exchange = build(Scenario(customer=5.0, announcements=100.0), START_MS)
+    dues = exchange.market.advance(600.0)
+    kinds = {due.kind for due in dues}
+    assert {"myOrder", "myAsset", "announcement"} <= kinds
+    again = build(Scenario(customer=5.0, announcements=100.0), START_MS).market.advance(600.0)
+    assert dues == again
+    other = build(Scenario(seed=2, customer=5.0), START_MS).market.advance(600.0)
+    assert [due.event for due in dues if due.kind == "myOrder"] != [due.event for due in other if due.kind == "myOrder"]
+    states = {due.event.state for due in dues if isinstance(due.event, MyOrderEvent)}
+    assert states == {"wait", "trade", "done", "cancel"}
+
+
+@pytest.mark.parametrize("venue", ["upbit", "upbit-sg", "upbit-id", "upbit-th"])
+def test_a_customer_lives_on_whatever_he_has(venue: str) -> None:
+    for balances in ({}, {"KRW": Decimal(20_000)}, {"BTC": Decimal("0.01")}):
+        exchange = build(Scenario(venue=venue, customer=2.0, balances=balances), START_MS)
+        exchange.market.advance(300.0)
+        orders = exchange.desk.orders("main")
+        assert all(order.state == "wait" or order.locked == 0 for order in orders)
+        assert len([order for order in orders if order.state == "wait"]) <= 5
+        assert orders or balances
+
+
+def test_announcements_by_hand_can_be_changed_if_they_exist() -> None:
+    crier = build(Scenario(), START_MS).crier
+    assert crier.announce("new", "notice") == "562593104"
+    assert crier.announce("newer", "notice", uuid="562593104") == "562593104"
+    with pytest.raises(LookupError, match="nothing was announced as 7"):
+        crier.announce("newest", "notice", uuid="7")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

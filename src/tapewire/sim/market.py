@@ -149,6 +149,11 @@ class SeededMarket:
         """Publish something at once, after what is under way."""
         self.at(self._moment, lambda _: dues)
 
+    def close(self, unit: str) -> None:
+        """Tell the close of every running candle of ``unit`` now, as it stands, before its time is over."""
+        running = ((symbol, pit.bars[unit].now.end) for symbol, pit in self.pits.items())
+        self.tell([Due("close", symbol, unit=unit, ms=end * 1000) for symbol, end in running])
+
     def done(self, symbol: str, trade: Done) -> None:
         """A customer's order took from the market: the trade is published as any other is, and the book."""
         flow = self._flows[symbol]

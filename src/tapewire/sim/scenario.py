@@ -89,7 +89,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
             if pause is not None and not 0 < pause < inf:
                 raise ConfigError(name, pause, "more than 0 s, and a number")
         for currency, amount in self.balances.items():
-            if not amount >= 0 or not amount.is_finite():
+            if not amount.is_finite() or amount < 0:
                 raise ConfigError("balances", f"{currency} {amount}", "0 or more, and a number")
         known = [key.access_key for key in self.keys or ()]
         if self.keys == () or len(set(known)) < len(known):

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tapewire.config import LineOptions
-from tapewire.errors import HttpFailed, UsageError
+from tapewire.errors import ConfigError, HttpFailed, UsageError
 from tapewire.model.events import TradeEvent
 from tapewire.model.line import Loss
+from tapewire.sim.bars import CLOSING_UNITS
 from tapewire.sim.link import Pinged, Sent, Unreachable, Violation
 from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import Scenario, build, keys_of
@@ -231,6 +232,16 @@ class Simulator:
     def announce(self, title: str, category: str = "notice", body: str | None = None, uuid: str | None = None) -> str:
         """Publish an announcement, or the change of the one called ``uuid``; its ``uuid`` (see ``Crier``)."""
         return self._by_hand(lambda exchange: exchange.crier.announce(title, category, body, uuid))
+
+    def close_candles(self, timeframe: str = "5m") -> None:
+        """Tell indicators and signals of the running candles of a time frame, as if these closed now.
+
+        Raises:
+            ConfigError: no such time frame.
+        """
+        if timeframe not in CLOSING_UNITS:
+            raise ConfigError("timeframe", timeframe, f"one of {', '.join(CLOSING_UNITS)}")
+        self._by_hand(lambda exchange: exchange.market.close(timeframe))
 
     def _by_hand(self, deed: Callable[[Exchange], _Result]) -> _Result:
         exchange = self.exchange

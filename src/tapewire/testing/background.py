@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from copy import copy
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,6 +13,8 @@ from tapewire.model.events import TradeEvent
 from tapewire.sim.link import Pinged, Sent, Violation
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
+from tapewire.venues.exchange import SimKey
+from tapewire.venues.trading import Order, Side
 
 _Result = TypeVar("_Result")
 _PATIENCE = 10.0  # seconds for any answer of the thread
@@ -86,17 +89,42 @@ class BackgroundSimulator:
         """Open connections."""
         return self._call(lambda: self._simulator.connected)
 
-    def drop(self, code: int = 1000, reason: str = "") -> None:
-        """Close every connection with a close frame."""
-        self._call(lambda: self._simulator.drop(code, reason))
+    @property
+    def keys(self) -> tuple[SimKey, ...]:
+        """The API keys that its private and info sides accept."""
+        return self._simulator.keys
 
-    def abort(self) -> None:
+    def orders(self, account: str | None = None) -> list[Order]:
+        """All orders of an account, oldest first: copies of how they stand."""
+        return self._call(lambda: [copy(order) for order in self._simulator.orders(account)])
+
+    def place_order(self, symbol: str, side: Side, *, account: str | None = None, **asked: Any) -> Order:
+        """Place an order as a customer would; how it stands after that. See ``Simulator.place_order``."""
+        return self._call(lambda: copy(self._simulator.place_order(symbol, side, account=account, **asked)))
+
+    def cancel_order(self, uuid: str, *, account: str | None = None) -> Order:
+        """Cancel an open order."""
+        return self._call(lambda: copy(self._simulator.cancel_order(uuid, account=account)))
+
+    def announce(self, title: str, category: str = "notice", body: str | None = None, uuid: str | None = None) -> str:
+        """Publish an announcement, or the change of the one called ``uuid``; its ``uuid``."""
+        return self._call(lambda: self._simulator.announce(title, category, body, uuid))
+
+    def close_candles(self, timeframe: str = "5m") -> None:
+        """Tell indicators and signals of the running candles now."""
+        self._call(lambda: self._simulator.close_candles(timeframe))
+
+    def drop(self, code: int = 1000, reason: str = "", *, side: str | None = None) -> None:
+        """Close every connection (``side``: of that side only) with a close frame."""
+        self._call(lambda: self._simulator.drop(code, reason, side=side))
+
+    def abort(self, *, side: str | None = None) -> None:
         """Break every connection without a close frame."""
-        self._call(self._simulator.abort)
+        self._call(lambda: self._simulator.abort(side=side))
 
-    def freeze(self) -> None:
+    def freeze(self, *, side: str | None = None) -> None:
         """Half-open: everything vanishes both ways."""
-        self._call(self._simulator.freeze)
+        self._call(lambda: self._simulator.freeze(side=side))
 
     def cut(self) -> None:
         """Send half a frame on every connection, then break it."""
