@@ -93,10 +93,8 @@ async def test_comes_back_with_a_fresh_token() -> None:
 
 
 async def test_a_wrong_secret_is_refused() -> None:
-    async with (
-        played() as simulator,
-        running(_SCRIPT, simulator.rest_url, "DEFAULT", "sim-access-key", "x" * 40) as peer,
-    ):
+    wrong = ("DEFAULT", "sim-access-key", "x" * 40)
+    async with played() as simulator, running(_SCRIPT, simulator.rest_url, *wrong) as peer:
         failed = await peer.says("failed")
         assert "HTTP 401" in failed["text"]
         assert simulator.connected == 0

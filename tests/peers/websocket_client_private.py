@@ -23,10 +23,17 @@ def say(what: str, **facts: object) -> None:
 
 class GuideClient(threading.Thread):
     def __init__(
-        self, name: str, url: str, wanted: Any, algorithm: str, access_key: Any = None, secret_key: Any = None
-    ):
+        self,
+        name: str,
+        url: str,
+        kind: str,
+        *,
+        algorithm: str = "HS512",
+        access_key: Any = None,
+        secret_key: Any = None,
+    ) -> None:
         super().__init__(daemon=True)
-        self.label, self.wanted = name, wanted
+        self.label, self.wanted = name, {"type": kind, "codes": ["KRW-BTC"]}
         header = []
         if access_key and secret_key:
             payload = {"access_key": access_key, "nonce": str(uuid.uuid4())}
