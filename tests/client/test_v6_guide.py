@@ -16,6 +16,8 @@ from tapewire.runtime.manager import share_manager
 from tapewire.sim.scenario import DEMO_KEY
 from tests.client.stage import Stage, play
 
+KEY: dict[str, Any] = {"access_key": DEMO_KEY.access_key, "secret_key": DEMO_KEY.secret_key}
+
 HELLO_WORLD = """
 import asyncio
 from tapewire import WebSocketClient
@@ -280,6 +282,36 @@ def test_the_shortcuts() -> None:
     play(story)
     with pytest.raises(tapewire.FeedError, match="each event loop has a manager of its own"):
         tapewire.get_websocket_manager()
+
+
+def test_what_the_exchange_holds_can_be_asked() -> None:
+    """S3-35."""
+
+    async def story(stage: Stage) -> None:
+        async with stage.client() as client:
+            await (await client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], lambda _event: None)).live()
+            [listed] = await client.list_subscriptions()
+            assert (listed.connection, listed.missing, listed.unexpected) == ("upbit-1", (), ())
+            assert {str(one) for one in listed.subscriptions} == {"ticker KRW-BTC", "ticker KRW-ETH"}
+
+    play(story)
+
+
+def test_a_signed_connection_is_opened_only_with_a_key_and_for_a_private_stream() -> None:
+    """S3-60."""
+
+    async def story(stage: Stage) -> None:
+        async with stage.client() as public, stage.client("keyed", **KEY) as keyed:
+            await (await public.subscribe_ticker("KRW-BTC", lambda _event: None)).live()
+            await (await keyed.subscribe_ticker("KRW-ETH", lambda _event: None)).live()
+            with pytest.raises(tapewire.CredentialsError, match="both are needed for myOrder"):
+                await public.subscribe_my_order(lambda _event: None)
+            assert list(stage.manager.get_all_connection_metrics()["connections"]) == ["upbit-1"]
+            await (await keyed.subscribe_my_order(lambda _event: None)).live()
+            sides = [one.side for one in stage.manager.get_all_connection_metrics()["connections"].values()]
+            assert sorted(sides) == ["private", "public"]
+
+    play(story)
 
 
 def test_the_managers_own_words() -> None:
