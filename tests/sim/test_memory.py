@@ -7,15 +7,18 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 
-from tapewire.config import LineOptions
-from tapewire.errors import ConnectFailed, HttpFailed
+from tapewire.config import Credentials, LineOptions, Secret
+from tapewire.errors import ConfigError, ConnectFailed, HttpFailed
 from tapewire.model.line import Loss
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
 from tapewire.transport.contract import Line
+from tapewire.venues.trading import OrderRefused
+from tapewire.venues.upbit.auth import authorize
 
 URL = "wss://api.upbit.com/websocket/v1"
 TRADES = b'[{"ticket":"t"},{"type":"trade","codes":["KRW-BTC"]}]'
@@ -263,3 +266,86 @@ async def test_a_dial_that_was_given_up_makes_no_connection() -> None:
     simulator._connect(GivenUp())  # type: ignore[arg-type]
     assert simulator.connected == 0
     await simulator.stop()
+
+
+def signed(simulator: Simulator, nonce: str = "1") -> dict[str, str]:
+    key = simulator.keys[0]
+    return dict(authorize(Credentials(Secret(key.access_key), key.secret_key), nonce))
+
+
+async def private(simulator: Simulator, heard: Heard, side: str = "private", *types: dict[str, Any]) -> Line:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    line = simulator.lines()(LineOptions(), loop.wall_ns)
+    await line.open(f"{URL}/{side}", signed(simulator, side), heard)
+    line.send(json.dumps([{"ticket": "t"}, *types]).encode())
+    await elapse(0.1)
+    return line
+
+
+def test_orders_and_announcements_by_hand_are_told_on_the_private_side() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        await private(simulator, heard, "private", {"type": "myOrder"}, {"type": "announcement"})
+        order = simulator.place_order("KRW-BTC", "bid", price="80000000", volume="0.001", identifier="mine")
+        assert simulator.cancel_order(order.uuid) is order
+        assert simulator.orders() == [order]
+        with pytest.raises(OrderRefused, match="no market"):
+            simulator.place_order("KRW-NOPE", "bid", price="1", volume="1")
+        with pytest.raises(msgspec.ValidationError, match="Invalid enum value 'buy'"):
+            simulator.place_order("KRW-BTC", "buy", price="1", volume="1")  # type: ignore[arg-type]
+        with pytest.raises(msgspec.ValidationError, match="unknown field `size`"):
+            simulator.place_order("KRW-BTC", "bid", price="1", size="1")
+        uuid = simulator.announce("Works", "maintenance")
+        assert simulator.announce("Works done", "maintenance", uuid=uuid) == uuid
+        await elapse(1)
+
+    _, heard = virtually(play)
+    events = [json.loads(payload) for _, payload in heard.messages]
+    assert [event.get("state") or event["title"] for event in events] == ["wait", "cancel", "Works", "Works done"]
+    assert events[0]["identifier"] == "mine"
+
+
+def test_candles_can_be_closed_by_hand() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        rsi = {"type": "rsi", "params": {"period": 14}}
+        wanted = {"type": "indicator", "codes": ["KRW-BTC"], "timeframe": "1d", "indicators": [rsi]}
+        await private(simulator, heard, "info", wanted)
+        simulator.close_candles("1d")
+        with pytest.raises(ConfigError, match="timeframe is '1m'; it must be one of 5m, 15m"):
+            simulator.close_candles("1m")
+        await elapse(1)
+
+    _, heard = virtually(play)
+    assert [json.loads(payload)["indicator"] for _, payload in heard.messages] == ["rsi"]
+
+
+def test_faults_by_hand_may_be_of_one_side() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        other = Heard()
+        await private(simulator, heard, "private", {"type": "myOrder"})
+        line = await dial(simulator, other)
+        simulator.drop(1001, side="private")
+        await elapse(1)
+        assert [loss.code for _, loss in heard.losses] == [1001]
+        assert other.losses == []
+        simulator.freeze(side="info")
+        line.ping(b"alive")
+        await elapse(1)
+        assert other.pongs == [b"alive"]
+        simulator.abort(side="public")
+        await elapse(1)
+        assert [loss.cause for _, loss in other.losses] == ["reset"]
+
+    virtually(play)
+
+
+def test_a_seeded_customer_makes_a_private_stream_without_any_code() -> None:
+    async def play(simulator: Simulator, heard: Heard) -> None:
+        line = await private(simulator, heard, "private", {"type": "myOrder"}, {"type": "myAsset"})
+        for _ in range(20):
+            await elapse(30)
+            line.ping()
+
+    one, two = (virtually(play, customer=5.0)[1] for _ in range(2))
+    assert len(one.messages) > 300
+    assert one.messages == two.messages

@@ -13,11 +13,13 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
+from tapewire.config import Credentials, Secret
 from tapewire.errors import UsageError
 from tapewire.sim import sockets
 from tapewire.sim.link import Unreachable
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
+from tapewire.venues.upbit.auth import authorize, rest_authorize
 
 BOOKS = '[{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC"]},{"type":"ticker","codes":["KRW-BTC"]}]'
 PATIENCE = 10.0
@@ -332,3 +334,41 @@ async def test_an_ipv6_address_is_shown_in_brackets() -> None:
     await simulator.start(host="::1")
     assert simulator.url.startswith("ws://[::1]:")
     await simulator.stop()
+
+
+async def test_signed_calls_over_sockets() -> None:
+    async with playing() as (simulator, session):
+        key = simulator.keys[0]
+        own = Credentials(Secret(key.access_key), key.secret_key)
+        body = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit", "price": "80000000", "volume": "0.001"}
+        url, head = f"{simulator.rest_url}/v1/orders", dict(rest_authorize(own, "1", body))
+        async with session.post(url, json=body, headers=head) as answer:
+            placed = await answer.json()
+            assert (answer.status, placed["state"]) == (201, "wait")
+            assert answer.headers["Remaining-Req"] == "group=order; min=720; sec=11"
+        url, head = f"{simulator.rest_url}/v1/order", dict(rest_authorize(own, "2", {"uuid": placed["uuid"]}))
+        async with session.delete(url, params={"uuid": placed["uuid"]}, headers=head) as answer:
+            assert answer.status == 200
+        async with session.get(url, params={"uuid": placed["uuid"]}, headers=head) as answer:
+            assert (answer.status, (await answer.json())["error"]["name"]) == (401, "nonce_used")
+        async with session.get(f"{simulator.rest_url}/v1/accounts") as answer:
+            assert (answer.status, (await answer.json())["error"]["name"]) == (401, "no_authorization_token")
+        assert [order.state for order in simulator.orders()] == ["cancel"]
+
+
+async def test_signed_sides_over_sockets() -> None:
+    async with playing(markets=("KRW-BTC", "KRW-ETH")) as (simulator, session):
+        suffixes = {"public": "", "private": "/private", "info": "/info"}
+        assert simulator.urls == {side: simulator.url + suffix for side, suffix in suffixes.items()}
+        key = simulator.keys[0]
+        own = Credentials(Secret(key.access_key), key.secret_key)
+        async with session.ws_connect(simulator.urls["private"], headers=dict(authorize(own, "1"))) as socket:
+            await socket.send_str('[{"ticket":"t"},{"type":"myAsset"},{"format":"SIMPLE_LIST"}]')
+            while not simulator.requests:
+                await simulator.reached(simulator.now + 0.01)
+            simulator.place_order("KRW-BTC", "bid", ord_type="price", price="10000")
+            [told] = json.loads((await received(socket)).data)
+            assert told["ast"] == [{"cu": "KRW", "b": 9_989_995, "l": 10_005}]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(simulator.urls["info"], headers=dict(authorize(own, "1")))
+        assert refused.value.status == 401

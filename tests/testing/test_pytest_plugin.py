@@ -76,6 +76,18 @@ def test_the_simulator_in_a_thread_answers_from_any_thread() -> None:
         assert isinstance(simulator.trades, list)
 
 
+def test_it_takes_orders_and_announces_from_any_thread() -> None:
+    with BackgroundSimulator(markets=("KRW-BTC",)) as simulator:
+        order = simulator.place_order("KRW-BTC", "bid", price="80000000", volume="0.001")
+        assert order.state == "wait"
+        assert simulator.cancel_order(order.uuid).state == "cancel"
+        assert order.state == "wait", "a picture, not the exchange's own"
+        assert [one.state for one in simulator.orders()] == ["cancel"]
+        assert simulator.announce("Works", "maintenance").isdigit()
+        simulator.close_candles("15m")
+        assert [key.access_key for key in simulator.keys] == ["sim-access-key"]
+
+
 def test_a_scenario_that_cannot_be_is_refused_before_a_thread_is_made() -> None:
     with pytest.raises(ConfigError, match="speed"):
         BackgroundSimulator(speed=0)
