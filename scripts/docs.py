@@ -24,6 +24,7 @@ from tapewire.apps import environment, settings, table
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.apps.cli.view.controls import KEYS
 from tapewire.model import events, status
+from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
 from tapewire.venues.upbit.fields import attribute_names
 from tapewire.venues.upbit.sim import Switches
@@ -264,6 +265,29 @@ def help_of(name: str) -> str:
     return f"```text\n{command.get_help(context)}\n```\n"
 
 
+def metrics_table() -> str:
+    """Each Prometheus metric: name, labels, meaning."""
+    from tapewire.runtime.prometheus import METRICS, PER_SYMBOL  # noqa: PLC0415 - only this table needs it
+
+    rows = [
+        (f"`{one.name}`", " ".join(f"`{label}`" for label in one.labels), one.help) for one in (*METRICS, PER_SYMBOL)
+    ]
+    return _table(("Metric", "Labels", "Meaning"), rows)
+
+
+def connection_metrics_table() -> str:
+    """Each field of a connection's figures, as its class docstring words it."""
+    text = inspect.cleandoc(ConnectionMetrics.__doc__ or "").partition("Attributes:\n")[2]
+    entries = re.findall(r"^ {4}(\S.*(?:\n {8}.*)*)", text, flags=re.MULTILINE)
+    parts = [re.sub(r"\s+", " ", entry) for entry in entries]
+    rows = [pair for part in parts for pair in re.findall(r"([a-z_, ]+): ((?:(?!; [a-z_]+: ).)+)", part)]
+    return _table(("Field", "Meaning"), [(_names(names), _code(words.rstrip(".;"))) for names, words in rows])
+
+
+def _names(names: str) -> str:
+    return " ".join(f"`{name.strip()}`" for name in names.split(",") if name.strip())
+
+
 def lab_table() -> str:
     """The table of docs/fault-lab.md."""
     page = (ROOT / "docs/fault-lab.md").read_text("utf-8")
@@ -293,6 +317,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults": fault_table,
     "error-tree": error_tree,
     "lab": lab_table,
+    "metrics": metrics_table,
+    "connection-metrics": connection_metrics_table,
     "keys": keys_table,
     "screen": screen_picture,
     "help": lambda: help_of("all"),

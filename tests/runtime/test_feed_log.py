@@ -138,8 +138,9 @@ def test_no_event_has_a_field_that_a_record_refuses(
     made_as: type[status.FeedEvent], caplog: pytest.LogCaptureFixture
 ) -> None:
     facts: dict[str, object] = {
-        "url": "ws://x", "attempt": 1, "reconnect": 0, "loss": Loss("reset"), "retry_in": None, "subscriptions": (TRADE,),
-        "name": "N", "message": "m", "subscription": TRADE, "cause": "reset", "state": "open", "from_ns": 0,
+        "url": "ws://x", "attempt": 1, "reconnect": 0, "loss": Loss("reset"), "retry_in": None,
+        "subscriptions": (TRADE,), "name": "N", "message": "m", "subscription": TRADE,
+        "cause": "reset", "state": "open", "from_ns": 0,
         "seconds": 1.0, "silent": 61.0, "limit": 60.0, "subscriber": "me", "rule": "block", "dropped": 1,
         "total_dropped": 1, "size": 1, "reason": "r", "payload": b"x", "count": 1, "error": "e", "traceback": "t",
     }  # fmt: skip
@@ -221,7 +222,7 @@ def test_the_library_configures_no_logging() -> None:
         "loggers = [logging.getLogger(name) for name in names]\n"
         "handlers = [h for one in loggers for h in one.handlers if not isinstance(h, logging.NullHandler)]\n"
         "levels = {one.name: one.level for one in loggers[1:]}\n"
-        "assert 'tapewire' in levels and not handlers and set(levels.values()) == {logging.NOTSET}, (handlers, levels)\n"
+        "assert 'tapewire' in levels and not handlers and set(levels.values()) == {logging.NOTSET}, levels\n"
         "assert logging.root.level == logging.WARNING\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)

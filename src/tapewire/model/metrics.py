@@ -58,7 +58,8 @@ class ConnectionMetrics(Struct, frozen=True, kw_only=True):
         last_data_ns: about a second exact; last_alive_ns: data or pong.
         last_ping_sent_ns, last_pong_received_ns: signs of life.
         retry_in: seconds until the next dial.
-        health_score: 0 to 1, see ``tapewire.session.health.score``.
+        health_score: 0 while a wanted line is down, else 1 less 0.1 for each loss in a row (0.5 at most), less up to
+            0.3 for silence beyond 60 s.
         latency_ms: exchange's time stamp → receipt; handling_ms: receipt → callbacks returned.
         clock_offset_ms: our clock less the exchange's, estimated by the smallest latency of the window: the shortest
             way of a message is in it.
