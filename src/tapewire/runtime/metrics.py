@@ -9,7 +9,7 @@ from tapewire.model.health import ConnectionState
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, latency_statistics
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.driver import Driver
-from tapewire.runtime.notes import total_of
+from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import ConnectionStatistics
 from tapewire.session.actions import Now
 from tapewire.session.health import ConnectionFacts, score, told
@@ -36,8 +36,7 @@ def statistics_of(driver: Driver, t: float) -> ConnectionStatistics:
 
 def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> ConnectionMetrics:
     """Everything about one connection. ``quiet_kinds`` are sent only when something happens."""
-    machine, router, notes, origin = driver.machine, driver.router, driver.notes, driver.origin
-    notes.look(total_of(router))
+    machine, router, notes, origin = driver.machine, driver.router, _looked(driver), driver.origin
     counts, carried = router.counts(), notes.carried
     return ConnectionMetrics(
         name=origin.connection,
@@ -88,8 +87,7 @@ def facts_of(driver: Driver, now: Now, quiet_kinds: frozenset[str], patience: fl
         quiet_kinds: kinds that are sent only when something happens.
         patience: seconds that a stream may take to bring the snapshot it was asked with; None: for ever.
     """
-    notes, machine = driver.notes, driver.machine
-    notes.look(total_of(driver.router))
+    notes, machine = _looked(driver), driver.machine
     streams = tuple(driver.router.streams)
     return ConnectionFacts(
         name=driver.origin.connection,
@@ -134,6 +132,12 @@ def mailbox_metrics(venue: str, mailbox: Mailbox) -> MailboxMetrics:
         dropped=figures.dropped,
         conflated=figures.conflated,
     )
+
+
+def _looked(driver: Driver) -> Notes:
+    """Its notes, with what came since the last tick."""
+    driver.notes.look(total_of(driver.router))
+    return driver.notes
 
 
 def _unanswered(
