@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tapewire import ConnectionState, FeedOptions, PerformanceMetrics, format_statistics
+from tapewire import ConnectionState, PerformanceMetrics, format_statistics
 from tapewire.config import SessionOptions
 from tapewire.errors import UsageError
 from tapewire.model.events import Event
@@ -113,7 +113,6 @@ def test_connections_of_different_options_have_names_of_their_own() -> None:
             assert metrics["total_processed"] == sum(
                 sum(connection.messages.values()) for connection in metrics["connections"].values()
             )
-            assert one.options == FeedOptions()
 
     play(story)
 
