@@ -13,11 +13,13 @@ from tapewire import client
 from tapewire.blocking.alerted import Alerts, plain_channels
 from tapewire.blocking.handle import Handle, Latest, guarded
 from tapewire.blocking.iterator import EventIterator
+from tapewire.blocking.private import Private
 from tapewire.blocking.thread import PATIENCE, LoopThread
 from tapewire.client.alerts import Channel, Notice, Rule
 from tapewire.client.handle import as_symbols
+from tapewire.client.latest import key
 from tapewire.client.snapshots import check_timeout
-from tapewire.config import FeedOptions, MailboxOptions
+from tapewire.config import Credentials, FeedOptions, MailboxOptions, Secret
 from tapewire.errors import FeedError, SubscriptionError, TimedOut, UsageError
 from tapewire.hub.stream import EventStream
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
@@ -30,13 +32,15 @@ Callback = Callable[[E_contra], Any]
 Symbols = str | Iterable[str]
 Result = TypeVar("Result")
 
+#: Kinds of which each stream has a unit.
+_WITH_UNIT = frozenset({"candle", "indicator", "indicator_signal"})
 #: Events that an iterator takes from its mailbox at once. With ``conflate`` it is one: the others may become newer.
 _AT_ONCE = 256
 #: Seconds that the end of the program waits for clients which nobody closed.
 _EXIT_TIMEOUT = 3.0
 
 
-class WebSocketClient:
+class WebSocketClient(Private):
     """``tapewire.WebSocketClient`` for programs without asyncio: same methods, no ``await``, safe from any thread.
 
     The first call that needs the exchange starts a daemon thread; the first subscription connects. Callbacks run on
@@ -49,6 +53,7 @@ class WebSocketClient:
         venue: ``upbit``, ``upbit-sg``, ``upbit-id``, ``upbit-th`` or any installed venue.
         url: WebSocket address in place of the venue's: a simulator, a gateway, a served recording.
         rest_url: REST address; by default beside ``url``, or the venue's own.
+        access_key, secret_key: the API key, for ``subscribe_my_order`` and its like; or both as ``credentials``.
         options: all options; further keyword arguments replace single fields (``format="SIMPLE"``).
 
     Raises:
@@ -63,11 +68,16 @@ class WebSocketClient:
         *,
         url: str | None = None,
         rest_url: str | None = None,
+        access_key: str | Secret | None = None,
+        secret_key: str | Secret | None = None,
+        credentials: Credentials | None = None,
         options: FeedOptions | None = None,
         **changes: Any,
     ) -> None:
         self.name = name
-        self._client = client.WebSocketClient(name, venue, url=url, rest_url=rest_url, options=options, **changes)
+        keys: dict[str, Any] = {"access_key": access_key, "secret_key": secret_key, "credentials": credentials}
+        addresses: dict[str, Any] = {"url": url, "rest_url": rest_url}
+        self._client = client.WebSocketClient(name, venue, options=options, **addresses, **keys, **changes)
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._handles: tuple[Handle, ...] = ()
@@ -183,8 +193,8 @@ class WebSocketClient:
             raise SubscriptionError("kind", kind, " or ".join(kinds))
         if self._closed:
             raise self._is_closed()
-        key = (kind, unit if kind == "candle" else None, symbol)
-        found = [event for handle in self._handles if (event := handle.latest(key)) is not None]
+        at = key(kind, symbol, unit if kind in _WITH_UNIT else None)
+        found = [event for handle in self._handles if (event := handle.latest(at)) is not None]
         return max(found, key=lambda event: event.received_ns, default=None)
 
     # Iterators.

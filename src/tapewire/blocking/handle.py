@@ -9,11 +9,9 @@ from typing import Any
 from tapewire import client
 from tapewire.blocking.thread import PATIENCE, LoopThread
 from tapewire.client.handle import as_symbols
+from tapewire.client.latest import Key, key_of
 from tapewire.errors import FeedError, UsageError
-from tapewire.model.events import CandleEvent, Event
-
-#: (kind, candle unit or None, symbol)
-Key = tuple[str, str | None, str]
+from tapewire.model.events import Event
 
 
 class Latest:
@@ -145,8 +143,3 @@ class Handle:
     def latest(self, key: Key) -> Event | None:
         """The latest event of one stream while it is subscribed."""
         return self._latest.events.get(key) if self.active else None
-
-
-def key_of(event: Event) -> Key:
-    """Which stream an event is of."""
-    return str(event.__struct_config__.tag), event.unit if isinstance(event, CandleEvent) else None, event.symbol
