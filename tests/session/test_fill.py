@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tapewire.model.events import TradeEvent
@@ -31,8 +31,8 @@ class Exchange:
         older = [one for one in found if cursor is None or (one.sequential_id or 0) < cursor]
         return sorted(older, key=lambda one: one.sequential_id or 0, reverse=True)[: self.page]
 
-    def fill(self, known: set[int], since_ms: int, *, remembered_all: bool = True) -> TradeFill:
-        fill = TradeFill(known, since_ms, NOW, remembered_all=remembered_all, page=self.page, days=self.days)
+    def fill(self, known: set[int], since_ms: int) -> TradeFill:
+        fill = TradeFill(known, since_ms, NOW, page=self.page, days=self.days)
         while not fill.done:
             assert self.calls < 1_000
             fill.answer(self.answer(*fill.request))
@@ -88,29 +88,29 @@ def test_an_exchange_without_days_ends_with_a_page_that_is_not_full() -> None:
 def test_a_page_that_comes_twice_ends_the_search_of_that_day() -> None:
     """A stale cache answers every cursor alike: no endless circle."""
     page = [trade(number, NOW - number) for number in range(10)]
-    fill = TradeFill(set(), NOW - 60_000, NOW, remembered_all=True, page=10, days=1)
+    fill = TradeFill(set(), NOW - 60_000, NOW, page=10, days=1)
     for _ in range(3):
         assert not fill.done
         fill.answer(page)
     assert (fill.done, len(fill.missed())) == (True, 10)
 
 
-def test_where_ids_were_forgotten_what_is_older_than_any_known_trade_counts_as_delivered() -> None:
+def test_what_is_older_than_any_known_trade_was_delivered_and_forgotten_or_never_asked_for() -> None:
     trades = [trade(number, NOW - 60_000 + number) for number in range(3_000)]
-    fill = Exchange(trades, page=500).fill(set(range(1_000, 2_000)), NOW - 58_000, remembered_all=False)
+    fill = Exchange(trades, page=500).fill(set(range(1_000, 2_000)), NOW - 58_000)
     assert ids(fill) == list(range(2_000, 3_000))
 
 
 def test_a_trade_that_comes_while_pages_are_read_is_not_missed_any_more() -> None:
     known: set[int] = {1}
-    fill = TradeFill(known, NOW - 1_000, NOW, remembered_all=True, page=500, days=0)
+    fill = TradeFill(known, NOW - 1_000, NOW, page=500, days=0)
     fill.answer([trade(3, NOW), trade(2, NOW - 500), trade(1, NOW - 900)])
     known.add(3)
     assert ids(fill) == [2]
 
 
 def test_a_trade_without_an_id_cannot_be_told_apart_and_is_left_out() -> None:
-    fill = TradeFill(set(), NOW - 1_000, NOW, remembered_all=True, page=500, days=0)
+    fill = TradeFill(set(), NOW - 1_000, NOW, page=500, days=0)
     fill.answer([TradeEvent(venue="upbit", symbol="KRW-BTC", timestamp=NOW), trade(1, NOW)])
     assert ids(fill) == [1]
 
@@ -133,7 +133,10 @@ def test_whatever_was_delivered_the_rest_is_found_once_in_the_order_of_execution
     late = heard.draw(st.sampled_from(trades))
     recent = {late.sequential_id} if (late.timestamp or 0) >= since - LATE_MS else set()
     known = {number for number in (before | live) - recent if number is not None}
-    missed = [one.sequential_id for one in trades if one.sequential_id not in known]
+    seen = [one.timestamp or 0 for one in trades if one.sequential_id in known]
+    begun = min((time for time in seen if time >= since - OVERLAP_MS), default=0)
+    missed = [one for one in trades if one.sequential_id not in known]
+    assume(all((one.timestamp or 0) >= begun for one in missed))  # else it was made before the stream began
     fill = Exchange(trades, page).fill(known, since)
-    assert ids(fill) == missed
+    assert ids(fill) == [one.sequential_id for one in missed]
     assert fill.complete

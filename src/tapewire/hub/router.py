@@ -107,11 +107,6 @@ class Stream:
         """The id of the trade that came last; not always the largest (spec/upbit.md section 8)."""
         return next((number for number in reversed(self.recent_ids or ()) if number is not None), None)
 
-    @property
-    def remembers_all(self) -> bool:
-        """No trade that was ever delivered has been forgotten."""
-        return self.recent_ids is not None and len(self.recent_ids) < REMEMBERED_TRADES
-
     def doubles(self, event: TradeEvent) -> bool:
         """While a hole is filled: whether this trade was delivered already; if not, it counts as delivered now."""
         if self.known is None or event.sequential_id is None:

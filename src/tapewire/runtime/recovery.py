@@ -84,10 +84,7 @@ class Recovery:
         known = stream.known if stream.known is not None else set[int]()
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
-        fill = TradeFill(
-            known, since, now_ms,
-            remembered_all=stream.remembers_all, page=history.trades_page, days=history.trades_days,
-        )  # fmt: skip
+        fill = TradeFill(known, since, now_ms, page=history.trades_page, days=history.trades_days)
         recovered = 0
         try:
             recovered = await self._read(history, hearing, stream, fill)

@@ -18,17 +18,12 @@ class TradeFill:
     Args:
         known: ids that were delivered before the hole and since, kept up to date by whoever delivers.
         since_ms: time stamp of the last trade before the hole (Unix ms, UTC). now_ms: of this moment.
-        remembered_all: every trade since ``since_ms`` less the overlap is in ``known``; if not, what is older than the
-            oldest known trade that a page shows counts as delivered.
         page: trades of a full page. days: how many days back the exchange can be asked; 0: it knows no days.
     """
 
-    def __init__(
-        self, known: Collection[int], since_ms: int, now_ms: int, *, remembered_all: bool, page: int, days: int
-    ) -> None:
+    def __init__(self, known: Collection[int], since_ms: int, now_ms: int, *, page: int, days: int) -> None:
         self._known, self._page, self._days = known, page, days
         self._boundary, self._kept_since = since_ms - OVERLAP_MS, now_ms - days * DAY_MS
-        self._remembered_all = remembered_all
         self._found: dict[int, TradeEvent] = {}
         self._known_since: int | None = None
         self._cursor: int | None = None
@@ -65,10 +60,12 @@ class TradeFill:
             self.done, self.complete = True, self._boundary >= self._kept_since
 
     def missed(self) -> list[TradeEvent]:
-        """The trades that were not delivered yet, in the order of their execution."""
-        floor = self._boundary
-        if not self._remembered_all and self._known_since is not None:
-            floor = max(floor, self._known_since)
+        """The trades that were not delivered yet, in the order of their execution.
+
+        None is older than the oldest known one that a page showed: it was delivered and forgotten, or made before the
+        stream was asked for.
+        """
+        floor = self._boundary if self._known_since is None else max(self._boundary, self._known_since)
         new = (trade for number, trade in self._found.items() if number not in self._known)
         return sorted((trade for trade in new if _time(trade) >= floor), key=_order)
 

@@ -45,6 +45,8 @@ _MAGNITUDES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 #: What the states of a gap mean for whoever reads the data.
 GAP_WORDS = {
     "open": "still open",
+    "filling": "being filled",
+    "filled": "filled",
     "unfilled": "may lack some",
     "nothing_missed": "missed nothing",
     "full_state": "complete again",
@@ -183,6 +185,7 @@ def gap_bounds(gap: Gap, *, ids: bool = True) -> str:
     if ids and gap.state in {"open", "unfilled"}:
         words += [f"after id {gap.last_id}"] if gap.last_id is not None else []
         words += [f"before id {gap.first_id}"] if gap.first_id is not None else []
+    words += [f"{gap.recovered:,} recovered"] if gap.recovered else []
     return "".join(f", {word}" for word in words)
 
 
@@ -192,6 +195,8 @@ def gap_lines(gaps: Sequence[Gap]) -> list[Styled]:
     rest = Counter(gap.state for gap in gaps if gap.state not in {"open", "unfilled"})
     if rest:
         told = ", ".join(f"{count} {GAP_WORDS[state]}" for state, count in rest.items())
+        recovered = sum(gap.recovered for gap in gaps if gap.state == "filled")
+        told += f" ({recovered:,} recovered)" if recovered else ""
         lines.append(("dim", plain(f"{gaps[0].connection}: gaps ({gaps[0].cause}): {told}")))
     return lines
 
