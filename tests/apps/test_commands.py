@@ -350,6 +350,35 @@ def test_simulate_prints_its_addresses_serves_and_ends_on_ctrl_c() -> None:
         assert process.wait(PATIENCE) == 130
 
 
+def test_simulate_shows_the_keys_that_it_was_given() -> None:
+    how = ("simulate", "--port", "0", "--seconds", "0.05", "--markets", "KRW-BTC")
+    shown = tapewire(*how, "--key", "mine:its-secret", "--key", "blind:other:none", "--customer", "1").output
+    assert "key        mine  secret its-secret\n  key        blind  secret other\n" in shown
+    assert re.search(r"private    ws://127\.0\.0\.1:\d+/websocket/v1/private\n  info       ws://.*/v1/info\n", shown)
+    facts = json.loads(tapewire(*how, "--key", "mine:its-secret:view_orders,trade", "--json").output)
+    assert facts["keys"] == [
+        {"access_key": "mine", "secret_key": "its-secret", "permissions": ["trade", "view_orders"]}
+    ]
+    assert facts["urls"] == {
+        side: facts["url"] + path for side, path in (("public", ""), ("private", "/private"), ("info", "/info"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("only-a-canary", "key is '***'; it must be ACCESS:SECRET"),
+        (":canary", "key is '***'; it must be ACCESS:SECRET"),
+        ("mine:canary:withdraw", "permissions is 'withdraw'; it must be some of view_accounts, view_orders, trade"),
+    ],
+)
+def test_simulate_refuses_a_key_without_showing_it(key: str, says: str) -> None:
+    result = tapewire("simulate", "--port", "0", "--key", key)
+    assert result.exit_code == 2
+    assert says in result.output
+    assert "canary" not in result.output
+
+
 def test_simulate_for_people_says_how_to_try_it_and_reads_a_scenario(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text('seed = 5\nmarkets = ["KRW-XRP"]\nfaults = ["drop@1"]\n')
     result = tapewire("simulate", "--port", "0", "--scenario", "bad.toml", "--seconds", "0.1")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from tapewire.client import WebSocketClient
 from tapewire.config import Format, SessionOptions
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.errors import FeedError
+from tapewire.model.events import CandleEvent, Event, MyOrderEvent, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.status import Disconnected, Quarantined, Rejected
-from tapewire.sim.scenario import Scenario
+from tapewire.sim.scenario import DEMO_KEY, Scenario
 from tapewire.sim.server import Simulator
-from tapewire.venues.upbit.sim import Switches
+from tapewire.venues.upbit.sim_switches import Switches
 from tests.client.stage import Stage, play
 
 #: The other side of every switch of the simulator.
@@ -30,6 +33,12 @@ OTHER_SIDES: dict[str, Any] = {
     "ping_counts": True,
     "short_time": True,
     "text_frames": True,
+    "refused_status": 403,
+    "scope_status": 403,
+    "scope_at_handshake": True,
+    "asset_warmup": 300.0,
+    "fill_states": "done",
+    "prevented_text": True,
 }
 ERROR = "error:SOMETHING_ELSE@12x1"
 
@@ -172,3 +181,80 @@ async def test_pings_of_the_exchange_are_answered_over_sockets(transport: Any) -
             await enough.wait()
         assert len(simulator.connects) == 1
         assert simulator.violations == []
+
+
+class TestPrivateSide:
+    """Sections 4.6, 5.2 and 11, 1 and 12: an account's own streams, told in whatever way."""
+
+    KEY = {"access_key": DEMO_KEY.access_key, "secret_key": DEMO_KEY.secret_key.reveal()}
+
+    @pytest.mark.parametrize(
+        ("switches", "states"),
+        [
+            ({}, ["wait", "trade", "done"]),
+            ({"fill_states": "trade"}, ["wait", "trade"]),
+            ({"fill_states": "done"}, ["wait", "done"]),
+            ({"prevented_text": True}, ["wait", "trade", "done"]),
+            ({"scope_at_handshake": True}, ["wait", "trade", "done"]),
+            ({"list_controls": True, "lists_depth": True}, ["wait", "trade", "done"]),
+        ],
+    )
+    @pytest.mark.parametrize("wire", get_args(Format))
+    def test_an_order_is_seen_through(self, switches: dict[str, Any], states: list[str], wire: Format) -> None:
+        async def story(stage: Stage) -> None:
+            heard: list[MyOrderEvent] = []
+            async with stage.client(format=wire, **self.KEY) as client:
+                await (await client.subscribe_my_order(heard.append)).live()
+                order = stage.simulator.place_order("KRW-BTC", "ask", ord_type="market", volume="0.0001")
+                await stage.after(5)
+            assert [event.state for event in heard] == states
+            assert {event.uuid for event in heard} == {order.uuid}
+            assert (heard[-1].executed_volume, heard[-1].prevented_volume) == (Decimal("0.0001"), Decimal(0))
+            assert stage.told(Quarantined) == []
+
+        play(story, switches=switches)
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_key_that_is_not_accepted_is_final_whatever_the_status(self, status: int) -> None:
+        async def story(stage: Stage) -> None:
+            async with stage.client(access_key="nobody", secret_key="s" * 40) as client:
+                handle = await client.subscribe_my_order(lambda _order: None)
+                with pytest.raises(FeedError, match="invalid_access_key"):
+                    await handle.live()
+                await stage.after(300)
+            assert len(stage.simulator.connects) <= 2, "one more try with a new token at the most"
+            assert stage.told(Disconnected)[0].loss.status == status
+
+        play(story, switches={"refused_status": status})
+
+    @pytest.mark.parametrize(
+        "switches", [{}, {"scope_at_handshake": True}, {"scope_at_handshake": True, "scope_status": 403}]
+    )
+    def test_a_missing_permission_is_named_wherever_it_is_found(self, switches: dict[str, Any]) -> None:
+        blind = msgspec.structs.replace(DEMO_KEY, permissions=frozenset())
+
+        async def story(stage: Stage) -> None:
+            async with stage.client(**self.KEY) as client:
+                handle = await client.subscribe_my_asset(lambda _event: None)
+                with pytest.raises(FeedError, match="out_of_scope"):
+                    await handle.live()
+
+        play(story, switches=switches, keys=(blind,))
+
+    def test_balances_that_are_silent_at_first_are_no_trouble(self) -> None:
+        async def story(stage: Stage) -> None:
+            heard: list[Event] = []
+            async with stage.client(**self.KEY) as client:
+                await (await client.subscribe_my_asset(heard.append)).live()
+                await stage.after(310)
+                stage.simulator.place_order("KRW-BTC", "bid", ord_type="price", price="10000")
+                await stage.after(5)
+                assert heard == []
+                stage.simulator.drop(1001)
+                await stage.after(30)
+                stage.simulator.place_order("KRW-BTC", "bid", ord_type="price", price="10000")
+                await stage.after(5)
+                assert heard != []
+            assert [event.loss.cause for event in stage.told(Disconnected)] == ["closed", "stopped"]
+
+        play(story, switches={"asset_warmup": 300.0})

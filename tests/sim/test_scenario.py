@@ -203,7 +203,7 @@ def test_without_balances_there_is_ample_of_everything() -> None:
     assert balances.keys() == {"KRW", "BTC", "USDT", "ETH", "XRP", "DOGE", "SOL"}
     assert min(balances.values()) >= 10
     assert keys_of(scenario) == (DEMO_KEY,)
-    assert len(DEMO_KEY.secret_key.reveal()) == 40
+    assert DEMO_KEY.secret_key.reveal() == "sim-secret-key-0123456789-0123456789-01"
 
 
 def test_a_customer_and_announcements_by_seed_leave_the_market_its_own_draws() -> None:

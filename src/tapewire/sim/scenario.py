@@ -32,7 +32,7 @@ _DATA = files("tapewire.sim") / "data"
 _RECORDING = "upbit_2021-04-17"
 _USUAL = 10
 #: The key of a scenario that names none.
-DEMO_KEY = SimKey(access_key="sim-access-key", secret_key=Secret("sim-secret-key-0123456789-abcdefghijklmn"))
+DEMO_KEY = SimKey(access_key="sim-access-key", secret_key=Secret("sim-secret-key-0123456789-0123456789-01"))
 _AMPLE = 1_000  # mean trades that an account's coins are enough for
 _AMOUNT = Decimal(10_000_000)
 _MONEY = {"BTC": Decimal(10), "USDT": Decimal(100_000), "SGD": Decimal(100_000), "IDR": Decimal(10) ** 10}

@@ -128,7 +128,12 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
     venue = simulator.scenario.venue
     keys = [(key.access_key, key.secret_key.reveal(), sorted(key.permissions)) for key in simulator.keys]
     if as_json:
-        addresses: dict[str, Any] = {"venue": venue, "url": simulator.url, "rest_url": simulator.rest_url, "markets": symbols}
+        addresses: dict[str, Any] = {
+            "venue": venue,
+            "url": simulator.url,
+            "rest_url": simulator.rest_url,
+            "markets": symbols,
+        }
         names = ("access_key", "secret_key", "permissions")
         addresses |= {"urls": simulator.urls, "keys": [dict(zip(names, key, strict=True)) for key in keys]}
         click.echo(json_line(addresses).decode(), nl=False)

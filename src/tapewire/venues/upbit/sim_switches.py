@@ -24,11 +24,11 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         short_time: trade_time without its seconds when they are 0, as in 2021 (11, 16).
         text_frames: frames with the text opcode; recordings show binary ones (4.0).
         refused_status: of a handshake whose token is not accepted: 401 or 403 (11, 1).
-        scope_status: of a REST call, or handshake, that the key has no permission for: 401 or 403 (section 5.2).
+        scope_status: of a REST call, or handshake, that the key has no permission for: 401 or 403 (5.2).
         scope_at_handshake: a key that may see neither orders nor balances is refused at the private side's door; else
             it hears so when it asks for them (announcements need no permission).
         asset_warmup: seconds after an account's very first request for ``myAsset`` in which such requests are granted
-            and stay silent until the next connection; the documents say about 300 (4.6).
+            and stay silent; one made after them is served. The documents say about 300 (4.6).
         fill_states: what a fill that completes an order tells: ``trade`` and then ``done`` (``both``), or one (11, 12).
         prevented_text: ``prevented_volume`` and ``prevented_locked`` as text (11, 12).
     """
