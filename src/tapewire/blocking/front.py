@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -23,6 +24,7 @@ from tapewire.config import Credentials, FeedOptions, MailboxOptions, Secret
 from tapewire.errors import FeedError, SubscriptionError, TimedOut, UsageError
 from tapewire.hub.stream import EventStream
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.health import HealthStatus
 from tapewire.model.market import Market
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
@@ -307,6 +309,15 @@ class WebSocketClient(Private):
         if self._figures is not None:
             return self._figures
         return self._running().do("statistics", self._client.statistics)
+
+    def get_health_status(self) -> HealthStatus:
+        """How well its connections are, why, and since when (docs/monitoring.md); also within a callback."""
+        return self._running().do("health", self._client.get_health_status)
+
+    def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> str:
+        """Serve ``/metrics`` for Prometheus and ``/health`` until ``close``; gives the address. Raises as async."""
+        serve = partial(self._client.serve_metrics, port, host, per_symbol=per_symbol)
+        return self._running().run("serving metrics", serve).url
 
     def close(self, timeout: float = 5.0) -> None:
         """Give every subscription back, close the connections, end the thread. A second call does nothing.
