@@ -15,7 +15,8 @@ from tapewire.blocking.alerted import Alerts, plain_channels
 from tapewire.blocking.handle import Handle, Latest, guarded
 from tapewire.blocking.iterator import EventIterator
 from tapewire.blocking.private import Private
-from tapewire.blocking.thread import PATIENCE, LoopThread
+from tapewire.blocking.snapshots import Snapshots
+from tapewire.blocking.thread import LoopThread
 from tapewire.client.alerts import Channel, Notice, Rule
 from tapewire.client.handle import as_symbols
 from tapewire.client.latest import key
@@ -42,7 +43,7 @@ _AT_ONCE = 256
 _EXIT_TIMEOUT = 3.0
 
 
-class WebSocketClient(Private):
+class WebSocketClient(Snapshots, Private):
     """``tapewire.WebSocketClient`` for programs without asyncio: same methods, no ``await``, safe from any thread.
 
     The first call that needs the exchange starts a daemon thread; the first subscription connects. Callbacks run on
@@ -264,36 +265,6 @@ class WebSocketClient(Private):
         wanted = list(subscriptions)
         return self._iterator(lambda: self._client.stream(wanted, **how), mailbox)
 
-    # Once.
-
-    def ticker_snapshot(self, symbols: Symbols, timeout: float = 5.0) -> list[TickerEvent]:
-        """The present ticker of each symbol, in the order of ``symbols``.
-
-        Raises:
-            SubscriptionError: a symbol cannot be subscribed.
-            TimedOut: names the streams that did not answer within ``timeout`` seconds.
-            FeedError: the exchange refused, or the connection gave up.
-        """
-        codes = as_symbols(symbols)
-        return self._once(lambda: self._client.ticker_snapshot(codes, timeout), timeout)
-
-    def trade_snapshot(self, symbols: Symbols, timeout: float = 5.0) -> list[TradeEvent]:
-        """The last trade of each symbol; see ``ticker_snapshot``."""
-        codes = as_symbols(symbols)
-        return self._once(lambda: self._client.trade_snapshot(codes, timeout), timeout)
-
-    def orderbook_snapshot(
-        self, symbols: Symbols, *, depth: int | None = None, level: float = 0, timeout: float = 5.0
-    ) -> list[OrderbookEvent]:
-        """The present book of each symbol; see ``ticker_snapshot``."""
-        codes, ask = as_symbols(symbols), self._client.orderbook_snapshot
-        return self._once(lambda: ask(codes, depth=depth, level=level, timeout=timeout), timeout)
-
-    def candle_snapshot(self, symbols: Symbols, *, unit: str = "1s", timeout: float = 5.0) -> list[CandleEvent]:
-        """The present candle of ``unit`` of each symbol; see ``ticker_snapshot``."""
-        codes = as_symbols(symbols)
-        return self._once(lambda: self._client.candle_snapshot(codes, unit=unit, timeout=timeout), timeout)
-
     # The rest.
 
     def unsubscribe(self, handle: Handle) -> None:
@@ -382,10 +353,6 @@ class WebSocketClient(Private):
         thread, options = self._running(), mailbox or self._client.options.mailbox
         at_once = 1 if options.rule == "conflate" else min(_AT_ONCE, options.size)
         return EventIterator(thread, thread.do("iterating", make), at_once)
-
-    def _once(self, ask: Callable[[], Awaitable[list[Result]]], timeout: float) -> list[Result]:
-        check_timeout(timeout)
-        return self._running().run("the snapshot", ask, timeout + PATIENCE)
 
 
 _open: set[WebSocketClient] = set()
