@@ -116,6 +116,7 @@ _SUMMARY = Summary(
     last_error_time="2026-11-21T08:42:30.000+00:00",
     gaps={"full_state": 36, "nothing_missed": 6, "unfilled": 6},
     missing=(),
+    recovered=0,
     dropped=0,
     quarantined=0,
     latency_ms={"p50": 35.0, "p99": 38.0},

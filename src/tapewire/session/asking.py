@@ -79,7 +79,7 @@ class Asking:
     ) -> tuple[list[Subscription], list[Subscription]]:
         """What the exchange says that it holds, against what was asked: (missing, unexpected).
 
-        A difference makes a request due, unless one is under way anyway. A stream of all markets stands for that of each.
+        A difference makes a request due, unless one is under way anyway. A stream of all markets stands for each.
         Depths are not compared, for the exchange may not name them, nor is what is asked for its snapshot alone.
         """
         settled, keys = not (self.due or self.pending), {_key(stream) for stream in held}

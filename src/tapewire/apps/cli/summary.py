@@ -27,7 +27,8 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
     Attributes:
         seconds: how long; received: events by kind; per_second: of all kinds.
         connect_time: when the newest connection was made, last_error_time: of the newest loss (ISO 8601, UTC).
-        gaps: interruptions of single streams by state; missing: those in which messages may be missing.
+        gaps: interruptions of single streams by state; missing: those in which messages may be missing; recovered:
+            events that came afterwards, by REST.
         dropped: events that the sink was too slow for; quarantined: frames that could not be read.
         latency_ms: venue's time stamp to our receipt (p50, p99), None without samples.
         lost_in_silence: trades neither received nor inside a gap's bounds; None where nobody can know.
@@ -43,6 +44,7 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
     last_error_time: str | None
     gaps: dict[str, int]
     missing: tuple[Gap, ...]
+    recovered: int
     dropped: int
     quarantined: int
     latency_ms: dict[str, float] | None
@@ -65,6 +67,7 @@ def summarise(tally: Tally, sink: Sink, folder: Path, seconds: float, **more: An
         last_error_time=_iso(tally.last_error_ns),
         gaps=dict(Counter(gap.state for gap in tally.gaps.values())),
         missing=tuple(tally.missed),
+        recovered=sum(gap.recovered for gap in tally.gaps.values()),
         dropped=tally.dropped,
         quarantined=tally.quarantined,
         latency_ms=None if p50 is None or p99 is None else {"p50": round(p50, 3), "p99": round(p99, 3)},
@@ -133,6 +136,7 @@ def _gaps(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
     if not total:
         return [("Gaps", "none")]
     words = ", ".join(f"{count} {GAP_WORDS[state]}" for state, count in summary.gaps.items())
+    words += f" ({count_of(summary.recovered, 'trade')} recovered)" if summary.recovered else ""
     shown = [
         Text(plain(f"  {gap.subscription}{gap_bounds(gap, ids=width >= 110)} ({gap.cause})"), style="yellow")
         for gap in summary.missing[:_GAPS]
