@@ -12,7 +12,7 @@ from tapewire.model.events import TickerEvent, TradeEvent
 from tapewire.sim.market import Recorded, SeededMarket
 from tapewire.sim.scenario import Scenario, listings, recording
 from tests.sim.draws import seeded
-from tests.sim.listed import BTC, QUIET, START_MS, XRP
+from tests.sim.listed import BTC, QUIET, START_MS, XRP, listing
 
 _DAY = 86_400
 
@@ -261,3 +261,18 @@ def test_a_cursor_inside_a_millisecond_of_the_past_skips_that_trade() -> None:
     assert (before.sequential_id or 0) < (last.sequential_id or 0)
     [same] = market.trades("KRW-BTC", START_MS, (last.sequential_id or 0) + 1, 1)
     assert same == last
+
+
+def test_a_candle_closes_a_moment_after_its_end_if_it_had_a_trade() -> None:
+    idle = listing("KRW-IDLE", 1_000.0, trades=1e-6)
+    market = SeededMarket("upbit", [BTC, idle], START_MS, seeded())
+    closed = []
+    while market.deadline < 1_000:
+        at = market.deadline
+        closed += [(round(at, 3), due.symbol, due.unit, due.ms) for due in market.advance(at) if due.kind == "close"]
+    assert closed == [
+        (301.1, "KRW-BTC", "5m", START_MS + 300_000),
+        (601.1, "KRW-BTC", "5m", START_MS + 600_000),
+        (901.1, "KRW-BTC", "5m", START_MS + 900_000),
+        (901.1, "KRW-BTC", "15m", START_MS + 900_000),
+    ]
