@@ -125,7 +125,8 @@ async def _play(block: Block) -> tuple[str, bool]:
 
 
 def _call(arguments: str, here: str) -> str:
-    return f"WebSocketClient({arguments})" if "line_factory" in arguments else f"WebSocketClient({arguments}{here}"
+    given = arguments.rstrip().rstrip(",")
+    return f"WebSocketClient({given})" if "line_factory" in given else f"WebSocketClient({given}{here}"
 
 
 def _markets(block: Block) -> tuple[str, ...] | None:
