@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/fan_out.py [--messages 200000] [--markets 100]
 
-The load is that of ``tapewire bench`` in a process of its own; each subscriber is a plain callback of its own client, and
-all clients share one connection. Ends with 1 when a further callback costs more than ``--allowed`` µs.
+The load is that of ``tapewire bench`` in a process of its own; each subscriber is a plain callback of its own client,
+and all clients share one connection. Ends with 1 when a further callback costs more than ``--allowed`` µs.
 """
 
 from __future__ import annotations
