@@ -273,6 +273,6 @@ def test_a_candle_closes_a_moment_after_its_end_if_it_had_a_trade() -> None:
     assert closed == [
         (301.1, "KRW-BTC", "5m", START_MS + 300_000),
         (601.1, "KRW-BTC", "5m", START_MS + 600_000),
-        (901.1, "KRW-BTC", "5m", START_MS + 900_000),
         (901.1, "KRW-BTC", "15m", START_MS + 900_000),
+        (901.1, "KRW-BTC", "5m", START_MS + 900_000),
     ]
