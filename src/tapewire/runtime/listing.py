@@ -49,6 +49,7 @@ class Listing:
         markets = await self._known(rest)
         if markets is None:
             return refused
+        rest = [subscription for subscription in rest if subscription not in self._good]  # others asked meanwhile
         unlisted = self._refused(rest, markets)
         if markets is self._markets and len(self._good) < MOST_GOOD:
             self._good.update(subscription for subscription in rest if subscription not in unlisted)
