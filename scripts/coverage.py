@@ -17,7 +17,24 @@ PURE = [
     ),
     *(
         f"src/tapewire/sim/{name}.py"
-        for name in ["bars", "book", "faults", "limits", "link", "market", "past", "peer", "pit", "ticks"]
+        for name in [
+            "announcements",
+            "bars",
+            "book",
+            "customer",
+            "desk",
+            "faults",
+            "limits",
+            "link",
+            "market",
+            "past",
+            "peer",
+            "pit",
+            "purse",
+            "resting",
+            "rules",
+            "ticks",
+        ]  # fmt: skip
     ),
 ]
 

@@ -27,6 +27,7 @@ from tapewire.venues.trading import NewOrder, Order, Side
 _Result = TypeVar("_Result")
 
 _BREATH = 0.0005  # seconds between two looks at a market of many thousand messages a second
+_HERE = "127.0.0.1"  # where a client in the same process comes from
 _SLICE = 0.01  # seconds of the exchange in one turn of the loop
 
 
@@ -274,7 +275,7 @@ class Simulator:
 
     def _connect(self, far: FarEnd) -> None:
         headers = {name.lower(): value for name, value in far.headers.items()}
-        answer = self.exchange.dial(self.now, urlsplit(far.url).path, headers)
+        answer = self.exchange.dial(self.now, urlsplit(far.url).path, headers, _HERE)
         if isinstance(answer, Unreachable):
             far.unreachable()
         elif isinstance(answer, HttpAnswer):
@@ -357,7 +358,7 @@ class _MemoryHttp:
         await asyncio.sleep(0)
         simulator, parts = self._simulator, urlsplit(url)
         exchange = simulator.exchange
-        answer = exchange.http(simulator.now, HttpCall(parts.path, parts.query))
+        answer = exchange.http(simulator.now, HttpCall(parts.path, parts.query, address=_HERE))
         simulator.wake()
         if isinstance(answer, Unreachable):
             raise HttpFailed(url, None, str(Loss("unreachable", reason="connection refused")))
