@@ -34,7 +34,7 @@ PURE = [
             "resting",
             "rules",
             "ticks",
-        ]  # fmt: skip
+        ]
     ),
 ]
 
