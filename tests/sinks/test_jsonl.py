@@ -84,6 +84,18 @@ def test_each_market_and_kind_has_a_file_and_order_is_kept(tmp_path: Path) -> No
     assert json.loads(files["KRW-ETH_trade.jsonl"][0])["received_ns"] == NS
 
 
+def test_files_are_not_readable_by_everybody(tmp_path: Path) -> None:
+    """S16: orders and balances may stand in them."""
+    before = os.umask(0)
+    try:
+        record(tmp_path, [trade()])
+    finally:
+        os.umask(before)
+    assert {path.name: f"{path.stat().st_mode & 0o777:o}" for path in tmp_path.glob("*.jsonl")} == {
+        "KRW-BTC_trade.jsonl": "640"
+    }
+
+
 def test_raw_form_is_the_venues_own_json_byte_for_byte(tmp_path: Path) -> None:
     raw = '{"type":"trade","code":"KRW-BTC","trade_price":1.50e3,"이름":"비트코인"}'.encode()
     record(tmp_path, [trade(raw=raw)])

@@ -19,6 +19,7 @@ _FLAGS = (
     | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
 )  # fmt: skip
+_MODE = 0o640  # orders and balances may stand in it: nobody outside the group reads it
 _LOOK_BACK = 4 * 1024 * 1024  # bytes; no line is longer than a message, and that is 1 MiB at most
 
 
@@ -114,9 +115,9 @@ class Folder:
 
     def _open(self, name: str) -> int:
         if self._root is None:
-            handle = os.open(self._path / name, _FLAGS, 0o644)
+            handle = os.open(self._path / name, _FLAGS, _MODE)
         else:
-            handle = os.open(name, _FLAGS, 0o644, dir_fd=self._root)
+            handle = os.open(name, _FLAGS, _MODE, dir_fd=self._root)
         try:
             size = _plain_size(handle)
             known = self.files.setdefault(name, LineFile(name, size))
