@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tapewire.sim.scenario import Scenario
+from tapewire.sim.scenario import DEMO_KEY, Scenario
 from tapewire.sim.server import Simulator
 from tapewire.testing.background import BackgroundSimulator
 from tapewire.testing.clock import run_virtual
@@ -40,8 +40,10 @@ IN_MEMORY = [block for block in PROGRAMS if block not in (*OVER_SOCKETS, *WITHOU
 
 @pytest.fixture(autouse=True)
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A working directory of its own; the block's logging goes when it ends."""
+    """A working directory and a key of its own; the block's logging goes when it ends."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UPBIT_ACCESS_KEY", DEMO_KEY.access_key)
+    monkeypatch.setenv("UPBIT_SECRET_KEY", DEMO_KEY.secret_key.reveal())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -108,7 +110,8 @@ def test_the_pages_have_programs_of_each_sort() -> None:
 
 async def _play(block: Block) -> tuple[str, bool]:
     """What it printed, and whether it had to be cut."""
-    simulator = Simulator(Scenario(markets=_markets(block), venue=_venue(block), rate=20.0))
+    customer = 5.0 if "my_order" in block.text else None
+    simulator = Simulator(Scenario(markets=_markets(block), venue=_venue(block), rate=20.0, customer=customer))
     simulator.exchange  # noqa: B018 - its time begins
     here = ", line_factory=_lines, http=_http)"
     text = re.sub(
