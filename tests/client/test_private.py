@@ -179,7 +179,7 @@ def test_two_accounts_have_connections_of_their_own() -> None:
                 await refused.live()
             await stage.after(60)
             assert heard
-            assert mine.get_health_status().reasons != []
+            assert mine.get_health_status().reasons
         assert set(connections(stage, Connected)) == {"upbit-private-1"}
 
     play(story, customer=3.0)
