@@ -76,8 +76,14 @@ def test_a_rest_that_fails_is_asked_again_and_the_gap_stays_visible() -> None:
             stage.simulator.abort()
             await stage.after(10)
             assert [gap.state for gap in stage.told(Gap)] == ["filling"]
+            assert [(str(one.status), one.text) for one in client.get_health_status().reasons] == [
+                ("degraded", "trade KRW-BTC: what was missed is being asked for by REST")
+            ]
             await stage.after(60)
             assert account(stage, heard) == ([], {})
+            assert client.get_health_status().status == "healthy"
+            recovered = len([trade for trade in heard if trade.recovered])
+            assert client.statistics().recovered == recovered > 0
         assert [gap.state for gap in stage.told(Gap)] == ["filling", "filled"]
 
     play(story, faults=("rest:503@55x5",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from benchmarks.lab.misbehaviour import REST, Misbehaviour
@@ -49,7 +49,13 @@ class MemoryLab(Misbehaviour):
         if far.accept():
             self.connected(end)
 
-    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109 - the signature of Http
+    async def get(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit of one request
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         await asyncio.sleep(0)
         path = urlsplit(url).path
         if path not in REST:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from tapewire.config import Secret
 from tapewire.model import status
@@ -97,6 +98,34 @@ def test_the_gaps_of_one_loss_are_summed_up_in_the_line_that_tells_its_end(caplo
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "upbit-1: trade KRW-BTC back after 2.0 s; messages may be missing in 2 (see the Gap events)")
     ], "only warnings are recorded here; the second end has nothing to sum up"
+
+
+@pytest.mark.parametrize(
+    ("stream", "ends", "level", "text"),
+    [
+        (TRADE, ("filled", 1200), "INFO", "1,200 trades of KRW-BTC recovered"),
+        (TRADE, ("filled", 0), "INFO", "nothing missed of trades of KRW-BTC"),
+        (
+            TRADE, ("unfilled", 3), "WARNING",
+            "trades of KRW-BTC may be missing: 3 recovered, REST told no more (reset)",
+        ),
+        (Subscription("candle", "KRW-BTC", "1m"), ("filled", 2), "INFO", "2 1m candles of KRW-BTC recovered"),
+        (Subscription("myOrder", ""), ("filled", 2), "INFO", "2 order messages recovered"),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_hole_is_told_in_words(
+    stream: Subscription, ends: tuple[status.GapState, int], level: str, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed_log, row = FeedLog(), replace(gap("filling"), subscription=stream)
+    with caplog.at_level(logging.INFO, "tapewire"):
+        feed_log.tell(row)
+        feed_log.tell(replace(row, state=ends[0], recovered=ends[1]))
+        feed_log.tell(made(status.Recovered, subscriptions=(stream,), seconds=2.0))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", f"upbit-1: gap (filling) in {stream}: reset"),
+        (level, f"upbit-1: {text}"),
+        ("INFO", f"upbit-1: {stream} back after 2.0 s"),
+    ]
 
 
 def test_a_log_that_nobody_reads_is_not_written(caplog: pytest.LogCaptureFixture) -> None:

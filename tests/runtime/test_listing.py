@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -33,8 +34,14 @@ class Rest:
         self.asked: list[str] = []
         self.closed: list[int] = []
 
-    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109 - as Http
-        assert timeout == 3.0
+    async def get(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit of one request
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        assert (timeout, headers) == (3.0, None)
         self.asked.append(url)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         await asyncio.sleep(0)

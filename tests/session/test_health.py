@@ -13,6 +13,7 @@ from tapewire.session.health import (
     LAG_MEMORY,
     ConnectionFacts,
     Incident,
+    filling,
     given_up,
     lasting,
     named,
@@ -113,6 +114,20 @@ def test_a_reason_names_three_streams_and_counts_the_rest() -> None:
 def test_a_connection_that_gave_up_is_unhealthy_for_as_long_as_it_is_remembered() -> None:
     [reason] = given_up([Incident("upbit-1", "refused (403)", NOW.t - 1, NOW.t - 1, (TRADE,))], NOW)
     assert reason == Reason(HealthState.UNHEALTHY, "upbit-1", "gave up: refused (403)", NOW.ns - SECOND, (TRADE,))
+
+
+def test_holes_that_are_being_filled_are_one_reason_for_each_connection() -> None:
+    holes = [
+        Incident("upbit-1", "reset", NOW.t - 5, NOW.t - 5, (TRADE,)),
+        Incident("upbit-2", "reset", NOW.t - 9, NOW.t - 9, (ORDERS,)),
+        Incident("upbit-1", "stale", NOW.t - 7, NOW.t - 7, (TRADE,)),
+    ]
+    what = "what was missed is being asked for by REST"
+    assert filling(holes, NOW) == [
+        Reason(HealthState.DEGRADED, "upbit-1", f"trade KRW-BTC: {what}", NOW.ns - 7 * SECOND, (TRADE,)),
+        Reason(HealthState.DEGRADED, "upbit-2", f"myOrder: {what}", NOW.ns - 9 * SECOND, (ORDERS,)),
+    ]
+    assert filling([], NOW) == []
 
 
 def test_an_incident_counts_for_its_time() -> None:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tapewire.config import HiddenText
 from tapewire.errors import HttpFailed
 from tapewire.transport.http import BODY_LIMIT, AiohttpHttp
 
@@ -42,6 +43,17 @@ async def test_the_body_of_a_200_comes_back() -> None:
         await http.close()
         assert await http.get(f"http://127.0.0.1:{served.port}/", timeout=5), "a request after close opens anew"
         await http.close()
+
+
+async def test_a_signed_call_carries_its_headers_and_no_error_shows_them() -> None:
+    http, signed = AiohttpHttp(wall_ns), {"Authorization": HiddenText("Bearer very.secret.token")}
+    async with wire.serve(answering("401 Unauthorized")) as served:
+        with pytest.raises(HttpFailed) as caught:
+            await http.get(f"http://127.0.0.1:{served.port}/v1/accounts?a%5B%5D=1", timeout=5, headers=signed)
+    await http.close()
+    assert b"Authorization: Bearer very.secret.token\r\n" in served.requests[0]
+    assert served.requests[0].startswith(b"GET /v1/accounts?a%5B%5D=1 HTTP/1.1\r\n")
+    assert "secret" not in f"{caught.value!r} {caught.value}"
 
 
 @pytest.mark.parametrize("status", [204, 400, 404, 429, 500, 520])

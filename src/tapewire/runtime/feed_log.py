@@ -36,6 +36,8 @@ _RENAMED = {"name": "error_name", "message": "error_message"}
 #: Fields that are in the text already, and may be long.
 _LEFT_OUT = ("traceback", "payload")
 
+_PLURALS = {"trade": "trades", "candle": "candles", "myOrder": "order messages", "myAsset": "balance messages"}
+
 
 class FeedLog:
     """One line for each feed event of a pool; user text stands in it, secrets never do.
@@ -45,6 +47,8 @@ class FeedLog:
 
     def __init__(self) -> None:
         self._unfilled = 0
+        #: Rows that were told as being filled.
+        self._filling: set[tuple[str, Subscription, int]] = set()
         #: Connection → (when its last line about quarantine was written, frames not told since).
         self._quarantine: dict[str, tuple[int, int]] = {}
 
@@ -54,8 +58,8 @@ class FeedLog:
         Of frames in quarantine the first is told, then one a minute and connection, with the number of the others.
         """
         level, text = _line(event)
-        if isinstance(event, Gap) and event.state == "unfilled":
-            self._unfilled += 1
+        if isinstance(event, Gap):
+            level, text = self._gap(event) or (level, text)
         elif isinstance(event, Recovered) and self._unfilled:
             level, text = logging.WARNING, f"{text}; messages may be missing in {self._unfilled} (see the Gap events)"
             self._unfilled = 0
@@ -66,6 +70,22 @@ class FeedLog:
             text += f" (and {held} more since the last such line)" if held else ""
         if logger.isEnabledFor(level):
             logger.log(level, "%s: %s", event.connection or event.venue, text, extra=fields_of(event))
+
+    def _gap(self, gap: Gap) -> tuple[int, str] | None:
+        """What became of a hole that was being filled; None: a row like others."""
+        row = gap.connection, gap.subscription, gap.from_ns
+        if gap.state == "filling":
+            self._filling.add(row)
+            return None
+        began = row in self._filling
+        self._filling.discard(row)
+        what = _what(gap)
+        if not began:
+            self._unfilled += gap.state == "unfilled"
+            return None
+        if gap.state == "filled":
+            return logging.INFO, f"{gap.recovered:,} {what} recovered" if gap.recovered else f"nothing missed of {what}"
+        return logging.WARNING, f"{what} may be missing: {gap.recovered:,} recovered, REST told no more ({gap.cause})"
 
     def _held_back(self, event: Quarantined) -> int | None:
         """How many were not told before this one, which is to be; None: it is not, either."""
@@ -135,6 +155,13 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO, f"{_streams(event.subscriptions)} back after {event.seconds:.1f} s"
         case _:
             return logging.DEBUG, str(event)
+
+
+def _what(gap: Gap) -> str:
+    """``trades of KRW-BTC``, ``1m candles of KRW-BTC``, ``orders``, ``balances``."""
+    stream = gap.subscription
+    plural = _PLURALS.get(stream.kind, f"{stream.kind} messages")
+    return f"{stream.unit + ' ' if stream.unit else ''}{plural}{' of ' + stream.symbol if stream.symbol else ''}"
 
 
 def _streams(subscriptions: tuple[Subscription, ...]) -> str:

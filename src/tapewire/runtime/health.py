@@ -10,12 +10,12 @@ from tapewire.config import Credentials
 from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.health import HealthState, Reason
-from tapewire.model.status import Connected, Disconnected, FeedEvent, Lagged, Rejected, Subscribed
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Rejected, Subscribed
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.driver import Driver
 from tapewire.runtime.metrics import facts_of
 from tapewire.session.actions import Now
-from tapewire.session.health import FULL, LAG_MEMORY, REJECTED_MEMORY, Incident, given_up, lasting, reasons_of
+from tapewire.session.health import FULL, LAG_MEMORY, REJECTED_MEMORY, Incident, filling, given_up, lasting, reasons_of
 
 #: Refused subscriptions, lagging subscribers and ended accounts that are remembered; the oldest are let go.
 REMEMBERED = 1_000
@@ -25,12 +25,12 @@ class Troubles:
     """Told every feed event of a pool.
 
     Attributes:
-        errors, rejected, dropped: counts so far, of ended connections too.
+        errors, rejected, dropped, recovered: counts so far, of ended connections too.
         mailboxes: of all who have one, while they live.
     """
 
     def __init__(self) -> None:
-        self.errors = self.rejected = self.dropped = 0
+        self.errors = self.rejected = self.dropped = self.recovered = 0
         self.last_error: str | None = None
         self.last_error_at: float | None = None
         self.first_opened: float | None = None
@@ -38,6 +38,8 @@ class Troubles:
         self._failures: dict[tuple[str, Credentials | None], Incident] = {}
         self._refused: dict[Subscription, Incident] = {}
         self._lagging: dict[str, Incident] = {}
+        self._holes: dict[tuple[str, Subscription, int], Incident] = {}
+        self._better: float | None = None
 
     def publish(self, event: FeedEvent, drivers: Iterable[Driver], t: float) -> None:
         """Something happened on one of these connections, at ``t`` (monotonic seconds)."""
@@ -58,6 +60,8 @@ class Troubles:
                     self._refused.pop(subscription, None)
             case Lagged():
                 self._lag(event, t)
+            case Gap():
+                self._hole(event, t)
 
     def gave_up(self, driver: Driver, error: FeedError, t: float) -> None:
         """A connection ended for good, with all its streams."""
@@ -71,6 +75,7 @@ class Troubles:
         self._failures.clear()
         self._refused.clear()
         self._lagging.clear()
+        self._holes.clear()
 
     def reasons(
         self, drivers: Iterable[Driver], now: Now, quiet_kinds: frozenset[str], patience: float | None
@@ -79,6 +84,7 @@ class Troubles:
         found = given_up(self._failures.values(), now)
         for driver in drivers:
             found += reasons_of(facts_of(driver, now, quiet_kinds, patience), now)
+        found += filling(self._holes.values(), now)
         found += lasting(self._refused.values(), now, REJECTED_MEMORY)
         found += lasting(self._lagging.values(), now, LAG_MEMORY)
         told = {reason.connection for reason in found}
@@ -88,6 +94,7 @@ class Troubles:
         """When what counts for a while ceased to count."""
         ends = [one.last + REJECTED_MEMORY for one in self._refused.values()]
         ends += [one.last + LAG_MEMORY for one in self._lagging.values()]
+        ends += [] if self._better is None else [self._better]
         return [t for t in ends if t <= now.t]
 
     def _full(self, now: Now) -> list[Reason]:
@@ -104,6 +111,14 @@ class Troubles:
 
     def _note(self, text: str, t: float) -> None:
         self.last_error, self.last_error_at = text, t
+
+    def _hole(self, gap: Gap, t: float) -> None:
+        key = gap.connection, gap.subscription, gap.from_ns
+        if gap.state == "filling":
+            _keep(self._holes, key, Incident(gap.connection, gap.cause, t, t, (gap.subscription,)))
+        elif self._holes.pop(key, None) is not None:
+            self._better = t
+            self.recovered += gap.recovered
 
     def _refuse(self, event: Rejected, t: float) -> None:
         self.rejected += len(event.subscriptions)

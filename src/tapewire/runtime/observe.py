@@ -34,13 +34,14 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
 
 
 class Statistics(Struct, frozen=True, kw_only=True):
-    """What a client's connections did so far."""
+    """What a client's connections did so far. ``recovered``: events that a line missed and REST told."""
 
     connections: tuple[ConnectionStatistics, ...]
     messages: dict[str, int]
     total_processed: int
     reconnects: int
     gaps: int
+    recovered: int
     quarantined: int
     callback_errors: int
     dropped: int

@@ -209,6 +209,7 @@ class Pool:
             total_processed=sum(messages.values()),
             reconnects=self._past.reconnects + sum(one.reconnects for one in connections),
             gaps=self.gaps,
+            recovered=self.troubles.recovered,
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
             callback_errors=self._callback_errors(),
             dropped=dropped,

@@ -97,6 +97,24 @@ def lasting(incidents: Iterable[Incident], now: Now, seconds: float) -> list[Rea
     ]
 
 
+def filling(holes: Iterable[Incident], now: Now) -> list[Reason]:
+    """Holes that are not filled yet: what was missed is being asked for, one reason for each connection."""
+    by_name: dict[str, list[Incident]] = {}
+    for hole in holes:
+        by_name.setdefault(hole.name, []).append(hole)
+    return [
+        Reason(
+            HealthState.DEGRADED,
+            name,
+            f"{named(streams)}: what was missed is being asked for by REST",
+            told(min(hole.first for hole in those), now),
+            streams,
+        )
+        for name, those in by_name.items()
+        for streams in [tuple(dict.fromkeys(stream for hole in those for stream in hole.streams))]
+    ]
+
+
 def verdict(reasons: Iterable[Reason]) -> tuple[HealthState, tuple[Reason, ...]]:
     """The worst of all, and the reasons with the worst first, the oldest of them before the others."""
     ordered = sorted(reasons, key=lambda reason: (reason.status != HealthState.UNHEALTHY, reason.since_ns))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -353,12 +353,19 @@ class _MemoryHttp:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
-    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109, ARG002 - it answers at once
+    async def get(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109, ARG002 - as Http; it answers at once
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         """See ``Http.get``."""
         await asyncio.sleep(0)
         simulator, parts = self._simulator, urlsplit(url)
         exchange = simulator.exchange
-        answer = exchange.http(simulator.now, HttpCall(parts.path, parts.query, address=_HERE))
+        named = {name.lower(): value for name, value in (headers or {}).items()}
+        answer = exchange.http(simulator.now, HttpCall(parts.path, parts.query, named, _HERE))
         simulator.wake()
         if isinstance(answer, Unreachable):
             raise HttpFailed(url, None, str(Loss("unreachable", reason="connection refused")))

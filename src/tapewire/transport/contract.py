@@ -68,8 +68,14 @@ LineFactory = Callable[[LineOptions, Callable[[], int]], Line]
 class Http(Protocol):
     """Single HTTP requests to bytes."""
 
-    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109 - the limit of one request
-        """Body of a 200 answer. Follows no redirect to another host.
+    async def get(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit of one request
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Body of a 200 answer. Follows no redirect to another host. ``headers`` sign a call, and are never shown.
 
         Raises:
             HttpFailed: any other status (with Retry-After and body), no answer, or the time limit.

@@ -39,7 +39,13 @@ class AiohttpHttp:
         self._tls = handshake.tls_context(ssl_context) if ssl_context is not None else None
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, url: str, *, timeout: float) -> bytes:  # noqa: ASYNC109 - the limit of one request
+    async def get(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit of one request
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         """Body of a 200 answer, at most 16 MiB. Follows no redirect.
 
         Raises:
@@ -49,7 +55,7 @@ class AiohttpHttp:
 
         try:
             async with asyncio.timeout(timeout):
-                return await self._get(url)
+                return await self._get(url, headers)
         except TimeoutError:
             raise HttpFailed(url, None, f"no answer within {timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -84,8 +90,9 @@ class AiohttpHttp:
         if session is not None:
             await session.close()
 
-    async def _get(self, url: str) -> bytes:
-        async with self._opened().get(url, allow_redirects=False, proxy=self._through) as answer:
+    async def _get(self, url: str, headers: Mapping[str, str] | None) -> bytes:
+        request = self._opened().get(url, headers=headers, allow_redirects=False, proxy=self._through)
+        async with request as answer:
             if answer.status != 200:
                 loss = handshake.refused(*await _head_of(answer), self._wall_ns()).loss
                 raise HttpFailed(url, loss.status, loss.reason, loss.retry_after, loss.body)
