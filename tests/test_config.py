@@ -9,7 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions, with_changes
+from tapewire.config import (
+    Credentials,
+    FeedOptions,
+    HiddenText,
+    LineOptions,
+    MailboxOptions,
+    Secret,
+    SessionOptions,
+    profile,
+    with_changes,
+)
 from tapewire.errors import ConfigError, FeedError
 
 ROOMS: tuple[type[msgspec.Struct], ...] = (LineOptions, SessionOptions, MailboxOptions, FeedOptions)
@@ -162,3 +172,56 @@ def test_an_unknown_option_is_told_with_those_that_are_near() -> None:
         with_changes(FeedOptions(), {"formt": "SIMPLE"})
     with pytest.raises(ConfigError, match=r"see docs/options.md"):
         with_changes(FeedOptions(), {"xyzzy": 1})
+
+
+def test_a_secret_is_equal_to_itself_and_shown_nowhere() -> None:
+    secret = Secret("hush")
+    assert (secret == Secret("hush"), secret == Secret("else"), secret == "hush") == (True, False, False)
+    assert len({secret, Secret("hush")}) == 1
+    assert (str(secret), repr(secret), f"{secret:>9}", secret.reveal()) == ("***", "***", "***", "hush")
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        secret.__reduce__()
+    hidden = HiddenText("Bearer hush")
+    assert (str(hidden), repr(hidden), hidden[:9]) == ("Bearer hush", "'***'", "***")
+
+
+@pytest.mark.parametrize("text", ["", None, 5])
+def test_a_secret_is_a_text(text: Any) -> None:
+    with pytest.raises(ConfigError, match=r"a text that is not empty"):
+        Secret(text)
+
+
+def test_a_key_is_wrapped_and_its_parts_are_checked() -> None:
+    key: Any = Credentials("access", "secret", "phrase")  # type: ignore[arg-type]
+    assert [part.reveal() for part in (key.access_key, key.secret_key, key.passphrase)] == [
+        "access",
+        "secret",
+        "phrase",
+    ]
+    assert "secret" not in repr(key).replace("secret_key", "")
+    with pytest.raises(ConfigError, match=r"secret_key is 'int'; it must be the text that the exchange issued"):
+        Credentials(Secret("a"), 5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match='"HS512" or "HS256"'):
+        Credentials(Secret("a"), Secret("b"), algorithm="none")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("pending_window", -1), ("pending_window", "x"), ("pending_window_max", 0.05)]
+)
+def test_the_merge_window_is_a_time(option: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=option):
+        SessionOptions(**{option: value})
+
+
+def test_a_pause_between_events_is_a_time() -> None:
+    with pytest.raises(ConfigError, match="interval"):
+        MailboxOptions(interval=-1.0)
+
+
+def test_a_profile_sets_options_a_strategy_its_back_off_and_a_change_goes_before_both() -> None:
+    options = profile("development", strategy="balanced", backoff_cap=7.0)
+    assert (options.session.ping_interval, options.session.backoff_cap) == (60.0, 7.0)
+    with pytest.raises(ConfigError, match="one of development, testing, staging, production"):
+        profile("holiday")
+    with pytest.raises(ConfigError, match="aggressive"):
+        profile("production", strategy="lazy")

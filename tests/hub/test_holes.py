@@ -1,0 +1,81 @@
+"""A hole in a stream of trades while it is filled: what is new is delivered once, and nothing is hot."""
+
+from __future__ import annotations
+
+from tapewire.hub.router import Listener, Router, Stream
+from tapewire.model.events import TradeEvent
+from tapewire.model.subscription import Subscription
+from tests.hub.made_up import CLASSES, TRADE, no_failure, no_raise
+
+
+def trade(number: int | None, *, snapshot: bool = False) -> TradeEvent:
+    stream_type = "SNAPSHOT" if snapshot else "REALTIME"
+    return TradeEvent(
+        venue="upbit", symbol="KRW-BTC", timestamp=number, stream_type=stream_type, sequential_id=number
+    )  # fmt: skip
+
+
+def heard() -> tuple[Router, Stream, list[int | None]]:
+    """A stream that has brought trades 1 to 3."""
+    router, numbers = Router(CLASSES, no_raise), list[int | None]()
+    stream = router.add(TRADE, Listener("me", lambda event: numbers.append(event.sequential_id), "both"))
+    for number in (1, 2, 3):
+        router.deliver(trade(number), no_failure)
+    assert router.is_hot(stream)
+    return router, stream, numbers
+
+
+def test_what_was_missed_is_delivered_and_what_came_before_or_since_is_not() -> None:
+    router, stream, numbers = heard()
+    router.hole(stream)
+    router.deliver(trade(7), no_failure)
+    assert router.fill(stream, [trade(number) for number in range(2, 8)], no_failure) == 3
+    assert numbers == [1, 2, 3, 7, 4, 5, 6]
+
+
+def test_a_live_trade_that_was_filled_already_is_dropped_and_counts_for_nothing() -> None:
+    router, stream, numbers = heard()
+    router.hole(stream)
+    router.fill(stream, [trade(4)], no_failure)
+    count, last = stream.count, stream.last
+    assert router.deliver(trade(4), no_failure)
+    assert (numbers, stream.count, stream.last) == ([1, 2, 3, 4], count, last)
+
+
+def test_nothing_is_hot_until_every_hole_is_whole() -> None:
+    router, stream, _ = heard()
+    router.hole(stream)
+    router.hole(stream)
+    router.deliver(trade(4), no_failure)
+    assert not router.is_hot(stream)
+    router.whole(stream)
+    router.deliver(trade(5), no_failure)
+    assert (router.is_hot(stream), stream.known) == (False, {1, 2, 3, 4, 5})
+    router.whole(stream)
+    router.deliver(trade(6), no_failure)
+    assert (router.is_hot(stream), stream.known) == (True, None)
+
+
+def test_of_a_snapshot_each_listener_has_its_own_view() -> None:
+    """Who joins while a hole is filled gets the last trade, though the others have had it."""
+    router, stream, numbers = heard()
+    router.hole(stream)
+    late: list[int | None] = []
+    router.add(TRADE, Listener("late", lambda event: late.append(event.sequential_id), "both"))
+    router.deliver(trade(3, snapshot=True), no_failure)
+    assert (numbers, late) == ([1, 2, 3], [3])
+
+
+def test_a_trade_without_an_id_is_always_new() -> None:
+    router, stream, numbers = heard()
+    router.hole(stream)
+    for _ in range(2):
+        router.deliver(trade(None), no_failure)
+    assert numbers == [1, 2, 3, None, None]
+
+
+def test_a_stream_that_never_brought_a_trade_knows_none() -> None:
+    router = Router(CLASSES, no_raise)
+    stream = router.add(Subscription("trade", "KRW-ETH"), Listener("me", lambda _event: None, "both"))
+    router.hole(stream)
+    assert stream.known == set()
