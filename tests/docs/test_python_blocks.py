@@ -44,10 +44,12 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UPBIT_ACCESS_KEY", DEMO_KEY.access_key)
     monkeypatch.setenv("UPBIT_SECRET_KEY", DEMO_KEY.secret_key.reveal())
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    loggers = [logging.getLogger(name) for name in (None, "tapewire")]
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     yield
-    root.handlers[:], root.level = handlers, level
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.mark.parametrize("block", IN_MEMORY, ids=str)
