@@ -15,7 +15,7 @@ NAMES = {
     "CallbackFailed", "CandleEvent", "ConfigError", "Connected", "Connecting", "ConnectionMetrics", "ConnectionState",
     "Credentials", "CredentialsError", "DataProcessor", "DecodeError", "Disconnected", "Event", "FeedError",
     "FeedEvent", "FeedOptions", "Gap", "HealthState", "HealthStatus", "IndicatorEvent", "IndicatorSignalEvent",
-    "JsonFormatter", "Lagged", "LineOptions", "Listed", "MailboxOptions", "ManagerState", "MyAssetEvent",
+    "JsonFormatter", "Lagged", "Limited", "LineOptions", "Listed", "MailboxOptions", "ManagerState", "MyAssetEvent",
     "MyOrderEvent", "OrderbookEvent", "OrderbookUnit", "PerformanceMetrics", "Quarantined", "Recovered",
     "RecoveryError", "Rejected", "Secret", "SessionOptions", "Stale", "Stopped", "Subscribed", "Subscription",
     "SubscriptionError", "SubscriptionManager", "SubscriptionState", "TickerEvent", "TradeEvent", "UnknownSymbol",

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from tapewire.model.status import FeedEvent as FeedEvent
     from tapewire.model.status import Gap as Gap
     from tapewire.model.status import Lagged as Lagged
+    from tapewire.model.status import Limited as Limited
     from tapewire.model.status import Listed as Listed
     from tapewire.model.status import Quarantined as Quarantined
     from tapewire.model.status import Recovered as Recovered
@@ -98,7 +99,7 @@ _HOMES = {
     "tapewire.model.health": ("ConnectionState", "HealthState", "HealthStatus", "ManagerState", "SubscriptionState"),
     "tapewire.model.metrics": ("ConnectionMetrics", "PerformanceMetrics"),
     "tapewire.model.status": (
-        "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Listed",
+        "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Limited", "Listed",
         "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed",
     ),
     "tapewire.model.subscription": ("Subscription",),

@@ -23,7 +23,7 @@ FeedError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tapewire.model.line import Loss
 
@@ -114,7 +114,10 @@ class LineLost(TransportError):
 
 
 class HttpFailed(TransportError):
-    """A REST call failed: no answer (status None) or an answer that is not 200."""
+    """A REST call failed: no answer (status None) or an answer that is not 200.
+
+    ``headers`` are the answer's, by their names in lower case.
+    """
 
     def __init__(
         self,
@@ -123,10 +126,12 @@ class HttpFailed(TransportError):
         reason: str,
         retry_after: float | None = None,
         body: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{url}: {f'HTTP {status} ' if status else ''}{reason}")
         self.url, self.status, self.reason = url, status, reason
-        self.retry_after, self.body = retry_after, body
+        self.retry_after, self.body, self.headers = retry_after, body, headers or {}
 
 
 class VenueError(FeedError):

@@ -182,6 +182,10 @@ def gap(state: status.GapState, **known: Any) -> status.Gap:
             status.Lagged(**FROM, subscriber="record", rule="drop_oldest", dropped=1200, total_dropped=1200, size=10),
             "record fell behind: 1,200 events dropped (drop_oldest)",
         ),
+        (
+            status.Limited(**FROM, group="candles", status=418, seconds=30.0),
+            "over the limit of candles (HTTP 418): waits 30.0 s",
+        ),
         (status.Quarantined(**FROM, reason="no JSON", payload=b"\x1b[2J", count=1),
          "unreadable frame kept apart: no JSON: b'\\x1b[2J'"),
         (status.CallbackFailed(**FROM, subscriber="mine", error="ValueError('x')", traceback=""),

@@ -366,6 +366,6 @@ async def test_the_transport_is_an_option(transport: str) -> None:
 def test_programs_that_run_a_loop_after_the_other_share_the_limits_of_their_process() -> None:
     async def connect_gate() -> object:
         pool = running_manager(real_ports).pool(get_venue("upbit"), FeedOptions(url="ws://127.0.0.1:9/one/process"))
-        return pool._limits.connects
+        return pool._limits.connects()
 
     assert asyncio.run(connect_gate()) is asyncio.run(connect_gate())

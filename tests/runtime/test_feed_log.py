@@ -67,6 +67,10 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
             "WARNING", "me:trade fell behind: 3 dropped (drop_oldest)",
         ),
         (
+            made(status.Limited, group="candles", status=429, seconds=1.0),
+            "WARNING", "over the limit of candles: HTTP 429, waits 1.0 s",
+        ),
+        (
             made(status.Quarantined, reason="unknown type", payload=b"x" * 500, count=1),
             "WARNING", f"frame kept in quarantine: unknown type: {b'x' * 80!r}",
         ),
@@ -171,7 +175,8 @@ def test_no_event_has_a_field_that_a_record_refuses(
         "subscriptions": (TRADE,), "name": "N", "message": "m", "subscription": TRADE,
         "cause": "reset", "state": "open", "from_ns": 0,
         "seconds": 1.0, "silent": 61.0, "limit": 60.0, "subscriber": "me", "rule": "block", "dropped": 1,
-        "total_dropped": 1, "size": 1, "reason": "r", "payload": b"x", "count": 1, "error": "e", "traceback": "t",
+        "total_dropped": 1, "size": 1, "reason": "r", "payload": b"x", "count": 1, "group": "g", "status": 429,
+        "error": "e", "traceback": "t",
     }  # fmt: skip
     own = {name: value for name, value in facts.items() if name in made_as.__struct_fields__}
     if made_as is status.Stopped:

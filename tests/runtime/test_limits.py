@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tapewire.runtime.limits import SharedGate
-from tapewire.session.gate import Gate, limits_of
+from tapewire.runtime.limits import SharedGate, shared_gate
+from tapewire.session.gate import Gate
+from tapewire.session.limits import Limits
 from tapewire.venues.contract import Window
 from tapewire.venues.registry import get_venue
 
@@ -40,7 +41,7 @@ def test_of_many_who_come_at_once_as_many_get_through_as_the_limit_says() -> Non
         assert sum(threads.map(come, range(THREADS))) == LIMIT.count
 
 
-def test_reservations_are_one_after_the_other_and_asking_meanwhile_is_safe() -> None:
+def test_grants_come_one_after_the_other_and_asking_meanwhile_is_safe() -> None:
     shared = SharedGate([Window(1, 1.0)], 0.0)
     together = threading.Barrier(THREADS)
 
@@ -48,7 +49,10 @@ def test_reservations_are_one_after_the_other_and_asking_meanwhile_is_safe() -> 
         together.wait(10)
         times = []
         for _ in range(50):
-            times.append(shared.reserve(0.0))
+            t = shared.next_at(0.0)
+            while not shared.take(t):
+                t = shared.next_at(t)
+            times.append(t)
             assert 0.0 <= shared.spent(0.0) <= 1.0
             assert [left for _, left in shared.left(0.0)] == [0]
             assert shared.next_at(0.0) > times[-1]
@@ -60,4 +64,6 @@ def test_reservations_are_one_after_the_other_and_asking_meanwhile_is_safe() -> 
 
 
 def test_every_limit_of_an_address_can_be_shared() -> None:
-    assert {type(gate) for gate in limits_of(get_venue("upbit").facts, SharedGate)} == {SharedGate}
+    limits = Limits(get_venue("upbit").facts, shared_gate)
+    gates = [limits.messages, limits.connects(), limits.connects("me"), *(gate for _, gate in limits.rest_gates())]
+    assert ({type(gate) for gate in gates}, len(gates)) == ({SharedGate}, 8)

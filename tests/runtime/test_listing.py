@@ -11,11 +11,13 @@ import tapewire
 from tapewire import UnknownSymbol
 from tapewire.config import FeedOptions
 from tapewire.errors import HttpFailed, SubscriptionError
+from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.limits import shared_gate
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.rest import Rest as Calls
 from tapewire.session.actions import Now
-from tapewire.session.gate import limits_of
+from tapewire.session.limits import Limits
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.venues.registry import get_venue
@@ -76,16 +78,8 @@ class Time:
 def listing(rest: Rest, time: Time | None = None, **options: str) -> Listing:
     venue = get_venue("upbit")
     clock, feed = time or Time(), FeedOptions(**options)  # type: ignore[arg-type]
-    return Listing(venue, feed, Calls(venue, feed, rest, clock, limits_of(venue.facts).rest_calls), clock)
-
-
-async def test_calls_are_held_back_as_the_exchanges_limit_asks() -> None:
-    time = Time()
-    markets, asked = listing(Rest(b"[]"), time), []
-    for _ in range(21):
-        await markets.markets()
-        asked.append(round(time.t, 3))
-    assert asked == [0.0] * 10 + [1.25] * 10 + [2.5]
+    calls = Calls(venue, feed, rest, clock, Limits(venue.facts, shared_gate), publish=list[FeedEvent]().append)
+    return Listing(venue, feed, calls, clock)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from tapewire.model import status
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.session.actions import Action, Now, Progress, Publish, Send
-from tapewire.session.gate import MESSAGE_LEEWAY, Gate
+from tapewire.session.gate import Gate
+from tapewire.session.limits import MESSAGE_LEEWAY
 from tapewire.session.machine import Machine
 from tapewire.venues.contract import Control, Facts, Venue, Window
 

@@ -12,6 +12,7 @@ from tapewire.model.status import (
     Connecting,
     Disconnected,
     Gap,
+    Limited,
     Recovered,
     Stale,
     Stopped,
@@ -81,9 +82,9 @@ def test_requests_are_written_when_the_limit_allows_them_from_the_set_of_that_mo
         assert len(s.want("A", f"B{n}")) == 1
     assert s.want("A", "X") == []
     assert s.want("A", "Y") == []
-    assert s.deadline == 1.1
+    assert s.deadline == 1.5
     assert s.at(1.0) == []
-    assert s.at(1.1) == [Send(b"#6 DEFAULT trade A+, trade Y+")]
+    assert s.at(1.5) == [Send(b"#6 DEFAULT trade A+, trade Y+")]
 
 
 def test_a_refresh_asks_these_with_their_snapshot_and_the_others_realtime_only() -> None:
@@ -326,13 +327,13 @@ def test_the_text_ping_is_a_message_like_any_other() -> None:
     for n in range(5):
         assert len(s.want("A", f"B{n}")) == 1
     assert s.at(30.0) == []
-    assert s.deadline == 31.1
-    assert s.at(31.1) == [Send(b"PING", request=False)]
+    assert s.deadline == 31.5
+    assert s.at(31.5) == [Send(b"PING", request=False)]
     assert s.deadline == 32.0
     s.at(32.0)
-    assert s.deadline == 41.1
+    assert s.deadline == 41.5
     assert s.machine.control(s.now, Control("alive")) == []
-    assert s.deadline == 61.1
+    assert s.deadline == 61.5
 
 
 def test_a_late_tick_sends_one_ping_and_other_news_change_nothing() -> None:
@@ -362,12 +363,50 @@ def test_silence_of_all_once_busy_streams_is_asked_about_once_and_then_costs_the
 
 
 def test_one_connection_limit_for_all_machines_of_a_process() -> None:
-    gate = Gate(CONNECTS)
+    gate = Gate(CONNECTS, 10.0)
     sessions = [Session(gate=gate) for _ in range(7)]
     assert [len(s.want("A")) for s in sessions] == [2, 2, 2, 2, 2, 0, 0]
+    for late, session in enumerate(sessions[:3]):
+        session.t = 0.25 * late
+        session.opened()  # two more are dialling still
+    assert [s.deadline for s in sessions[5:]] == [1.0, 1.0]
+    assert [len(s.at(1.0)) for s in sessions[5:]] == [0, 0]
     assert [s.deadline for s in sessions[5:]] == [1.001, 1.001]
-    assert [s.machine.retry_at for s in sessions[5:]] == [1.001, 1.001]
-    assert [len(s.at(1.001)) for s in sessions[5:]] == [2, 2]
+    assert [len(s.at(1.001)) for s in sessions[5:]] == [2, 0]
+    assert (sessions[6].deadline, sessions[6].machine.retry_at) == (1.021, 1.021)
+    for session in sessions[3:5]:
+        session.t = 1.1
+        session.opened()
+    assert sessions[6].at(1.2) == []
+    assert (sessions[6].deadline, sessions[6].machine.retry_at) == (1.251, 1.251)
+    assert len(sessions[6].at(1.251)) == 2
+
+
+def test_dials_without_an_answer_hold_the_others_back_until_they_have_surely_arrived_or_failed() -> None:
+    gate = Gate(CONNECTS, 10.0)
+    sessions = [Session(gate=gate) for _ in range(6)]
+    assert [len(s.want("A")) for s in sessions] == [2, 2, 2, 2, 2, 0]
+    last = sessions[5]
+    assert last.deadline == 1.0
+    assert last.at(1.0) == []
+    assert last.deadline == 1.02
+    sessions[2].t = 4.0
+    sessions[2].failed(Loss("unreachable"))
+    assert last.at(5.0) == []
+    assert last.deadline == 5.001
+    assert len(last.at(5.001)) == 2
+
+
+def test_after_429_and_418_all_that_dial_under_the_same_limit_wait_and_it_is_told() -> None:
+    gate = Gate(CONNECTS)
+    refused, other = Session(gate=gate), Session(gate=gate)
+    refused.want("A")
+    told = events(refused.failed(Loss("refused", status=418, retry_after=40.0)), Limited)
+    assert [(one.group, one.status, one.seconds) for one in told] == [("websocket-connect", 418, 40.0)]
+    assert other.want("A") == []
+    assert other.deadline == 40.0
+    assert len(other.at(40.0)) == 2
+    assert events(other.failed(Loss("refused", status=503)), Limited) == []
 
 
 def test_another_address_and_a_venue_of_several_messages_without_limits() -> None:
@@ -382,8 +421,8 @@ def test_another_address_and_a_venue_of_several_messages_without_limits() -> Non
     s = Session(venue=tight)
     s.want("A")
     assert s.opened()[1:] == [Send(b"login")]
-    assert s.deadline == 1.1
-    assert s.at(1.1) == [Send(b"ask")]
+    assert s.deadline == 1.5
+    assert s.at(1.5) == [Send(b"ask")]
 
 
 def test_a_snapshot_that_does_not_come_within_the_quiet_time_is_not_asked_for_again() -> None:

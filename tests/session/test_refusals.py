@@ -9,7 +9,8 @@ import pytest
 from tapewire.config import FeedOptions, SessionOptions
 from tapewire.model.status import Rejected, Subscribed
 from tapewire.session.actions import Close, Send
-from tapewire.session.gate import MESSAGE_LEEWAY, Gate
+from tapewire.session.gate import Gate
+from tapewire.session.limits import MESSAGE_LEEWAY
 from tapewire.session.machine import Machine
 from tests.session.exchange import Exchange, worst
 from tests.session.made_up import CONNECTS, MESSAGES, STOPPED, VENUE, Session, events, sent, stream, wishes

@@ -11,11 +11,18 @@ from tapewire.venues.contract import Venue
 
 
 class LimitStatus(Struct, frozen=True):
-    """One of the exchange's limits: at most ``count`` in any ``seconds``, of which ``left`` may be used now."""
+    """One of the exchange's limits: at most ``count`` in any ``seconds``, of which ``left`` may be used now.
+
+    Attributes:
+        group: which of them: a group of REST calls, ``account`` for dials with a key, else ``""``.
+        wait: seconds until one more may go; 0.0: at once.
+    """
 
     count: int
     seconds: float
     left: int
+    group: str = ""
+    wait: float = 0.0
 
 
 class Standing:
@@ -66,8 +73,7 @@ class Standing:
         Returns:
             ``connects``, ``messages`` (sent to the exchange) and ``rest_calls``, each with its windows.
         """
-        left = self._pool.limits_left()
-        return {
-            name: [LimitStatus(window.count, window.seconds, number) for window, number in windows]
-            for name, windows in left.items()
-        }
+        found: dict[str, list[LimitStatus]] = {}
+        for name, group, window, left, wait in self._pool.limits_left():
+            found.setdefault(name, []).append(LimitStatus(window.count, window.seconds, left, group, wait))
+        return found

@@ -147,6 +147,18 @@ class CallbackFailed(FeedEvent, frozen=True, kw_only=True, tag="callback_failed"
     traceback: str
 
 
+class Limited(FeedEvent, frozen=True, kw_only=True, tag="limited"):
+    """The exchange refused a call or a dial over its limits; nothing under the same limit is sent for ``seconds``.
+
+    ``group`` is what it counts it as (``candles``, ``websocket-connect``), ``status`` its answer: 429 too many, 418 a
+    block of the address or the account.
+    """
+
+    group: str
+    status: int
+    seconds: float
+
+
 class Listed(FeedEvent, frozen=True, kw_only=True, tag="listed"):
     """The exchange's answer to what it holds for this connection (``client.list_subscriptions``).
 

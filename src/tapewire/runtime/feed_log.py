@@ -15,6 +15,7 @@ from tapewire.model.status import (
     FeedEvent,
     Gap,
     Lagged,
+    Limited,
     Quarantined,
     Recovered,
     Rejected,
@@ -145,6 +146,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {state}"
         case Lagged():
             return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
+        case Limited():
+            return logging.WARNING, f"over the limit of {event.group}: HTTP {event.status}, waits {event.seconds:.1f} s"
         case Quarantined():
             return logging.WARNING, f"frame kept in quarantine: {event.reason}: {event.payload[:80]!r}"
         case CallbackFailed():

@@ -16,10 +16,10 @@ from weakref import WeakValueDictionary
 from tapewire.config import FeedOptions
 from tapewire.model.health import ManagerState
 from tapewire.runtime.clock import Clock, LoopClock
-from tapewire.runtime.limits import SharedGate
+from tapewire.runtime.limits import place_of, shared_gate
 from tapewire.runtime.observed import Observed
 from tapewire.runtime.pool import Pool, Ports
-from tapewire.session.gate import Limits, limits_of
+from tapewire.session.limits import Limits
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
 
@@ -177,8 +177,8 @@ class WebSocketManager(Observed):
 
     def _limits_at(self, venue: Venue, options: FeedOptions) -> Limits:
         """The limits of one address, the same for all connections to it whatever their options."""
-        key = (venue.name.split("-", 1)[0], urlsplit(options.url or venue.facts.url).netloc)
-        return self._limits.setdefault(key, limits_of(venue.facts, SharedGate))
+        key = place_of(venue, urlsplit(options.url or venue.facts.url).netloc)
+        return self._limits.setdefault(key, Limits(venue.facts, shared_gate))
 
 
 #: The limits of this process, by venue and address: an exchange does not know one event loop from the next.

@@ -21,15 +21,16 @@ from tapewire.runtime.driver import Driver, DriverEvents, Origin
 from tapewire.runtime.feed_log import FeedLog
 from tapewire.runtime.health import Troubles
 from tapewire.runtime.lag import LagReporter
+from tapewire.runtime.limits import LimitFigures, account_of, figures_of
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
 from tapewire.runtime.observe import Statistics, log_fields, logger
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.rest import Rest
-from tapewire.session.gate import Limits
+from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
-from tapewire.venues.contract import Venue, Window
+from tapewire.venues.contract import Venue
 
 #: Seconds a clean stop may take.
 STOP_TIMEOUT = 4.0
@@ -100,7 +101,7 @@ class Pool:
         self._dirty: dict[Driver, set[Subscription]] = {}
         self._flushing: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
-        self._rest = Rest(venue, options, ports.http, ports.clock, limits.rest_calls)
+        self._rest = Rest(venue, options, ports.http, ports.clock, limits, self.publish)
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
 
@@ -179,10 +180,9 @@ class Pool:
         driver = self._place.get(place)
         return driver is not None and driver.machine.state == "open"
 
-    def limits_left(self) -> dict[str, list[tuple[Window, int]]]:
-        """What the exchange's limits at this address allow now: ``connects``, ``messages``, ``rest_calls``."""
-        t = self._ports.clock.now().t
-        return {name: gate.left(t) for name, gate in self._limits._asdict().items()}
+    def limits_left(self) -> list[LimitFigures]:
+        """What the exchange's limits at this address allow now."""
+        return figures_of(self._limits, self._ports.clock.now().t)
 
     def inquire(self) -> list[str]:
         """Ask the exchange what it holds, for each connection that has streams: their names. ``Listed`` answers."""
@@ -324,7 +324,7 @@ class Pool:
             self.venue,
             name,
             self.options,
-            self._limits.connects,
+            self._limits.connects(account_of(account)),
             self._limits.messages,
             self._ports.random,
             self._ports.ticket,

@@ -111,7 +111,7 @@ class Recovery:
         while True:
             try:
                 async with self._turns:
-                    return await self._rest.get(path, timeout=PAGE_TIMEOUT)
+                    return await self._rest.get(path, timeout=PAGE_TIMEOUT, history=True)
             except HttpFailed as error:
                 logger.warning("%s: what was missed is asked again in %.0f s: %s", self._venue.name, wait, error)
                 await self._clock.until(self._clock.now().t + max(wait, error.retry_after or 0.0))

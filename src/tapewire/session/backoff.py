@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from tapewire.config import SessionOptions
 from tapewire.model.line import Loss
+from tapewire.session.gate import LONGEST_WAIT
 
 #: Seconds to wait at least after 429 without ``Retry-After``: "stop until the next second" (spec/upbit.md 7.3).
 TOO_MANY = 1.0
-#: Seconds beyond which no ``Retry-After`` is believed: a date far in the future must not silence a feed for ever.
-LONGEST_WAIT = 3600.0
 
 
 class Backoff:
@@ -42,7 +41,7 @@ class Backoff:
         if limit is not None and self.failures > limit:
             return None
         drawn = self._step * self._random() if self._options.jitter else self._step
-        return max(drawn, self._floor(loss))
+        return max(drawn, self.floor(loss))
 
     def _grow(self) -> None:
         options = self._options
@@ -51,7 +50,8 @@ class Backoff:
         )
         self.failures += 1
 
-    def _floor(self, loss: Loss) -> float:
+    def floor(self, loss: Loss) -> float:
+        """Seconds after this loss in which the exchange wants no dial."""
         if loss.retry_after is not None:
             return min(loss.retry_after, LONGEST_WAIT)
         if loss.status == 418:  # a temporary block; its length is not told

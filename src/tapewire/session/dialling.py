@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tapewire.config import FeedOptions
 from tapewire.model.line import Loss
 from tapewire.session.backoff import Backoff
+from tapewire.session.blocks import LIMITED
 from tapewire.session.gate import Gate
 from tapewire.venues.contract import Facts
 
@@ -31,14 +32,16 @@ class Dialling:
         self._stable_after = options.session.stable_after
         self._at = float("-inf")
         self._opened_at: float | None = None
+        self._begun_at: float | None = None
+        self._asked_at = float("-inf")
         self._alive = self._one_token_refused = False
         #: Dials since the start, or since the line was last stable.
         self.count = 0
 
     @property
     def next_at(self) -> float:
-        """When the next dial is due (monotonic seconds)."""
-        return self._gate.next_at(self._at)
+        """When the next dial is due, or its turn to be asked for (monotonic seconds)."""
+        return self._gate.ask_at(max(self._at, self._asked_at))
 
     @property
     def failures(self) -> int:
@@ -47,14 +50,19 @@ class Dialling:
 
     def begin(self, t: float) -> bool:
         """Whether a dial is due; then it counts as begun."""
-        if t < self._at or not self._gate.take(t):
+        if t < self._at:
             return False
+        self._asked_at = t
+        if not self._gate.take(t):
+            return False
+        self._begun_at = t
         self.count += 1
         return True
 
     def opened(self, t: float) -> None:
         """The dial succeeded."""
         self._opened_at, self._alive, self._one_token_refused = t, False, False
+        self._answered(t)
 
     def alive(self) -> None:
         """The line brought what it is there for."""
@@ -62,6 +70,7 @@ class Dialling:
 
     def closed(self, t: float) -> None:
         """There is no line any more. One that was up long enough, with data, makes the next delay the first again."""
+        self._answered(t)
         opened_at, self._opened_at = self._opened_at, None
         if opened_at is not None and self._alive and t - opened_at >= self._stable_after:
             self._backoff.stable()
@@ -78,7 +87,15 @@ class Dialling:
         if delay is None:
             return None
         self._at = t + delay
-        return self._gate.next_at(self._at) - t
+        if loss.status in LIMITED:
+            self._gate.close(t + self._backoff.floor(loss))
+        return self.next_at - t
+
+    def _answered(self, t: float) -> None:
+        """What was dialled has arrived by now, or never will."""
+        if self._begun_at is not None:
+            self._gate.arrived(self._begun_at, t)
+            self._begun_at = None
 
     def _is_final(self, loss: Loss) -> bool:
         if loss.status not in self._fatal:

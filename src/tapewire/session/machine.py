@@ -302,7 +302,8 @@ class Machine:
         if wait is None:
             return [self._disconnected(now, loss, final=True), *self._end(now, str(loss), self._given_up(loss))]
         self.state = "waiting"
-        return [self._disconnected(now, loss, wait=wait), *self._dial(now)]
+        told = [self._disconnected(now, loss, wait=wait), *self._teller.limited(now, loss, wait)]
+        return [*told, *self._dial(now)]
 
     def _given_up(self, loss: Loss) -> FeedError:
         if self._signed and loss.status in KEY_REFUSED:

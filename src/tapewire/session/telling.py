@@ -9,8 +9,12 @@ from tapewire.model import status
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
 from tapewire.session.actions import Now, Publish
+from tapewire.session.blocks import LIMITED
 from tapewire.session.stale import Silence
 from tapewire.venues.contract import Control
+
+#: What dials are counted as (spec/upbit.md 7.1).
+CONNECT_GROUP = "websocket-connect"
 
 
 class Teller:
@@ -32,6 +36,12 @@ class Teller:
     ) -> Publish:
         """``wait``: seconds until the next dial; None and not ``final``: nothing is wanted at present."""
         return self.say(now, status.Disconnected, loss=loss, attempt=attempt, retry_in=wait, final=final)
+
+    def limited(self, now: Now, loss: Loss, wait: float) -> list[Publish]:
+        """One event for a dial that was one too many; none for any other loss."""
+        if loss.status not in LIMITED:
+            return []
+        return [self.say(now, status.Limited, group=CONNECT_GROUP, status=loss.status, seconds=wait)]
 
     def rejected(self, now: Now, control: Control, *culprits: Subscription) -> Publish:
         """An error of the exchange, and whom it ends for good."""

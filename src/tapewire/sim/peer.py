@@ -149,7 +149,9 @@ class Exchange:
         fault = self.faults.occasion("refuse", now, self.venue.paths.get(path))
         if fault is not None:
             return failure(fault, self.venue.refusal(int(fault.number)))
-        return self._over_limits(now, headers, address) or self.venue.handshake(path, headers, address)
+        found = self.venue.handshake(path, headers, address)
+        account = f"account {found.key.account}" if isinstance(found, Caller) and found.key else ""
+        return self._over_limits(now, headers, address, account) or found
 
     def accept(self, now: float, link: Link, caller: Caller) -> Peer:
         """A new connection on ``link`` of somebody whom ``dial`` let in."""
@@ -161,8 +163,8 @@ class Exchange:
         """Answer the next handshakes so."""
         self._refusals.append((HttpAnswer(status, body, headers), times))
 
-    def _over_limits(self, now: float, headers: Mapping[str, str], address: str) -> HttpAnswer | None:
-        over = self._exceeds(now, "connect", address, self.venue.connects)
+    def _over_limits(self, now: float, headers: Mapping[str, str], address: str, account: str) -> HttpAnswer | None:
+        over = self._exceeds(now, "connect", account or address, self.venue.connects)  # spec/upbit.md 7.1
         if "origin" in headers and self.venue.origin:
             over = self._exceeds(now, "origin", address, (self.venue.origin,)) or over
         return self._verdict(now, address, over=over)

@@ -19,7 +19,7 @@ from tapewire.sim.bars import CLOSING_UNITS
 from tapewire.sim.link import Pinged, Sent, Unreachable, Violation
 from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import Scenario, build, keys_of
-from tapewire.transport.contract import Http, Line, LineFactory
+from tapewire.transport.contract import Answered, Http, Line, LineFactory
 from tapewire.transport.memory import FarEnd, MemoryLine
 from tapewire.venues.exchange import HttpAnswer, HttpCall, SimKey
 from tapewire.venues.trading import NewOrder, Order, Side
@@ -357,10 +357,20 @@ class _MemoryHttp:
         self,
         url: str,
         *,
-        timeout: float,  # noqa: ASYNC109, ARG002 - as Http; it answers at once
+        timeout: float,  # noqa: ASYNC109 - as Http
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """See ``Http.get``."""
+        return (await self.fetch(url, timeout=timeout, headers=headers)).body
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109, ARG002 - as HttpFetch; it answers at once
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        """See ``HttpFetch.fetch``; it answers at once."""
         await asyncio.sleep(0)
         simulator, parts = self._simulator, urlsplit(url)
         exchange = simulator.exchange
@@ -369,11 +379,13 @@ class _MemoryHttp:
         simulator.wake()
         if isinstance(answer, Unreachable):
             raise HttpFailed(url, None, str(Loss("unreachable", reason="connection refused")))
+        names = {name.lower(): value for name, value in answer.headers}
         if answer.status != 200:
-            wait = dict(answer.headers).get("Retry-After")
+            wait = names.get("retry-after")
             retry_after = None if wait is None else float(wait)
-            raise HttpFailed(url, answer.status, answer.body[:80].decode("utf-8", "replace"), retry_after, answer.body)
-        return answer.body
+            reason = answer.body[:80].decode("utf-8", "replace")
+            raise HttpFailed(url, answer.status, reason, retry_after, answer.body, headers=names)
+        return Answered(answer.body, names)
 
     async def close(self) -> None:
         """Nothing is held."""

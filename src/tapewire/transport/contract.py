@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from tapewire.config import LineOptions, Secret
 from tapewire.model.line import Handshake, Loss
@@ -65,6 +65,13 @@ class Line(Protocol):
 LineFactory = Callable[[LineOptions, Callable[[], int]], Line]
 
 
+class Answered(NamedTuple):
+    """A 200 answer; its headers by their names in lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
 class Http(Protocol):
     """Single HTTP requests to bytes."""
 
@@ -83,6 +90,25 @@ class Http(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class HttpFetch(Http, Protocol):
+    """An ``Http`` that also gives the answer's headers; of one that does not, only refusals tell of its limits."""
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit of one request
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        """As ``get``, with the answer's headers.
+
+        Raises:
+            HttpFailed: as ``get``; with the answer's headers, if there was one.
+        """
+        ...
 
 
 class HttpPost(Protocol):

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from tapewire.config import Secret
 from tapewire.errors import HttpFailed
 from tapewire.transport import handshake
+from tapewire.transport.contract import Answered
 
 if TYPE_CHECKING:
     import aiohttp
@@ -51,6 +52,16 @@ class AiohttpHttp:
         Raises:
             HttpFailed: another status, no answer, too large a body, or ``timeout`` seconds have passed.
         """
+        return (await self.fetch(url, timeout=timeout, headers=headers)).body
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit of one request
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        """As ``get``, with the answer's headers (``HttpFetch``)."""
         import aiohttp  # noqa: PLC0415 - a quarter of a second that only who asks shall pay
 
         try:
@@ -90,13 +101,14 @@ class AiohttpHttp:
         if session is not None:
             await session.close()
 
-    async def _get(self, url: str, headers: Mapping[str, str] | None) -> bytes:
+    async def _get(self, url: str, headers: Mapping[str, str] | None) -> Answered:
         request = self._opened().get(url, headers=headers, allow_redirects=False, proxy=self._through)
         async with request as answer:
             if answer.status != 200:
-                loss = handshake.refused(*await _head_of(answer), self._wall_ns()).loss
-                raise HttpFailed(url, loss.status, loss.reason, loss.retry_after, loss.body)
-            return await self._body(url, answer)
+                status, names, body = await _head_of(answer)
+                loss = handshake.refused(status, names, body, self._wall_ns()).loss
+                raise HttpFailed(url, loss.status, loss.reason, loss.retry_after, loss.body, headers=names)
+            return Answered(await self._body(url, answer), _headers_of(answer))
 
     async def _post(self, url: Secret, body: bytes, headers: Mapping[str, Secret]) -> tuple[int, dict[str, str], bytes]:
         revealed = {name: value.reveal() for name, value in headers.items()}
@@ -151,7 +163,11 @@ async def _head_of(answer: aiohttp.ClientResponse) -> tuple[int, dict[str, str],
         body = await answer.content.readexactly(_ERROR_BODY)
     except asyncio.IncompleteReadError as short:
         body = short.partial
-    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
+    return answer.status, _headers_of(answer), body
+
+
+def _headers_of(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in answer.headers.items()}
 
 
 def _place(url: Secret) -> str:

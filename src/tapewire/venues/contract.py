@@ -21,6 +21,14 @@ class Window(Struct, frozen=True):
     seconds: float
 
 
+class Remaining(Struct, frozen=True):
+    """The exchange's own word on a group of REST calls: ``left`` more within the present ``seconds``."""
+
+    group: str
+    left: int
+    seconds: float
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """What is fixed about a venue; each number's source is named in the venue's ``profile``.
 
@@ -31,7 +39,10 @@ class Facts(Struct, frozen=True, kw_only=True):
         signed_sides: sides whose handshake carries a key (``Venue.authorize``).
         event_kinds: kinds that are sent only when something happens: they have no snapshot, and may be silent for
             hours while all is well.
-        connects, messages, rest_calls: limits, each kept in every sliding window for all connections to one address.
+        connects, messages: limits, each kept in every sliding window for all connections to one address (connects
+            that carry a key: for all of one account).
+        rest_groups: group of REST calls → its limits (``Venue.rest_group``), of those in ``signed_groups`` by account;
+            rest_calls: of a group that is not in it.
         replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
         acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
         idle_timeout: seconds without traffic after which the exchange closes.
@@ -49,6 +60,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     connects: tuple[Window, ...]
     messages: tuple[Window, ...]
     rest_calls: tuple[Window, ...] = ()
+    rest_groups: Mapping[str, tuple[Window, ...]] = MappingProxyType({})
+    signed_groups: frozenset[str] = frozenset()
     replaces: bool
     acknowledges: bool
     idle_timeout: float
@@ -145,6 +158,9 @@ class Venue(Struct, frozen=True, kw_only=True):
         position: (trade id or None, venue timestamp in ms or None) of an event, for the gap ledger.
         markets_request: REST path of the list of markets; read_markets: its body → markets.
         levels_request, read_levels: the same for the supported order-book levels (None: the venue has none).
+        rest_group: REST path → the group whose limit it counts against; None: all calls are one group.
+        read_remaining: headers of a REST answer (names in lower case) → what the exchange says is left; None: nothing.
+        read_block: body of a 418 → seconds that it states, None: it states none.
         history: what a stream missed, by REST; None: nothing can be asked.
         exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
             product does not know the simulator.
@@ -166,6 +182,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     read_markets: Callable[[bytes], list[Market]]
     levels_request: Callable[[Sequence[str]], str] | None = None
     read_levels: Callable[[bytes], dict[str, tuple[float, ...]]] | None = None
+    rest_group: Callable[[str], str] | None = None
+    read_remaining: Callable[[Mapping[str, str]], Remaining | None] | None = None
+    read_block: Callable[[bytes], float | None] | None = None
     history: History | None = None
     exchange: Callable[..., Any] | None = None
 

@@ -30,6 +30,7 @@ from tapewire.model.status import (
     FeedEvent,
     Gap,
     Lagged,
+    Limited,
     Quarantined,
     Recovered,
     Rejected,
@@ -244,6 +245,8 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             )
         case Lagged():
             return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
+        case Limited():
+            return "yellow", f"over the limit of {event.group} (HTTP {event.status}): waits {event.seconds:.1f} s"
         case Quarantined():
             return "yellow", f"unreadable frame kept apart: {event.reason}: {event.payload[:60]!r}"
         case CallbackFailed():

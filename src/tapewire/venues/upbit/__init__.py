@@ -2,7 +2,7 @@
 
 profile: facts · symbols and details: what may be asked · fields: names on the wire · messages: its structs ·
 lax and codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures ·
-rest: markets and levels · sim: Upbit's own side of the talk.
+rest: markets and levels · limits: what it says of them · sim: Upbit's own side of the talk.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import History, Venue
-from tapewire.venues.upbit import auth, history, listing, profile, requests, rest, symbols
+from tapewire.venues.upbit import auth, history, limits, listing, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ def _venue(region: profile.Region) -> Venue:
         levels_request=rest.levels_request if region.levels else None,
         read_levels=partial(rest.read_levels, region.name) if region.levels else None,
         read_refusal=rest.read_refusal,
+        rest_group=limits.rest_group,
+        read_remaining=limits.read_remaining,
+        read_block=limits.read_block,
         history=History(
             trades_request=history.trades_request,
             read_trades=partial(history.read_trades, region.name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tapewire.venues.contract import Facts, Window
+from tapewire.venues.upbit import limits
 
 #: Kinds of each side (section 1). Announcements are documented for Korea only, but not denied elsewhere (11, 21).
 PUBLIC_KINDS = ("ticker", "trade", "orderbook", "candle")
@@ -60,9 +61,11 @@ def facts(region: Region) -> Facts:
         signed_sides=frozenset(signed),  # section 2
         event_kinds=frozenset(PRIVATE_KINDS + INFO_KINDS),  # sections 4.5 to 4.9
         rest_url=f"https://{region.host}",  # section 1; every REST path begins with /v1
-        connects=(Window(5, 1.0),),  # section 7.1, per IP
+        connects=(Window(5, 1.0),),  # section 7.1, per IP; with a key per pocket or account
         messages=(Window(5, 1.0), Window(100, 60.0)),  # section 7.1, per connection or per address (11, 13)
-        rest_calls=(Window(10, 1.0),),  # section 7.2, quotation calls; each group has as many
+        rest_calls=(Window(10, 1.0),),  # section 7.2: a group of another name is taken for a quotation's
+        rest_groups=limits.rest_groups(korea=region is KR),  # section 7.2
+        signed_groups=limits.SIGNED_GROUPS,  # section 7.2
         replaces=True,  # section 3.8
         acknowledges=False,  # section 3.8
         idle_timeout=120.0,  # section 6
