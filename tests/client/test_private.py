@@ -67,7 +67,7 @@ def test_a_private_stream_that_is_silent_for_an_hour_is_well_and_its_line_is_kep
         assert len(stage.told(Connected)) == 1
         assert stage.told(Stale) == []
 
-    play(story)
+    play(story, rate=0.01)
 
 
 def test_after_a_loss_the_private_side_comes_back_with_a_token_of_its_own_and_tells_the_gap() -> None:
@@ -129,7 +129,7 @@ def test_indicators_and_signals_come_for_whom_they_were_asked() -> None:
         assert {event.trigger for event in signals} <= {"price_cross_above"}
         assert len(macd) == pytest.approx(12, abs=1)
 
-    play(story)
+    play(story, rate=2.0)
 
 
 def test_announcements_come_by_category() -> None:

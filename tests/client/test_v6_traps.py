@@ -204,7 +204,7 @@ def test_a_private_stream_may_be_silent_for_hours() -> None:
             assert client.get_health_status().status == "healthy"
             assert len(stage.told(Connected)) == 1
 
-    play(story)
+    play(story, rate=0.01)
 
 
 def test_the_processor_and_its_queues_work_without_a_start() -> None:
