@@ -83,8 +83,9 @@ def test_the_readmes_demo_has_the_lines_of_todays_demo() -> None:
     shown, words = _normal(demo), _words(demo)
     for event in _STEPS:
         assert _normal(feed_line(event)[1]) in shown, event
-    for _, line in gap_lines([_gap("unfilled"), _gap("full_state"), _gap("nothing_missed")]):
-        assert _words(line) in words, line
+    for told in ([_gap("full_state"), _gap("nothing_missed"), _gap("filling")], [_gap("filled", recovered=2)]):
+        for _, line in gap_lines(told):
+            assert _words(line) in words, line
     output = io.StringIO()
     show(Console(file=output, width=200, markup=False, highlight=False), _SUMMARY)
     for line in output.getvalue().splitlines():
@@ -114,9 +115,9 @@ _SUMMARY = Summary(
     connect_time="2026-11-21T08:42:31.000+00:00",
     last_error="ping_timeout (1006 no pong within 1 s)",
     last_error_time="2026-11-21T08:42:30.000+00:00",
-    gaps={"full_state": 36, "nothing_missed": 6, "unfilled": 6},
+    gaps={"full_state": 36, "nothing_missed": 6, "filled": 6},
     missing=(),
-    recovered=0,
+    recovered=21,
     dropped=0,
     quarantined=0,
     latency_ms={"p50": 35.0, "p99": 38.0},
@@ -127,7 +128,7 @@ _SUMMARY = Summary(
 )
 
 
-def _gap(state: status.GapState) -> status.Gap:
+def _gap(state: status.GapState, recovered: int = 0) -> status.Gap:
     return status.Gap(
         **_HERE,
         subscription=Subscription("trade", "KRW-ETH"),
@@ -139,6 +140,7 @@ def _gap(state: status.GapState) -> status.Gap:
         first_id=2,
         last_timestamp=0,
         first_timestamp=1000,
+        recovered=recovered,
     )
 
 
