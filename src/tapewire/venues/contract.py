@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from tapewire.config import Credentials, Format, Numbers
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
 
@@ -139,6 +140,48 @@ class History(Struct, frozen=True, kw_only=True):
     trades_days: int = 0
 
 
+class Call(Struct, frozen=True):
+    """One REST call: path and parameters in the order in which they are sent; a name in ``[]`` may have several."""
+
+    path: str
+    parameters: Mapping[str, str | tuple[str, ...]] = MappingProxyType({})
+
+    @property
+    def address(self) -> str:
+        """Path and query, percent-encoded."""
+        return f"{self.path}?{urlencode(self.parameters, doseq=True)}" if self.parameters else self.path
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What can be asked by REST of the key's owner: orders that wait, orders that ended, balances.
+
+    Attributes:
+        open_orders: number of a page (from 1) → the call. open_page: orders of a full page.
+        closed_orders: made from, made until (Unix ms, UTC) → the call; oldest first. closed_page: orders of a full
+            answer. closed_span_ms: how far apart the two times may be.
+        orders_by_id: ids → the call. ids_most: how many at most.
+        order: id → the call that tells its executions, too.
+        balances: the call.
+        sign: credentials, a nonce that was never used, the call → its headers.
+        read_orders, read_balances: body → what the stream would tell; read_order: an order and its executions. They
+            raise DecodeError.
+    """
+
+    open_orders: Callable[[int], Call]
+    open_page: int
+    closed_orders: Callable[[int, int], Call]
+    closed_page: int
+    closed_span_ms: int
+    orders_by_id: Callable[[Sequence[str]], Call]
+    ids_most: int
+    order: Callable[[str], Call]
+    balances: Call
+    sign: Callable[[Credentials, str, Call], tuple[tuple[str, str], ...]]
+    read_orders: Callable[[bytes], list[MyOrderEvent]]
+    read_order: Callable[[bytes], tuple[MyOrderEvent, list[MyOrderEvent]]]
+    read_balances: Callable[[bytes], MyAssetEvent]
+
+
 class Venue(Struct, frozen=True, kw_only=True):
     """One exchange (and region) as a value. Found by entry point, see ``registry``.
 
@@ -162,6 +205,7 @@ class Venue(Struct, frozen=True, kw_only=True):
         read_remaining: headers of a REST answer (names in lower case) → what the exchange says is left; None: nothing.
         read_block: body of a 418 → seconds that it states, None: it states none.
         history: what a stream missed, by REST; None: nothing can be asked.
+        account: orders and balances, by REST; None: they cannot be asked.
         exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
             product does not know the simulator.
     """
@@ -186,6 +230,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     read_remaining: Callable[[Mapping[str, str]], Remaining | None] | None = None
     read_block: Callable[[bytes], float | None] | None = None
     history: History | None = None
+    account: Account | None = None
     exchange: Callable[..., Any] | None = None
 
 

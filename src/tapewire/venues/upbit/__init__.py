@@ -2,7 +2,8 @@
 
 profile: facts · symbols and details: what may be asked · fields: names on the wire · messages: its structs ·
 lax and codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures ·
-rest: markets and levels · limits: what it says of them · sim: Upbit's own side of the talk.
+rest: markets and levels · limits: what it says of them · history, account: what a stream missed ·
+sim: Upbit's own side of the talk.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import History, Venue
-from tapewire.venues.upbit import auth, history, limits, listing, profile, requests, rest, symbols
+from tapewire.venues.upbit import account, auth, history, limits, listing, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _venue(region: profile.Region) -> Venue:
             frame=history.frame,
             trades_days=history.TRADES_DAYS,
         ),
+        account=account.account(region.name),
         exchange=partial(_exchange, region),
     )
 

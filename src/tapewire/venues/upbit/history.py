@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from tapewire.config import Numbers
-from tapewire.errors import DecodeError
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.venues.upbit.fields import attribute_names
-from tapewire.venues.upbit.rest import refusal_text
+from tapewire.venues.upbit.rest import read_body
 
 #: Trades of one page, days that the exchange keeps them (section 9.3).
 TRADES_PAGE, TRADES_DAYS = 500, 7
@@ -22,7 +21,6 @@ TRADES_PAGE, TRADES_DAYS = 500, 7
 CANDLES_PAGE = 200
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_T = TypeVar("_T")
 
 
 class _Trade(Struct):
@@ -76,7 +74,7 @@ def read_trades(venue: str, body: bytes, numbers: Numbers) -> list[TradeEvent]:
     Raises:
         DecodeError: it is something else.
     """
-    rows = _read(venue, body, list[_Trade], "list of trades")
+    rows = read_body(venue, body, list[_Trade], "list of trades")
     return [_trade(venue, row, _number(numbers)) for row in rows]
 
 
@@ -109,7 +107,7 @@ def read_candles(venue: str, unit: str, body: bytes, numbers: Numbers) -> list[C
     Raises:
         DecodeError: it is something else.
     """
-    rows = _read(venue, body, list[_Candle], "list of candles")
+    rows = read_body(venue, body, list[_Candle], "list of candles")
     number = _number(numbers)
     return [
         CandleEvent(
@@ -155,9 +153,3 @@ def _trade(venue: str, row: _Trade, number: Any) -> TradeEvent:
 def _number(numbers: Numbers) -> Any:
     return float if numbers == "float" else Decimal
 
-
-def _read(venue: str, body: bytes, form: type[_T], what: str) -> _T:
-    try:
-        return msgspec.json.decode(body, type=form)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
-        raise DecodeError(venue, f"no {what}: {refusal_text(body) or error}", body) from error

@@ -51,7 +51,7 @@ def read_markets(venue: str, body: bytes) -> list[Market]:
     Raises:
         DecodeError: it is something else (Upbit's own error text is in the reason).
     """
-    listed = _read(venue, body, list[_Listed], "list of markets")
+    listed = read_body(venue, body, list[_Listed], "list of markets")
     try:
         return [_market(one) for one in listed]
     except ValueError as error:
@@ -69,7 +69,7 @@ def read_levels(venue: str, body: bytes) -> dict[str, tuple[float, ...]]:
     Raises:
         DecodeError: it is something else.
     """
-    told = _read(venue, body, list[_Instrument], "list of instruments")
+    told = read_body(venue, body, list[_Instrument], "list of instruments")
     try:
         return {
             one.market: tuple(float(level) for level in one.supported_levels)
@@ -80,10 +80,11 @@ def read_levels(venue: str, body: bytes) -> dict[str, tuple[float, ...]]:
         raise DecodeError(venue, f"no list of instruments: {error}", body) from error
 
 
-def _read(venue: str, body: bytes, form: type[_T], what: str) -> _T:
+def read_body(venue: str, body: bytes, form: type[_T], what: str) -> _T:
+    """A body as ``form``. Raises DecodeError that says ``what`` it should have been, or the exchange's error text."""
     try:
         return msgspec.json.decode(body, type=form)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
         reason = refusal_text(body) or str(error)
         raise DecodeError(venue, f"no {what}: {reason}", body) from error
 

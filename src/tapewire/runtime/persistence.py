@@ -1,0 +1,84 @@
+"""Asks REST again and again until it tells what a stream missed, or nobody wants it any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from tapewire.errors import DecodeError, HttpFailed
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.observe import log_fields, logger
+from tapewire.runtime.rest import Rest
+
+#: Seconds one call may take.
+CALL_TIMEOUT = 5.0
+#: Calls asked at the same time, over all holes of a pool: so a list of markets never waits behind a hundred of them.
+AT_ONCE = 4
+#: Seconds after a failed call until the next try, doubled each time up to the second figure.
+RETRY_FIRST, RETRY_MOST = 1.0, 60.0
+#: Answers in a row that cannot be read, until it is given up.
+UNREADABLE_MOST = 8
+#: Statuses that no later try mends: a market that is gone, a key that may not ask.
+FINAL_STATUSES = frozenset({400, 401, 403, 404})
+
+Read = TypeVar("Read")
+
+
+class NotWanted(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Persistence:
+    """One for each pool. A failure is retried within the limits, for as long as anybody wants the answer."""
+
+    def __init__(self, venue: str, rest: Rest, clock: Clock) -> None:
+        self._venue, self._rest, self._clock = venue, rest, clock
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(
+        self,
+        path: str,
+        read: Callable[[bytes], Read],
+        wanted: Callable[[], bool],
+        sign: Callable[[], Mapping[str, str]] | None = None,
+    ) -> Read:
+        """What ``read`` makes of the answer to one call.
+
+        Args:
+            path: with the query.
+            read: body → its meaning; raises DecodeError for one that is none, which is asked again, too.
+            wanted: asked before each try.
+            sign: makes the headers anew for each try.
+
+        Raises:
+            NotWanted: nobody waits any more.
+            HttpFailed: a status that no later try mends.
+            DecodeError: eight answers in a row could not be read.
+        """
+        wait, unreadable = RETRY_FIRST, 0
+        while wanted():
+            try:
+                async with self._turns:
+                    return read(await self._rest.get(path, timeout=CALL_TIMEOUT, headers=sign() if sign else None))
+            except HttpFailed as failed:
+                if failed.status in FINAL_STATUSES:
+                    raise
+                error: HttpFailed | DecodeError = failed
+                pause = max(wait, failed.retry_after or 0.0)
+            except DecodeError as unread:
+                unreadable += 1
+                if unreadable >= UNREADABLE_MOST:
+                    raise
+                error, pause = unread, wait
+            logger.warning(
+                "%s: what was missed is asked again in %.0f s: %s",
+                self._venue, pause, error, extra=log_fields("recovery_failed", self._venue),
+            )  # fmt: skip
+            await self.pause(pause)
+            wait = min(2 * wait, RETRY_MOST)
+        raise NotWanted
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long."""
+        await self._clock.until(self._clock.now().t + seconds)

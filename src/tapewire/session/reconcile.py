@@ -1,0 +1,187 @@
+"""What an account's streams told, held against what REST knows: the orders and balances that a lost line missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+
+#: Orders that ended, and recovered events whose live ones may still come, that are remembered of an account.
+REMEMBERED = 10_000
+_ENDED = ("done", "cancel")
+_ZERO = Decimal(0)
+_Mark = tuple[str, str]
+
+
+class _Known(Struct):
+    """How far the story of one order was told."""
+
+    executed: Decimal = _ZERO
+    prevented: Decimal = _ZERO
+    ended: bool = False
+    fills: set[str] = set()
+
+
+class Orders:
+    """One account's orders. ``complete``: all that were open when the stream began are known."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._open: dict[str, _Known] = {}
+        self._ended: dict[str, _Known] = {}
+        self._marks: dict[_Mark, None] = {}
+
+    def told(self, event: MyOrderEvent) -> bool:
+        """The stream tells this; True: it was delivered already, recovered from REST that knew it first."""
+        mark = _mark(event)
+        if mark in self._marks:
+            del self._marks[mark]
+            return True
+        self._note(event)
+        return False
+
+    def learn(self, orders: Iterable[MyOrderEvent]) -> None:
+        """How orders stand as the stream begins: nobody missed that."""
+        for order in orders:
+            self._note(order)
+
+    def vanished(self, listed: Iterable[MyOrderEvent]) -> list[str]:
+        """Orders that were told as open and are not among these: how did they end?"""
+        named = {order.uuid for order in listed}
+        return [uuid for uuid in self._open if uuid not in named]
+
+    def is_news(self, order: MyOrderEvent) -> bool:
+        """Whether REST knows more of it than was told."""
+        known = self._known(order.uuid)
+        if known is None:
+            return self.complete
+        grown = _amount(order.executed_volume) > known.executed or _amount(order.prevented_volume) > known.prevented
+        return not known.ended and (grown or order.state in _ENDED)
+
+    def lacks_fills(self, order: MyOrderEvent) -> bool:
+        """Whether executions of it were missed."""
+        known = self._known(order.uuid)
+        return _amount(order.executed_volume) > (_ZERO if known is None else known.executed)
+
+    def missed(self, order: MyOrderEvent, fills: Sequence[MyOrderEvent]) -> list[MyOrderEvent]:
+        """What to deliver of an order, in its own order: executions that were missed, then how it stands now.
+
+        Args:
+            order: as REST tells it.
+            fills: all its executions, if ``lacks_fills``. Those that were told are left out.
+        """
+        if not self.is_news(order):
+            self._note(order)
+            return []
+        known = self._known(order.uuid)
+        found = _new_fills(order, fills, known or _Known())
+        if known is None or order.state in _ENDED or not found:
+            found.append(order)
+        for event in found:
+            self._marks[_mark(event)] = None
+            self._note(event)
+        while len(self._marks) > REMEMBERED:
+            del self._marks[next(iter(self._marks))]
+        return found
+
+    def _known(self, uuid: str) -> _Known | None:
+        return self._open.get(uuid) or self._ended.get(uuid)
+
+    def _note(self, event: MyOrderEvent) -> None:
+        known = self._known(event.uuid) or _Known()
+        known.executed = max(known.executed, _amount(event.executed_volume))
+        known.prevented = max(known.prevented, _amount(event.prevented_volume))
+        if event.state == "trade" and event.trade_uuid is not None:
+            known.fills.add(event.trade_uuid)
+        known.ended = known.ended or event.state in _ENDED
+        if not known.ended:
+            self._open[event.uuid] = known
+            return
+        self._open.pop(event.uuid, None)
+        self._ended[event.uuid] = known
+        if len(self._ended) > REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+
+
+class Balances:
+    """One account's balances by currency. ``complete``: all that there were when the stream began are known."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._known: dict[str, Asset] = {}
+        self._marks: dict[str, Asset] = {}
+        self._fresh: set[str] = set()
+
+    def told(self, event: MyAssetEvent) -> bool:
+        """The stream tells this; True: these very values were delivered already, recovered from REST."""
+        double = bool(event.assets) and all(self._marks.get(asset.currency) == asset for asset in event.assets)
+        for asset in event.assets:
+            self._marks.pop(asset.currency, None)
+            self._known[asset.currency] = asset
+            self._fresh.add(asset.currency)
+        return double
+
+    def ask(self) -> None:
+        """REST is asked now: what the stream tells from here on is not older than its answer."""
+        self._fresh.clear()
+
+    def learn(self, event: MyAssetEvent) -> None:
+        """How balances stand as the stream begins."""
+        for asset in event.assets:
+            if asset.currency not in self._fresh:
+                self._known[asset.currency] = asset
+
+    def missed(self, event: MyAssetEvent) -> MyAssetEvent | None:
+        """The balances of REST's answer that the stream did not tell; None: it told them all.
+
+        A currency that the answer leaves out is held no more.
+        """
+        held = {asset.currency: asset for asset in event.assets}
+        gone = [
+            Asset(name, _ZERO, _ZERO)
+            for name, known in self._known.items()
+            if name not in held and (known.balance or known.locked)
+        ]
+        news = [asset for asset in (*held.values(), *gone) if self._is_news(asset)]
+        self.learn(event)
+        for asset in news:
+            self._marks[asset.currency] = self._known[asset.currency] = asset
+        return replace(event, assets=news) if news else None
+
+    def _is_news(self, asset: Asset) -> bool:
+        known = self._known.get(asset.currency)
+        if asset.currency in self._fresh:
+            return False
+        return self.complete if known is None else known != asset
+
+
+def _new_fills(order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: _Known) -> list[MyOrderEvent]:
+    """The newest executions that together are what was not told, each with the sums up to it."""
+    missing = _amount(order.executed_volume) - known.executed
+    chosen: list[MyOrderEvent] = []
+    for fill in sorted(fills, key=lambda one: one.trade_timestamp or 0, reverse=True):
+        if missing > 0 and fill.trade_uuid not in known.fills:
+            chosen.append(fill)
+            missing -= _amount(fill.volume)
+    told, executed = [], known.executed
+    for fill in reversed(chosen):
+        executed += _amount(fill.volume)
+        told.append(replace(fill, executed_volume=executed, remaining_volume=_rest(order, executed)))
+    return told
+
+
+def _rest(order: MyOrderEvent, executed: Decimal) -> Decimal | None:
+    return None if order.volume is None else order.volume - executed - _amount(order.prevented_volume)
+
+
+def _mark(event: MyOrderEvent) -> _Mark:
+    """What only one event of an order can be: an execution by its id, a state by its name."""
+    return event.uuid, event.trade_uuid or event.state if event.state == "trade" else event.state
+
+
+def _amount(value: Decimal | None) -> Decimal:
+    return _ZERO if value is None else value

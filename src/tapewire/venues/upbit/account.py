@@ -1,0 +1,193 @@
+"""What Upbit's REST tells of an account: its orders, their executions, its balances (spec/upbit.md 9.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from tapewire.config import Credentials
+from tapewire.errors import DecodeError
+from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+from tapewire.venues.contract import Account, Call
+from tapewire.venues.upbit.auth import rest_authorize
+from tapewire.venues.upbit.rest import read_body
+
+#: Orders of one page of the open ones, of the closed ones, and by id; and how far one call looks back (section 9.6).
+OPEN_PAGE, CLOSED_PAGE, IDS_MOST = 100, 1_000, 100
+CLOSED_SPAN_MS = 7 * 86_400_000
+
+
+class _Fill(Struct):
+    """One element of ``trades`` of ``/v1/order``."""
+
+    uuid: str
+    price: Decimal
+    volume: Decimal
+    created_at: str
+
+
+class _Order(Struct):
+    """One order; nulls are left out, decimals are text."""
+
+    market: str
+    uuid: str
+    side: str
+    ord_type: str
+    state: str
+    created_at: str
+    price: Decimal | None = None
+    volume: Decimal | None = None
+    remaining_volume: Decimal | None = None
+    executed_volume: Decimal | None = None
+    executed_funds: Decimal | None = None
+    reserved_fee: Decimal | None = None
+    remaining_fee: Decimal | None = None
+    paid_fee: Decimal | None = None
+    locked: Decimal | None = None
+    trades_count: int | None = None
+    time_in_force: str | None = None
+    identifier: str | None = None
+    smp_type: str | None = None
+    prevented_volume: Decimal | None = None
+    prevented_locked: Decimal | None = None
+    trades: list[_Fill] = []
+
+
+class _Balance(Struct):
+    """One element of ``/v1/accounts``."""
+
+    currency: str
+    balance: Decimal
+    locked: Decimal
+
+
+#: Fields that REST and the stream call alike.
+_SAME = (
+    "price", "volume", "remaining_volume", "executed_volume", "executed_funds", "reserved_fee", "remaining_fee",
+    "paid_fee", "locked", "trades_count", "time_in_force", "identifier", "smp_type", "prevented_volume",
+    "prevented_locked",
+)  # fmt: skip
+
+
+def open_orders(page: int) -> Call:
+    """One page (from 1) of the orders that wait, oldest first."""
+    states = ("wait", "watch")
+    return Call(
+        "/v1/orders/open",
+        {"states[]": states, "page": str(page), "limit": str(OPEN_PAGE), "order_by": "asc"},
+    )
+
+
+def closed_orders(start_ms: int, end_ms: int) -> Call:
+    """Orders that were made between these times (Unix ms, UTC; 7 days at most) and have ended, oldest first."""
+    return Call(
+        "/v1/orders/closed",
+        {
+            "states[]": ("done", "cancel"), "start_time": str(start_ms), "end_time": str(end_ms),
+            "limit": str(CLOSED_PAGE), "order_by": "asc",
+        },
+    )  # fmt: skip
+
+
+def orders_by_id(uuids: Sequence[str]) -> Call:
+    """These orders, 100 at most."""
+    return Call("/v1/orders/uuids", {"uuids[]": tuple(uuids)})
+
+
+def order(uuid: str) -> Call:
+    """One order with its executions."""
+    return Call("/v1/order", {"uuid": uuid})
+
+
+def sign(credentials: Credentials, nonce: str, call: Call) -> tuple[tuple[str, str], ...]:
+    """The headers of a call. Raises CredentialsError as ``auth.authorize``."""
+    return rest_authorize(credentials, nonce, call.parameters)
+
+
+def read_orders(venue: str, body: bytes) -> list[MyOrderEvent]:
+    """A list of orders → each as the stream would tell how it stands, ``timestamp`` unknown.
+
+    Raises:
+        DecodeError: it is something else.
+    """
+    rows = read_body(venue, body, list[_Order], "list of orders")
+    return [_event(venue, body, row) for row in rows]
+
+
+def read_order(venue: str, body: bytes) -> tuple[MyOrderEvent, list[MyOrderEvent]]:
+    """One order → how it stands, and its executions (state ``trade``; REST tells neither fee nor maker).
+
+    Raises:
+        DecodeError: it is something else.
+    """
+    row = read_body(venue, body, _Order, "order")
+    whole = _event(venue, body, row)
+    fills = [
+        MyOrderEvent(
+            venue=venue, symbol=row.market, stream_type="REALTIME", timestamp=_ms(venue, body, fill.created_at),
+            uuid=row.uuid, ask_bid=whole.ask_bid, order_type=row.ord_type, state="trade", trade_uuid=fill.uuid,
+            price=fill.price, volume=fill.volume, time_in_force=row.time_in_force, identifier=row.identifier,
+            smp_type=row.smp_type, trade_timestamp=_ms(venue, body, fill.created_at),
+            order_timestamp=whole.order_timestamp,
+        )
+        for fill in row.trades
+    ]  # fmt: skip
+    return whole, fills
+
+
+def read_balances(venue: str, body: bytes) -> MyAssetEvent:
+    """All balances of the account as one event.
+
+    Raises:
+        DecodeError: it is something else.
+    """
+    rows = read_body(venue, body, list[_Balance], "list of balances")
+    assets = [Asset(row.currency, row.balance, row.locked) for row in rows]
+    return MyAssetEvent(venue=venue, stream_type="REALTIME", assets=assets)
+
+
+def account(venue: str) -> Account:
+    """All of this as the contract has it."""
+    return Account(
+        open_orders=open_orders,
+        open_page=OPEN_PAGE,
+        closed_orders=closed_orders,
+        closed_page=CLOSED_PAGE,
+        closed_span_ms=CLOSED_SPAN_MS,
+        orders_by_id=orders_by_id,
+        ids_most=IDS_MOST,
+        order=order,
+        balances=Call("/v1/accounts"),
+        sign=sign,
+        read_orders=lambda body: read_orders(venue, body),
+        read_order=lambda body: read_order(venue, body),
+        read_balances=lambda body: read_balances(venue, body),
+    )
+
+
+def _event(venue: str, body: bytes, row: _Order) -> MyOrderEvent:
+    same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
+    mean = None
+    if row.executed_volume and row.executed_funds is not None:
+        mean = row.executed_funds / row.executed_volume
+    return MyOrderEvent(
+        venue=venue, symbol=row.market, stream_type="REALTIME", uuid=row.uuid, ask_bid=row.side.upper(),
+        order_type=row.ord_type, state=row.state, avg_price=mean,
+        order_timestamp=_ms(venue, body, row.created_at), **same,
+    )  # fmt: skip
+
+
+def _ms(venue: str, body: bytes, moment: str) -> int:
+    """ISO 8601 with a zone → Unix ms."""
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise DecodeError(venue, f"no order: {error}", body) from error
+    if at.tzinfo is None:
+        raise DecodeError(venue, f"no order: {moment!r} has no time zone", body)
+    return int(at.timestamp() * 1000)
+
