@@ -158,6 +158,8 @@ class Router:
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
         self._failed = failed
+        #: Told each event of the careful road; True: REST told it first, and it was delivered.
+        self.judge: Callable[[Event], bool] = lambda _event: False
         #: Streams given up on the present line, with the snapshots under way: frames of them may still come.
         self.gone: dict[Subscription, int] = {}
         self.unwanted = 0
@@ -254,15 +256,18 @@ class Router:
         return tuple(stream for stream in found if stream is not None)
 
     def deliver(self, event: Event, failed: Callable[[Listener, BaseException], None]) -> bool:
-        """The careful road for one event; False (and counts) when nobody wants it.
-
-        ``failed`` is told of a callback that raised.
-        """
+        """The careful road for one event; False (and counts) when nobody wants it. ``failed``: a callback raised."""
         streams = self.find(event)
-        for stream in streams:
+        for stream in () if self.judge(event) else streams:
             self._deliver_to(stream, event, failed)
         self.unwanted += not streams
         return bool(streams)
+
+    def recovered(self, event: Event, failed: Callable[[Listener, BaseException], None]) -> tuple[Stream, ...]:
+        """Deliver what REST told of an account; returns the streams that it belonged to."""
+        for stream in (streams := self.find(event)):
+            self._hear(stream, event, failed)
+        return streams
 
     def _deliver_to(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
         stream.wait_less(snapshot=event.stream_type == "SNAPSHOT")

@@ -15,7 +15,7 @@ from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
 from tapewire.model.line import Loss
-from tapewire.model.status import FeedEvent, Gap, Quarantined, Stale, Stopped
+from tapewire.model.status import FeedEvent, Quarantined, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
@@ -102,8 +102,9 @@ class Driver:
         self._sampling: Iterator[Stream] = iter(())
         self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
         self.holes = Holes(
-            origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed
-        )
+            origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
+            origin.credentials, nonce,
+        )  # fmt: skip
 
     # What the pool says.
 
@@ -226,10 +227,7 @@ class Driver:
                 if isinstance(event, Stale):
                     self._note_stale(event)
                 self.notes.publish(event)
-                if isinstance(event, Gap):
-                    self.holes.tell(event)
-                else:
-                    self._events.publish(event)
+                self.holes.hear(event)
             case Send(payload, request):
                 if request:
                     self._note_request()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from tapewire.config import Credentials
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import FeedEvent, Gap
@@ -20,6 +21,7 @@ class Holes:
     Args:
         venue, connection: where the holes are.
         failed: told of a callback that raised.
+        credentials, nonce: sign REST calls, on a connection with a key.
     """
 
     def __init__(  # noqa: PLR0917 - each handed in once, by the driver
@@ -31,9 +33,12 @@ class Holes:
         publish: Callable[[FeedEvent], None],
         recovery: Recovery,
         failed: Callable[[Listener, BaseException], None],
+        credentials: Credentials | None,
+        nonce: Callable[[], str],
     ) -> None:
         self._venue, self._connection, self._router, self._clock = venue, connection, router, clock
         self._publish, self._recovery, self._failed = publish, recovery, failed
+        self._account = None if credentials is None else recovery.watch(router, credentials, nonce, failed)
 
     def look(self, stream: Stream, snapshot: Event) -> Gap | None:
         """A stream that was silent while the exchange had trades: the gap is told, and returned."""
@@ -41,6 +46,14 @@ class Holes:
         if gap is not None:
             self.tell(gap)
         return gap
+
+    def hear(self, event: FeedEvent) -> None:
+        """The machine told something: hand it on, unless it is a hole that can be filled."""
+        taken = self._account is not None and self._account.hear(event)
+        if isinstance(event, Gap) and not taken:
+            self.tell(event)
+        else:
+            self._publish(replace(event, state="filling") if taken else event)
 
     def tell(self, gap: Gap) -> None:
         """Tell it. One that can be filled is told as such, and looked after before anything else is delivered."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
 from tapewire.errors import DecodeError, HttpFailed
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import log_fields, logger
-from tapewire.runtime.rest import Rest
+from tapewire.runtime.rest import Rest, Sign
 
 #: Seconds one call may take.
 CALL_TIMEOUT = 5.0
@@ -41,7 +41,8 @@ class Persistence:
         path: str,
         read: Callable[[bytes], Read],
         wanted: Callable[[], bool],
-        sign: Callable[[], Mapping[str, str]] | None = None,
+        sign: Sign | None = None,
+        account: str = "",
     ) -> Read:
         """What ``read`` makes of the answer to one call.
 
@@ -49,7 +50,7 @@ class Persistence:
             path: with the query.
             read: body → its meaning; raises DecodeError for one that is none, which is asked again, too.
             wanted: asked before each try.
-            sign: makes the headers anew for each try.
+            sign, account: as of ``Rest.get``.
 
         Raises:
             NotWanted: nobody waits any more.
@@ -60,7 +61,8 @@ class Persistence:
         while wanted():
             try:
                 async with self._turns:
-                    return read(await self._rest.get(path, timeout=CALL_TIMEOUT, headers=sign() if sign else None))
+                    body = await self._rest.get(path, timeout=CALL_TIMEOUT, history=True, sign=sign, account=account)
+                return read(body)
             except HttpFailed as failed:
                 if failed.status in FINAL_STATUSES:
                     raise

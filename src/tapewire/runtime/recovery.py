@@ -5,26 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
+from weakref import WeakSet
 
 from msgspec.structs import replace
 
-from tapewire.config import FeedOptions
+from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import HttpFailed, VenueError
-from tapewire.hub.router import Stream
+from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import FeedEvent, Gap
+from tapewire.runtime.account import AccountWatch, Told
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import logger
+from tapewire.runtime.persistence import NotWanted, Persistence
 from tapewire.runtime.rest import Rest
 from tapewire.session.fill import TradeFill
 from tapewire.venues.contract import History, Venue
 
-#: Seconds one page may take.
-PAGE_TIMEOUT = 5.0
-#: Pages asked at the same time, over all holes of a pool: so a list of markets never waits behind a hundred of them.
-AT_ONCE = 4
-#: Seconds after a failed page until the next try, doubled each time up to the second figure.
-RETRY_FIRST, RETRY_MOST = 1.0, 60.0
 #: Seconds after the last page in which doubles are still looked out for: REST may know a trade before it comes live.
 SETTLE = 5.0
 #: Trades delivered while a hole is being filled; with more of them it is given up (a REST that fails for hours).
@@ -47,9 +44,10 @@ class Recovery:
     def __init__(
         self, venue: Venue, options: FeedOptions, rest: Rest, clock: Clock, publish: Callable[[FeedEvent], None]
     ) -> None:
-        self._venue, self._options, self._rest, self._clock, self._publish = venue, options, rest, clock, publish
+        self._venue, self._options, self._clock, self._publish = venue, options, clock, publish
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._watches: WeakSet[AccountWatch] = WeakSet()
+        self._persistence = Persistence(venue.name, rest, clock)
 
     def takes(self, gap: Gap) -> bool:
         """Whether this hole can be filled at all."""
@@ -70,6 +68,23 @@ class Recovery:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def watch(
+        self,
+        router: Router,
+        credentials: Credentials,
+        nonce: Callable[[], str],
+        failed: Callable[[Listener, BaseException], None],
+    ) -> AccountWatch | None:
+        """Who looks after the account's orders and balances on one connection; None: they cannot be asked."""
+        if self._venue.account is None or not self._options.recover:
+            return None
+        tell = Told(self._publish, failed)
+        watch = AccountWatch(
+            self._venue, self._options, credentials, self._persistence, self._clock, nonce, router, tell
+        )
+        self._watches.add(watch)
+        return watch
+
     @property
     def open(self) -> int:
         """Holes that are being filled."""
@@ -79,6 +94,8 @@ class Recovery:
         """Give up at once."""
         for task in tuple(self._tasks):
             task.cancel()
+        for watch in self._watches:
+            watch.kill()
 
     async def _fill(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
         known = stream.known if stream.known is not None else set[int]()
@@ -88,7 +105,9 @@ class Recovery:
         recovered = 0
         try:
             recovered = await self._read(history, hearing, stream, fill)
-        except VenueError as error:
+        except NotWanted:
+            return
+        except (VenueError, HttpFailed) as error:
             logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
         finally:
             self._tell(gap, fill, recovered)
@@ -98,24 +117,17 @@ class Recovery:
     async def _read(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
         symbol = stream.subscription.symbol
         while not fill.done and hearing.hears(stream) and len(stream.known or ()) < MOST_KNOWN:
-            body = await self._page(history.trades_request(symbol, *fill.request))
-            fill.answer(history.read_trades(body, self._options.numbers))
+            path = history.trades_request(symbol, *fill.request)
+            fill.answer(
+                await self._persistence.ask(
+                    path, lambda body: history.read_trades(body, self._options.numbers), lambda: hearing.hears(stream)
+                )
+            )
         return hearing.fill(stream, [self._marked(history, trade) for trade in fill.missed()])
 
     def _marked(self, history: History, trade: TradeEvent) -> TradeEvent:
         raw = history.frame(trade) if self._options.keep_raw else None
         return replace(trade, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
-
-    async def _page(self, path: str) -> bytes:
-        wait = RETRY_FIRST
-        while True:
-            try:
-                async with self._turns:
-                    return await self._rest.get(path, timeout=PAGE_TIMEOUT, history=True)
-            except HttpFailed as error:
-                logger.warning("%s: what was missed is asked again in %.0f s: %s", self._venue.name, wait, error)
-                await self._clock.until(self._clock.now().t + max(wait, error.retry_after or 0.0))
-                wait = min(2 * wait, RETRY_MOST)
 
     def _tell(self, gap: Gap, fill: TradeFill, recovered: int) -> None:
         state = "filled" if fill.complete else "unfilled"

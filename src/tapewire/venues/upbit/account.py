@@ -190,4 +190,3 @@ def _ms(venue: str, body: bytes, moment: str) -> int:
     if at.tzinfo is None:
         raise DecodeError(venue, f"no order: {moment!r} has no time zone", body)
     return int(at.timestamp() * 1000)
-

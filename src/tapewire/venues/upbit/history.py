@@ -79,9 +79,10 @@ def read_trades(venue: str, body: bytes, numbers: Numbers) -> list[TradeEvent]:
 
 
 def frame(event: Event) -> bytes:
-    """The DEFAULT message of a trade that REST told, marked ``recovered``, without what REST does not tell."""
-    said = {"type": event.__struct_config__.tag}
-    for attribute, name in attribute_names("trade", simple=False).items():
+    """The DEFAULT message of an event that REST told, marked ``recovered``, without what REST does not tell."""
+    kind = str(event.__struct_config__.tag)
+    said: dict[str, Any] = {"type": f"{kind}.{event.unit}" if isinstance(event, CandleEvent) else kind}
+    for attribute, name in attribute_names(kind, simple=False).items():
         value = getattr(event, attribute)
         if value is not None:
             said[name] = value
@@ -152,4 +153,3 @@ def _trade(venue: str, row: _Trade, number: Any) -> TradeEvent:
 
 def _number(numbers: Numbers) -> Any:
     return float if numbers == "float" else Decimal
-

@@ -1,0 +1,226 @@
+"""Reads an account's orders and balances by REST after each loss of its stream, and delivers what was missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from tapewire.config import Credentials, FeedOptions, HiddenText
+from tapewire.errors import CredentialsError, HttpFailed, VenueError
+from tapewire.hub.router import Listener, Router
+from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
+from tapewire.model.status import Disconnected, FeedEvent, Gap, Subscribed
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.limits import account_of
+from tapewire.runtime.observe import log_fields, logger
+from tapewire.runtime.persistence import NotWanted, Persistence
+from tapewire.session.reconcile import Balances, Orders
+from tapewire.venues.contract import Account, Call, Venue
+
+#: Kinds that are looked after.
+KINDS = ("myOrder", "myAsset")
+#: Seconds before the loss from which on orders are read: the two clocks may differ, and a loss is noticed late.
+OVERLAP = 60.0
+
+Read = TypeVar("Read")
+
+
+class Told(NamedTuple):
+    """Whom the watch tells: what became of a hole, a callback that raised."""
+
+    publish: Callable[[FeedEvent], None]
+    failed: Callable[[Listener, BaseException], None]
+
+
+class AccountWatch:
+    """One connection's account. As its streams begin it learns how things stand; after each loss it tells the rest.
+
+    Args:
+        venue: whose account; it has ``Venue.account``.
+        options: of the feed.
+        credentials: sign each call.
+        persistence: asks REST.
+        clock, nonce: as a driver has them.
+        router: where the streams are.
+        tell: whom to tell.
+    """
+
+    def __init__(  # noqa: PLR0917 - each handed in once, by the pool
+        self,
+        venue: Venue,
+        options: FeedOptions,
+        credentials: Credentials,
+        persistence: Persistence,
+        clock: Clock,
+        nonce: Callable[[], str],
+        router: Router,
+        tell: Told,
+    ) -> None:
+        assert venue.account is not None  # noqa: S101 - the pool asked
+        self._account: Account = venue.account
+        self._venue, self._options, self._credentials = venue, options, credentials
+        self._persistence, self._clock, self._nonce, self._router, self._tell = persistence, clock, nonce, router, tell
+        self._whose = account_of(credentials)
+        self._orders, self._balances = Orders(), Balances()
+        self._gaps: list[Gap] = []
+        self._fresh: set[Subscription] = set()
+        self._losses = 0
+        self._task: asyncio.Task[None] | None = None
+        router.judge = self.told
+
+    def told(self, event: Event) -> bool:
+        """The line brought this; True: it was delivered already."""
+        if isinstance(event, MyOrderEvent):
+            return self._orders.told(event)
+        return isinstance(event, MyAssetEvent) and self._balances.told(event)
+
+    def hear(self, event: FeedEvent) -> bool:
+        """Something happened on the connection; True: it is a hole that is being filled now."""
+        if isinstance(event, Disconnected):
+            self._losses += 1
+        elif isinstance(event, Subscribed):
+            self._fresh.update(stream for stream in event.subscriptions if stream.kind in KINDS)
+            self._begin()
+        elif isinstance(event, Gap) and event.subscription.kind in KINDS and event.state == "unfilled":
+            self._gaps.append(event)
+            self._begin()
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Give up at once."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        if self._task is None and (self._fresh or self._gaps):
+            self._task = asyncio.create_task(self._run(), name=f"account of {self._venue.name}")
+
+    async def _run(self) -> None:
+        """Round by round, until nothing is open; the first begins when everything of this moment was told."""
+        try:
+            while self._fresh or self._gaps:
+                gaps, self._gaps, self._fresh = self._gaps, [], set()
+                await self._round(gaps)
+        finally:
+            self._task = None
+
+    async def _round(self, gaps: Sequence[Gap]) -> None:
+        """One reading of everything; with ``gaps`` what was missed is delivered, and what became of them told."""
+        recovered: Counter[Subscription] = Counter()
+        state = dict.fromkeys(KINDS, False)
+        since_ns = min((gap.from_ns for gap in gaps), default=self._clock.wall_ns())
+        try:
+            for kind, read in (("myOrder", self._read_orders), ("myAsset", self._read_balances)):
+                if self._wants(kind):
+                    state[kind] = await read(since_ns, recovered, learning=not gaps)
+        except NotWanted:
+            return
+        except (VenueError, HttpFailed, CredentialsError) as error:
+            fields = log_fields("recovery_failed", self._venue.name)
+            logger.error("%s: orders and balances cannot be read by REST: %s", self._venue.name, error, extra=fields)
+        finally:
+            for gap in gaps:
+                filled = state[gap.subscription.kind]
+                self._tell.publish(
+                    replace(
+                        gap,
+                        at_ns=self._clock.wall_ns(),
+                        state="filled" if filled else "unfilled",
+                        recovered=recovered[gap.subscription],
+                    )
+                )
+
+    async def _read_orders(self, since_ns: int, recovered: Counter[Subscription], *, learning: bool) -> bool:
+        """Returns whether nothing can be missing any more."""
+        losses, complete = self._losses, self._orders.complete
+        open_ones = await self._open_orders()
+        closed = await self._closed_orders(since_ns)
+        vanished = self._orders.vanished((*open_ones, *closed))
+        every = [*closed, *await self._by_id(vanished), *open_ones]
+        if learning:
+            if losses == self._losses:  # else what was missed since would be learned in silence
+                self._orders.learn(every)
+                self._orders.complete = True
+            return True
+        for order in sorted(every, key=lambda one: one.order_timestamp or 0):
+            for event in await self._news(order):
+                self._deliver(event, recovered)
+        self._orders.complete = True
+        return complete
+
+    async def _read_balances(self, _since_ns: int, recovered: Counter[Subscription], *, learning: bool) -> bool:
+        """As ``_read_orders``."""
+        losses, complete = self._losses, self._balances.complete
+        self._balances.ask()
+        told = await self._ask(self._account.balances, self._account.read_balances)
+        if learning and losses != self._losses:
+            return False
+        if learning:
+            self._balances.learn(told)
+        elif (missed := self._balances.missed(told)) is not None:
+            self._deliver(missed, recovered)
+        self._balances.complete = True
+        return complete
+
+    async def _news(self, order: MyOrderEvent) -> list[MyOrderEvent]:
+        if not self._orders.is_news(order) or not self._orders.lacks_fills(order):
+            return self._orders.missed(order, ())
+        whole, fills = await self._ask(self._account.order(order.uuid), self._account.read_order)
+        return self._orders.missed(whole, fills)
+
+    async def _open_orders(self) -> list[MyOrderEvent]:
+        found: list[MyOrderEvent] = []
+        page = 1
+        while True:
+            told = await self._ask(self._account.open_orders(page), self._account.read_orders)
+            found += told
+            if len(told) < self._account.open_page:
+                return found
+            page += 1
+
+    async def _closed_orders(self, since_ns: int) -> list[MyOrderEvent]:
+        """Those that were made since, in windows that the exchange allows; a full answer is asked on from its last."""
+        session, found = self._options.session, list[MyOrderEvent]()
+        early = OVERLAP + session.ping_interval + session.ping_timeout
+        start = since_ns // 1_000_000 - int(early * 1000)
+        end = self._clock.wall_ns() // 1_000_000 + int(OVERLAP * 1000)
+        while start < end:
+            until = min(end, start + self._account.closed_span_ms)
+            told = await self._ask(self._account.closed_orders(start, until), self._account.read_orders)
+            found += told
+            last = max((order.order_timestamp or 0 for order in told), default=0)
+            full = len(told) >= self._account.closed_page
+            start = max(last, start + 1) if full else until
+        return list({order.uuid: order for order in found}.values())
+
+    async def _by_id(self, uuids: Sequence[str]) -> list[MyOrderEvent]:
+        most, found = self._account.ids_most, list[MyOrderEvent]()
+        for first in range(0, len(uuids), most):
+            call = self._account.orders_by_id(uuids[first : first + most])
+            found += await self._ask(call, self._account.read_orders)
+        return found
+
+    async def _ask(self, call: Call, read: Callable[[bytes], Read]) -> Read:
+        def sign() -> dict[str, str]:
+            signed = self._account.sign(self._credentials, self._nonce(), call)
+            return {name: HiddenText(value) for name, value in signed}
+
+        return await self._persistence.ask(call.address, read, lambda: self._wants(*KINDS), sign, self._whose)
+
+    def _deliver(self, event: MyOrderEvent | MyAssetEvent, recovered: Counter[Subscription]) -> None:
+        raw = self._venue.history.frame(event) if self._options.keep_raw and self._venue.history else None
+        marked = replace(event, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
+        recovered.update(stream.subscription for stream in self._router.recovered(marked, self._tell.failed))
+
+    def _wants(self, *kinds: str) -> bool:
+        return _any_of(kinds, self._router.streams)
+
+
+def _any_of(kinds: Iterable[str], streams: Iterable[Subscription]) -> bool:
+    return any(stream.kind in kinds for stream in streams)

@@ -1,0 +1,158 @@
+"""What REST knows of an account held against what its stream told: whole events in, whole events out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+from tapewire.session import reconcile
+from tapewire.session.reconcile import Balances, Orders
+
+D = Decimal
+
+
+def order(state: str, executed: str = "0", *, uuid: str = "a", **facts: Any) -> MyOrderEvent:
+    whole: dict[str, Any] = {"venue": "upbit", "symbol": "KRW-BTC", "uuid": uuid, "volume": D(3), "order_timestamp": 1}
+    return MyOrderEvent(**whole | {"state": state, "executed_volume": D(executed)} | facts)
+
+
+def fill(number: int, volume: str = "1", *, executed: str | None = None, rest: str | None = None) -> MyOrderEvent:
+    sums = {} if executed is None else {"executed_volume": D(executed), "remaining_volume": D(rest or 0)}
+    facts: dict[str, Any] = {"executed_volume": None} | sums
+    return order("trade", trade_uuid=f"f{number}", trade_timestamp=number, **facts | {"volume": D(volume)})
+
+
+def knowing(*told: MyOrderEvent) -> Orders:
+    orders = Orders()
+    orders.complete = True
+    assert not any(orders.told(event) for event in told)
+    return orders
+
+
+def test_an_end_that_the_stream_did_not_tell_is_told_with_its_executions_before_it() -> None:
+    orders = knowing(order("wait"), fill(1, executed="1", rest="2"))
+    ended = order("done", "3")
+    assert orders.is_news(ended)
+    assert orders.lacks_fills(ended)
+    assert orders.missed(ended, [fill(3), fill(2), fill(1)]) == [
+        fill(2, executed="2", rest="1"), fill(3, executed="3", rest="0"), ended,
+    ]  # fmt: skip
+    assert not orders.is_news(ended)
+    assert orders.missed(ended, []) == []
+
+
+def test_what_the_stream_brings_after_rest_told_it_is_a_double_once() -> None:
+    orders = knowing(order("wait"))
+    orders.missed(order("done", "3"), [fill(1, "3")])
+    assert orders.told(fill(1, "3", executed="3"))
+    assert orders.told(order("done", "3"))
+    assert not orders.told(order("done", "3")), "twice is not our doing"
+
+
+def test_an_open_order_whose_execution_was_missed_is_told_by_that_alone() -> None:
+    orders = knowing(order("wait"))
+    assert orders.missed(order("wait", "1"), [fill(1)]) == [fill(1, executed="1", rest="2")]
+    assert orders.vanished([]) == ["a"]
+    assert orders.vanished([order("wait")]) == []
+
+
+def test_executions_that_rest_does_not_name_are_told_by_the_order_as_it_stands() -> None:
+    orders = knowing(order("wait"))
+    now = order("wait", "1")
+    assert orders.missed(now, []) == [now]
+
+
+def test_of_executions_known_by_their_sum_alone_the_newest_are_the_missed_ones() -> None:
+    """Learned at the start: how much, but not by which executions."""
+    orders = Orders()
+    orders.learn([order("wait", "1")])
+    orders.complete = True
+    assert orders.missed(order("wait", "2"), [fill(1), fill(2)]) == [fill(2, executed="2", rest="1")]
+
+
+def test_an_order_that_nobody_was_told_of_is_told_if_all_before_it_are_known() -> None:
+    new = order("wait", uuid="b")
+    assert knowing().missed(new, []) == [new]
+    unsure = Orders()
+    assert (unsure.is_news(new), unsure.missed(new, [])) == (False, [])
+    assert unsure.vanished([]) == ["b"], "but it is known from now on"
+
+
+def test_what_self_match_prevention_took_is_told_by_the_order_as_it_stands() -> None:
+    orders = knowing(order("wait"))
+    now = order("wait", prevented_volume=D(1))
+    assert orders.missed(now, []) == [now]
+    assert orders.missed(now, []) == []
+
+
+def test_a_market_buy_has_no_volume_to_be_left_of() -> None:
+    orders = knowing(order("wait", volume=None))
+    ended = order("cancel", "1", volume=None)
+    [told, end] = orders.missed(ended, [fill(1)])
+    assert (told.executed_volume, told.remaining_volume, end) == (D(1), None, ended)
+
+
+def test_rest_that_is_behind_the_stream_changes_nothing() -> None:
+    orders = knowing(order("wait"), fill(1, executed="1", rest="2"), order("cancel", "1"))
+    assert orders.missed(order("wait", "0"), []) == []
+    assert orders.vanished([]) == []
+
+
+def test_an_execution_without_an_id_is_marked_by_its_state() -> None:
+    orders = knowing(order("trade", "1"))
+    assert orders.missed(order("wait", "1"), []) == []
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "REMEMBERED", 2)
+    orders = knowing()
+    ends = [order("done", uuid=name) for name in "abc"]
+    assert [orders.missed(end, []) for end in ends] == [[end] for end in ends]
+    assert [orders.told(end) for end in ends] == [False, True, True]
+
+
+def assets(**held: str) -> MyAssetEvent:
+    return MyAssetEvent(venue="upbit", assets=[Asset(name, *map(D, text.split("+"))) for name, text in held.items()])
+
+
+def balances(**held: str) -> Balances:
+    known = Balances()
+    known.learn(assets(**held))
+    known.complete = True
+    known.ask()
+    return known
+
+
+def test_balances_that_changed_and_those_that_are_held_no_more_are_told() -> None:
+    known = balances(KRW="5+1", BTC="1+0", ETH="2+0", XRP="0+0")
+    assert known.missed(assets(KRW="4+1", ETH="2+0", SOL="7+0")) == assets(KRW="4+1", SOL="7+0", BTC="0+0")
+    assert known.missed(assets(KRW="4+1", ETH="2+0", SOL="7+0")) is None
+
+
+def test_a_balance_that_the_stream_told_meanwhile_is_newer_than_rests() -> None:
+    known = balances(KRW="5+1")
+    assert not known.told(assets(KRW="3+1"))
+    assert known.missed(assets(KRW="4+1")) is None
+    known.ask()
+    assert known.missed(assets(KRW="4+1")) == assets(KRW="4+1")
+
+
+def test_the_streams_word_for_what_rest_told_first_is_a_double_once() -> None:
+    known = balances(KRW="5+1")
+    known.missed(assets(KRW="4+1", BTC="1+0"))
+    assert not known.told(assets(KRW="4+2")), "an older or newer word"
+    assert known.told(assets(BTC="1+0"))
+    assert not known.told(assets(BTC="1+0"))
+    assert not known.told(assets())
+
+
+def test_before_the_first_reading_only_what_the_stream_told_can_be_missed() -> None:
+    known = Balances()
+    assert not known.told(assets(KRW="5+1"))
+    known.ask()
+    assert known.missed(assets(KRW="4+1", BTC="1+0")) == assets(KRW="4+1")
+    known.learn(assets(KRW="3+1"))
+    assert known.missed(assets(KRW="3+1", BTC="1+0")) is None
