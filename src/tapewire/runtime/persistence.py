@@ -50,7 +50,8 @@ class Persistence:
             path: with the query.
             read: body → its meaning; raises DecodeError for one that is none, which is asked again, too.
             wanted: asked before each try.
-            sign, account: as of ``Rest.get``.
+            sign: as of ``Rest.get``.
+            account: as of ``Rest.get``.
 
         Raises:
             NotWanted: nobody waits any more.
