@@ -6,11 +6,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from tapewire.apps.cli.board import Board
-from tapewire.apps.cli.oracle import lost_in_silence, recorded_trades
+from tapewire.apps.cli.recorded import recorded_trades
 from tapewire.apps.cli.summary import show, summarise
 from tapewire.apps.cli.tally import Tally
 from tapewire.model import status
@@ -69,28 +68,6 @@ def test_the_tally_counts_rows_of_the_ledger_once_and_latency_of_realtime_only()
     assert (tally.latency_ms(0.0), tally.latency_ms(0.99)) == (2.0, 10.0)
     assert tally.connected == {"upbit-1"}
     assert Tally().latency_ms(0.5) is None
-
-
-def test_a_trade_is_lost_in_silence_when_neither_recorded_nor_inside_a_gap() -> None:
-    made = [trade(number, at=number * 100) for number in range(10)]
-    recorded = [made[1], made[2], made[5], made[6], made[9]]
-    bounds: dict[str, Any] = {"last_timestamp": 200, "first_timestamp": 500}
-    lost = lost_in_silence(made, recorded, [gap("unfilled", **bounds)])
-    assert [one.sequential_id for one in lost] == [7, 8], "0 was made before we subscribed; 3 and 4 are in the gap"
-    assert lost_in_silence(made, recorded, [gap("unfilled", **bounds), gap("open", last_timestamp=600)]) == []
-
-
-@pytest.mark.parametrize(
-    "told_gap",
-    [
-        gap("nothing_missed", last_timestamp=0, first_timestamp=999),
-        gap("unfilled", symbol="KRW-ETH", last_timestamp=0, first_timestamp=999),
-        gap("full_state", kind="ticker"),
-    ],
-)
-def test_a_gap_of_another_stream_or_one_that_claims_no_loss_excuses_nothing(told_gap: status.Gap) -> None:
-    made = [trade(1, at=100), trade(2, at=200)]
-    assert lost_in_silence(made, made[:1], [told_gap]) == made[1:]
 
 
 def test_the_account_reads_the_files_themselves(tmp_path: Path) -> None:

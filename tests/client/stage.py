@@ -18,6 +18,7 @@ from tapewire.runtime.manager import WebSocketManager
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.testing.clock import VirtualTimeLoop, run_virtual
+from tapewire.testing.oracle import account
 from tapewire.transport.contract import Http, LineFactory
 
 Result = TypeVar("Result")
@@ -106,22 +107,13 @@ def check_account(stage: Stage, symbol: str, heard: list[TradeEvent], until: int
 
     Returns how many were missed; each within the bounds that a ``Gap`` told.
     """
-    made = [trade.sequential_id for trade in stage.simulator.trades[:until] if trade.symbol == symbol]
-    at = {number: index for index, number in enumerate(made)}
-    got = [trade.sequential_id for trade in heard if trade.symbol == symbol]
-    assert len(got) == len(set(got)), "a trade was delivered twice"
+    made = [trade for trade in stage.simulator.trades[:until] if trade.symbol == symbol]
+    got = [trade for trade in heard if trade.symbol == symbol]
     assert got, f"no trade of {symbol} was heard"
-    known = set(got)
-    missed = [number for number in made[at.get(got[0], 0) :] if number not in known]
-    gaps = [gap for gap in stage.told(Gap) if gap.subscription.kind == "trade" and gap.subscription.symbol == symbol]
-    bounds = [
-        (at.get(gap.last_id, -1), len(made) if gap.first_id is None else at.get(gap.first_id, len(made)))
-        for gap in gaps
-        if gap.state in {"unfilled", "open"}
-    ]
-    lost_in_silence = [n for n in missed if not any(before < at[n] < after for before, after in bounds)]
-    assert lost_in_silence == []
-    return len(missed)
+    found = account(made, got, stage.told(Gap))
+    assert found.doubled == (), "a trade was delivered twice"
+    assert found.undetected == ()
+    return len(found.lost)
 
 
 def trades(events: list[Event]) -> list[TradeEvent]:

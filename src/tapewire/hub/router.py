@@ -8,13 +8,11 @@ everything else comes to ``deliver``.
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 from tapewire.config import Credentials
-from tapewire.errors import UsageError
+from tapewire.hub.calls import Callback, hand_over, once, one_call
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
@@ -22,8 +20,6 @@ from tapewire.model.subscription import StreamPreference, Subscription, Wish
 REMEMBERED_TRADES = 1024
 #: Realtime messages after which an asked snapshot is no longer waited for (a gateway may know none).
 SNAPSHOT_PATIENCE = 100
-
-Callback = Callable[[Any], object]
 
 
 class Listener:
@@ -51,8 +47,8 @@ class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
     __slots__ = (
-        "awaiting", "base", "callbacks", "changed", "count", "deliver", "hearing", "holes", "known", "last", "lasting",
-        "listeners", "needing", "patience", "recent_ids", "subscription",
+        "awaiting", "base", "changed", "count", "deliver", "doubled", "hearing", "highest", "holes", "known", "last",
+        "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription) -> None:
@@ -60,7 +56,6 @@ class Stream:
         self.listeners: dict[Listener, None] = {}
         #: How many of them wait for a snapshot, want one after each reconnect, hear realtime.
         self.needing = self.lasting = self.hearing = 0
-        self.callbacks: tuple[Callback, ...] = ()
         self.deliver: Callback = _nobody_hears
         self.changed = True  # listeners came or left since ``deliver`` was made
         self.count = 0
@@ -73,6 +68,11 @@ class Stream:
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )
+        #: The highest trade id so far: what is above it is new without a search. Ids do not only rise.
+        self.highest = 0
+        #: The trade that only a snapshot showed last, and how many trades came twice.
+        self.shown: int | None = None
+        self.doubled = 0
 
     @property
     def wish(self) -> Wish:
@@ -108,17 +108,52 @@ class Stream:
         return next((number for number in reversed(self.recent_ids or ()) if number is not None), None)
 
     def doubles(self, event: TradeEvent) -> bool:
-        """While a hole is filled: whether this trade was delivered already; if not, it counts as delivered now."""
-        if self.known is None or event.sequential_id is None:
+        """Whether this trade was delivered already, as far as ids are remembered; counts those that come twice.
+
+        While a hole is filled, all ids are. Of snapshots each listener has its own view: they double nothing.
+        """
+        number = event.sequential_id
+        if number is None or event.stream_type == "SNAPSHOT":
             return False
-        if event.sequential_id in self.known:
-            return event.stream_type != "SNAPSHOT"  # of snapshots each listener has its own view
-        self.known.add(event.sequential_id)
-        return False
+        if self.known is None:
+            found = number <= self.highest and number in (self.recent_ids or ())
+        else:
+            found = number in self.known or number == self.shown
+            self.known.add(number)
+        self.doubled += found
+        return found
 
     def remember(self, event: TradeEvent) -> None:
-        """Keep a trade's id, so that the snapshot after a reconnect is not delivered twice."""
-        self.recent_ids.append(event.sequential_id)  # type: ignore[union-attr]
+        """Keep a trade's id, so that it is not delivered twice."""
+        number = event.sequential_id
+        self.recent_ids.append(number)  # type: ignore[union-attr]
+        self.highest = max(self.highest, number or 0)
+
+    def show(self, event: TradeEvent) -> None:
+        """A snapshot brought a trade that did not come by itself: those who hear no snapshots do not have it yet."""
+        if self.known is not None and self.shown is not None:
+            self.known.add(self.shown)
+        self.shown = event.sequential_id
+
+    def unaware(self, event: TradeEvent) -> tuple[Listener, ...]:
+        """Those to whom a trade that came twice is new."""
+        if event.sequential_id != self.shown:
+            return ()
+        self.shown = None
+        return tuple(listener for listener in self.listeners if listener.preference == "realtime_only")
+
+    def repeats(self, event: TradeEvent) -> bool:
+        """On the short road, of a trade whose id is not above all others: whether it came before; if not, keep it.
+
+        The message was counted already: one that is not delivered does not count.
+        """
+        if not self.doubles(event):
+            self.remember(event)
+            return False
+        self.count -= 1
+        for listener in self.unaware(event):
+            listener.callback(event)
+        return True
 
     def wait_less(self, *, snapshot: bool) -> None:
         """A message came, maybe a snapshot that was waited for."""
@@ -237,7 +272,10 @@ class Router:
         """Deliver trades that were missed, but for those that came meanwhile; returns how many."""
         count = 0
         for trade in trades:
-            if not stream.doubles(trade):
+            if stream.doubles(trade):
+                for listener in stream.unaware(trade):
+                    hand_over(listener, trade, failed)
+            else:
                 self._hear(stream, trade, failed)
                 count += 1
         return count
@@ -271,7 +309,10 @@ class Router:
 
     def _deliver_to(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
         stream.wait_less(snapshot=event.stream_type == "SNAPSHOT")
-        if not (isinstance(event, TradeEvent) and stream.doubles(event)):
+        if isinstance(event, TradeEvent) and stream.doubles(event):
+            for listener in stream.unaware(event):
+                hand_over(listener, event, failed)
+        else:
             stream.last = event.timestamp
             self._hear(stream, event, failed)
         if not stream.awaiting and stream.known is None:
@@ -282,10 +323,12 @@ class Router:
         seen_at = stream.seen_at(event.sequential_id) if snapshot and isinstance(event, TradeEvent) else 0
         stream.count += 1
         if isinstance(event, TradeEvent):
+            if snapshot and not seen_at:
+                stream.show(event)
             stream.remember(event)
         for listener in tuple(stream.listeners):
             if _wants_snapshot(listener, event, seen_at) if snapshot else listener.wants_realtime:
-                _hand_over(listener, event, failed)
+                hand_over(listener, event, failed)
             if snapshot and listener.needs_snapshot:
                 stream.need(listener, snapshot=False)
                 listener.finished = listener.preference == "snapshot_only"
@@ -322,8 +365,8 @@ class Router:
 
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
-        stream.callbacks = (stream.remember, *ears) if stream.recent_ids is not None else ears
-        stream.deliver = _one_call(stream, ears, self._failed)
+        hear = one_call(ears, self._failed)
+        stream.deliver = hear if stream.recent_ids is None else once(stream, stream.recent_ids.append, hear)
         stream.changed = False
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:
@@ -335,50 +378,6 @@ def _wants_snapshot(listener: Listener, event: Event, seen_at: int) -> bool:
     if listener.preference == "both" and isinstance(event, TradeEvent):
         return seen_at <= listener.joined if seen_at else True
     return listener.needs_snapshot
-
-
-def _hand_over(listener: Listener, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
-    try:
-        answer = listener.callback(event)
-        if answer is not None and inspect.iscoroutine(answer):  # a task or future runs by itself
-            _refuse(listener, answer)
-    except Exception as error:  # a user's callback may raise anything; the feed goes on
-        failed(listener, error)
-
-
-def _refuse(listener: Listener, answer: Coroutine[Any, Any, Any]) -> None:
-    """A plain function that hands back a coroutine (a lambda around an async one): nobody would ever run it."""
-    answer.close()
-    raise UsageError(
-        f"{listener.name}: the callback {listener.callback!r} gave back a coroutine, which nobody runs: "
-        "give the async function itself, or a plain one that makes a task of it"
-    )
-
-
-def _one_call(
-    stream: Stream, ears: tuple[Callback, ...], failed: Callable[[Callback, BaseException], None]
-) -> Callback:
-    """What the short road calls: the only callback itself, or one function that stands for several."""
-    if len(ears) == 1 and stream.recent_ids is None:
-        return ears[0]
-    if len(ears) == 1:
-        remember, hear = stream.recent_ids.append, ears[0]  # type: ignore[union-attr]
-
-        def hear_trade(event: TradeEvent) -> None:
-            remember(event.sequential_id)
-            hear(event)
-
-        return hear_trade
-    callbacks = stream.callbacks
-
-    def hear_all(event: Event) -> None:
-        for callback in callbacks:
-            try:
-                callback(event)
-            except Exception as error:  # a user's callback may raise anything; the others go on
-                failed(callback, error)
-
-    return hear_all
 
 
 def _nobody_hears(_event: Event) -> None:

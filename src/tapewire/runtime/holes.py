@@ -56,13 +56,16 @@ class Holes:
             self._publish(replace(event, state="filling") if taken else event)
 
     def tell(self, gap: Gap) -> None:
-        """Tell it. One that can be filled is told as such, and looked after before anything else is delivered."""
+        """Tell it. One that can be filled is told as such, and looked after before anything else is delivered.
+
+        One in which nothing seems to be missed is looked after in silence, and told again if something was.
+        """
         stream = self._router.streams.get(gap.subscription)
         if stream is None or not self._recovery.takes(gap):
             self._publish(gap)
             return
         self._router.hole(stream)
-        self._publish(replace(gap, state="filling"))
+        self._publish(gap if gap.state == "nothing_missed" else replace(gap, state="filling"))
         self._recovery.begin(self, stream, gap)
 
     def hears(self, stream: Stream) -> bool:

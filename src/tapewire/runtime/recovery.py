@@ -56,7 +56,7 @@ class Recovery:
             self._options.recover
             and history is not None
             and gap.subscription.kind == "trade"
-            and (gap.state == "unfilled")
+            and gap.state in ("unfilled", "nothing_missed")  # a trade published late may have come just then
         )
 
     def begin(self, hearing: Hearing, stream: Stream, gap: Gap) -> None:
@@ -130,6 +130,8 @@ class Recovery:
         return replace(trade, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
 
     def _tell(self, gap: Gap, fill: TradeFill, recovered: int) -> None:
+        if gap.state == "nothing_missed" and fill.complete and not recovered:
+            return
         state = "filled" if fill.complete else "unfilled"
         first = gap.first_timestamp if fill.complete or fill.reached_ms is None else fill.reached_ms
         now_ns = self._clock.wall_ns()

@@ -121,13 +121,14 @@ def _feed(simulator: Simulator, *, as_json: bool) -> Feed:
 
 
 def _account(made: list[TradeEvent] | None, tally: Tally, out: Path, venue: str) -> dict[str, int]:
-    from tapewire.apps.cli.oracle import lost_in_silence, recorded_trades  # noqa: PLC0415
+    from tapewire.apps.cli.recorded import recorded_trades  # noqa: PLC0415
+    from tapewire.testing.oracle import account  # noqa: PLC0415
 
     if made is None:
         return {}
     return {
         "made": len(made),
-        "lost_in_silence": len(lost_in_silence(made, recorded_trades(out, venue), tally.gaps.values())),
+        "lost_in_silence": len(account(made, recorded_trades(out, venue), tally.gaps.values()).undetected),
     }
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "ping": ("ping", "Ask an exchange for signs of life: does it answer, and how fast?"),
     "doctor": ("doctor", "Try every step towards an exchange and say what to do."),
     "settings": ("settings", "Show every setting: its value, where that is from, what it means."),
+    "prove": ("prove", "Days of seeded faults in minutes: is any trade lost, doubled, any limit overrun?"),
     "simulate": ("simulate", "Run a simulated exchange and print its addresses."),
     "bench": ("bench", "Measure the speed here beside plain websockets + json."),
     "completion": ("completion", "Print the completion script for bash, zsh or fish."),

@@ -1,0 +1,210 @@
+"""Drives the real client through a seeded trial on virtual time and accounts for every trade."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tapewire.client import WebSocketClient
+from tapewire.config import FeedOptions
+from tapewire.errors import ConfigError
+from tapewire.model.events import Event, TradeEvent
+from tapewire.model.status import FeedEvent, Gap, Recovered
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import LoopClock
+from tapewire.runtime.manager import WebSocketManager
+from tapewire.sim.faults import FaultPlan
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
+from tapewire.testing.oracle import Account, account
+from tapewire.testing.weather import weather
+from tapewire.transport.contract import Http, LineFactory
+
+MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
+#: Messages a second of the market: busy enough that each outage costs trades.
+RATE = 1.5
+HOUR = 3600.0
+#: Seconds of peace at the end in which everything must come right, and as many more until it has, at the most.
+CALM, LONGEST_CALM = 900.0, 7_200.0
+#: Seconds in which the last trades that count may still arrive.
+LAST = 15.0
+#: Seconds between two reports of how far a trial is.
+STEP = 600.0
+
+
+class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
+    """What a trial came to.
+
+    Attributes:
+        seed, hours: which, and how long on the exchange's clock.
+        made: trades made while subscribed.
+        live, recovered: those delivered as they happened, and those asked for by REST after a loss.
+        duplicates: trades delivered more than once.
+        lost: trades never delivered although the exchange still had them.
+        undetected: trades never delivered and within no gap that was told.
+        overruns: limits overrun, as the exchange counted.
+        reconnects: lines that were lost and came back; gaps: interrupted streams; unfilled: gaps that stayed.
+        slowest_return: seconds from the loss of a line to data of all its streams, the worst.
+        slowest_fill: seconds from the loss to the delivery of all trades that were missed, the worst.
+        digest: SHA-256 of all that was delivered and told: the same seed gives the same.
+    """
+
+    seed: int
+    hours: float
+    made: int
+    live: int
+    recovered: int
+    duplicates: int
+    lost: int
+    undetected: int
+    overruns: int
+    reconnects: int
+    gaps: int
+    unfilled: int
+    slowest_return: float
+    slowest_fill: float
+    digest: str
+
+    @property
+    def broken(self) -> list[str]:
+        """The promises that were not kept, in words; none: all were."""
+        counts = {
+            "delivered twice": self.duplicates, "lost": self.lost, "lost without a word": self.undetected,
+            "limits overrun": self.overruns,
+        }  # fmt: skip
+        broken = [f"{count:,} {words}" for words, count in counts.items() if count]
+        return broken + ([] if self.live + self.recovered else ["nothing was delivered"])
+
+
+def prove(
+    seed: int, hours: float, progress: Callable[[float], None] | None = None, **options: Any
+) -> Proof:  # fmt: skip
+    """One trial from beginning to end; it takes a few seconds for a day.
+
+    Args:
+        seed: of the market, of the faults and of every draw of the client: the same seed, the same trial.
+        hours: how long the faults last on the exchange's clock.
+        progress: told now and then the share that is done, 0 to 1.
+        **options: of the client, by their names, beside the defaults.
+
+    Raises:
+        ConfigError: ``hours`` is not more than 0, or an option is impossible.
+    """
+    if not 0 < hours < float("inf"):
+        raise ConfigError("hours", hours, "more than 0, and a number")
+    return run_virtual(_Trial(seed, hours, progress or _nobody, options).run())
+
+
+class _Trial:
+    """One client at one exchange."""
+
+    def __init__(self, seed: int, hours: float, progress: Callable[[float], None], options: dict[str, Any]) -> None:
+        self._seed, self._hours, self._progress, self._options = seed, hours, progress, options
+        draw = Random(f"weather {seed}").random  # noqa: S311 - repeatable by seed, nothing secret
+        self._simulator = Simulator(Scenario(seed=seed, markets=MARKETS, rate=RATE, faults=weather(draw)))
+        self._made: list[TradeEvent] = []
+        self._trades: list[TradeEvent] = []
+        self._rows: list[Gap] = []
+        self._slowest_return = 0.0
+        self._digest = hashlib.sha256()
+
+    async def run(self) -> Proof:
+        """Subscribe, let the time pass, let everything come right, judge."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - run_virtual made it
+        numbers = iter(range(10**9))
+        draw = Random(f"client {self._seed}").random  # noqa: S311 - as above
+        manager = WebSocketManager(
+            self._ports, clock=LoopClock(loop.wall_ns), draw=draw, ticket=lambda: f"t{next(numbers)}"
+        )
+        try:
+            async with WebSocketClient("proof", manager=manager, **self._options) as client:
+                client.subscribe_feed(self._told)
+                await client.subscribe_trade(MARKETS, self._trade)
+                others = [Subscription("ticker", MARKETS[0]), Subscription("orderbook", MARKETS[1])]
+                await client.subscribe(others, self._hear)
+                await self._pass()
+                figures = client.statistics()
+        finally:
+            await self._simulator.stop()
+            manager.kill()
+        return self._judge(figures.reconnects)
+
+    def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
+        return self._simulator.lines(), self._simulator.http()
+
+    def _hear(self, event: Event) -> None:
+        self._digest.update(msgspec.json.encode(event))
+
+    def _trade(self, event: TradeEvent) -> None:
+        self._trades.append(event)
+        self._hear(event)
+
+    def _told(self, event: FeedEvent) -> None:
+        self._digest.update(msgspec.json.encode(event))
+        if isinstance(event, Gap):
+            self._rows.append(event)
+        elif isinstance(event, Recovered):
+            self._slowest_return = max(self._slowest_return, event.seconds)
+
+    async def _pass(self) -> None:
+        """The time with faults and the calm after it; then what was made counts, and may still arrive."""
+        simulator, end = self._simulator, self._hours * HOUR
+        while simulator.now < end:
+            await elapse(min(STEP, end - simulator.now))
+            self._collect()
+            self._progress(min(1.0, simulator.now / end))
+        simulator.exchange.faults = FaultPlan((), lambda: 0.0)
+        simulator.slow(0)
+        calm = CALM
+        await elapse(CALM)
+        while calm < LONGEST_CALM and self._unsettled():
+            await elapse(STEP)
+            calm += STEP
+        self._collect()
+        await elapse(LAST)
+
+    def _unsettled(self) -> bool:
+        return any(gap.state in {"open", "filling"} for gap in self._ledger())
+
+    def _ledger(self) -> list[Gap]:
+        return list({(gap.subscription, gap.from_ns): gap for gap in self._rows}.values())
+
+    def _collect(self) -> None:
+        """Take the exchange's log: it keeps the last 200,000 trades only."""
+        log = self._simulator.exchange.market.trades_made
+        while log:
+            self._made.append(log.popleft())
+
+    def _judge(self, reconnects: int) -> Proof:
+        found: Account = account(self._made, self._trades, self._rows)
+        ledger = self._ledger()
+        fills = [(gap.at_ns - gap.from_ns) / 1e9 for gap in ledger if gap.state == "filled"]
+        return Proof(
+            seed=self._seed,
+            hours=self._hours,
+            made=found.made,
+            live=found.live,
+            recovered=found.recovered,
+            duplicates=len(found.doubled),
+            lost=len(found.lost),
+            undetected=len(found.undetected),
+            overruns=len(self._simulator.violations),
+            reconnects=reconnects,
+            gaps=len(ledger),
+            unfilled=sum(gap.state in {"open", "filling", "unfilled"} for gap in ledger),
+            slowest_return=round(self._slowest_return, 3),
+            slowest_fill=round(max(fills, default=0.0), 3),
+            digest=self._digest.hexdigest(),
+        )
+
+
+def _nobody(_share: float) -> None:
+    """Nobody asks how far it is."""

@@ -1,0 +1,91 @@
+"""Trials of the real client in seeded weather: every promise is kept, and a broken one is found out."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tapewire.errors import ConfigError
+from tapewire.sim.faults import KINDS
+from tapewire.testing.proof import prove
+from tapewire.testing.weather import PEACE, weather
+from tests.sizes import figure, size
+
+#: Seeds whose trial once broke a promise, with the hours it took and what it was.
+MENDED = [
+    (1, 1.0, "a late trade came while the line was down: the snapshot said that nothing was missed"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(101, 101 + size(6, 300)))
+def test_nothing_is_lost_doubled_or_overrun_in_any_weather(seed: int) -> None:
+    proof = prove(seed, size(1, 24))
+    assert proof.broken == []
+    assert proof.made == proof.live + proof.recovered > 1_000
+    assert proof.recovered > 0, "the faults must have cost something, or the account proves nothing"
+    assert proof.unfilled == 0
+    figure(f"seed {seed}: {proof.made:,} trades, {proof.recovered:,} recovered, whole within {proof.slowest_fill} s")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "hours", "what"), MENDED, ids=lambda value: str(value).replace(" ", "-"))
+def test_a_trial_that_once_broke_a_promise_keeps_it(seed: int, hours: float, what: str) -> None:
+    assert prove(seed, hours).broken == [], what
+
+
+def test_a_client_that_does_not_recover_is_found_out_but_tells_what_it_lost() -> None:
+    proof = prove(1, 2, recover=False)
+    assert proof.lost > 0
+    assert (proof.undetected, proof.recovered, proof.duplicates) == (0, 0, 0)
+    assert proof.broken == [f"{proof.lost} lost"]
+    assert proof.unfilled > 0
+
+
+def test_each_broken_promise_is_named() -> None:
+    kept = prove(1, 0.1)
+    assert kept.broken == []
+    broken = replace(kept, duplicates=1_000, lost=3, undetected=2, overruns=1)
+    assert broken.broken == ["1,000 delivered twice", "3 lost", "2 lost without a word", "1 limits overrun"]
+    assert replace(kept, live=0, recovered=0).broken == ["nothing was delivered"]
+
+
+def test_the_same_seed_gives_the_same_trial_whatever_the_order_of_sets() -> None:
+    program = "from tapewire.testing.proof import prove; print(prove(5, 0.5))"
+    trials = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=50, check=True,
+        ).stdout
+        for hash_seed in ("1", "77")
+    }  # fmt: skip
+    assert trials == {f"{prove(5, 0.5)}\n"}
+    assert prove(6, 0.5).digest != prove(5, 0.5).digest
+
+
+def test_how_far_it_is_is_told_and_ends_with_all_of_it() -> None:
+    shares: list[float] = []
+    prove(1, 0.5, shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) == 3
+
+
+@pytest.mark.parametrize("hours", [0, -1, float("nan"), float("inf")])
+def test_impossible_hours_are_refused(hours: float) -> None:
+    with pytest.raises(ConfigError, match="hours"):
+        prove(1, hours)
+
+
+def test_the_weather_has_every_kind_of_fault_that_costs_something_and_begins_in_peace() -> None:
+    faults = weather(random.Random(1).random)
+    assert {fault.name for fault in faults} == KINDS.keys()
+    assert all(fault.at >= PEACE for fault in faults if KINDS[fault.name].timed)
+    assert faults == weather(random.Random(1).random)
+    assert faults != weather(random.Random(2).random)
