@@ -15,6 +15,10 @@ from tapewire.apps.cli.terminal import count_of, json_line
 if TYPE_CHECKING:
     from tapewire.testing.proof import Proof
 
+    _Seeds = click.ParamType[range]
+else:
+    _Seeds = click.ParamType  # older clicks have no generic one
+
 _SEEDS = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?")
 _MOST_SEEDS = 100_000
 _LONGEST = 24.0 * 31
@@ -35,7 +39,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[Proof], str]], ...] = (
 )
 
 
-class Seeds(click.ParamType):  # type: ignore[type-arg]  # click's own classes take none when they run
+class Seeds(_Seeds):
     """One seed, or a range: ``7`` or ``1..20``."""
 
     name = "seeds"
@@ -98,9 +102,7 @@ def prove(context: click.Context, hours: float, seeds: range, jobs: int | None, 
     from tapewire.apps.cli.trials import run_trials  # noqa: PLC0415 - heavy, loaded when used
 
     proofs: list[Proof] = []
-    if not as_json:
-        click.echo("".join(f"{head:>{width}}" for head, width, _ in _COLUMNS))
-    for proof in run_trials(seeds, hours, jobs):
+    for proof in run_trials(seeds, hours, jobs, lambda: None if as_json else click.echo(head())):
         proofs.append(proof)
         click.echo(json_line(proof), nl=False) if as_json else click.echo(row_of(proof))
     if as_json:
@@ -108,6 +110,11 @@ def prove(context: click.Context, hours: float, seeds: range, jobs: int | None, 
     else:
         click.echo("\n" + "\n".join(verdict(proofs)))
     context.exit(FAILED if any(proof.broken for proof in proofs) else 0)
+
+
+def head() -> str:
+    """The names of the columns."""
+    return "".join(f"{name:>{width}}" for name, width, _ in _COLUMNS)
 
 
 def row_of(proof: Proof) -> str:

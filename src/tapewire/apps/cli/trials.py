@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -30,13 +30,14 @@ class _Stopped(Exception):
     """The trial was given up."""
 
 
-def run_trials(seeds: Sequence[int], hours: float, jobs: int | None = None) -> Iterator[Proof]:
+def run_trials(seeds: Sequence[int], hours: float, jobs: int | None, begun: Callable[[], None]) -> Iterator[Proof]:
     """One trial for each seed; results in the order of the seeds.
 
     Args:
         seeds: of the trials.
         hours: how long each is, on the exchange's clock.
         jobs: processes at most; None: one for each processor.
+        begun: called when the trials are under way.
 
     Raises:
         FeedError: a process died.
@@ -49,6 +50,7 @@ def run_trials(seeds: Sequence[int], hours: float, jobs: int | None = None) -> I
         pool = ProcessPoolExecutor(jobs, context, _begin, (shares, stop))
         try:
             trials = [pool.submit(_trial, number, seed, hours) for number, seed in enumerate(seeds)]
+            begun()
             for trial in trials:
                 while not _done(trial):
                     progress.update(task, completed=sum(shares[:]))
