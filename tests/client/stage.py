@@ -41,9 +41,11 @@ class Stage:
             ticket=lambda: f"t{next(numbers)}",
         )
         self.feed: list[FeedEvent] = []
+        #: Stands between the client and the exchange's REST.
+        self.between: Callable[[Http], Http] = lambda http: http
 
     def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
-        return self.simulator.lines(), self.simulator.http()
+        return self.simulator.lines(), self.between(self.simulator.http())
 
     def client(self, name: str = "me", **options: Any) -> WebSocketClient:
         """A client whose feed events are kept in ``feed``."""

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tapewire.model.events import TradeEvent
-from tapewire.session.fill import DAY_MS, OVERLAP_MS, TradeFill
+from tapewire.session.fill import DAY_MS, OVERLAP_MS, ROUNDS_MOST, TradeFill
 
 #: A trade may be published so many ms after one that was executed later (spec/upbit.md section 8: 2.2 s).
 LATE_MS = OVERLAP_MS - 3_000
@@ -32,7 +32,7 @@ class Exchange:
         return sorted(older, key=lambda one: one.sequential_id or 0, reverse=True)[: self.page]
 
     def fill(self, known: set[int], since_ms: int) -> TradeFill:
-        fill = TradeFill(known, since_ms, NOW, page=self.page, days=self.days)
+        fill = TradeFill(known, since_ms, NOW, days=self.days)
         while not fill.done:
             assert self.calls < 1_000
             fill.answer(self.answer(*fill.request))
@@ -62,7 +62,7 @@ def test_a_hole_over_midnight_asks_for_the_day_before() -> None:
     exchange = Exchange([trade(number, midnight - 50_000 + number * 1_000) for number in range(100)], page=500)
     fill = exchange.fill(set(range(20)), midnight - 31_000)
     assert ids(fill) == list(range(20, 100))
-    assert (fill.complete, exchange.calls) == (True, 2)
+    assert (fill.complete, exchange.calls) == (True, 3)  # today, nothing older today, yesterday
 
 
 def test_a_quiet_market_is_searched_as_far_as_the_exchange_remembers() -> None:
@@ -79,20 +79,48 @@ def test_a_hole_that_is_older_than_the_exchange_remembers_stays_incomplete() -> 
     assert fill.reached_ms == since + 2 * DAY_MS
 
 
-def test_an_exchange_without_days_ends_with_a_page_that_is_not_full() -> None:
+def test_an_exchange_without_days_ends_with_a_page_that_tells_nothing_older() -> None:
     exchange = Exchange([trade(number, NOW - 1_000 + number) for number in range(5)], page=10, days=0)
     fill = exchange.fill({0}, NOW - 60_000)
-    assert (ids(fill), fill.complete, exchange.calls) == ([1, 2, 3, 4], False, 1)
+    assert (ids(fill), fill.complete, exchange.calls) == ([1, 2, 3, 4], False, 2)
 
 
 def test_a_page_that_comes_twice_ends_the_search_of_that_day() -> None:
     """A stale cache answers every cursor alike: no endless circle."""
     page = [trade(number, NOW - number) for number in range(10)]
-    fill = TradeFill(set(), NOW - 60_000, NOW, page=10, days=1)
+    fill = TradeFill(set(), NOW - 60_000, NOW, days=1)
     for _ in range(3):
         assert not fill.done
         fill.answer(page)
     assert (fill.done, len(fill.missed())) == (True, 10)
+
+
+def test_pages_without_the_trades_beside_the_hole_are_false_and_asked_again() -> None:
+    """An empty page is asked once more at once; a round that does not show both sides is gone through again."""
+    trades = [trade(number, NOW - 60_000 + number * 1_000) for number in range(60)]
+    sides = ((10, NOW - 50_000), (50, NOW - 10_000), (None, None))
+    fill = TradeFill({*range(11), *range(50, 60)}, NOW - 50_000, NOW, days=0, sides=sides)
+    fill.answer([])
+    assert (fill.request, fill.rounds) == ((None, 0), 0)
+    fill.answer([])
+    assert (fill.request, fill.rounds, fill.done) == ((None, 0), 1, False)
+    old = [one for one in reversed(trades) if (one.sequential_id or 0) < 40]
+    fill.answer(old)  # of a cache, made before the line came back
+    assert (fill.rounds, fill.done) == (2, False)
+    fill.answer(trades[::-1])
+    assert (fill.done, fill.complete, ids(fill)) == (True, True, list(range(11, 50)))
+
+
+def test_sides_that_never_show_end_it_incomplete_and_those_out_of_reach_are_not_asked_for() -> None:
+    fill = TradeFill({1}, NOW - 60_000, NOW, days=0, sides=[(1, NOW - 60_000)])
+    for _ in range(2 * ROUNDS_MOST + 2):
+        assert not fill.done
+        fill.answer([])
+    assert (fill.done, fill.complete, fill.rounds) == (True, False, ROUNDS_MOST)
+    forgotten = TradeFill({1}, NOW - 60_000, NOW, days=1, sides=[(1, NOW - DAY_MS)])
+    forgotten.answer([])
+    forgotten.answer([])
+    assert (forgotten.done, forgotten.complete, forgotten.rounds) == (True, True, 0)
 
 
 def test_what_is_older_than_any_known_trade_was_delivered_and_forgotten_or_never_asked_for() -> None:
@@ -103,14 +131,14 @@ def test_what_is_older_than_any_known_trade_was_delivered_and_forgotten_or_never
 
 def test_a_trade_that_comes_while_pages_are_read_is_not_missed_any_more() -> None:
     known: set[int] = {1}
-    fill = TradeFill(known, NOW - 1_000, NOW, page=500, days=0)
+    fill = TradeFill(known, NOW - 1_000, NOW, days=0)
     fill.answer([trade(3, NOW), trade(2, NOW - 500), trade(1, NOW - 900)])
     known.add(3)
     assert ids(fill) == [2]
 
 
 def test_a_trade_without_an_id_cannot_be_told_apart_and_is_left_out() -> None:
-    fill = TradeFill(set(), NOW - 1_000, NOW, page=500, days=0)
+    fill = TradeFill(set(), NOW - 1_000, NOW, days=0)
     fill.answer([TradeEvent(venue="upbit", symbol="KRW-BTC", timestamp=NOW), trade(1, NOW)])
     assert ids(fill) == [1]
 

@@ -10,7 +10,7 @@ from weakref import WeakSet
 from msgspec.structs import replace
 
 from tapewire.config import Credentials, FeedOptions
-from tapewire.errors import HttpFailed, VenueError
+from tapewire.errors import DecodeError, HttpFailed, VenueError
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import FeedEvent, Gap
@@ -101,7 +101,8 @@ class Recovery:
         known = stream.known if stream.known is not None else set[int]()
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
-        fill = TradeFill(known, since, now_ms, page=history.trades_page, days=history.trades_days)
+        sides = (gap.last_id, gap.last_timestamp), (gap.first_id, gap.first_timestamp)
+        fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides)
         recovered = 0
         try:
             recovered = await self._read(history, hearing, stream, fill)
@@ -116,13 +117,18 @@ class Recovery:
 
     async def _read(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
         symbol = stream.subscription.symbol
+
+        def read(body: bytes) -> list[TradeEvent]:
+            trades = history.read_trades(body, self._options.numbers)
+            if any(trade.symbol != symbol for trade in trades):
+                raise DecodeError(self._venue.name, f"no trades of {symbol}, but of another market", body)
+            return trades
+
         while not fill.done and hearing.hears(stream) and len(stream.known or ()) < MOST_KNOWN:
-            path = history.trades_request(symbol, *fill.request)
-            fill.answer(
-                await self._persistence.ask(
-                    path, lambda body: history.read_trades(body, self._options.numbers), lambda: hearing.hears(stream)
-                )
-            )
+            path, rounds = history.trades_request(symbol, *fill.request), fill.rounds
+            fill.answer(await self._persistence.ask(path, read, lambda: hearing.hears(stream)))
+            if fill.rounds > rounds:
+                await self._persistence.pause(2**rounds)
         return hearing.fill(stream, [self._marked(history, trade) for trade in fill.missed()])
 
     def _marked(self, history: History, trade: TradeEvent) -> TradeEvent:

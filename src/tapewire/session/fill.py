@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tapewire.model.events import TradeEvent
 
@@ -10,25 +10,47 @@ from tapewire.model.events import TradeEvent
 #: published up to 2.2 s after its execution (spec/upbit.md section 8).
 OVERLAP_MS = 5_000
 DAY_MS = 86_400_000
+#: How often all pages are asked again when they do not show the trades that they must.
+ROUNDS_MOST = 6
 
 
 class TradeFill:
     """One hole in one stream of trades, filled page by page from the newest back.
 
+    Pages may lie: a cache hands out an old one, a failing server an empty one. What proves them is that they show the
+    trades on either side of the hole; as long as they do not, all is asked again, a number of times.
+
     Args:
         known: ids that were delivered before the hole and since, kept up to date by whoever delivers.
         since_ms: time stamp of the last trade before the hole (Unix ms, UTC). now_ms: of this moment.
-        page: trades of a full page. days: how many days back the exchange can be asked; 0: it knows no days.
+        days: how many days back the exchange can be asked; 0: it knows no days.
+        sides: (id, time stamp) of the trades on either side of the hole, as far as they are known.
     """
 
-    def __init__(self, known: Collection[int], since_ms: int, now_ms: int, *, page: int, days: int) -> None:
-        self._known, self._page, self._days = known, page, days
+    def __init__(
+        self,
+        known: Collection[int],
+        since_ms: int,
+        now_ms: int,
+        *,
+        days: int,
+        sides: Iterable[tuple[int | None, int | None]] = (),
+    ) -> None:
+        self._known, self._days = known, days
         self._boundary, self._kept_since = since_ms - OVERLAP_MS, now_ms - days * DAY_MS
         self._found: dict[int, TradeEvent] = {}
         self._known_since: int | None = None
         self._cursor: int | None = None
         self._days_ago = 0
         self._oldest: int | None = None
+        self._doubted = False
+        self._unproved = {
+            number
+            for number, time in sides
+            if number is not None and (not days or (time or 0) > self._kept_since + OVERLAP_MS)
+        }
+        #: How often all was asked again because the pages did not show what they must.
+        self.rounds = 0
         #: No page is left to ask.
         self.done = False
         #: The pages reached back to what is known, or told all that there was.
@@ -49,15 +71,29 @@ class TradeFill:
         for trade in trades:
             self._take(trade)
         lowest = min((trade.sequential_id for trade in trades if trade.sequential_id is not None), default=None)
-        further = lowest is not None and (self._cursor is None or lowest < self._cursor)
-        if self._oldest is not None and self._oldest < self._boundary:
-            self.done = self.complete = True
-        elif len(trades) >= self._page and further:
-            self._cursor = lowest
+        if self._reached:
+            self._end()
+        elif lowest is not None and (self._cursor is None or lowest < self._cursor):
+            self._cursor, self._doubted = lowest, False
+        elif self._unproved and not self._doubted:
+            self._doubted = True  # nothing new, although something must be there: the same is asked once more
         elif self._days_ago < self._days:
-            self._days_ago += 1
+            self._days_ago, self._doubted = self._days_ago + 1, False
         else:
-            self.done, self.complete = True, self._boundary >= self._kept_since
+            self._end()
+
+    @property
+    def _reached(self) -> bool:
+        return self._oldest is not None and self._oldest < self._boundary
+
+    def _end(self) -> None:
+        """Every page was read; pages that did not show what they must are asked again."""
+        if self._unproved and self.rounds < ROUNDS_MOST:
+            self.rounds += 1
+            self._cursor, self._days_ago, self._oldest, self._doubted = None, 0, None, False
+            return
+        self.done = True
+        self.complete = not self._unproved and (self._reached or self._boundary >= self._kept_since)
 
     def missed(self) -> list[TradeEvent]:
         """The trades that were not delivered yet, in the order of their execution.
@@ -74,6 +110,7 @@ class TradeFill:
         self._oldest = time if self._oldest is None else min(self._oldest, time)
         if number is None:
             return
+        self._unproved.discard(number)
         if number in self._known:
             self._known_since = time if self._known_since is None else min(self._known_since, time)
         else:

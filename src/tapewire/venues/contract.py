@@ -130,12 +130,11 @@ class History(Struct, frozen=True, kw_only=True):
             path of one page, newest first.
         read_trades: its body → trades as the stream would have sent them. Raises DecodeError.
         frame: an event that REST told → the message that the stream would have sent, for recordings.
-        trades_page: trades of a full page. trades_days: how many days back can be asked; 0: a page knows no days.
+        trades_days: how many days back can be asked; 0: a page knows no days.
     """
 
     trades_request: Callable[[str, int | None, int], str]
     read_trades: Callable[[bytes, Numbers], list[TradeEvent]]
-    trades_page: int
     frame: Callable[[Event], bytes]
     trades_days: int = 0
 

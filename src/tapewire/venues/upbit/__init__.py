@@ -59,7 +59,6 @@ def _venue(region: profile.Region) -> Venue:
         history=History(
             trades_request=history.trades_request,
             read_trades=partial(history.read_trades, region.name),
-            trades_page=history.TRADES_PAGE,
             frame=history.frame,
             trades_days=history.TRADES_DAYS,
         ),
