@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import pytest
 from tapewire.errors import HttpFailed
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import Gap
+from tapewire.testing.clock import elapse
 from tapewire.transport.contract import Http
 from tests.client.stage import Stage, check_account, play
 from tests.sizes import figure, size
@@ -43,7 +43,7 @@ class SickHttp:
         ailment = self._rng.choice(AILMENTS)
         self.ailments[ailment] += 1
         if ailment in ("timeout", "429", "503"):
-            await asyncio.sleep(timeout if ailment == "timeout" else 0)
+            await elapse(timeout if ailment == "timeout" else 0.0)
             raise HttpFailed(url, None if ailment == "timeout" else int(ailment), ailment)
         return self._ill(ailment, body)
 
