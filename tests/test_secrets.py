@@ -22,7 +22,16 @@ import pytest
 import rich.console
 import rich.traceback
 
-from tapewire import Credentials, FeedError, FeedOptions, Secret, WebSocketClient
+from tapewire import (
+    Credentials,
+    FeedError,
+    FeedOptions,
+    Secret,
+    WebSocketClient,
+    blocking,
+    create_websocket_client,
+    quick_ticker_subscription,
+)
 from tapewire.client.lines import real_ports
 from tapewire.config import HiddenText, LineOptions
 from tapewire.model.status import FeedEvent
@@ -223,6 +232,36 @@ async def test_the_public_side_shows_no_key(records: Records) -> None:
     assert len(exchange.heads) == 1
     assert b"authorization" not in exchange.heads[0].lower()
     assert records.lines
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "no secret": {"access_key": ACCESS},
+    "no access key": {"secret_key": SECRET},
+    "no text": {"access_key": ACCESS, "secret_key": SECRET.encode()},
+    "twice": {"access_key": ACCESS, "secret_key": SECRET, "credentials": Credentials(Secret(ACCESS), Secret(SECRET))},
+    "an option": {"access_key": ACCESS, "secret_key": SECRET, "max_retries": -1},
+    "no option": {"access_key": ACCESS, "secret_key": SECRET, "max_retry": 1},
+    "a venue": {"access_key": ACCESS, "secret_key": SECRET, "venue": "upbot"},
+}
+MAKERS = {
+    "asyncio": WebSocketClient,
+    "blocking": blocking.WebSocketClient,
+    "create": create_websocket_client,
+    "quick": lambda **keys: asyncio.run(quick_ticker_subscription("KRW-BTC", lambda _event: None, **keys)),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_client_that_cannot_be_made_shows_no_key_even_with_the_locals_of_every_frame(maker: str, wrong: str) -> None:
+    with pytest.raises(FeedError) as failed:
+        MAKERS[maker](**WRONG[wrong])
+    error, frames = failed.value, failed.value.__traceback__
+    while frames is not None and not frames.tb_frame.f_globals["__name__"].startswith("tapewire"):
+        frames = frames.tb_next  # the caller's own variables are not ours
+    assert frames is not None
+    forms = in_all_forms(error.with_traceback(frames))
+    assert [form for form in forms if SECRET in form or ACCESS in form] == []
 
 
 SHOWN = [Secret(SECRET), Credentials(Secret(ACCESS), Secret(SECRET), Secret(SECRET)), HiddenText(f"Bearer {SECRET}")]

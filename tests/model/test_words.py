@@ -68,6 +68,8 @@ def test_two_books_do_not_share_their_default_units() -> None:
         (Subscription("ticker", "KRW-BTC"), "ticker KRW-BTC"),
         (Subscription("candle", "KRW-BTC", unit="1s"), "candle.1s KRW-BTC"),
         (Subscription("orderbook", "KRW-BTC", depth=15, level=10000), "orderbook KRW-BTC.15 level 10000"),
+        (Subscription("myAsset", ""), "myAsset"),
+        (Subscription("announcement", "", detail='{"categories":["trade"]}'), 'announcement {"categories":["trade"]}'),
     ],
 )
 def test_a_subscription_is_readable(subscription: Subscription, text: str) -> None:

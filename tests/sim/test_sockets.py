@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import json
 import logging
+import struct
 from collections.abc import AsyncIterator
+from socket import SO_LINGER, SOL_SOCKET, create_connection
 from typing import Any
 
 import aiohttp
@@ -372,3 +374,20 @@ async def test_signed_sides_over_sockets() -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect(simulator.urls["info"], headers=dict(authorize(own, "1")))
         assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("abrupt", [True, False])
+async def test_a_caller_that_left_before_the_answer_is_no_fault(abrupt: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async with playing() as (simulator, session):
+        host, port = simulator.rest_url.removeprefix("http://").split(":")
+        with create_connection((host, int(port))) as caller:  # blocking: all is done before the server looks
+            if abrupt:
+                caller.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+            caller.sendall(
+                b"GET /websocket/v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+        async with session.get(f"{simulator.rest_url}/v1/market/all") as answer:
+            assert answer.status == 200
+        await until_lost(simulator)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []

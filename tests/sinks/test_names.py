@@ -12,7 +12,7 @@ from tapewire.sinks.names import MISC, file_name, parse_file_name
 from tests.sizes import size
 
 _TEXT = st.text(st.characters(), max_size=40) | st.text("./\\%_~:CONAUXcon-0127\x00 ", max_size=12)
-_PART = st.tuples(_TEXT, st.sampled_from(["trade", "ticker", "orderbook", "candle.1s"]) | _TEXT)
+_PART = st.tuples(_TEXT, st.sampled_from(["trade", "ticker", "candle.1s", "myOrder", "myorder", "MYORDER"]) | _TEXT)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,9 @@ _PART = st.tuples(_TEXT, st.sampled_from(["trade", "ticker", "orderbook", "candl
         ("COM1", "trade", "%43OM1_trade.jsonl"),
         ("한", "trade", "%ED%95%9C_trade.jsonl"),
         ("KRW-BTC", "1M", "KRW-BTC_1%4D.jsonl"),
+        ("KRW-BTC", "myOrder", "KRW-BTC_myOrder.jsonl"),
+        ("KRW-BTC", "myorder", "KRW-BTC_%6Dyorder.jsonl"),
+        ("KRW-BTC", "MyOrder", "KRW-BTC_%4Dy%4Frder.jsonl"),
     ],
 )
 def test_a_code_becomes_exactly_this_name_and_comes_back(code: str, kind: str, name: str) -> None:

@@ -20,6 +20,7 @@ from tapewire.blocking.thread import LoopThread
 from tapewire.client.alerts import Channel, Notice, Rule
 from tapewire.client.handle import as_symbols
 from tapewire.client.latest import key
+from tapewire.client.private import as_credentials
 from tapewire.client.snapshots import check_timeout
 from tapewire.config import Credentials, FeedOptions, MailboxOptions, Secret
 from tapewire.errors import FeedError, SubscriptionError, TimedOut, UsageError
@@ -77,10 +78,15 @@ class WebSocketClient(Snapshots, Private):
         options: FeedOptions | None = None,
         **changes: Any,
     ) -> None:
+        try:
+            credentials = as_credentials(access_key, secret_key, credentials)
+        finally:
+            del access_key, secret_key  # a traceback that shows locals shows no key
         self.name = name
-        keys: dict[str, Any] = {"access_key": access_key, "secret_key": secret_key, "credentials": credentials}
         addresses: dict[str, Any] = {"url": url, "rest_url": rest_url}
-        self._client = client.WebSocketClient(name, venue, options=options, **addresses, **keys, **changes)
+        self._client = client.WebSocketClient(
+            name, venue, options=options, credentials=credentials, **addresses, **changes
+        )
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._handles: tuple[Handle, ...] = ()

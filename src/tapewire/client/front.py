@@ -67,6 +67,10 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         http: Http | None = None,
         **changes: Any,
     ) -> None:
+        try:
+            credentials = as_credentials(access_key, secret_key, credentials)
+        finally:
+            del access_key, secret_key  # a traceback that shows locals shows no key
         self.name = name
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
@@ -74,9 +78,8 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         self._ears, self._kept = Ears(), DataPool()
         self._feed_ears: list[Ear] = []
         self._component = Component(
-            name, self.venue, self.options, as_credentials(access_key, secret_key, credentials),
-            manager, (line_factory, http), self._ears,
-        )  # fmt: skip
+            name, self.venue, self.options, credentials, manager, (line_factory, http), self._ears
+        )
         weakref.finalize(self, dropped, self._component).atexit = False
 
     async def __aenter__(self) -> Self:

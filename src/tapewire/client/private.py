@@ -196,19 +196,31 @@ def as_credentials(
     """The one key that was given, None for none.
 
     Raises:
-        CredentialsError: half a key, or a key given twice.
+        CredentialsError: half a key, a key given twice, or one that is no text.
     """
+    try:
+        access, secret = _secret("access_key", access_key), _secret("secret_key", secret_key)
+    finally:
+        del access_key, secret_key  # a traceback that shows locals shows no key
     if credentials is not None:
-        if access_key is not None or secret_key is not None:
+        if access or secret:
             raise CredentialsError("credentials", "give either credentials or access_key and secret_key, not both")
         return credentials
-    if not access_key and not secret_key:
-        return None
-    if not access_key or not secret_key:
-        missing = "secret_key" if access_key else "access_key"
+    if access and secret:
+        return Credentials(access, secret)
+    if access or secret:
+        missing = "secret_key" if access else "access_key"
         raise CredentialsError(missing, "is missing; a key has two parts, access_key and secret_key")
-    return Credentials(_secret(access_key), _secret(secret_key))
+    return None
 
 
-def _secret(given: str | Secret) -> Secret:
-    return given if isinstance(given, Secret) else Secret(given.strip())
+def _secret(name: str, given: str | Secret | None) -> Secret | None:
+    """``given`` as a Secret; None for nothing."""
+    if given is None or isinstance(given, Secret):
+        return given
+    is_text, kind = isinstance(given, str), type(given).__name__
+    text = Secret(given.strip()) if is_text and given.strip() else None
+    del given
+    if not is_text:
+        raise CredentialsError(name, f"is {kind}; it must be the text that the exchange issued")
+    return text

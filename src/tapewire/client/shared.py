@@ -8,6 +8,7 @@ from typing import Any
 
 from tapewire.client.front import WebSocketClient
 from tapewire.client.lines import real_ports
+from tapewire.client.private import as_credentials
 from tapewire.errors import AuthenticationFailed, FeedError, Lagging, LineLost, TransportError, UsageError
 from tapewire.model.events import TickerEvent
 from tapewire.runtime.manager import WebSocketManager, running_manager
@@ -38,6 +39,7 @@ def get_websocket_manager() -> WebSocketManager:
 
 def create_websocket_client(name: str = "tapewire", venue: str = "upbit", **options: Any) -> WebSocketClient:
     """As ``WebSocketClient(name, venue, …)``."""
+    _wrap_key(options)
     return WebSocketClient(name, venue, **options)
 
 
@@ -53,6 +55,7 @@ async def quick_ticker_subscription(
     Raises:
         SubscriptionError: none of the symbols can be subscribed.
     """
+    _wrap_key(options)
     client = WebSocketClient(name, venue, **options)
     try:
         await client.subscribe_ticker(symbols, callback)
@@ -60,3 +63,12 @@ async def quick_ticker_subscription(
         await client.cleanup()
         raise
     return client
+
+
+def _wrap_key(options: dict[str, Any]) -> None:
+    """Put plain keys out of sight: a traceback that shows locals shows the options too."""
+    access_and_secret = options.pop("access_key", None), options.pop("secret_key", None)
+    try:
+        options["credentials"] = as_credentials(*access_and_secret, options.get("credentials"))
+    finally:
+        del access_and_secret

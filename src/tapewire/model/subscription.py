@@ -37,7 +37,7 @@ class Subscription(Struct, frozen=True, order=True):
         kind = f"{self.kind}.{self.unit}" if self.unit else self.kind
         depth = f".{self.depth}" if self.depth else ""
         level = f" level {in_full(self.level)}" if self.level else ""
-        return f"{kind} {self.symbol}{depth}{level}{f' {self.detail}' if self.detail else ''}".rstrip()
+        return " ".join(part for part in (kind, f"{self.symbol}{depth}{level}", self.detail) if part)
 
 
 def in_full(number: float) -> str:

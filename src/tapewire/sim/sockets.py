@@ -111,7 +111,10 @@ class Sockets:
         socket = web.WebSocketResponse(
             autoping=False, autoclose=False, compress=self._compression, max_msg_size=_LARGEST, timeout=0.1
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionResetError:  # it left before we answered: nobody gets this
+            return web.Response(status=503)
         transport = request.transport
         if transport is None:  # it left while we answered
             return socket

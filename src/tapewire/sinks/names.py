@@ -12,6 +12,7 @@ _SUFFIX = ".jsonl"
 _CODE_SAFE = frozenset((ascii_uppercase + digits + "-").encode())
 _KIND_SAFE = frozenset((ascii_lowercase + digits + ".").encode())
 _WHOLE_NAME = 200  # bytes: every file system takes 255, and copies like to add a suffix
+_MIXED_CASE = {"myOrder": "myOrder", "myorder": "%6Dyorder"}  # Upbit's word as it is, its only neighbour encoded
 _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))})
 _ESCAPES = re.compile(rb"%([0-9A-F]{2})")
 
@@ -20,8 +21,9 @@ def file_name(code: str, kind: str) -> str | None:
     """``KRW-BTC``, ``trade`` → ``KRW-BTC_trade.jsonl``.
 
     A code of ``A-Z``, ``0-9`` and ``-`` stands as it is (a kind: ``a-z``, ``0-9`` and ``.``); every other byte
-    of its UTF-8 form is percent-encoded. Since each part has letters of one case only, no two names differ by
-    case alone, and since ``_`` is encoded in both, the first ``_`` parts them.
+    of its UTF-8 form is percent-encoded. Since each part has letters of one case only (``myOrder`` aside, whose
+    twin ``myorder`` is encoded), no two names differ by case alone, and since ``_`` is encoded in both, the first
+    ``_`` parts them.
 
     Returns:
         The name, or None for what can be no market's (an empty or over-long code): that belongs into ``MISC``.
@@ -31,7 +33,7 @@ def file_name(code: str, kind: str) -> str | None:
     shown = _quote(code, _CODE_SAFE)
     if shown in _DEVICES:  # Windows opens the device, whatever stands behind the name
         shown = f"%{ord(shown[0]):02X}{shown[1:]}"
-    name = f"{shown}_{_quote(kind, _KIND_SAFE)}{_SUFFIX}"
+    name = f"{shown}_{_MIXED_CASE.get(kind) or _quote(kind, _KIND_SAFE)}{_SUFFIX}"
     return name if len(name) <= _WHOLE_NAME else None
 
 
