@@ -39,6 +39,7 @@ FIELD_WORDS = {
     "stream_type": "`SNAPSHOT` or `REALTIME`; other words are kept as they come",
     "timestamp": "when the exchange sent it, ms UTC; `event.utc` and `event.kst` give datetimes",
     "received_ns": "socket read that brought it, ns UTC; 0 from `decode` unless given",
+    "final": "the window is over and this is all of it, as REST told afterwards; the stream itself never says so",
     "recovered": "the stream missed it, and REST told it afterwards: it may be older than the event before",
     "raw": "bytes of the frame, with the option `keep_raw=True`; else None",
     "opening_price": "first price of the day (UTC) or of the candle",

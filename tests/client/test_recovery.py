@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
-from tapewire.model.events import TradeEvent
+from tapewire.model.events import CandleEvent, TradeEvent
 from tapewire.model.status import Gap, Recovered
 from tests.client.stage import Stage, play
 
@@ -120,3 +121,65 @@ def test_a_stream_that_is_given_up_while_it_is_filled_is_left_alone() -> None:
             assert len([trade for trade in heard if trade.symbol == "KRW-BTC"]) == before
 
     play(story, faults=("rest:503@55x100",))
+
+
+@pytest.mark.parametrize("unit", ["1s", "1m"])
+def test_candles_that_ended_in_an_outage_come_afterwards_final_and_in_order(unit: str) -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[CandleEvent] = []
+        async with stage.client(recover=True) as client:
+            await (await client.subscribe_candle("KRW-BTC", heard.append, unit=unit)).live()
+            await stage.after(90)
+            stage.simulator.maintenance(200)
+            await stage.after(400)
+        recovered = [candle for candle in heard if candle.recovered]
+        starts = [candle.candle_date_time_utc or "" for candle in recovered]
+        assert starts == sorted(set(starts))
+        assert all(candle.final and candle.unit == unit and candle.received_ns for candle in recovered)
+        assert not any(candle.final for candle in heard if not candle.recovered)
+        now = stage.simulator.exchange.market.now_ms
+        row = stage.told(Gap)[-1]
+        made = stage.simulator.exchange.market.candles("KRW-BTC", unit, now, 1_000)
+        windows = {candle.candle_date_time_utc: candle for candle in made[1:]}
+        bounds = [
+            datetime.fromtimestamp((at or 0) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            for at in (row.last_timestamp, row.first_timestamp)
+        ]
+        missed = [start for start in windows if bounds[0] < (start or "") < bounds[1] and start not in starts]
+        assert missed == [bounds[1][:-2] + "00"] * (unit == "1m"), "the window that goes on comes by itself"
+        for candle in recovered:
+            true = windows[candle.candle_date_time_utc]
+            assert (candle.opening_price, candle.trade_price, candle.candle_acc_trade_volume) == (
+                true.opening_price, true.trade_price, true.candle_acc_trade_volume,
+            )  # fmt: skip
+        assert [gap.state for gap in stage.told(Gap)] == ["filling", "filled"]
+        assert stage.told(Gap)[-1].recovered == len(recovered) > 2
+
+    play(story)
+
+
+def test_a_short_outage_within_one_window_misses_no_candle() -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[CandleEvent] = []
+        async with stage.client(recover=True) as client:
+            await (await client.subscribe_candle("KRW-BTC", heard.append, unit="240m")).live()
+            await stage.after(30)
+            stage.simulator.abort()
+            await stage.after(30)
+        assert [gap.state for gap in stage.told(Gap)] == ["full_state"]
+        assert not [candle for candle in heard if candle.recovered]
+
+    play(story)
+
+
+def test_candles_wait_for_a_rest_that_fails_and_are_left_alone_when_it_refuses() -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client(recover=True) as client:
+            handle = await client.subscribe_candle("KRW-BTC", lambda _event: None, unit="1s")
+            await handle.live()
+            await stage.after(60)
+            stage.simulator.abort()
+            await stage.after(60)
+            assert [gap.state for gap in stage.told(Gap)] == ["filling", "unfilled"]
+
+    play(story, faults=("rest:503@60x2", "rest:404@60x1"))

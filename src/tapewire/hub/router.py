@@ -266,17 +266,15 @@ class Router:
         if stream.known is None:
             stream.known = {number for number in stream.recent_ids or () if number is not None}
 
-    def fill(
-        self, stream: Stream, trades: Iterable[TradeEvent], failed: Callable[[Listener, BaseException], None]
-    ) -> int:
-        """Deliver trades that were missed, but for those that came meanwhile; returns how many."""
+    def fill(self, stream: Stream, missed: Iterable[Event], failed: Callable[[Listener, BaseException], None]) -> int:
+        """Deliver what was missed, but for trades that came meanwhile; returns how many."""
         count = 0
-        for trade in trades:
-            if stream.doubles(trade):
-                for listener in stream.unaware(trade):
-                    hand_over(listener, trade, failed)
+        for event in missed:
+            if isinstance(event, TradeEvent) and stream.doubles(event):
+                for listener in stream.unaware(event):
+                    hand_over(listener, event, failed)
             else:
-                self._hear(stream, trade, failed)
+                self._hear(stream, event, failed)
                 count += 1
         return count
 

@@ -129,7 +129,11 @@ class OrderbookEvent(Event, gc=False, kw_only=True, tag="orderbook"):
 
 
 class CandleEvent(Event, gc=False, kw_only=True, tag="candle"):
-    """The state of one candle window so far; the same window comes many times, the last one wins."""
+    """The state of one candle window so far; the same window comes many times, the last one wins.
+
+    ``final``: the window is over and this is all of it, as REST told afterwards (with ``recovered``). The exchange's
+    stream never says so.
+    """
 
     unit: str | None = None
     candle_date_time_utc: str | None = None
@@ -140,6 +144,7 @@ class CandleEvent(Event, gc=False, kw_only=True, tag="candle"):
     trade_price: float | None = None
     candle_acc_trade_volume: float | None = None
     candle_acc_trade_price: float | None = None
+    final: bool = False
 
 
 class MyOrderEvent(Event, gc=False, kw_only=True, tag="myOrder"):

@@ -83,7 +83,7 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
         state: ``open``: no data yet since; ``filling``: what was missed is being asked by REST, the row comes again;
             ``filled``: everything between the bounds was delivered; ``unfilled``: messages may be missing there;
             ``nothing_missed``: the first trade after is the last one before; ``full_state``: the stream
-            sends complete state (ticker, order book, candle), only the span without it is lost.
+            sends complete state (ticker, order book, candle), only the span without it is lost; no candle ended in it.
         last_id, first_id: trade ids on either side, None where the kind has none or nothing was seen.
         last_timestamp, first_timestamp: the venue's milliseconds on either side.
         recovered: how many events were delivered afterwards.

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials
 from tapewire.hub.router import Listener, Router, Stream
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.missed import missed_trades
@@ -72,9 +72,9 @@ class Holes:
         """Whether anybody still wants this stream here."""
         return self._router.streams.get(stream.subscription) is stream
 
-    def fill(self, stream: Stream, trades: Sequence[TradeEvent]) -> int:
+    def fill(self, stream: Stream, missed: Sequence[Event]) -> int:
         """Deliver what was missed; returns how many of them were new."""
-        return self._router.fill(stream, trades, self._failed) if self.hears(stream) else 0
+        return self._router.fill(stream, missed, self._failed) if self.hears(stream) else 0
 
     def whole(self, stream: Stream) -> None:
         """Nothing more is filled."""

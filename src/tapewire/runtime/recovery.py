@@ -1,10 +1,10 @@
-"""Fills the holes in streams of trades by REST, beside the live feed: one task for each hole."""
+"""Fills the holes in streams of trades and candles by REST, beside the live feed: one task for each hole."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 from weakref import WeakSet
 
 from msgspec.structs import replace
@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import DecodeError, HttpFailed, VenueError
 from tapewire.hub.router import Listener, Router, Stream
-from tapewire.model.events import TradeEvent
+from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.account import AccountWatch, Told
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import logger
 from tapewire.runtime.persistence import NotWanted, Persistence
 from tapewire.runtime.rest import Rest
+from tapewire.session.candle_fill import CandleFill, is_missing
 from tapewire.session.fill import TradeFill
 from tapewire.venues.contract import History, Venue
 
@@ -26,6 +27,10 @@ from tapewire.venues.contract import History, Venue
 SETTLE = 5.0
 #: Trades delivered while a hole is being filled; with more of them it is given up (a REST that fails for hours).
 MOST_KNOWN = 1_000_000
+#: Candles of one hole; of a longer one the newest are delivered (a day of seconds).
+MOST_CANDLES = 86_400
+
+Kind = TypeVar("Kind", bound=Event)
 
 
 class Hearing(Protocol):
@@ -33,7 +38,7 @@ class Hearing(Protocol):
 
     def hears(self, stream: Stream) -> bool: ...
 
-    def fill(self, stream: Stream, trades: Sequence[TradeEvent]) -> int: ...
+    def fill(self, stream: Stream, missed: Sequence[Event]) -> int: ...
 
     def whole(self, stream: Stream) -> None: ...
 
@@ -51,20 +56,18 @@ class Recovery:
 
     def takes(self, gap: Gap) -> bool:
         """Whether this hole can be filled at all."""
-        history = self._venue.history
-        return (
-            self._options.recover
-            and history is not None
-            and gap.subscription.kind == "trade"
-            and gap.state in ("unfilled", "nothing_missed")  # a trade published late may have come just then
-        )
+        if self._venue.history is None or not self._options.recover:
+            return False
+        if gap.subscription.kind == "candle" and gap.state == "full_state":
+            return is_missing(gap.subscription, gap.last_timestamp, gap.first_timestamp)
+        # where nothing seems to be missed, a trade published late may have come just then
+        return gap.subscription.kind == "trade" and gap.state in ("unfilled", "nothing_missed")
 
     def begin(self, hearing: Hearing, stream: Stream, gap: Gap) -> None:
         """Fill this hole; ``stream`` looks out for doubles already (``Router.hole``)."""
         assert self._venue.history is not None  # noqa: S101 - ``takes`` said so
-        task = asyncio.create_task(
-            self._fill(self._venue.history, hearing, stream, gap), name=f"fill {gap.subscription}"
-        )
+        fill = self._fill_trades if gap.subscription.kind == "trade" else self._fill_candles
+        task = asyncio.create_task(fill(self._venue.history, hearing, stream, gap), name=f"fill {gap.subscription}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -97,7 +100,37 @@ class Recovery:
         for watch in self._watches:
             watch.kill()
 
-    async def _fill(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
+    async def _fill_candles(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
+        unit = gap.subscription.unit or ""
+        fill = CandleFill(unit, gap.last_timestamp or 0, gap.first_timestamp or 0)
+        recovered = 0
+        try:
+            await self._persistence.pause(fill.not_before_ms / 1000 - self._clock.wall_ns() / 1e9)
+            recovered = await self._read_candles(history, hearing, stream, fill)
+        except NotWanted:
+            return
+        except (VenueError, HttpFailed) as error:
+            logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
+        finally:
+            state = "filled" if fill.complete else "unfilled"
+            self._publish(replace(gap, at_ns=self._clock.wall_ns(), state=state, recovered=recovered))
+        hearing.whole(stream)
+
+    async def _read_candles(self, history: History, hearing: Hearing, stream: Stream, fill: CandleFill) -> int:
+        symbol, unit = stream.subscription.symbol, stream.subscription.unit or ""
+
+        def read(body: bytes) -> list[CandleEvent]:
+            return self._of(symbol, body, history.read_candles(unit, body, self._options.numbers))
+
+        while not fill.done and hearing.hears(stream) and len(fill.missed()) < MOST_CANDLES:
+            path, rounds = history.candles_request(symbol, unit, fill.request), fill.rounds
+            fill.answer(await self._persistence.ask(path, read, lambda: hearing.hears(stream)))
+            if fill.rounds > rounds:
+                await self._persistence.pause(2**rounds)
+        marked = [self._marked(history, replace(candle, final=True)) for candle in fill.missed()]
+        return hearing.fill(stream, marked)
+
+    async def _fill_trades(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
         known = stream.known if stream.known is not None else set[int]()
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
@@ -105,7 +138,7 @@ class Recovery:
         fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides)
         recovered = 0
         try:
-            recovered = await self._read(history, hearing, stream, fill)
+            recovered = await self._read_trades(history, hearing, stream, fill)
         except NotWanted:
             return
         except (VenueError, HttpFailed) as error:
@@ -115,14 +148,11 @@ class Recovery:
         await self._clock.until(self._clock.now().t + SETTLE)
         hearing.whole(stream)
 
-    async def _read(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
+    async def _read_trades(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
         symbol = stream.subscription.symbol
 
         def read(body: bytes) -> list[TradeEvent]:
-            trades = history.read_trades(body, self._options.numbers)
-            if any(trade.symbol != symbol for trade in trades):
-                raise DecodeError(self._venue.name, f"no trades of {symbol}, but of another market", body)
-            return trades
+            return self._of(symbol, body, history.read_trades(body, self._options.numbers))
 
         while not fill.done and hearing.hears(stream) and len(stream.known or ()) < MOST_KNOWN:
             path, rounds = history.trades_request(symbol, *fill.request), fill.rounds
@@ -131,9 +161,15 @@ class Recovery:
                 await self._persistence.pause(2**rounds)
         return hearing.fill(stream, [self._marked(history, trade) for trade in fill.missed()])
 
-    def _marked(self, history: History, trade: TradeEvent) -> TradeEvent:
-        raw = history.frame(trade) if self._options.keep_raw else None
-        return replace(trade, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
+    def _of(self, symbol: str, body: bytes, page: list[Kind]) -> list[Kind]:
+        """The page, if it is this market's."""
+        if any(event.symbol != symbol for event in page):
+            raise DecodeError(self._venue.name, f"nothing of {symbol}, but of another market", body)
+        return page
+
+    def _marked(self, history: History, event: Event) -> Event:
+        raw = history.frame(replace(event, recovered=True)) if self._options.keep_raw else None
+        return replace(event, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
 
     def _tell(self, gap: Gap, fill: TradeFill, recovered: int) -> None:
         if gap.state == "nothing_missed" and fill.complete and not recovered:

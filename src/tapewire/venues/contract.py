@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from tapewire.config import Credentials, Format, Numbers
-from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, TradeEvent
+from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
 
@@ -130,11 +130,15 @@ class History(Struct, frozen=True, kw_only=True):
             path of one page, newest first.
         read_trades: its body → trades as the stream would have sent them. Raises DecodeError.
         frame: an event that REST told → the message that the stream would have sent, for recordings.
+        candles_request: symbol, unit, time (Unix ms, UTC) before which windows began → path of one page, newest first.
+        read_candles: unit, its body → candles. Raises DecodeError.
         trades_days: how many days back can be asked; 0: a page knows no days.
     """
 
     trades_request: Callable[[str, int | None, int], str]
     read_trades: Callable[[bytes, Numbers], list[TradeEvent]]
+    candles_request: Callable[[str, str, int], str]
+    read_candles: Callable[[str, bytes, Numbers], list[CandleEvent]]
     frame: Callable[[Event], bytes]
     trades_days: int = 0
 

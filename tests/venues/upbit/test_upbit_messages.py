@@ -179,7 +179,7 @@ def events(draw: st.DrawFn, numbers: str) -> Event:
             values[field] = draw(by_field[field])
         elif public is TickerEvent and field.startswith("best_"):
             continue  # Upbit's ticker has no best prices
-        elif field not in ("venue", "received_ns", "raw", "recovered"):
+        elif field not in ("venue", "received_ns", "raw", "recovered", "final"):
             strategy = {
                 "float | None": st.none() | number,
                 "int | None": _whole,

@@ -59,6 +59,8 @@ def _venue(region: profile.Region) -> Venue:
         history=History(
             trades_request=history.trades_request,
             read_trades=partial(history.read_trades, region.name),
+            candles_request=history.candles_request,
+            read_candles=partial(history.read_candles, region.name),
             frame=history.frame,
             trades_days=history.TRADES_DAYS,
         ),

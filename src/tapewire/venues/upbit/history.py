@@ -86,7 +86,8 @@ def frame(event: Event) -> bytes:
         value = getattr(event, attribute)
         if value is not None:
             said[name] = value
-    return _ENCODER.encode(said | {"recovered": True})
+    marks = {"recovered": True} | ({"final": True} if isinstance(event, CandleEvent) and event.final else {})
+    return _ENCODER.encode(said | marks)
 
 
 def candles_request(symbol: str, unit: str, before_ms: int) -> str:

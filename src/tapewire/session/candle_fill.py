@@ -1,0 +1,82 @@
+"""Finds the candles that a stream missed: windows that ended while it was interrupted, and those that began before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tapewire.model.events import CandleEvent
+from tapewire.model.subscription import Subscription
+
+#: Milliseconds for which a window's last message may come after its end: they are sent once a second at most, and
+#: trades are published up to 2.2 s late (spec/upbit.md section 8).
+LATE_MS = 3_000
+#: How often the pages are asked again when they do not show the window that the stream had before the hole.
+ROUNDS_MOST = 6
+_MS = {"s": 1_000, "m": 60_000}
+
+
+class CandleFill:
+    """One hole in one stream of candles, from the window of the last message before it to that of the first after.
+
+    The first's own window is not missed: every message is its complete state. Those before it are over, so what REST
+    tells of them is final; one without trades does not exist.
+
+    Args:
+        unit: of the candles.
+        last_ms, first_ms: time stamps of the messages on either side (Unix ms, UTC).
+    """
+
+    def __init__(self, unit: str, last_ms: int, first_ms: int) -> None:
+        length = int(unit[:-1]) * _MS[unit[-1]]
+        self._begin, self._end = (last_ms - LATE_MS) // length * length, first_ms // length * length
+        self._before = self._end
+        self._found: dict[int, CandleEvent] = {}
+        #: How often all was asked again because the pages did not reach back far enough.
+        self.rounds = 0
+        #: Nothing is left to ask.
+        self.done = self._begin >= self._end
+        #: The pages reached back to a window that the stream had.
+        self.complete = self.done
+
+    @property
+    def request(self) -> int:
+        """What to ask next: candles that began before this (Unix ms, UTC)."""
+        return self._before
+
+    @property
+    def not_before_ms(self) -> int:
+        """When the last of the windows has all its trades (Unix ms, UTC)."""
+        return self._end + LATE_MS
+
+    def answer(self, candles: Sequence[CandleEvent]) -> None:
+        """The page that was asked for, newest first."""
+        starts = [_start(candle) for candle in candles]
+        self._found.update(
+            (start, candle) for start, candle in zip(starts, candles, strict=True) if self._begin <= start < self._end
+        )
+        oldest = min(starts, default=self._before)
+        if oldest <= self._begin:
+            self.done = self.complete = True
+        elif oldest < self._before:
+            self._before = oldest
+        elif self.rounds < ROUNDS_MOST:
+            self.rounds, self._before = self.rounds + 1, self._end
+        else:
+            self.done = True
+
+    def missed(self) -> list[CandleEvent]:
+        """The final candles, in the order of their windows."""
+        return [self._found[start] for start in sorted(self._found)]
+
+
+def is_missing(stream: Subscription, last_ms: int | None, first_ms: int | None) -> bool:
+    """Whether a stream of candles had windows that ended between these two messages."""
+    if stream.unit is None or last_ms is None or first_ms is None:
+        return False
+    return not CandleFill(stream.unit, last_ms, first_ms).done
+
+
+def _start(candle: CandleEvent) -> int:
+    told = datetime.fromisoformat(candle.candle_date_time_utc or "")
+    return int(told.replace(tzinfo=UTC).timestamp() * 1000)
