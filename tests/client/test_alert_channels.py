@@ -354,7 +354,7 @@ async def test_the_log_gets_levels_and_the_notice_itself(caplog: pytest.LogCaptu
         (lambda: any_webhook("https://host:99999/CANARY"), "url is '…'"),
         (lambda: any_webhook("https://host/CANARY x"), "url is '…'"),
         (lambda: any_webhook("ftp://host/CANARY"), "url is '…'"),
-        (lambda: any_webhook(""), "url is 'str'; it must be a text that is not empty"),
+        (lambda: any_webhook(""), "url is ''; it must be a text that is not empty"),
         (lambda: any_webhook(7), "url is 'int'; it must be a text that is not empty"),
         (lambda: any_webhook("https://h/", [CANARY]), "headers is 'list'; it must be a mapping"),
         (lambda: any_webhook("https://h/", {"A": "CANARY\nx"}), r"headers\['A'\] is '…'; it must be a name of"),

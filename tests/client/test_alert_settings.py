@@ -104,7 +104,7 @@ def test_keys_that_hold_a_secret_themselves_are_named() -> None:
         ([{"channel": "slack", "url": "http://h/CANARY"}], "alerts, table 1: url is '…'; it must be an https"),
         (
             [{"channel": "webhook", "url": "https://h/CANARY", "headers": {"A": ""}}],
-            "alerts, table 1: headers.A is 'str'; it must be a text that is not empty",
+            "alerts, table 1: headers.A is ''; it must be a text that is not empty",
         ),
         ([{"channel": "log", "at_least": 3}], 'at_least is 3; it must be "info" or'),
         ([{"channel": "telegram", "token": "1:CANARY", "chat_id": []}], r"chat_id is \[\]; it must be the number"),

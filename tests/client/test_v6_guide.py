@@ -343,6 +343,8 @@ def test_the_managers_own_words() -> None:
         other.subscribe_feed(lambda _event: None)
         with pytest.raises(tapewire.FeedError, match="other: the client shares the connections of another manager"):
             manager.register_component(other)
+        with pytest.raises(tapewire.FeedError, match=r"component is 'my_app'; it must be a tapewire.WebSocketClient"):
+            manager.register_component("my_app")  # type: ignore[arg-type]
         stopping = asyncio.create_task(manager.stop())
         await stage.turns(1)
         assert manager.get_state() == "shutting_down"

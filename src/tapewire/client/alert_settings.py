@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tapewire.client.channels import CHANNELS, Channel
+from tapewire.client.channels import CHANNELS, Channel, shown_of
 from tapewire.config import Secret
 from tapewire.errors import ConfigError
 from tapewire.hub.alert_rules import RULES, Rule
@@ -77,9 +77,7 @@ def _revealed(place: str, table: Mapping[str, Any], environ: Mapping[str, str] |
 
     def secret(key: str, value: object) -> object:
         if not isinstance(value, str) or not value.strip():
-            raise ConfigError(
-                f"{place}: {key}", type(value).__name__, 'a text that is not empty, or "$NAME" of a variable'
-            )
+            raise ConfigError(f"{place}: {key}", shown_of(value), 'a text that is not empty, or "$NAME" of a variable')
         if value.startswith("$"):
             name, found = value[1:], (environ or {}).get(value[1:], "").strip()
             if not found:

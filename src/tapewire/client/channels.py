@@ -176,11 +176,16 @@ def as_channel(given: object) -> Channel:
 async def _nothing() -> None: ...
 
 
+def shown_of(value: object) -> str:
+    """What an error may say of what should have been a secret: its type, or that it is empty."""
+    return "" if isinstance(value, str) else type(value).__name__
+
+
 def _secret(option: str, value: object) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(option, type(value).__name__, "a text that is not empty")
+        raise ConfigError(option, shown_of(value), "a text that is not empty")
     return Secret(value.strip())
 
 

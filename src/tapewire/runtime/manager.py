@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from tapewire.config import FeedOptions
+from tapewire.errors import UsageError
 from tapewire.model.health import ManagerState
 from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.limits import place_of, shared_gate
@@ -77,8 +78,10 @@ class WebSocketManager(Observed):
         """Let a client share these connections; each does so by itself when it is first used. Held by weakref.
 
         Raises:
-            UsageError: it shares another manager's connections.
+            UsageError: it shares another manager's connections, or is no client of asyncio's.
         """
+        if not callable(getattr(component, "use", None)):  # the v6 guide registers names too
+            raise UsageError(f"component is {component!r}; it must be a tapewire.WebSocketClient")
         component.use(self)
         self._components.setdefault(id(component), component)
 

@@ -72,7 +72,7 @@ async def test_the_screen_is_what_the_picture_says() -> None:
     [
         (("2",), 1, "─ KRW-BTC order book ─"),
         (("3",), 1, "─ KRW-BTC trades ─"),
-        (("4",), 1, "Connection    State"),
+        (("4",), 1, "Connection         State"),
         (("question_mark",), 1, "─ Keys ─"),
         (("j", "3"), 1, "─ KRW-ETH trades ─"),
         (("down", "down", "3", "up"), 1, "─ KRW-ETH trades ─"),

@@ -153,7 +153,7 @@ def test_long_news_are_folded_and_the_newest_stay() -> None:
     picture.tell("", "old")
     picture.tell("red", "refused: WRONG_FORMAT: the exchange said that it does not understand what was asked")
     assert drawn(picture, Controls(), 60, 8)[1:6] == [
-        "Connection    State                  Streams    msg/s      …",
+        "Connection         State                  Streams   msg/s  …",
         "",
         "     0.0 s  old",
         "     0.0 s  refused: WRONG_FORMAT: the exchange said that it",

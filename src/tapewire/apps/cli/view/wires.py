@@ -11,7 +11,7 @@ from tapewire.apps.cli.view.picture import Figures, Wire
 
 _STATES = {"open": ("● open", "good"), "stopped": ("○ stopped", "bad")}
 _HEALTH = {"healthy": "good", "degraded": "warn", "unhealthy": "bad"}
-_HEADING = f"{'Connection':<14}{'State':<22}{'Streams':>8}{'msg/s':>9}{'Messages':>14}{'Reconnects':>12}"
+_HEADING = f"{'Connection':<19}{'State':<22}{'Streams':>8}{'msg/s':>8}{'Messages':>12}{'Reconnects':>11}"
 
 
 def status(figures: Figures, width: int) -> Line:
@@ -71,8 +71,8 @@ def _wire(wire: Wire) -> list[Line]:
     word, style = _STATES.get(wire.state, (f"○ {wire.state}", "warn"))
     if wire.retry_in is not None and wire.state != "open":
         word = f"{word}, {wire.retry_in:.1f} s"
-    figures = f"{wire.streams:>8,}{wire.rate:>9,.0f}{wire.total:>14,}{wire.reconnects:>12,}"
-    lines: list[Line] = [[(fit(plain(wire.name), 13) + " ", "market"), (fit(word, 22), style), (figures, "")]]
+    figures = f"{wire.streams:>8,}{wire.rate:>8,.0f}{wire.total:>12,}{wire.reconnects:>11,}"
+    lines: list[Line] = [[(fit(plain(wire.name), 18) + " ", "market"), (fit(word, 22), style), (figures, "")]]
     return [*lines, [(f"  last error: {plain(wire.last_error)}", "dim")]] if wire.last_error else lines
 
 
