@@ -272,6 +272,9 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         numbers: ``"float"`` or ``"decimal"``.
         keep_raw: put the frame's bytes into every event's ``raw``.
         validate: check symbols against the venue's list of markets before subscribing.
+        limits: who keeps the exchange's limits together: all clients of this ``"process"``, or of the whole ``"host"``
+            (every program whose ``limits`` say so, and that uses the same ``limits_dir``).
+        limits_dir: where the programs of a host meet; None: a directory of this user's own.
         recover: ask by REST for the trades that a lost line missed, and deliver them marked ``recovered``.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
@@ -283,6 +286,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     numbers: Numbers = "float"
     keep_raw: bool = False
     validate: bool = True
+    limits: Literal["process", "host"] = "process"
+    limits_dir: str | None = None
     recover: bool = True
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
@@ -305,6 +310,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
                 raise ConfigError(option, address, "an address with a host and a port from 1 to 65535, if any")
         if self.format not in ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"):
             raise ConfigError("format", self.format, "DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST")
+        if self.limits not in ("process", "host"):
+            raise ConfigError("limits", self.limits, '"process" or "host"')
         if self.numbers not in ("float", "decimal"):
             raise ConfigError("numbers", self.numbers, '"float" or "decimal"')
         if self.transport not in ("picows", "websockets"):

@@ -71,7 +71,7 @@ def test_another_file_can_be_named_and_must_be_there(tmp_path: Path) -> None:
         ("xyzzy = 1", r"xyzzy is no setting; there are venue, url, rest_url, format, compression, proxy, use_profile,"),
         ("[session]\nping_intervall = 5", r"session\.ping_intervall is no setting; did you mean ping_interval\?"),
         ("[line]\nssl_context = 5", r"line\.ssl_context is no setting"),
-        ("[feed]\nurl = 'ws://x'", r"feed\.url is no setting; there are numbers, keep_raw, validate, transport"),
+        ("[feed]\nurl = 'ws://x'", r"feed\.url is no setting; there are numbers, keep_raw, validate, limits, limits_dir, transport"),
         ("[profile.office.session]\npng = 5", r"profile\.office\.session\.png is no setting"),
         ("[profile.office]\nuse_profile = 'x'", r"profile\.office\.use_profile is no setting"),
         ('profile = "production"', r"profile is no table; write \[profile\.production\], and use_profile to choose"),
@@ -414,3 +414,11 @@ def _inline(value: Any) -> str:
 
 #: Names whose wrong values are shown; those of keys and alerts are not among them.
 _SHOWN = tuple(name for name in (*Settings.__struct_fields__, "profile") if "key" not in name and name != "passphrase")
+
+
+def test_who_keeps_the_limits_together_is_a_setting_too() -> None:
+    loaded = load_with_origin({"TAPEWIRE_LIMITS": "host", "TAPEWIRE_LIMITS_DIR": "/srv/meet"})
+    assert (loaded.settings.feed.limits, loaded.settings.feed.limits_dir) == ("host", "/srv/meet")
+    assert loaded.origin["feed.limits"] == "environment"
+    with pytest.raises(ConfigError, match="redis"):
+        load({"TAPEWIRE_LIMITS": "redis"})

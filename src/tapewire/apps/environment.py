@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +13,8 @@ from tapewire.venues.registry import get_venue
 
 #: Settings that ``TAPEWIRE_…`` of the same name settles.
 OWN_NAMES = ("venue", "url", "rest_url", "proxy", "format")
+#: The same, of the table ``feed``.
+OWN_FEED_NAMES = ("limits", "limits_dir")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -69,7 +71,7 @@ UPBIT_NAMES: Mapping[str, tuple[tuple[str, ...], Callable[[str, str], Any]]] = {
 UPBIT_NAMES_WITHOUT_MEANING: Mapping[str, str] = {
     "UPBIT_WEBSOCKET_COMPRESSION_THRESHOLD": "the exchange decides what it compresses; what we send is short",
     "UPBIT_WEBSOCKET_RATE_LIMITER": "the exchange's limits are always kept",
-    "UPBIT_WEBSOCKET_DYNAMIC_RATE_LIMITER": "the exchange's limits are fixed; a refusal waits as told",
+    "UPBIT_WEBSOCKET_DYNAMIC_RATE_LIMITER": "what others use at the same address is seen and subtracted anyway",
     "UPBIT_WEBSOCKET_RATE_STRATEGY": "the exchange's limits are fixed; own ones: messages_per_second",
     "UPBIT_WEBSOCKET_ERROR_THRESHOLD": "each error is answered by its own rule",
     "UPBIT_WEBSOCKET_AUTO_CONVERT_INCOMING": "events are the same whatever the format",
@@ -84,9 +86,14 @@ def environment_settings(environ: Mapping[str, str], venue: str) -> dict[str, An
     Raises:
         ConfigError: names the variable whose value is impossible, or two that contradict each other.
     """
-    own = {name: environ.get(f"TAPEWIRE_{name.upper()}", "").strip() for name in OWN_NAMES}
-    older = _upbit_settings(environ) if venue.startswith("upbit") else {}
-    return older | {name: text for name, text in own.items() if text}
+    found = _upbit_settings(environ) if venue.startswith("upbit") else {}
+    feed = found.get("feed", {}) | _own(environ, OWN_FEED_NAMES)
+    return found | _own(environ, OWN_NAMES) | ({"feed": feed} if feed else {})
+
+
+def _own(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    said = {name: environ.get(f"TAPEWIRE_{name.upper()}", "").strip() for name in names}
+    return {name: text for name, text in said.items() if text}
 
 
 def _upbit_settings(environ: Mapping[str, str]) -> dict[str, Any]:

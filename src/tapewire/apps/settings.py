@@ -36,7 +36,7 @@ COMMAND_LINE = "command line"
 _KEYS = ("access_key", "secret_key", "passphrase")
 #: Tables of the settings file and what may stand in each.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "feed": ("numbers", "keep_raw", "validate", "transport"),
+    "feed": ("numbers", "keep_raw", "validate", "limits", "limits_dir", "transport"),
     "line": tuple(name for name in LineOptions.__struct_fields__ if name not in ("ssl_context", "proxy")),
     "session": SessionOptions.__struct_fields__,
     "mailbox": MailboxOptions.__struct_fields__,
@@ -67,7 +67,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         access_key: names the API key (``UPBIT_ACCESS_KEY``); in a file only if it is 0600 and yours.
         secret_key: signs (``UPBIT_SECRET_KEY``); beside ``access_key``.
         passphrase: third part of the key, where the venue has one.
-        feed: the fields of ``FeedOptions`` numbers, keep_raw, validate and transport.
+        feed: the fields of ``FeedOptions`` numbers, keep_raw, validate, limits (``TAPEWIRE_LIMITS``),
+            limits_dir (``TAPEWIRE_LIMITS_DIR``) and transport.
         line: the fields of ``LineOptions`` but proxy, which stands above, and ssl_context, which is no text.
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
         mailbox: the fields of ``MailboxOptions``.

@@ -19,53 +19,53 @@ class SharedGate(Gate):
 
     Args:
         windows, leeway: as of ``Gate``.
-        whole: entered around each step; by default a lock of this process.
+        whole: entered around each step, with its time; by default a lock of this process.
     """
 
     def __init__(
         self,
         windows: Sequence[Window],
         leeway: float,
-        whole: Callable[[Gate], AbstractContextManager[object]] | None = None,
+        whole: Callable[[float], AbstractContextManager[object]] | None = None,
     ) -> None:
         super().__init__(windows, leeway)
         lock = threading.RLock()
-        self._whole = (lambda _gate: lock) if whole is None else whole
+        self._whole = (lambda _t: lock) if whole is None else whole
 
     def next_at(self, t: float) -> float:
-        with self._whole(self):
+        with self._whole(t):
             return super().next_at(t)
 
     def ask_at(self, t: float) -> float:
-        with self._whole(self):
+        with self._whole(t):
             return super().ask_at(t)
 
     def take(self, t: float) -> bool:
-        with self._whole(self):
+        with self._whole(t):
             return super().take(t)
 
     def book(self, t: float) -> None:
-        with self._whole(self):
+        with self._whole(t):
             super().book(t)
 
     def arrived(self, sent: float, t: float) -> None:
-        with self._whole(self):
+        with self._whole(t):
             super().arrived(sent, t)
 
     def told(self, sent: float, t: float, left: int, seconds: float) -> None:
-        with self._whole(self):
+        with self._whole(t):
             super().told(sent, t, left, seconds)
 
     def close(self, until: float) -> None:
-        with self._whole(self):
+        with self._whole(until):
             super().close(until)
 
     def spent(self, t: float, at_least: float = 0.0) -> float:
-        with self._whole(self):
+        with self._whole(t):
             return super().spent(t, at_least)
 
     def left(self, t: float) -> list[tuple[Window, int]]:
-        with self._whole(self):
+        with self._whole(t):
             return super().left(t)
 
 

@@ -17,6 +17,7 @@ from tapewire.config import FeedOptions
 from tapewire.errors import UsageError
 from tapewire.model.health import ManagerState
 from tapewire.runtime.clock import Clock, LoopClock
+from tapewire.runtime.host_limits import host_gates
 from tapewire.runtime.limits import place_of, shared_gate
 from tapewire.runtime.observed import Observed
 from tapewire.runtime.pool import Pool, Ports
@@ -24,6 +25,8 @@ from tapewire.session.limits import Limits
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
 
+#: Whose limits: exchange, host and port, kept by whom, and where these meet.
+LimitsKey = tuple[str, str, str, str | None]
 #: Chooses line and HTTP implementations for a set of options and a wall clock; the client joins the concrete parts.
 PortsFactory = Callable[[FeedOptions, Callable[[], int]], tuple[LineFactory, Http]]
 
@@ -52,7 +55,7 @@ class WebSocketManager(Observed):
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
         ticket: Callable[[], str] = lambda: str(uuid.uuid4()),
-        limits: dict[tuple[str, str], Limits] | None = None,
+        limits: dict[LimitsKey, Limits] | None = None,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
         self.made_at = self.clock.now().t
@@ -180,12 +183,16 @@ class WebSocketManager(Observed):
 
     def _limits_at(self, venue: Venue, options: FeedOptions) -> Limits:
         """The limits of one address, the same for all connections to it whatever their options."""
-        key = place_of(venue, urlsplit(options.url or venue.facts.url).netloc)
-        return self._limits.setdefault(key, Limits(venue.facts, shared_gate))
+        place = place_of(venue, urlsplit(options.url or venue.facts.url).netloc)
+        key = (*place, options.limits, options.limits_dir)
+        if key not in self._limits:
+            make = shared_gate if options.limits == "process" else host_gates(options.limits_dir, place)
+            self._limits.setdefault(key, Limits(venue.facts, make))
+        return self._limits[key]
 
 
-#: The limits of this process, by venue and address: an exchange does not know one event loop from the next.
-_limits: dict[tuple[str, str], Limits] = {}
+#: The limits of this process, by venue, address and option: an exchange does not know one event loop from the next.
+_limits: dict[LimitsKey, Limits] = {}
 _managers: dict[asyncio.AbstractEventLoop, WebSocketManager] = {}
 
 

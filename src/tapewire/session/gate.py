@@ -18,7 +18,7 @@ ASK_AGAIN = 0.02
 LONGEST_WAIT = 3600.0
 
 
-class Grant(Struct, frozen=True, order=True, gc=False):
+class Grant(Struct, frozen=True, order=True, array_like=True, gc=False):
     """One grant that was given: when it has arrived at the latest, when it was given, whether its answer is awaited."""
 
     latest: float
