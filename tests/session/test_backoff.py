@@ -33,6 +33,28 @@ def test_with_jitter_each_delay_is_drawn_from_zero_to_its_place_in_the_row() -> 
     assert [backoff.delay(RESET) for _ in range(5)] == [chance.random() * row for row in (1, 2, 4, 8, 16)]
 
 
+def test_chance_draws_from_no_longer_than_the_outage_so_far() -> None:
+    """Luck with the first draws must not make the later waits longer than the outage itself (P4)."""
+    backoff = Backoff(SessionOptions(), lambda: 0.5)
+    spans = [backoff.delay(RESET, elapsed=elapsed) for elapsed in (0.0, 0.5, 1.5, 3.0, 100.0)]
+    assert spans == [0.5, 0.5, 0.75, 1.5, 8.0]
+    exact = Backoff(SessionOptions(jitter=False), lambda: 0.5)
+    assert [exact.delay(RESET, elapsed=0.1) for _ in range(4)] == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_an_exchange_that_was_away_for_t_is_reached_within_t_after_it(seed: int) -> None:
+    """P4: at most min(30 s, T) after it is back, however the chances fall; dials that fail take no time here."""
+    chance = Random(seed)
+    away = chance.uniform(0.0, 120.0)
+    backoff, t = Backoff(SessionOptions(), chance.random), 0.0
+    while t < away:
+        delay = backoff.delay(RESET, elapsed=t)
+        assert delay is not None
+        t += delay
+    assert t - away <= max(1.0, min(30.0, away))
+
+
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from tapewire.config import SessionOptions
 from tapewire.model.line import Loss
@@ -30,17 +31,20 @@ class Backoff:
         """The line was up long enough, with data: the next delay is the first again."""
         self.failures, self._step = 0, 0.0
 
-    def delay(self, loss: Loss, *, counts: bool = True) -> float | None:
+    def delay(self, loss: Loss, *, counts: bool = True, elapsed: float = inf) -> float | None:
         """Seconds from this loss to the next dial; None: the tries are used up.
 
-        ``counts=False`` keeps the present step: the loss was the expected end of a refused request.
+        ``counts=False`` keeps the present step: the loss was the expected end of a refused request. ``elapsed``:
+        seconds since the first loss of the row. Chance draws from no longer than that: short draws let the steps grow
+        faster than time, and nobody shall wait a quarter of a minute for an exchange that was away for eight seconds.
         """
         if counts or not self.failures:
             self._grow()
         limit = self._options.max_retries
         if limit is not None and self.failures > limit:
             return None
-        drawn = self._step * self._random() if self._options.jitter else self._step
+        spread = min(self._step, max(elapsed, self._options.backoff_base))
+        drawn = spread * self._random() if self._options.jitter else self._step
         return max(drawn, self.floor(loss))
 
     def _grow(self) -> None:

@@ -32,6 +32,7 @@ class Dialling:
         self._stable_after = options.session.stable_after
         self._at = float("-inf")
         self._opened_at: float | None = None
+        self._lost_at = 0.0
         self._begun_at: float | None = None
         self._asked_at = float("-inf")
         self._alive = self._one_token_refused = False
@@ -83,7 +84,8 @@ class Dialling:
         """
         if self._is_final(loss):
             return None
-        delay = self._backoff.delay(loss, counts=counts)
+        self._lost_at = self._lost_at if self._backoff.failures else t
+        delay = self._backoff.delay(loss, counts=counts, elapsed=t - self._lost_at)
         if delay is None:
             return None
         self._at = t + delay
