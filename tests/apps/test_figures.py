@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ from tapewire.apps.cli.recorded import recorded_trades
 from tapewire.apps.cli.summary import show, summarise
 from tapewire.apps.cli.tally import Tally
 from tapewire.model import status
-from tapewire.model.events import CandleEvent, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.events import (
+    Asset,
+    CandleEvent,
+    MyAssetEvent,
+    MyOrderEvent,
+    OrderbookEvent,
+    OrderbookUnit,
+    TickerEvent,
+    TradeEvent,
+)
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.contract import Item
@@ -102,6 +112,16 @@ def test_the_board_shows_each_market_and_the_newest_steps_within_eighty_columns(
     assert lines[3].split()[:5] == ["KRW-ETH", "–", "–", "1", "2"]
     assert any("connected again (1)" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+def test_what_has_no_column_is_a_line_below_the_table() -> None:
+    balance = MyAssetEvent(venue="upbit", symbol="", assets=[Asset("BTC", Decimal("0.5"), Decimal(0))])
+    order = MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid="o-1", ask_bid="ASK", order_type="market", state="wait")
+    lines = drawn(board_of(("KRW-BTC",), [*STORY, balance, order]), 80, 24)
+    assert [" ".join(line.split()[2:]) for line in lines[-2:]] == [
+        "myAsset BTC 0.5 (0 locked)",
+        "KRW-BTC myOrder wait: sell market – at – left – order o-1",
+    ]
 
 
 def test_a_wide_terminal_shows_more_columns() -> None:

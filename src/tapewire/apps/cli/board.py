@@ -14,13 +14,14 @@ from rich.text import Text
 
 from tapewire.apps.cli.news import News
 from tapewire.apps.cli.tally import Tally
-from tapewire.apps.cli.terminal import amount, plain, price
+from tapewire.apps.cli.terminal import amount, event_line, plain, price
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.status import Rejected
 from tapewire.sinks.contract import Item
 
 _NARROW, _WIDE, _WIDEST = 64, 112, 140
 _NOTES, _FEW_NOTES, _LOW = 6, 2, 16
+_IN_TABLE = (TickerEvent, TradeEvent, OrderbookEvent, CandleEvent)
 _MIN_WIDTH = {"Market": 10, "Price": 10, "Change": 7, "Age": 5}
 _STYLE_OF_CHANGE = {"RISE": "green", "FALL": "red"}
 _WORD_OF_SIDE = {"BID": "buy", "ASK": "sell"}
@@ -79,10 +80,16 @@ class Board:
             for subscription in item.subscriptions:
                 self._rows.get(subscription.symbol, _Row()).refused = True
         if isinstance(item, Event):
-            row = self._rows.get(item.symbol)
-            if row is not None:
-                row.heard = self._now()
-                _update(row, item)
+            self._add_event(item)
+
+    def _add_event(self, event: Event) -> None:
+        if not isinstance(event, _IN_TABLE):  # orders, balances, announcements: no column is theirs
+            self.note("", " ".join(event_line(event).split()))
+            return
+        row = self._rows.get(event.symbol)
+        if row is not None:
+            row.heard = self._now()
+            _update(row, event)
 
     def note(self, style: str, text: str) -> None:
         """Add one line of news below the table."""
