@@ -275,7 +275,10 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         limits: who keeps the exchange's limits together: all clients of this ``"process"``, or of the whole ``"host"``
             (every program whose ``limits`` say so, and that uses the same ``limits_dir``).
         limits_dir: where the programs of a host meet; None: a directory of this user's own.
-        recover: ask by REST for the trades that a lost line missed, and deliver them marked ``recovered``.
+        recover: ask by REST for what a lost line missed (trades, candles, orders, balances), and deliver it marked
+            ``recovered``.
+        recovery_order: ``"merged"`` delivers live trades and candles at once and what was missed when REST told it;
+            ``"before"`` lets the live ones of that stream wait for it: 10,000 of them and 30 seconds at most.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
@@ -289,6 +292,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     limits: Literal["process", "host"] = "process"
     limits_dir: str | None = None
     recover: bool = True
+    recovery_order: Literal["merged", "before"] = "merged"
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
@@ -314,6 +318,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("limits", self.limits, '"process" or "host"')
         if self.numbers not in ("float", "decimal"):
             raise ConfigError("numbers", self.numbers, '"float" or "decimal"')
+        if self.recovery_order not in ("merged", "before"):
+            raise ConfigError("recovery_order", self.recovery_order, '"merged" or "before"')
         if self.transport not in ("picows", "websockets"):
             raise ConfigError("transport", self.transport, '"picows" or "websockets"')
 

@@ -18,7 +18,7 @@ def account(stage: Stage, heard: list[TradeEvent]) -> tuple[list[int | None], di
     for symbol in {trade.symbol for trade in heard}:
         made = [trade.sequential_id for trade in stage.simulator.trades if trade.symbol == symbol]
         got = {trade.sequential_id for trade in heard if trade.symbol == symbol}
-        begun = next(index for index, number in enumerate(made) if number in got)
+        begun = next((index for index, number in enumerate(made) if number in got), 0)
         lost += [number for number in made[begun:] if number not in got]
     twice = Counter((trade.symbol, trade.sequential_id) for trade in heard)
     return lost, {number: count for (_, number), count in twice.items() if count > 1}
@@ -183,3 +183,89 @@ def test_candles_wait_for_a_rest_that_fails_and_are_left_alone_when_it_refuses()
             assert [gap.state for gap in stage.told(Gap)] == ["filling", "unfilled"]
 
     play(story, faults=("rest:503@60x2", "rest:404@60x1"))
+
+
+def in_time(trades: list[TradeEvent]) -> bool:
+    """Whether what was missed came before whatever was executed after it, live ones that come late aside."""
+    latest = 0
+    for trade in trades:
+        if trade.recovered and (trade.trade_timestamp or 0) < latest - 3_000:
+            return False
+        latest = max(latest, trade.trade_timestamp or 0)
+    return True
+
+
+@pytest.mark.parametrize("order", ["merged", "before"])
+def test_by_option_live_trades_wait_for_those_that_were_missed_before_them(order: str) -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[TradeEvent] = []
+        async with stage.client(recover=True, recovery_order=order) as client:
+            await (await client.subscribe_trade("KRW-BTC", heard.append)).live()
+            for _ in range(2):
+                await stage.after(60)
+                stage.simulator.maintenance(15)
+            await stage.after(120)
+            assert account(stage, heard) == ([], {})
+        assert len([trade for trade in heard if trade.recovered]) > 5
+        assert in_time(heard) is (order == "before")
+        assert {gap.state for gap in stage.told(Gap)} == {"filling", "filled"}
+
+    play(story, seed=3)
+
+
+def test_live_trades_wait_half_a_minute_at_most_for_a_rest_that_fails() -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[TradeEvent] = []
+        async with stage.client(recover=True, recovery_order="before") as client:
+            await (await client.subscribe_trade("KRW-BTC", heard.append)).live()
+            await stage.after(60)
+            stage.simulator.abort()
+            await stage.after(20)
+            before = len(heard)
+            await stage.after(5)
+            assert len(heard) == before
+            await stage.after(20)
+            assert len(heard) > before
+            assert not [trade for trade in heard if trade.recovered]
+            await stage.after(200)
+            assert account(stage, heard) == ([], {})
+            assert [gap.state for gap in stage.told(Gap)] == ["filling", "filled"]
+
+    play(story, faults=("rest:503@60x6",))
+
+
+def kept_by_rising_ids(trades: list[TradeEvent]) -> list[TradeEvent]:
+    """What is left of them under the wrong rule: drop whatever has no higher id than the last."""
+    last: dict[str, int] = {}
+    kept = []
+    for trade in trades:
+        number = trade.sequential_id or 0
+        if number > last.get(trade.symbol, 0):
+            last[trade.symbol] = number
+            kept.append(trade)
+    return kept
+
+
+def test_ids_that_fall_and_come_again_in_other_markets_lose_and_double_nothing() -> None:
+    """Recorded traffic of 2021 (spec/upbit.md section 8): "drop if id <= last" would lose a part of it."""
+
+    async def story(stage: Stage) -> None:
+        heard: list[TradeEvent] = []
+        symbols = sorted(stage.simulator.exchange.market.symbols)
+        async with stage.client(recover=True) as client:
+            await (await client.subscribe_trade(symbols, heard.append)).live()
+            for _ in range(4):
+                await stage.after(8)
+                stage.simulator.abort()
+            await stage.after(30)
+            assert account(stage, heard) == ([], {})
+        live = [trade for trade in heard if not trade.recovered]
+        assert len(kept_by_rising_ids(live)) < len(live)
+        assert len(kept_by_rising_ids(heard)) < len(heard)
+        assert any(trade.recovered for trade in heard)
+        markets: dict[int | None, set[str]] = {}
+        for trade in heard:
+            markets.setdefault(trade.sequential_id, set()).add(trade.symbol)
+        assert any(len(those) > 1 for those in markets.values())
+
+    play(story, recorded=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from tapewire.config import Credentials
 from tapewire.hub.calls import Callback, hand_over, once, one_call
+from tapewire.hub.held import Held
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
@@ -47,8 +48,8 @@ class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
     __slots__ = (
-        "awaiting", "base", "changed", "count", "deliver", "doubled", "hearing", "highest", "holes", "known", "last",
-        "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
+        "awaiting", "base", "changed", "count", "deliver", "doubled", "hearing", "held", "highest", "holes", "known",
+        "last", "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription) -> None:
@@ -65,6 +66,7 @@ class Stream:
         #: Holes that are being filled, and while there are any, the ids of all trades delivered before and since.
         self.holes = 0
         self.known: set[int] | None = None
+        self.held: Held | None = None
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )
@@ -326,7 +328,7 @@ class Router:
             stream.remember(event)
         for listener in tuple(stream.listeners):
             if _wants_snapshot(listener, event, seen_at) if snapshot else listener.wants_realtime:
-                hand_over(listener, event, failed)
+                (hand_over if stream.held is None or event.recovered else stream.held.put)(listener, event, failed)
             if snapshot and listener.needs_snapshot:
                 stream.need(listener, snapshot=False)
                 listener.finished = listener.preference == "snapshot_only"

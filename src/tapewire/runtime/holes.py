@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from tapewire.config import Credentials
+from tapewire.hub.held import HELD_SECONDS, Held
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent, Gap
@@ -65,8 +66,21 @@ class Holes:
             self._publish(gap)
             return
         self._router.hole(stream)
+        if self._recovery.before:
+            self._hold(stream)
         self._publish(gap if gap.state == "nothing_missed" else replace(gap, state="filling"))
         self._recovery.begin(self, stream, gap)
+
+    def filled(self, stream: Stream, held: Held | None) -> None:
+        """A hole is filled, or will not be: what waited for it alone is delivered."""
+        if held is not None and stream.held is held:
+            held.filled()
+
+    def _hold(self, stream: Stream) -> None:
+        if stream.held is None:
+            stream.held = Held(stream)
+            self._clock.call_at(self._clock.now().t + HELD_SECONDS, stream.held.let_go)
+        stream.held.holes += 1
 
     def hears(self, stream: Stream) -> bool:
         """Whether anybody still wants this stream here."""

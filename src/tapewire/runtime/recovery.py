@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import DecodeError, HttpFailed, VenueError
+from tapewire.hub.held import Held
 from tapewire.hub.router import Listener, Router, Stream
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.model.status import FeedEvent, Gap
@@ -40,6 +41,8 @@ class Hearing(Protocol):
 
     def fill(self, stream: Stream, missed: Sequence[Event]) -> int: ...
 
+    def filled(self, stream: Stream, held: Held | None) -> None: ...
+
     def whole(self, stream: Stream) -> None: ...
 
 
@@ -53,6 +56,11 @@ class Recovery:
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: WeakSet[AccountWatch] = WeakSet()
         self._persistence = Persistence(venue.name, rest, clock)
+
+    @property
+    def before(self) -> bool:
+        """Whether live events wait for those that were missed before them."""
+        return self._options.recovery_order == "before"
 
     def takes(self, gap: Gap) -> bool:
         """Whether this hole can be filled at all."""
@@ -103,7 +111,7 @@ class Recovery:
     async def _fill_candles(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
         unit = gap.subscription.unit or ""
         fill = CandleFill(unit, gap.last_timestamp or 0, gap.first_timestamp or 0)
-        recovered = 0
+        recovered, held = 0, stream.held
         try:
             await self._persistence.pause(fill.not_before_ms / 1000 - self._clock.wall_ns() / 1e9)
             recovered = await self._read_candles(history, hearing, stream, fill)
@@ -112,6 +120,7 @@ class Recovery:
         except (VenueError, HttpFailed) as error:
             logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
         finally:
+            hearing.filled(stream, held)
             state = "filled" if fill.complete else "unfilled"
             self._publish(replace(gap, at_ns=self._clock.wall_ns(), state=state, recovered=recovered))
         hearing.whole(stream)
@@ -136,7 +145,7 @@ class Recovery:
         now_ms = self._clock.wall_ns() // 1_000_000
         sides = (gap.last_id, gap.last_timestamp), (gap.first_id, gap.first_timestamp)
         fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides)
-        recovered = 0
+        recovered, held = 0, stream.held
         try:
             recovered = await self._read_trades(history, hearing, stream, fill)
         except NotWanted:
@@ -144,6 +153,7 @@ class Recovery:
         except (VenueError, HttpFailed) as error:
             logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
         finally:
+            hearing.filled(stream, held)
             self._tell(gap, fill, recovered)
         await self._clock.until(self._clock.now().t + SETTLE)
         hearing.whole(stream)

@@ -1,0 +1,59 @@
+"""Live events of one stream that wait until what was missed before them is delivered (pure)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Container
+from typing import Any, Protocol
+
+from tapewire.hub.calls import hand_over
+from tapewire.model.events import Event
+
+#: Events that wait at most; with one more all are delivered, and what was missed comes after them.
+HELD_MOST = 10_000
+#: Seconds that any of them waits at most, likewise.
+HELD_SECONDS = 30.0
+
+_Failed = Callable[[Any, BaseException], None]
+
+
+class Holding(Protocol):
+    """A stream (``hub.router.Stream``)."""
+
+    held: Held | None
+
+    @property
+    def listeners(self) -> Container[Any]: ...
+
+
+class Held:
+    """What waits in one stream, which has this as its ``held`` until it is let go. ``holes``: that are waited for."""
+
+    def __init__(self, stream: Holding) -> None:
+        self._stream = stream
+        self._waiting: deque[tuple[Any, Event, _Failed]] = deque()
+        self.holes = 0
+
+    def put(self, listener: Any, event: Event, failed: _Failed) -> None:
+        """Let a live event wait for its listener; of what somebody wants to see once (a snapshot) nothing waits."""
+        if listener.preference == "snapshot_only":
+            hand_over(listener, event, failed)
+            return
+        self._waiting.append((listener, event, failed))
+        if len(self._waiting) > HELD_MOST:
+            self.let_go()
+
+    def filled(self) -> None:
+        """One hole less is waited for."""
+        self.holes -= 1
+        if not self.holes:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Deliver everything that waits to those who still listen; nothing waits here from now on."""
+        if self._stream.held is self:
+            self._stream.held = None
+        while self._waiting:
+            listener, event, failed = self._waiting.popleft()
+            if listener in self._stream.listeners:
+                hand_over(listener, event, failed)
