@@ -10,6 +10,8 @@ import gc
 import io
 import logging
 import pickle
+import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -35,6 +37,8 @@ from tapewire import (
 from tapewire.client.lines import real_ports
 from tapewire.config import HiddenText, LineOptions
 from tapewire.model.status import FeedEvent
+from tapewire.testing.background import BackgroundSimulator
+from tapewire.venues.exchange import SimKey
 
 ACCESS, SECRET = "CanaryAccess0123456789abcdefghijklmnopqr", "CanarySecret9876543210zyxwvutsrqponmlkji"
 FORBIDDEN = b'{"error":{"name":"jwt_verification","message":"no"}}'
@@ -217,6 +221,27 @@ async def test_a_token_does_not_follow_a_redirect(records: Records) -> None:
             await client.cleanup()
         assert (len(exchange.heads), thief.heads) == (1, [])
     assert records.lines
+
+
+def test_a_recorded_session_holds_no_key_in_any_byte(tmp_path: Path) -> None:
+    """Files, table, figures and the engine's log of a program that records orders and balances."""
+    keys, out = tmp_path / "keys.toml", tmp_path / "out"
+    keys.write_text(f'access_key = "{ACCESS}"\nsecret_key = "{SECRET}"\n', "utf-8")
+    keys.chmod(0o600)
+    sim_key = SimKey(access_key=ACCESS, secret_key=Secret(SECRET))
+    with BackgroundSimulator(markets=("KRW-BTC",), keys=(sim_key,), customer=0.2) as simulator:
+        command = ["record", "KRW-BTC", "--types", "trade,myOrder,myAsset", "--out", str(out), "--seconds", "2", "-v"]
+        ran = subprocess.run(
+            [sys.executable, "-m", "tapewire", *command, "--url", simulator.url, "--keys", str(keys)],
+            capture_output=True, timeout=50, check=True, cwd=tmp_path,
+        )  # fmt: skip
+    files = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert files["KRW-BTC_myOrder.jsonl"]
+    assert len(ran.stderr) > 200
+    everything = b"\n".join([ran.stdout, ran.stderr, *files.values()])
+    assert [canary for canary in canaries([]) if canary.encode() in everything] == []
+    assert b"Bearer" not in everything
+    assert b"eyJ" not in everything, "the beginning of every token"
 
 
 async def test_the_public_side_shows_no_key(records: Records) -> None:
