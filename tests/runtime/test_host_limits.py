@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -178,6 +179,22 @@ def test_a_directory_that_is_gone_stops_all_and_says_so_once(tmp_path: Path, cap
     assert [record.__dict__["event"] for record in caplog.records] == ["limits_unusable"]
     folder.mkdir()
     assert gate.take(9.1)
+
+
+def test_a_grant_that_cannot_be_written_down_is_none(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = pair(path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "pwrite", full)
+        assert not one.take(0.0)
+    assert [left for _, left in two.left(0.0)] == [2, 3]
+    assert "No space left on device" in caplog.text
+    assert one.take(0.1)
 
 
 def test_each_limit_has_a_file_of_its_own_that_tells_no_key(tmp_path: Path) -> None:
