@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -268,7 +268,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "no option": {"access_key": ACCESS, "secret_key": SECRET, "max_retry": 1},
     "a venue": {"access_key": ACCESS, "secret_key": SECRET, "venue": "upbot"},
 }
-MAKERS = {
+MAKERS: dict[str, Callable[..., Any]] = {
     "asyncio": WebSocketClient,
     "blocking": blocking.WebSocketClient,
     "create": create_websocket_client,

@@ -175,3 +175,31 @@ def test_requests_of_rare_streams_never_ask_for_a_snapshot() -> None:
     s = private()
     s.want("order A~")
     assert [action for action in s.opened() if isinstance(action, Send)] == [Send(b"#1 DEFAULT order A")]
+
+
+UNREACHABLE = Loss("unreachable", None, "connection refused")
+
+
+def waits(session: Session, losses: int, *, opens: bool) -> list[float | None]:
+    """The waits after so many losses in a row: of lines that open and end at once, or of dials that fail."""
+    session.want("A")
+    session.opened()
+    found = [event.retry_in for event in events(session.lost()) if isinstance(event, Disconnected)]
+    for _ in range(losses - 1):
+        session.at(session.deadline)
+        if opens:
+            session.opened()
+        told = session.lost() if opens else session.failed(UNREACHABLE)
+        found += [event.retry_in for event in events(told) if isinstance(event, Disconnected)]
+    return found
+
+
+def test_an_exchange_that_is_away_is_waited_for_no_longer_than_it_was_away_so_far() -> None:
+    """The longest chance could draw; P4: back within T of an outage of T."""
+    assert waits(Session(jitter=True), 6, opens=False) == [1.0, 1.0, 2.0, 4.0, 8.0, 16.0]
+    assert waits(Session(jitter=True, random=lambda: 0.5), 5, opens=False) == [0.5, 0.5, 0.5, 0.75, 1.125]
+
+
+def test_an_exchange_that_ends_every_line_is_left_alone_for_longer_and_longer() -> None:
+    assert waits(Session(jitter=True), 6, opens=True) == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+    assert waits(Session(jitter=True, random=lambda: 0.5), 5, opens=True) == [0.5, 1.0, 2.0, 4.0, 8.0]

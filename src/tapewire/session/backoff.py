@@ -35,8 +35,9 @@ class Backoff:
         """Seconds from this loss to the next dial; None: the tries are used up.
 
         ``counts=False`` keeps the present step: the loss was the expected end of a refused request. ``elapsed``:
-        seconds since the first loss of the row. Chance draws from no longer than that: short draws let the steps grow
-        faster than time, and nobody shall wait a quarter of a minute for an exchange that was away for eight seconds.
+        seconds for which the exchange has been away. Chance draws from no longer than that: short draws let the steps
+        grow faster than time, and nobody shall wait a quarter of a minute for an outage of eight seconds. (One that is
+        there and ends every line has no such claim.)
         """
         if counts or not self.failures:
             self._grow()

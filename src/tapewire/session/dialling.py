@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from tapewire.config import FeedOptions
 from tapewire.model.line import Loss
@@ -32,7 +33,7 @@ class Dialling:
         self._stable_after = options.session.stable_after
         self._at = float("-inf")
         self._opened_at: float | None = None
-        self._lost_at = 0.0
+        self._lost_at, self._was_open = 0.0, False
         self._begun_at: float | None = None
         self._asked_at = float("-inf")
         self._alive = self._one_token_refused = False
@@ -73,6 +74,7 @@ class Dialling:
         """There is no line any more. One that was up long enough, with data, makes the next delay the first again."""
         self._answered(t)
         opened_at, self._opened_at = self._opened_at, None
+        self._was_open = opened_at is not None
         if opened_at is not None and self._alive and t - opened_at >= self._stable_after:
             self._backoff.stable()
             self.count = 0
@@ -85,7 +87,8 @@ class Dialling:
         if self._is_final(loss):
             return None
         self._lost_at = self._lost_at if self._backoff.failures else t
-        delay = self._backoff.delay(loss, counts=counts, elapsed=t - self._lost_at)
+        elapsed = inf if self._was_open else t - self._lost_at
+        delay = self._backoff.delay(loss, counts=counts, elapsed=elapsed)
         if delay is None:
             return None
         self._at = t + delay
