@@ -64,6 +64,7 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
         (FeedOptions, "format", "simple", "format is 'simple'; it must be DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST"),
         (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
         (FeedOptions, "transport", "aiohttp", """transport is 'aiohttp'; it must be "picows" or "websockets\""""),
+        (FeedOptions, "recovery_order", "after", """recovery_order is 'after'; it must be "merged" or "before\""""),
     ],
 )  # fmt: skip
 def test_an_impossible_choice_is_refused_with_what_would_be_right(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tapewire.hub import held
 from tapewire.hub.held import Held
-from tapewire.hub.router import Listener, Stream
-from tapewire.model.events import TradeEvent
+from tapewire.hub.router import Listener, Router, Stream
+from tapewire.model.events import MyOrderEvent, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 
 HEARD = list[int | None]
@@ -64,3 +65,36 @@ def test_who_left_meanwhile_hears_nothing_and_who_wants_one_snapshot_does_not_wa
     _, waits, once = waiting(heard, "snapshot_only")
     waits.put(once, trade(2), never)
     assert heard == [2]
+
+
+def order(state: str) -> MyOrderEvent:
+    return MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid="u", state=state)
+
+
+def test_what_rest_told_of_an_account_goes_to_its_streams_and_is_not_delivered_again() -> None:
+    heard: list[str] = []
+    router = Router({}, never)
+    router.add(
+        Subscription("myOrder", "KRW-BTC"), Listener("one", lambda event: heard.append(f"one {event.state}"), "both")
+    )
+    router.add(Subscription("myOrder", ""), Listener("all", lambda event: heard.append(f"all {event.state}"), "both"))
+    router.judge = lambda event: isinstance(event, MyOrderEvent) and event.state == "done"
+    told = router.recovered(order("done"), never)
+    assert [stream.subscription.symbol for stream in told] == ["KRW-BTC", ""]
+    assert router.deliver(order("done"), never), "wanted, but delivered already"
+    assert router.deliver(order("wait"), never)
+    assert heard == ["one done", "all done", "one wait", "all wait"]
+
+
+def test_live_events_wait_in_a_stream_that_holds_them_and_recovered_ones_do_not() -> None:
+    heard: HEARD = []
+    router = Router({}, never)
+    wanted = Subscription("trade", "KRW-BTC")
+    stream = router.add(wanted, Listener("me", lambda event: heard.append(event.sequential_id), "both"))
+    router.hole(stream)
+    stream.held = waits = Held(stream)
+    assert router.deliver(trade(9), never)
+    assert router.fill(stream, [replace(trade(7), recovered=True), replace(trade(9), recovered=True)], never) == 1
+    assert heard == [7]
+    waits.let_go()
+    assert heard == [7, 9]
