@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections.abc import Callable
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_lines_that_hang_one_by_one_and_let_go_in_another_order_are_all_back_in_
     async def story(stage: Stage) -> None:
         heard: dict[int, float] = {}
 
-        def ear(number: int) -> object:
+        def ear(number: int) -> Callable[[Event], None]:
             return lambda _event: heard.__setitem__(number, stage.loop.time())
 
         clients = [stage.client(f"c{number}", ping_interval=10.0 + number / 100) for number in range(20)]

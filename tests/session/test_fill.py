@@ -31,8 +31,8 @@ class Exchange:
         older = [one for one in found if cursor is None or (one.sequential_id or 0) < cursor]
         return sorted(older, key=lambda one: one.sequential_id or 0, reverse=True)[: self.page]
 
-    def fill(self, known: set[int], since_ms: int) -> TradeFill:
-        fill = TradeFill(known, since_ms, NOW, days=self.days)
+    def fill(self, known: set[int], since_ms: int, *, forgot: bool = False) -> TradeFill:
+        fill = TradeFill(known, since_ms, NOW, days=self.days, forgot=forgot)
         while not fill.done:
             assert self.calls < 1_000
             fill.answer(self.answer(*fill.request))
@@ -125,8 +125,15 @@ def test_sides_that_never_show_end_it_incomplete_and_those_out_of_reach_are_not_
 
 def test_what_is_older_than_any_known_trade_was_delivered_and_forgotten_or_never_asked_for() -> None:
     trades = [trade(number, NOW - 60_000 + number) for number in range(3_000)]
-    fill = Exchange(trades, page=500).fill(set(range(1_000, 2_000)), NOW - 58_000)
+    fill = Exchange(trades, page=500).fill(set(range(1_000, 2_000)), NOW - 58_000, forgot=True)
     assert ids(fill) == list(range(2_000, 3_000))
+
+
+def test_a_trade_that_was_published_late_may_be_a_little_older_than_the_first_that_ever_came() -> None:
+    """A stream that was lost seconds after it began: 1 was executed before 2, and published after it."""
+    trades = [trade(0, NOW - 6_000), trade(1, NOW - 3_000), trade(2, NOW - 2_500), trade(3, NOW)]
+    assert ids(Exchange(trades, page=500).fill({2}, NOW - 2_500)) == [1, 3]
+    assert ids(Exchange(trades, page=500).fill({2}, NOW - 2_500, forgot=True)) == [3]
 
 
 def test_a_trade_that_comes_while_pages_are_read_is_not_missed_any_more() -> None:

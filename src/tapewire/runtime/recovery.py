@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import DecodeError, HttpFailed, VenueError
 from tapewire.hub.held import Held
-from tapewire.hub.router import Listener, Router, Stream
+from tapewire.hub.router import REMEMBERED_TRADES, Listener, Router, Stream
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.account import AccountWatch, Told
@@ -144,7 +144,8 @@ class Recovery:
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
         sides = (gap.last_id, gap.last_timestamp), (gap.first_id, gap.first_timestamp)
-        fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides)
+        forgot = len(stream.recent_ids or ()) >= REMEMBERED_TRADES
+        fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides, forgot=forgot)
         recovered, held = 0, stream.held
         try:
             recovered = await self._read_trades(history, hearing, stream, fill)

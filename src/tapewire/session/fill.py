@@ -8,6 +8,7 @@ from tapewire.model.events import TradeEvent
 
 #: Milliseconds before the last known trade from which on pages are read: ids do not arrive in order, and a trade is
 #: published up to 2.2 s after its execution (spec/upbit.md section 8).
+LATEST_MS = 2_200
 OVERLAP_MS = 5_000
 DAY_MS = 86_400_000
 #: How often all pages are asked again when they do not show the trades that they must.
@@ -25,6 +26,7 @@ class TradeFill:
         since_ms: time stamp of the last trade before the hole (Unix ms, UTC). now_ms: of this moment.
         days: how many days back the exchange can be asked; 0: it knows no days.
         sides: (id, time stamp) of the trades on either side of the hole, as far as they are known.
+        forgot: some that were delivered are in ``known`` no more.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class TradeFill:
         *,
         days: int,
         sides: Iterable[tuple[int | None, int | None]] = (),
+        forgot: bool = False,
     ) -> None:
         self._known, self._days = known, days
+        self._late = 0 if forgot else LATEST_MS
         self._boundary, self._kept_since = since_ms - OVERLAP_MS, now_ms - days * DAY_MS
         self._found: dict[int, TradeEvent] = {}
         self._known_since: int | None = None
@@ -99,9 +103,9 @@ class TradeFill:
         """The trades that were not delivered yet, in the order of their execution.
 
         None is older than the oldest known one that a page showed: it was delivered and forgotten, or made before the
-        stream was asked for.
+        stream was asked for. If none was forgotten, one may be older by as much as a trade is published late.
         """
-        floor = self._boundary if self._known_since is None else max(self._boundary, self._known_since)
+        floor = self._boundary if self._known_since is None else max(self._boundary, self._known_since - self._late)
         new = (trade for number, trade in self._found.items() if number not in self._known)
         return sorted((trade for trade in new if _time(trade) >= floor), key=_order)
 
