@@ -156,3 +156,44 @@ def test_before_the_first_reading_only_what_the_stream_told_can_be_missed() -> N
     assert known.missed(assets(KRW="4+1", BTC="1+0")) == assets(KRW="4+1")
     known.learn(assets(KRW="3+1"))
     assert known.missed(assets(KRW="3+1", BTC="1+0")) is None
+
+
+def test_an_execution_missed_before_a_live_one_is_not_hidden_by_its_sum() -> None:
+    """The first was lost with the line; the second came live before REST was read, then the end."""
+    orders = knowing(order("wait"))
+    orders.lost()
+    assert not orders.told(fill(2, executed="2", rest="1"))
+    assert not orders.told(fill(3, executed="3", rest="0"))
+    assert not orders.told(order("done", "3"))
+    assert orders.missed(order("done", "3"), [fill(1), fill(2), fill(3)]) == [fill(1, executed="3", rest="0")]
+    assert orders.missed(order("done", "3"), []) == []
+
+
+def test_an_end_that_stands_for_its_last_execution_tells_it() -> None:
+    """Some exchanges send one word for both (spec/upbit.md 11, 12)."""
+    orders = knowing(order("wait"), fill(1, executed="1", rest="2"), order("done", "3"))
+    assert orders.missed(order("done", "3"), [fill(1), fill(2, "2")]) == []
+
+
+def test_a_late_word_of_what_rest_counted_already_counts_nothing() -> None:
+    orders = Orders()
+    orders.learn([order("wait", "2")])
+    orders.complete = True
+    assert not orders.told(fill(1, executed="1", rest="2"))
+    assert orders.missed(order("wait", "3"), [fill(1), fill(2), fill(3)]) == [fill(3, executed="3", rest="0")]
+
+
+def test_an_order_made_since_the_stream_began_is_news_even_if_not_all_before_it_are_known() -> None:
+    orders = Orders()
+    orders.begun_ms = 5
+    assert orders.missed(order("cancel", uuid="old", order_timestamp=4), []) == []
+    new = order("cancel", uuid="new", order_timestamp=5)
+    assert orders.missed(new, []) == [new]
+
+
+def test_the_first_word_of_an_order_before_all_are_known_stands_for_its_past() -> None:
+    orders = Orders()
+    assert not orders.told(fill(2, executed="2", rest="1"))
+    orders.complete = True
+    assert orders.missed(order("wait", "2"), []) == []
+    assert orders.missed(order("wait", "3"), [fill(3)]) == [fill(3, executed="3", rest="0")]

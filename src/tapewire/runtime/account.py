@@ -83,7 +83,10 @@ class AccountWatch:
         """Something happened on the connection; True: it is a hole that is being filled now."""
         if isinstance(event, Disconnected):
             self._losses += 1
+            self._orders.lost()
         elif isinstance(event, Subscribed):
+            if self._orders.begun_ms is None and any(stream.kind == "myOrder" for stream in event.subscriptions):
+                self._orders.begun_ms = event.at_ns // 1_000_000
             self._fresh.update(stream for stream in event.subscriptions if stream.kind in KINDS)
             self._begin()
         elif isinstance(event, Gap) and event.subscription.kind in KINDS and event.state == "unfilled":

@@ -18,19 +18,28 @@ _Mark = tuple[str, str]
 
 
 class _Known(Struct):
-    """How far the story of one order was told."""
+    """How far the story of one order was told: ``executed`` by its events together, ``seen`` as its last one says."""
 
     executed: Decimal = _ZERO
+    seen: Decimal = _ZERO
+    losses: int = -1
     prevented: Decimal = _ZERO
     ended: bool = False
     fills: set[str] = set()
 
 
 class Orders:
-    """One account's orders. ``complete``: all that were open when the stream began are known."""
+    """One account's orders.
+
+    Attributes:
+        complete: all that were open when the stream began are known.
+        begun_ms: when it began (Unix ms, UTC): an order made since is news, even if not all before it are known.
+    """
 
     def __init__(self) -> None:
         self.complete = False
+        self.begun_ms: int | None = None
+        self._losses = 0
         self._open: dict[str, _Known] = {}
         self._ended: dict[str, _Known] = {}
         self._marks: dict[_Mark, None] = {}
@@ -41,8 +50,12 @@ class Orders:
         if mark in self._marks:
             del self._marks[mark]
             return True
-        self._note(event)
+        self._hear(event)
         return False
+
+    def lost(self) -> None:
+        """The line is gone: between an order's last event and its next one any number may be missing."""
+        self._losses += 1
 
     def learn(self, orders: Iterable[MyOrderEvent]) -> None:
         """How orders stand as the stream begins: nobody missed that."""
@@ -58,9 +71,10 @@ class Orders:
         """Whether REST knows more of it than was told."""
         known = self._known(order.uuid)
         if known is None:
-            return self.complete
+            since = self.begun_ms
+            return self.complete or (since is not None and (order.order_timestamp or 0) >= since)
         grown = _amount(order.executed_volume) > known.executed or _amount(order.prevented_volume) > known.prevented
-        return not known.ended and (grown or order.state in _ENDED)
+        return grown or (not known.ended and order.state in _ENDED)
 
     def lacks_fills(self, order: MyOrderEvent) -> bool:
         """Whether executions of it were missed."""
@@ -79,11 +93,12 @@ class Orders:
             return []
         known = self._known(order.uuid)
         found = _new_fills(order, fills, known or _Known())
-        if known is None or order.state in _ENDED or not found:
+        if known is None or (order.state in _ENDED and not known.ended) or not found:
             found.append(order)
+        for event in (*found, order):
+            self._note(event)
         for event in found:
             self._marks[_mark(event)] = None
-            self._note(event)
         while len(self._marks) > REMEMBERED:
             del self._marks[next(iter(self._marks))]
         return found
@@ -91,9 +106,28 @@ class Orders:
     def _known(self, uuid: str) -> _Known | None:
         return self._open.get(uuid) or self._ended.get(uuid)
 
+    def _hear(self, event: MyOrderEvent) -> None:
+        """The stream's word: it tells what was executed since its last one, or after a loss this execution alone."""
+        known, executed = self._known(event.uuid), _amount(event.executed_volume)
+        if known is None and not self.complete:
+            self._note(event)
+            return
+        known = known or _Known()
+        told = executed - known.seen
+        if known.losses != self._losses:
+            told = min(told, _amount(event.volume) if event.state == "trade" else _ZERO)
+        known.executed += max(told, _ZERO)
+        known.seen = max(known.seen, executed)
+        self._keep(event, known)
+
     def _note(self, event: MyOrderEvent) -> None:
+        """REST's word, or the first one of all: whatever it says of the past is told or was before our time."""
         known = self._known(event.uuid) or _Known()
-        known.executed = max(known.executed, _amount(event.executed_volume))
+        known.executed = known.seen = max(known.executed, known.seen, _amount(event.executed_volume))
+        self._keep(event, known)
+
+    def _keep(self, event: MyOrderEvent, known: _Known) -> None:
+        known.losses = self._losses
         known.prevented = max(known.prevented, _amount(event.prevented_volume))
         if event.state == "trade" and event.trade_uuid is not None:
             known.fills.add(event.trade_uuid)
