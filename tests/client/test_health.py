@@ -170,7 +170,9 @@ class Dying:
 def test_a_feed_without_data_is_unhealthy_within_a_watch_period_and_stays_so_through_new_lines() -> None:
     async def story() -> None:
         exchange = Dying()
-        async with WebSocketClient(line_factory=to(exchange), http=nowhere(), validate=False, session=STEADY) as client:
+        async with WebSocketClient(
+            line_factory=to(exchange), http=nowhere(), validate=False, recover=False, session=STEADY
+        ) as client:
             await client.subscribe_trade(["KRW-BTC", "KRW-ETH"], lambda _: None)
             await elapse(118)
             assert in_short(client.get_health_status()) == ("healthy", [])
