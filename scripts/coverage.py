@@ -13,7 +13,7 @@ PURE = [
     "src/tapewire/session/*",
     *(
         f"src/tapewire/hub/{name}.py"
-        for name in ["alert_judges", "alert_rules", "alerting", "calls", "notice_forms", "notices", "router"]
+        for name in ["alert_judges", "alert_rules", "alerting", "calls", "held", "notice_forms", "notices", "router"]
     ),
     *(
         f"src/tapewire/sim/{name}.py"
