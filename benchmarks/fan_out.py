@@ -56,7 +56,9 @@ async def measure(port: int, markets: int, subscribers: int, messages: int) -> f
 
     streams = [Subscription(kind, symbol, unit) for kind, unit in _KINDS for symbol in market_codes(markets)]
     url = f"ws://127.0.0.1:{port}/"
-    clients = [WebSocketClient(f"component-{n}", url=url, validate=False) for n in range(subscribers)]
+    clients = [
+        WebSocketClient(f"component-{n}", url=url, validate=False, drop_doubles=False) for n in range(subscribers)
+    ]
     for client in clients[1:]:
         await client.subscribe(streams, _counter())
     await clients[0].subscribe(streams, hear)

@@ -109,7 +109,8 @@ def _peak_rss_kb() -> int:
 async def measure(port: int, meter: Meter) -> dict[str, Any]:
     symbols = markets(int(os.environ.get("BENCH_MARKETS", "100")))
     wanted = [Subscription(kind, symbol, unit) for kind, unit in _KINDS for symbol in symbols]
-    async with WebSocketClient("load", url=f"ws://127.0.0.1:{port}/", validate=False) as client:
+    url = f"ws://127.0.0.1:{port}/"
+    async with WebSocketClient("load", url=url, validate=False, drop_doubles=False) as client:  # the load comes round
         await client.subscribe(wanted, meter.callback())
         try:
             await asyncio.wait_for(meter.done.wait(), _TIME_LIMIT)

@@ -48,7 +48,7 @@ async def run(port: int, markets: int, marks: list[int]) -> list[float]:
                 done.set()
 
     wanted = [Subscription(kind, code, unit) for kind, unit in _KINDS for code in market_codes(markets)]
-    async with WebSocketClient("memory", url=f"ws://127.0.0.1:{port}/", validate=False) as client:
+    async with WebSocketClient("memory", url=f"ws://127.0.0.1:{port}/", validate=False, drop_doubles=False) as client:
         await client.subscribe(wanted, hear)
         await done.wait()
     return found

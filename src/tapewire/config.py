@@ -275,6 +275,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         limits: who keeps the exchange's limits together: all clients of this ``"process"``, or of the whole ``"host"``
             (every program whose ``limits`` say so, and that uses the same ``limits_dir``).
         limits_dir: where the programs of a host meet; None: a directory of this user's own.
+        drop_doubles: deliver a trade once, however often the exchange sends it (of each market 1,024 ids are known).
         recover: ask by REST for what a lost line missed (trades, candles, orders, balances), and deliver it marked
             ``recovered``.
         recovery_order: ``"merged"`` delivers live trades and candles at once and what was missed when REST told it;
@@ -291,6 +292,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     validate: bool = True
     limits: Literal["process", "host"] = "process"
     limits_dir: str | None = None
+    drop_doubles: bool = True
     recover: bool = True
     recovery_order: Literal["merged", "before"] = "merged"
     transport: Literal["picows", "websockets"] = "picows"

@@ -39,7 +39,7 @@ def trial(seed: int, *, jumps: bool) -> tuple[list[float], Account]:
     return play(story, seed=seed, rate=1.5, markets=("KRW-BTC", "KRW-ETH"), faults=FAULTS)
 
 
-@pytest.mark.parametrize("seed", range(size(2, 200)))
+@pytest.mark.parametrize("seed", range(size(1, 200)))
 def test_the_dials_are_those_of_a_steady_clock_and_every_trade_is_delivered_once(seed: int) -> None:
     dials, found = trial(seed, jumps=True)
     assert (found.lost, found.doubled) == ((), ())

@@ -79,3 +79,15 @@ def test_a_stream_that_never_brought_a_trade_knows_none() -> None:
     stream = router.add(Subscription("trade", "KRW-ETH"), Listener("me", lambda _event: None, "both"))
     router.hole(stream)
     assert stream.known == set()
+
+
+def test_who_wants_every_trade_gets_those_that_come_twice_on_both_roads() -> None:
+    router, numbers = Router(CLASSES, no_raise), list[int | None]()
+    router.drop_doubles = False
+    stream = router.add(TRADE, Listener("me", lambda event: numbers.append(event.sequential_id), "both"))
+    for number in (1, 2, 2):
+        router.deliver(trade(number), no_failure)
+    for number in (2, 1):
+        stream.deliver(trade(number))
+    assert numbers == [1, 2, 2, 2, 1]
+    assert list(stream.recent_ids or ()) == numbers

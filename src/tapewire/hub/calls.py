@@ -80,3 +80,13 @@ def once(stream: Remembering, remember: Callable[[int | None], None], hear: Call
         hear(event)
 
     return hear_trade
+
+
+def every(remember: Callable[[int | None], None], hear: Callback) -> Callback:
+    """``hear`` for all trades, those that come twice included."""
+
+    def hear_trade(event: TradeEvent) -> None:
+        remember(event.sequential_id)
+        hear(event)
+
+    return hear_trade

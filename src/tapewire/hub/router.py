@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from tapewire.config import Credentials
-from tapewire.hub.calls import Callback, hand_over, once, one_call
+from tapewire.hub.calls import Callback, every, hand_over, once, one_call
 from tapewire.hub.held import Held
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
@@ -48,8 +48,8 @@ class Stream:
     """One subscribed stream on one connection: its counters and who hears it."""
 
     __slots__ = (
-        "awaiting", "base", "changed", "count", "deliver", "doubled", "hearing", "held", "highest", "holes", "known",
-        "last", "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
+        "awaiting", "base", "changed", "count", "deliver", "doubled", "drops", "hearing", "held", "highest", "holes",
+        "known", "last", "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription) -> None:
@@ -74,7 +74,7 @@ class Stream:
         self.highest = 0
         #: The trade that only a snapshot showed last, and how many trades came twice.
         self.shown: int | None = None
-        self.doubled = 0
+        self.doubled, self.drops = 0, True
 
     @property
     def wish(self) -> Wish:
@@ -118,7 +118,7 @@ class Stream:
         if number is None or event.stream_type == "SNAPSHOT":
             return False
         if self.known is None:
-            found = number <= self.highest and number in (self.recent_ids or ())
+            found = self.drops and number <= self.highest and number in (self.recent_ids or ())
         else:
             found = number in self.known or number == self.shown
             self.known.add(number)
@@ -194,7 +194,7 @@ class Router:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
-        self._failed = failed
+        self._failed, self.drop_doubles = failed, True
         #: Told each event of the careful road; True: REST told it first, and it was delivered.
         self.judge: Callable[[Event], bool] = lambda _event: False
         #: Streams given up on the present line, with the snapshots under way: frames of them may still come.
@@ -210,6 +210,7 @@ class Router:
         stream = self.streams.get(subscription)
         if stream is None:
             stream = self.streams[subscription] = Stream(subscription)
+            stream.drops = self.drop_doubles
             self._index[_key(subscription)] = stream
             stream.awaiting, stream.patience = self.gone.pop(subscription, 0), SNAPSHOT_PATIENCE
         stream.join(listener)
@@ -366,7 +367,9 @@ class Router:
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
         hear = one_call(ears, self._failed)
-        stream.deliver = hear if stream.recent_ids is None else once(stream, stream.recent_ids.append, hear)
+        if (ids := stream.recent_ids) is not None:
+            hear = once(stream, ids.append, hear) if stream.drops else every(ids.append, hear)
+        stream.deliver = hear
         stream.changed = False
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:

@@ -335,6 +335,7 @@ class Pool:
         events = DriverEvents(self.publish, self._snapshot_done, self._finished, self._recovery)
         ports = self._ports
         driver = Driver(origin, machine, self.venue, codec, self._make_line, ports.clock, events, ports.ticket)
+        driver.router.drop_doubles = self.options.drop_doubles
         self.drivers.append(driver)
         return driver
 

@@ -153,6 +153,8 @@ class Recovery:
             return
         except (VenueError, HttpFailed) as error:
             logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
+        except Exception as error:  # a fault of ours: the stream must not be looked at trade by trade for ever
+            logger.exception("%s: %s cannot be filled", self._venue.name, gap.subscription, exc_info=error)
         finally:
             hearing.filled(stream, held)
             self._tell(gap, fill, recovered)

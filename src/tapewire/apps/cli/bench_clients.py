@@ -72,7 +72,8 @@ async def run_tapewire(port: int, markets: int, meter: Meter) -> None:
 
     wanted = [Subscription(kind, code, unit) for kind, unit in _KINDS for code in market_codes(markets)]
     hear = meter.callback(price)
-    async with WebSocketClient("bench", url=f"ws://127.0.0.1:{port}/", validate=False) as client:
+    url = f"ws://127.0.0.1:{port}/"
+    async with WebSocketClient("bench", url=url, validate=False, drop_doubles=False) as client:  # the load comes round
         await client.subscribe(wanted, hear)
         await meter.done.wait()
 
