@@ -14,6 +14,21 @@ from tests.client.stage import Stage, play
 STEADY = SessionOptions(jitter=False)
 
 
+def test_trades_that_came_twice_are_counted_those_of_streams_given_up_too() -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        async with stage.client() as client:
+            handle = await client.subscribe_trade("KRW-BTC", heard.append, stream_preference="realtime_only")
+            await stage.after(20)
+            heard_twice = client.statistics().doubled
+            assert 0 < heard_twice <= len(heard)
+            await handle.unsubscribe()
+            await stage.after(5)
+            assert client.statistics().doubled >= heard_twice
+
+    play(story, faults=("duplicate",))
+
+
 def test_the_guides_metrics_have_the_total_over_all() -> None:
     async def story(stage: Stage) -> None:
         heard: list[Event] = []

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tapewire import FeedOptions, HealthStatus, SubscriptionError, WebSocketClient
 from tapewire.config import MailboxOptions, SessionOptions
-from tapewire.hub.router import Listener
+from tapewire.hub.listening import Listener
 from tapewire.model.events import Event
 from tapewire.model.subscription import Subscription
 from tapewire.testing.clock import elapse, run_virtual

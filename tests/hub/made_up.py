@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from tapewire.hub.router import Listener, Router
+from tapewire.hub.listening import Listener
+from tapewire.hub.router import Router
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.subscription import Subscription
 

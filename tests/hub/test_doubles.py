@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.hub.router import REMEMBERED_TRADES, Listener, Router
+from tapewire.hub.listening import REMEMBERED_TRADES, Listener
+from tapewire.hub.router import Router
 from tapewire.model.events import TradeEvent
 from tapewire.model.subscription import StreamPreference
 from tests.hub.made_up import CLASSES, TRADE, hand_over, no_failure, no_raise, public_event
@@ -38,7 +39,10 @@ def test_a_trade_that_comes_twice_is_delivered_once_and_counted(router: Router, 
     assert roads == ["careful", "short", "short", "short", "short", "short"]
     assert [ear.ids for ear in heard] == [[5, 6, 7]] * ears
     stream = router.streams[TRADE]
-    assert (stream.count, stream.doubled) == (3, 3)
+    assert (stream.count, stream.doubled, router.doubled) == (3, 3, 3)
+    for listener in tuple(stream.listeners):
+        router.remove(TRADE, listener)
+    assert (router.streams, router.doubled) == ({}, 3)
 
 
 def test_ids_that_go_backwards_are_no_doubles(router: Router) -> None:
@@ -146,4 +150,4 @@ def test_whatever_happens_each_trade_is_delivered_when_it_comes_first(story: lis
             router.line_opened()
     numbers = [step for step in story if isinstance(step, int)]
     assert ear.ids == list(dict.fromkeys(numbers))
-    assert stream.doubled == len(numbers) - len(ear.ids)
+    assert stream.doubled == router.doubled == len(numbers) - len(ear.ids)

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from tapewire.hub import held
 from tapewire.hub.held import Held
-from tapewire.hub.router import Listener, Router, Stream
+from tapewire.hub.listening import Listener, Stream
+from tapewire.hub.router import Router
 from tapewire.model.events import MyOrderEvent, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tapewire.hub.router import Listener, Router, Stream
+from tapewire.hub.listening import Listener, Stream
+from tapewire.hub.router import Router
 from tapewire.model.events import TradeEvent
 from tapewire.model.subscription import Subscription
 from tests.hub.made_up import CLASSES, TRADE, no_failure, no_raise
@@ -82,8 +83,7 @@ def test_a_stream_that_never_brought_a_trade_knows_none() -> None:
 
 
 def test_who_wants_every_trade_gets_those_that_come_twice_on_both_roads() -> None:
-    router, numbers = Router(CLASSES, no_raise), list[int | None]()
-    router.drop_doubles = False
+    router, numbers = Router(CLASSES, no_raise, drop_doubles=False), list[int | None]()
     stream = router.add(TRADE, Listener("me", lambda event: numbers.append(event.sequential_id), "both"))
     for number in (1, 2, 2):
         router.deliver(trade(number), no_failure)

@@ -7,7 +7,8 @@ import tracemalloc
 
 import pytest
 
-from tapewire.hub.router import REMEMBERED_TRADES, Listener, Router
+from tapewire.hub.listening import REMEMBERED_TRADES, Listener
+from tapewire.hub.router import Router
 from tapewire.model.events import Event, TickerEvent, TradeEvent
 from tapewire.model.subscription import Subscription
 from tests.hub.made_up import CLASSES

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewire.errors import UsageError
-from tapewire.hub.router import REMEMBERED_TRADES, SNAPSHOT_PATIENCE, Listener, Router
+from tapewire.hub.listening import REMEMBERED_TRADES, Listener
+from tapewire.hub.router import SNAPSHOT_PATIENCE, Router
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 from tests.hub.made_up import (

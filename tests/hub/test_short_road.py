@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tapewire.hub.router import Listener, Router
+from tapewire.hub.listening import Listener
+from tapewire.hub.router import Router
 from tapewire.model.subscription import Subscription
 from tests.hub.made_up import CLASSES, TICKER, TRADE, hand_over
 

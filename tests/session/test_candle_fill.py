@@ -33,8 +33,10 @@ def hole(last: float, first: float) -> CandleFill:
 def test_the_window_of_the_loss_and_those_that_ended_in_the_hole_are_missed_in_order() -> None:
     fill = hole(0.5, 4.5)
     assert (fill.request, fill.not_before_ms) == (NOON + 4 * MINUTE, NOON + 4 * MINUTE + LATE_MS)
+    assert fill.reached_ms is None
     fill.answer(page(3, 2, 0, -1))
     assert (fill.done, fill.complete, fill.missed()) == (True, True, page(0, 2, 3))
+    assert fill.reached_ms == NOON
 
 
 def test_a_message_right_after_a_windows_end_may_be_of_that_window() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tapewire.hub.router import Listener, Router
+from tapewire.hub.listening import Listener
+from tapewire.hub.router import Router
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
 from tapewire.transport.dispatch import Dispatch

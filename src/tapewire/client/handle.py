@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials
 from tapewire.errors import ConfigError, CredentialsError, FeedError, SubscriptionError, TimedOut, UsageError
-from tapewire.hub.router import Listener
+from tapewire.hub.listening import Listener
 from tapewire.model.status import FeedEvent, Rejected
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.pool import Place, Pool

@@ -14,8 +14,9 @@ from tapewire.client.handle import PREFERENCES, as_symbols
 from tapewire.client.mailman import Mailman
 from tapewire.config import MailboxOptions
 from tapewire.errors import ConfigError, FeedError, SubscriptionError, UsageError
+from tapewire.hub.listening import Listener
 from tapewire.hub.mailbox import Mailbox, MailboxStatistics
-from tapewire.hub.router import Listener, Router
+from tapewire.hub.router import Router
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.clock import LoopClock

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from tapewire.client.handle import PREFERENCES, as_subscriptions
 from tapewire.errors import ConfigError, UsageError
-from tapewire.hub.router import Listener, Router
+from tapewire.hub.listening import Listener
+from tapewire.hub.router import Router
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
 

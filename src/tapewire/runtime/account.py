@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials, FeedOptions, HiddenText
 from tapewire.errors import CredentialsError, HttpFailed, VenueError
-from tapewire.hub.router import Listener, Router
+from tapewire.hub.listening import Listener
+from tapewire.hub.router import Router
 from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
 from tapewire.model.status import Disconnected, FeedEvent, Gap, Subscribed
 from tapewire.model.subscription import Subscription

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from tapewire.config import Credentials, HiddenText
 from tapewire.errors import ConnectFailed, FeedError, LineLost
-from tapewire.hub.router import Listener, Router, Stream
+from tapewire.hub.listening import Listener, Stream
+from tapewire.hub.router import Router
 from tapewire.model.events import Event
 from tapewire.model.line import Loss
 from tapewire.model.status import FeedEvent, Quarantined, Stale, Stopped
@@ -73,10 +74,12 @@ class Driver:
         clock: Clock,
         events: DriverEvents,
         nonce: Callable[[], str],
+        *,
+        drop_doubles: bool,
     ) -> None:
         self.origin = origin
         self.machine = machine
-        self.router = Router(codec.classes, self._callback_failed)
+        self.router = Router(codec.classes, self._callback_failed, drop_doubles=drop_doubles)
         self.connects = 0
         self.quarantined = 0
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
@@ -96,8 +99,6 @@ class Driver:
         #: Live streams that are asked again with their snapshot, until it comes.
         self._again: set[Subscription] = set()
         self._stale: set[Subscription] = set()
-        #: Callbacks that raised since the streams last changed, with their subscribers' names, by identity.
-        self._blamed: dict[int, tuple[Callable[[Any], object], str]] = {}
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
@@ -114,7 +115,7 @@ class Driver:
         ``joined`` are streams that got a listener who needs their snapshot: those that the machine knows are asked
         again, unless the new set asks for a snapshot that the old one did not.
         """
-        self._blamed.clear()
+        self.complaints.forget()
         wishes = self.router.wishes()
         known = {subscription for subscription in joined if subscription in wishes and subscription in self._wished}
         again = {subscription for subscription in known if self._wished[subscription].snapshot}
@@ -387,12 +388,7 @@ class Driver:
     # Callbacks that raise.
 
     def _callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
-        known = self._blamed.get(id(callback))
-        if known is None or known[0] is not callback:  # looked for among all streams: once, not at each message
-            listener = next(iter(self.router.callbacks_of(callback)), None)
-            known = callback, listener.name if listener else repr(callback)
-            self._blamed[id(callback)] = known
-        self.complaints.add(known[1], error)
+        self.complaints.blame(callback, error, self.router.callbacks_of)
 
     def _listener_failed(self, listener: Listener, error: BaseException) -> None:
         self.complaints.add(listener.name, error)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials
 from tapewire.hub.held import HELD_SECONDS, Held
-from tapewire.hub.router import Listener, Router, Stream
+from tapewire.hub.listening import Listener, Stream
+from tapewire.hub.router import Router
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.clock import Clock

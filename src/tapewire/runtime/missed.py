@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tapewire.hub.router import Stream
+from tapewire.hub.listening import Stream
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import Gap
 from tapewire.session.actions import Now

@@ -34,7 +34,10 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
 
 
 class Statistics(Struct, frozen=True, kw_only=True):
-    """What a client's connections did so far. ``recovered``: events that a line missed and REST told."""
+    """What a client's connections did so far.
+
+    ``recovered``: events that a line missed and REST told. ``doubled``: trades that came twice and were dropped.
+    """
 
     connections: tuple[ConnectionStatistics, ...]
     messages: dict[str, int]
@@ -42,6 +45,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     reconnects: int
     gaps: int
     recovered: int
+    doubled: int
     quarantined: int
     callback_errors: int
     dropped: int

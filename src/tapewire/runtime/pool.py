@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import FeedError, SubscriptionError, UsageError
 from tapewire.errors import Rejected as RejectedError
-from tapewire.hub.router import Listener
+from tapewire.hub.listening import Listener
 from tapewire.model.health import Reason
 from tapewire.model.market import Market
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, VenueMetrics, latency_statistics
@@ -47,7 +47,7 @@ class Past:
         self.messages: Counter[str] = Counter()
         self.connects = self.reconnects = 0
         self.quarantined = 0
-        self.callback_errors = 0
+        self.callback_errors = self.doubled = 0
         self.better: float | None = None
 
     def add(self, driver: Driver) -> None:
@@ -56,6 +56,7 @@ class Past:
         self.reconnects += driver.machine.reconnects
         self.quarantined += driver.quarantined
         self.callback_errors += driver.complaints.count
+        self.doubled += driver.router.doubled
         self.better = max((t for t in (self.better, driver.notes.better) if t is not None), default=None)
 
 
@@ -210,6 +211,7 @@ class Pool:
             reconnects=self._past.reconnects + sum(one.reconnects for one in connections),
             gaps=self.gaps,
             recovered=self.troubles.recovered,
+            doubled=self._past.doubled + sum(driver.router.doubled for driver in self.drivers),
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
             callback_errors=self._callback_errors(),
             dropped=dropped,
@@ -333,9 +335,10 @@ class Pool:
         origin = Origin(self.venue.name, name, machine.url, side, account)
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
         events = DriverEvents(self.publish, self._snapshot_done, self._finished, self._recovery)
-        ports = self._ports
-        driver = Driver(origin, machine, self.venue, codec, self._make_line, ports.clock, events, ports.ticket)
-        driver.router.drop_doubles = self.options.drop_doubles
+        clock, nonce, drop_doubles = self._ports.clock, self._ports.ticket, self.options.drop_doubles
+        driver = Driver(
+            origin, machine, self.venue, codec, self._make_line, clock, events, nonce, drop_doubles=drop_doubles
+        )
         self.drivers.append(driver)
         return driver
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakSet
 
 from msgspec.structs import replace
@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import DecodeError, HttpFailed, VenueError
 from tapewire.hub.held import Held
-from tapewire.hub.router import REMEMBERED_TRADES, Listener, Router, Stream
-from tapewire.model.events import CandleEvent, Event, TradeEvent
+from tapewire.hub.listening import REMEMBERED_TRADES, Listener, Stream
+from tapewire.hub.router import Router
+from tapewire.model.events import CandleEvent, Event
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.account import AccountWatch, Told
 from tapewire.runtime.clock import Clock
@@ -46,6 +47,36 @@ class Hearing(Protocol):
     def whole(self, stream: Stream) -> None: ...
 
 
+class Fill(Protocol):
+    """Which page is asked next, and what in it is new (``session.fill``, ``session.candle_fill``)."""
+
+    done: bool
+    complete: bool
+    rounds: int
+
+    @property
+    def reached_ms(self) -> int | None: ...
+
+    def answer(self, page: Sequence[Any], /) -> None: ...
+
+    def missed(self) -> Sequence[Event]: ...
+
+
+class Job(NamedTuple):
+    """One hole as a task sees it.
+
+    ``not_before_ms``: when the exchange can tell everything (Unix ms, UTC); ``settle``: seconds after the last page in
+    which doubles are still looked out for.
+    """
+
+    fill: Fill
+    path: Callable[[], str]
+    read: Callable[[bytes], Sequence[Event]]
+    too_many: Callable[[], bool]
+    not_before_ms: int | None = None
+    settle: float = 0.0
+
+
 class Recovery:
     """All holes of one pool. ``publish`` tells what became of each: the row of the ledger once more."""
 
@@ -74,8 +105,9 @@ class Recovery:
     def begin(self, hearing: Hearing, stream: Stream, gap: Gap) -> None:
         """Fill this hole; ``stream`` looks out for doubles already (``Router.hole``)."""
         assert self._venue.history is not None  # noqa: S101 - ``takes`` said so
-        fill = self._fill_trades if gap.subscription.kind == "trade" else self._fill_candles
-        task = asyncio.create_task(fill(self._venue.history, hearing, stream, gap), name=f"fill {gap.subscription}")
+        describe = self._trades if gap.subscription.kind == "trade" else self._candles
+        job = describe(self._venue.history, stream, gap)
+        task = asyncio.create_task(self._fill(hearing, stream, gap, job), name=f"fill {gap.subscription}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -108,71 +140,59 @@ class Recovery:
         for watch in self._watches:
             watch.kill()
 
-    async def _fill_candles(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
-        unit = gap.subscription.unit or ""
-        fill = CandleFill(unit, gap.last_timestamp or 0, gap.first_timestamp or 0)
+    async def _fill(self, hearing: Hearing, stream: Stream, gap: Gap, job: Job) -> None:
         recovered, held = 0, stream.held
         try:
-            await self._persistence.pause(fill.not_before_ms / 1000 - self._clock.wall_ns() / 1e9)
-            recovered = await self._read_candles(history, hearing, stream, fill)
+            recovered = await self._read(hearing, stream, job)
         except NotWanted:
-            return
+            pass  # told below as it stands
         except (VenueError, HttpFailed) as error:
             logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
+        except Exception:  # a fault of ours: the stream must not be looked at message by message for ever
+            logger.exception("%s: %s cannot be filled", self._venue.name, gap.subscription)
         finally:
             hearing.filled(stream, held)
-            state = "filled" if fill.complete else "unfilled"
-            self._publish(replace(gap, at_ns=self._clock.wall_ns(), state=state, recovered=recovered))
+            self._tell(gap, job.fill, recovered)
+        await self._persistence.pause(job.settle)
         hearing.whole(stream)
 
-    async def _read_candles(self, history: History, hearing: Hearing, stream: Stream, fill: CandleFill) -> int:
-        symbol, unit = stream.subscription.symbol, stream.subscription.unit or ""
-
-        def read(body: bytes) -> list[CandleEvent]:
-            return self._of(symbol, body, history.read_candles(unit, body, self._options.numbers))
-
-        while not fill.done and hearing.hears(stream) and len(fill.missed()) < MOST_CANDLES:
-            path, rounds = history.candles_request(symbol, unit, fill.request), fill.rounds
-            fill.answer(await self._persistence.ask(path, read, lambda: hearing.hears(stream)))
+    async def _read(self, hearing: Hearing, stream: Stream, job: Job) -> int:
+        fill = job.fill
+        if job.not_before_ms is not None:
+            await self._persistence.pause(job.not_before_ms / 1000 - self._clock.wall_ns() / 1e9)
+        while not fill.done and hearing.hears(stream) and not job.too_many():
+            path, rounds = job.path(), fill.rounds
+            fill.answer(await self._persistence.ask(path, job.read, lambda: hearing.hears(stream)))
             if fill.rounds > rounds:
                 await self._persistence.pause(2**rounds)
-        marked = [self._marked(history, replace(candle, final=True)) for candle in fill.missed()]
-        return hearing.fill(stream, marked)
+        return hearing.fill(stream, [self._marked(event) for event in fill.missed()])
 
-    async def _fill_trades(self, history: History, hearing: Hearing, stream: Stream, gap: Gap) -> None:
+    def _trades(self, history: History, stream: Stream, gap: Gap) -> Job:
         known = stream.known if stream.known is not None else set[int]()
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
         sides = (gap.last_id, gap.last_timestamp), (gap.first_id, gap.first_timestamp)
         forgot = len(stream.recent_ids or ()) >= REMEMBERED_TRADES
         fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides, forgot=forgot)
-        recovered, held = 0, stream.held
-        try:
-            recovered = await self._read_trades(history, hearing, stream, fill)
-        except NotWanted:
-            return
-        except (VenueError, HttpFailed) as error:
-            logger.error("%s: %s cannot be filled: %s", self._venue.name, gap.subscription, error)
-        except Exception as error:  # a fault of ours: the stream must not be looked at trade by trade for ever
-            logger.exception("%s: %s cannot be filled", self._venue.name, gap.subscription, exc_info=error)
-        finally:
-            hearing.filled(stream, held)
-            self._tell(gap, fill, recovered)
-        await self._clock.until(self._clock.now().t + SETTLE)
-        hearing.whole(stream)
+        symbol = gap.subscription.symbol
+        return Job(
+            fill,
+            path=lambda: history.trades_request(symbol, *fill.request),
+            read=lambda body: self._of(symbol, body, history.read_trades(body, self._options.numbers)),
+            too_many=lambda: len(known) >= MOST_KNOWN,
+            settle=SETTLE,
+        )
 
-    async def _read_trades(self, history: History, hearing: Hearing, stream: Stream, fill: TradeFill) -> int:
-        symbol = stream.subscription.symbol
-
-        def read(body: bytes) -> list[TradeEvent]:
-            return self._of(symbol, body, history.read_trades(body, self._options.numbers))
-
-        while not fill.done and hearing.hears(stream) and len(stream.known or ()) < MOST_KNOWN:
-            path, rounds = history.trades_request(symbol, *fill.request), fill.rounds
-            fill.answer(await self._persistence.ask(path, read, lambda: hearing.hears(stream)))
-            if fill.rounds > rounds:
-                await self._persistence.pause(2**rounds)
-        return hearing.fill(stream, [self._marked(history, trade) for trade in fill.missed()])
+    def _candles(self, history: History, _stream: Stream, gap: Gap) -> Job:
+        symbol, unit = gap.subscription.symbol, gap.subscription.unit or ""
+        fill = CandleFill(unit, gap.last_timestamp or 0, gap.first_timestamp or 0)
+        return Job(
+            fill,
+            path=lambda: history.candles_request(symbol, unit, fill.request),
+            read=lambda body: self._of(symbol, body, history.read_candles(unit, body, self._options.numbers)),
+            too_many=lambda: len(fill.missed()) >= MOST_CANDLES,
+            not_before_ms=fill.not_before_ms,
+        )
 
     def _of(self, symbol: str, body: bytes, page: list[Kind]) -> list[Kind]:
         """The page, if it is this market's."""
@@ -180,11 +200,15 @@ class Recovery:
             raise DecodeError(self._venue.name, f"nothing of {symbol}, but of another market", body)
         return page
 
-    def _marked(self, history: History, event: Event) -> Event:
-        raw = history.frame(replace(event, recovered=True)) if self._options.keep_raw else None
-        return replace(event, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
+    def _marked(self, event: Event) -> Event:
+        """As it is delivered: with its mark, our time, and the message that the stream would have sent."""
+        told = replace(event, received_ns=self._clock.wall_ns(), recovered=True)
+        if isinstance(told, CandleEvent):
+            told = replace(told, final=True)
+        history = self._venue.history
+        return replace(told, raw=history.frame(told)) if history is not None and self._options.keep_raw else told
 
-    def _tell(self, gap: Gap, fill: TradeFill, recovered: int) -> None:
+    def _tell(self, gap: Gap, fill: Fill, recovered: int) -> None:
         if gap.state == "nothing_missed" and fill.complete and not recovered:
             return
         state = "filled" if fill.complete else "unfilled"

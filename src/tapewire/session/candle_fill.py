@@ -45,6 +45,11 @@ class CandleFill:
         return self._before
 
     @property
+    def reached_ms(self) -> int | None:
+        """Start of the oldest window that was found, None before the first."""
+        return min(self._found, default=None)
+
+    @property
     def not_before_ms(self) -> int:
         """When the last of the windows has all its trades (Unix ms, UTC)."""
         return self._end + LATE_MS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import signal
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from tapewire.apps.cli.running import DONE
+from tapewire.apps.cli.running import ended_by_sigterm
 from tapewire.apps.cli.terminal import is_terminal
 from tapewire.errors import FeedError, TimedOut
 
@@ -169,23 +168,13 @@ def bench(rounds: int, markets: int, seed: int, as_json: bool) -> None:
     """
     from rich.console import Console  # noqa: PLC0415 - keeps `tapewire --help` quick
 
-    with _ended_by_sigterm(), Console(stderr=True).status("making the load …") as status:
+    with ended_by_sigterm(), Console(stderr=True).status("making the load …") as status:
         result = run_bench(rounds=rounds, markets=markets, seed=seed, progress=status.update)
     if as_json:
         _tell_json(result)
     else:
         _show_table(result) if is_terminal() else _tell(result)
         click.echo("\n".join(conclusions(result)))
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the processes of the bench too: Python alone would die at once and leave them behind."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def conclusions(result: BenchResult) -> list[str]:

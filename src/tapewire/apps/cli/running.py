@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 #: Exit codes (DESIGN.md section 7).
@@ -66,6 +67,16 @@ def _endings() -> list[tuple[signal.Signals, int]]:
     if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
         endings.append((hang_up, INTERRUPTED))
     return endings
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a command's child processes too: Python alone would die at once and leave them behind."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: Stop, code: int) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from tapewire.apps.cli.running import DONE
+from tapewire.apps.cli.running import ended_by_sigterm
 from tapewire.errors import FeedError
 from tapewire.testing.proof import Proof, prove
 
@@ -45,7 +43,7 @@ def run_trials(seeds: Sequence[int], hours: float, jobs: int | None, begun: Call
     jobs = min(jobs or os.cpu_count() or 1, len(seeds))
     context = get_context("spawn")
     shares, stop = context.Array("d", len(seeds)), context.Event()
-    with _ended_by_sigterm(), _progress() as progress:
+    with ended_by_sigterm(), _progress() as progress:
         task = progress.add_task(f"{len(seeds)} x {hours:g} h", total=len(seeds))
         pool = ProcessPoolExecutor(jobs, context, _begin, (shares, stop))
         try:
@@ -86,13 +84,3 @@ def _progress() -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the processes of the trials too: Python alone would die at once and leave them behind."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,170 @@
+"""One stream of one connection as its listeners share it: who they are, and which trades came already (pure)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from tapewire.config import Credentials
+from tapewire.hub.calls import Callback
+from tapewire.hub.held import Held
+from tapewire.model.events import Event, TradeEvent
+from tapewire.model.subscription import StreamPreference, Subscription, Wish
+
+#: Trade ids remembered per stream: so many that of a busy market those of the last seconds are among them.
+REMEMBERED_TRADES = 1024
+
+
+class Listener:
+    """One subscriber's ear on one stream: with whose key it listens, and which message of the stream it came at."""
+
+    __slots__ = ("account", "callback", "finished", "joined", "name", "needs_snapshot", "preference")
+
+    def __init__(
+        self, name: str, callback: Callback, preference: StreamPreference, account: Credentials | None = None
+    ) -> None:
+        self.account = account
+        self.name = name
+        self.callback = callback
+        self.preference = preference
+        self.needs_snapshot = preference != "realtime_only"
+        self.joined = 0
+        self.finished = False
+
+    @property
+    def wants_realtime(self) -> bool:
+        return self.preference != "snapshot_only"
+
+
+class Stream:
+    """One subscribed stream on one connection: its counters and who hears it. ``drops``: trades that come twice."""
+
+    __slots__ = (
+        "awaiting", "base", "changed", "count", "deliver", "doubled", "drops", "hearing", "held", "highest", "holes",
+        "known", "last", "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
+    )  # fmt: skip
+
+    def __init__(self, subscription: Subscription, *, drops: bool = True) -> None:
+        self.subscription, self.drops = subscription, drops
+        self.listeners: dict[Listener, None] = {}
+        #: How many of them wait for a snapshot, want one after each reconnect, hear realtime.
+        self.needing = self.lasting = self.hearing = 0
+        self.deliver: Callback = _nobody_hears
+        self.changed = True  # listeners came or left since ``deliver`` was made
+        self.count = 0
+        self.base = 0
+        self.awaiting = self.patience = 0
+        self.last: int | None = None
+        #: Holes that are being filled, and while there are any, the ids of all trades delivered before and since.
+        self.holes = 0
+        self.known: set[int] | None = None
+        self.held: Held | None = None
+        self.recent_ids: deque[int | None] | None = (
+            deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
+        )
+        #: The highest trade id so far: what is above it is new without a search. Ids do not only rise.
+        self.highest = 0
+        #: The trade that only a snapshot showed last, and how many trades came twice.
+        self.shown: int | None = None
+        self.doubled = 0
+
+    @property
+    def wish(self) -> Wish:
+        """What to ask the exchange for, so that every listener gets its own preference."""
+        realtime = self.hearing > 0
+        return Wish(self.subscription, snapshot=bool(self.needing or self.lasting or not realtime), realtime=realtime)
+
+    def join(self, listener: Listener) -> None:
+        """One more hears it, from its next message on."""
+        listener.joined = self.count
+        self.listeners[listener] = None
+        self._note(listener, 1)
+
+    def leave(self, listener: Listener) -> None:
+        """One less hears it."""
+        del self.listeners[listener]
+        self._note(listener, -1)
+
+    def need(self, listener: Listener, *, snapshot: bool) -> None:
+        """A listener waits for the snapshot of this line, or has had it."""
+        self.needing += snapshot - listener.needs_snapshot
+        listener.needs_snapshot = snapshot
+
+    def _note(self, listener: Listener, by: int) -> None:
+        self.needing += by * listener.needs_snapshot
+        self.lasting += by * (listener.preference == "both")
+        self.hearing += by * listener.wants_realtime
+        self.changed = True
+
+    @property
+    def last_id(self) -> int | None:
+        """The id of the trade that came last; not always the largest (spec/upbit.md section 8)."""
+        return next((number for number in reversed(self.recent_ids or ()) if number is not None), None)
+
+    def doubles(self, event: TradeEvent) -> bool:
+        """Whether this trade was delivered already, as far as ids are remembered; counts those that come twice.
+
+        While a hole is filled, all ids are. Of snapshots each listener has its own view: they double nothing.
+        """
+        number = event.sequential_id
+        if number is None or event.stream_type == "SNAPSHOT":
+            return False
+        if self.known is None:
+            found = self.drops and number <= self.highest and number in (self.recent_ids or ())
+        else:
+            found = number in self.known or number == self.shown
+            self.known.add(number)
+        self.doubled += found
+        return found
+
+    def remember(self, event: TradeEvent) -> None:
+        """Keep a trade's id, so that it is not delivered twice."""
+        number = event.sequential_id
+        self.recent_ids.append(number)  # type: ignore[union-attr]
+        self.highest = max(self.highest, number or 0)
+
+    def show(self, event: TradeEvent) -> None:
+        """A snapshot brought a trade that did not come by itself: those who hear no snapshots do not have it yet."""
+        if self.known is not None and self.shown is not None:
+            self.known.add(self.shown)
+        self.shown = event.sequential_id
+
+    def unaware(self, event: TradeEvent) -> tuple[Listener, ...]:
+        """Those to whom a trade that came twice is new."""
+        if event.sequential_id != self.shown:
+            return ()
+        self.shown = None
+        return tuple(listener for listener in self.listeners if listener.preference == "realtime_only")
+
+    def repeats(self, event: TradeEvent) -> bool:
+        """On the short road, of a trade whose id is not above all others: whether it came before; if not, keep it.
+
+        The message was counted already: one that is not delivered does not count.
+        """
+        if not self.doubles(event):
+            self.remember(event)
+            return False
+        self.count -= 1
+        for listener in self.unaware(event):
+            listener.callback(event)
+        return True
+
+    def wait_less(self, *, snapshot: bool) -> None:
+        """A message came, maybe a snapshot that was waited for."""
+        if snapshot:
+            self.awaiting = max(0, self.awaiting - 1)
+        elif self.awaiting:
+            self.patience -= 1
+            self.awaiting *= self.patience > 0
+
+    def seen_at(self, trade_id: int | None) -> int:
+        """Which message of the stream brought this trade last (1 is the first), 0 for one that is not remembered."""
+        if trade_id is None or self.recent_ids is None:
+            return 0
+        for age, known in enumerate(reversed(self.recent_ids)):
+            if known == trade_id:
+                return self.count - age
+        return 0
+
+
+def _nobody_hears(_event: Event) -> None:
+    """What the short road would call on a stream that was never settled."""
