@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .peers
 PEERS_STAMP := $(PEERS)/.installed
+# Debian's packages of the servers that tests start by themselves.
+SERVERS := redis-server
 
-.PHONY: help demo test nightly check format coverage lab bench lock clean
+.PHONY: help demo test nightly check format coverage lab bench lock clean servers
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -17,6 +19,9 @@ $(PEERS_STAMP): requirements/peers.lock scripts/setup.sh
 	@sh scripts/setup.sh $(PYTHON) $(PEERS) requirements/peers.lock
 	@touch $@
 
+servers:
+	@sh scripts/servers.sh $(SERVERS)
+
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile
 
@@ -26,7 +31,7 @@ demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 # The rooms that decide are pure: their tests must take every branch of them.
 PURE_TESTS := tests/model tests/venues tests/session tests/hub tests/sim tests/test_config.py tests/test_errors.py
 
-test: check $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage
+test: check servers $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage
 	$(BIN)/python scripts/coverage.py $(PURE_TESTS)
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(PURE_TESTS:%=--ignore=%) $(PYTEST)
 
