@@ -139,7 +139,7 @@ def test_a_fault_while_dialling_leaves_no_line_behind() -> None:
         await client.subscribe_ticker("KRW-BTC", print)
         await stage.after(1)
         [driver] = client._pool.drivers
-        driver._internal_error(ZeroDivisionError("ours"))
+        driver.line_at_fault(ZeroDivisionError("ours"))
         await stage.turns()
         assert [task for task in asyncio.all_tasks() if task.get_name().startswith("dial")] == []
         await client.cleanup()
@@ -208,7 +208,7 @@ def test_two_who_hold_a_line_must_both_let_go_and_a_new_line_is_held_too() -> No
             driver.dispatch.on_message()(frame % number, False, 0)
             await stage.turns()
         assert held(notes)
-        line = driver._line
+        line = driver.line._line
         assert isinstance(line, OddLine)
         notes.clear()
         line.listener.on_lost(Loss("reset"))

@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
 from tapewire.config import Credentials, HiddenText
-from tapewire.errors import ConnectFailed, FeedError, LineLost
+from tapewire.errors import FeedError
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.events import Event
-from tapewire.model.line import Loss
+from tapewire.model.line import Handshake, Loss
 from tapewire.model.status import FeedEvent, Quarantined, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
-from tapewire.runtime.ear import Ear
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
+from tapewire.runtime.own_line import OwnLine
 from tapewire.runtime.recovery import Recovery
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
@@ -87,10 +86,7 @@ class Driver:
         self.error: FeedError | None = None
         self.done = asyncio.Event()
         self._venue, self._codec = venue, codec
-        self._make_line = make_line
         self._clock, self._nonce, self._events = clock, nonce, events
-        self._line: Line | None = None
-        self._dialling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._telling = False
@@ -102,6 +98,7 @@ class Driver:
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
         self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
+        self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
         self.holes = Holes(
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             origin.credentials, nonce,
@@ -142,18 +139,14 @@ class Driver:
         self.done.set()
         if self._timer:
             self._timer.cancel()
-        if self._dialling:
-            self._dialling.cancel()
-        if self._line:
-            self._line.close(Loss("stopped"), graceful=False)
+        self.line.cut()
 
     def hold(self, holder: object, *, holding: bool) -> None:
         """Stop reading while anybody holds (the ``block`` rule of a full mailbox)."""
         before = bool(self._holders)
         (self._holders.add if holding else self._holders.discard)(holder)
         if bool(self._holders) != before:
-            if self._line:
-                self._line.hold(not before)
+            self.line.hold(holding=not before)
             self._tell(self.machine.hold, not before)
 
     # What is not for the short road (transport.dispatch).
@@ -194,8 +187,8 @@ class Driver:
     def _tell_of(self, stream: Stream, event: Event) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
         if snapshot:
-            if self.holes.look(stream, event) and stream.subscription in self._stale and self._line:
-                self._line.close(Loss("stale", 1006, f"trades of {event.symbol} were missed"), graceful=False)
+            if self.holes.look(stream, event) and stream.subscription in self._stale and self.line.is_open:
+                self.line.close(Loss("stale", 1006, f"trades of {event.symbol} were missed"), graceful=False)
             self._again.discard(stream.subscription)
         count = stream.count - stream.base + 1
         if snapshot or count == 1 or stream.subscription not in self.machine.live:
@@ -217,7 +210,7 @@ class Driver:
                 for action in fact(self._clock.now(), *details):
                     self._perform(action)
         except Exception as error:  # a fault of ours must end loudly, not leave a feed that looks alive
-            self._internal_error(error)
+            self.line_at_fault(error)
         finally:
             self._telling = False
         self._set_timer()
@@ -232,20 +225,16 @@ class Driver:
             case Send(payload, request):
                 if request:
                     self._note_request()
-                with suppress(LineLost):  # on_lost says so
-                    if self._line:
-                        self._line.send(payload)
-                        self.notes.sending(payload)
+                if self.line.send(payload):
+                    self.notes.sending(payload)
             case Ping(payload):
-                with suppress(LineLost):  # on_lost says so
-                    if self._line:
-                        self._line.ping(payload)
-                        self.notes.pinging()
-            case Connect():
+                if self.line.ping(payload):
+                    self.notes.pinging()
+            case Connect(url):
                 self.connects += 1
-                self._dialling = asyncio.create_task(self._dial(action), name=f"dial {self.origin.connection}")
+                self.line.dial(url)
             case Close(loss, graceful):
-                self._close(loss, graceful=graceful)
+                self.line.close(loss, graceful=graceful)
             case Finish(error):
                 self._end(error)
 
@@ -264,38 +253,17 @@ class Driver:
             elif subscription not in live:
                 self.router.asked(stream, snapshot=stream.wish.snapshot)
 
-    async def _dial(self, connect: Connect) -> None:
-        ear = Ear(self.dispatch, self.pong, self.line_lost)
-        try:
-            line = self._make_line()
-            handshake = await line.open(connect.url, self._signature(), ear)
-        except ConnectFailed as failure:
-            self._dialling = None
-            self._tell(self.machine.failed, failure.loss)
-            return
-        except asyncio.CancelledError:
-            if self._dialling is asyncio.current_task():  # not by us: somebody cancels whatever task he finds
-                self._dialling = None
-                self._tell(self.machine.failed, Loss("unreachable", None, "the dial was cancelled"))
-            raise
-        except FeedError as error:  # an option that no line can be made with
-            self._dialling = None
-            self._fail(error)
-            return
-        except Exception as error:  # a line that fails otherwise has a fault: it must not look like dialling for ever
-            self._dialling = None
-            self._internal_error(error)
-            return
-        self._dialling = None
-        self._line = line
+    def line_opened(self, line: Line, handshake: Handshake) -> None:
+        """The dial succeeded."""
         self.notes.opened(line)
         self._again.clear()
         self._stale.clear()
         self.router.line_opened()
-        if self._holders:
-            line.hold(True)
         self._tell(self.machine.opened, handshake)
-        ear.opened()
+
+    def dial_failed(self, loss: Loss) -> None:
+        """The dial failed, or was given up."""
+        self._tell(self.machine.failed, loss)
 
     def _signature(self) -> dict[str, str]:
         """The headers that show the key: made anew for each dial, and never kept."""
@@ -304,17 +272,8 @@ class Driver:
             return {}
         return {name: HiddenText(value) for name, value in authorize(credentials, self._nonce())}
 
-    def _close(self, loss: Loss, *, graceful: bool) -> None:
-        if self._line:
-            self._line.close(loss, graceful=graceful)
-        elif self._dialling:
-            self._dialling.cancel()
-            self._dialling = None
-            self._tell(self.machine.failed, loss)
-
     def line_lost(self, loss: Loss) -> None:
-        """The line is gone (told by its ear, exactly once)."""
-        self._line = None
+        """The line is gone."""
         self.notes.lost()
         progress = {
             subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
@@ -357,11 +316,12 @@ class Driver:
             if self.router.is_hot(stream):
                 self.router.chill(stream)
 
-    def _internal_error(self, error: Exception) -> None:
+    def line_at_fault(self, error: Exception) -> None:
+        """A fault of ours."""
         log_internal_error(self.origin.venue, self.origin.connection, error)
-        self._fail(FeedError(f"internal error: {error!r}"))
+        self.line_impossible(FeedError(f"internal error: {error!r}"))
 
-    def _fail(self, error: FeedError) -> None:
+    def line_impossible(self, error: FeedError) -> None:
         """The end that no machine decided: told as one that it did."""
         origin, at_ns = self.origin, self._clock.wall_ns()
         self._end(error)
@@ -376,11 +336,7 @@ class Driver:
         self.done.set()
         if self._timer:
             self._timer.cancel()
-        dialling, self._dialling = self._dialling, None
-        if dialling:
-            dialling.cancel()
-        if self._line:
-            self._line.close(Loss("stopped"), graceful=False)
+        self.line.cut()
         if error is not None:
             self.router.line_lost()
         self._events.finished(self, error)
