@@ -21,6 +21,7 @@ def test_health_and_metrics_without_asyncio() -> None:
         assert heard.wait(10)
         health = client.get_health_status()
         assert (health.status, health.idle) == ("healthy", False)
+        assert client.gaps() == ()
         with urllib.request.urlopen(client.serve_metrics(), timeout=10) as answer:  # noqa: S310 - our own loopback
             families = {one.name: one for one in text_string_to_metric_families(answer.read().decode())}
     assert families["tapewire_connection_up"].samples[0].value == 1

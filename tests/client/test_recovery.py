@@ -269,3 +269,28 @@ def test_ids_that_fall_and_come_again_in_other_markets_lose_and_double_nothing()
         assert any(len(those) > 1 for those in markets.values())
 
     play(story, recorded=True)
+
+
+def test_the_ledger_tells_each_interruption_as_it_stands() -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client(recover=True) as client:
+            assert client.gaps() == ()
+            await (await client.subscribe_trade("KRW-BTC", lambda _event: None)).live()
+            await (await client.subscribe_ticker("KRW-ETH", lambda _event: None)).live()
+            await stage.after(60)
+            assert client.gaps() == ()
+            stage.simulator.maintenance(20)
+            await stage.after(10)
+            assert [(row.subscription.kind, row.state) for row in client.gaps()] == [
+                ("trade", "open"), ("ticker", "open"),
+            ]  # fmt: skip
+            await stage.after(110)
+            rows = client.gaps()
+            assert {(row.subscription.kind, row.state) for row in rows} == {
+                ("trade", "filled"), ("ticker", "full_state"),
+            }  # fmt: skip
+            assert sum(row.recovered for row in rows) == client.statistics().recovered > 0
+            assert stage.manager.gaps() == rows
+        assert client.gaps() == rows
+
+    play(story)

@@ -28,7 +28,7 @@ from tapewire.hub.stream import EventStream
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.health import HealthStatus
 from tapewire.model.market import Market
-from tapewire.model.status import FeedEvent
+from tapewire.model.status import FeedEvent, Gap
 from tapewire.model.subscription import StreamPreference, Subscription
 
 E_contra = TypeVar("E_contra", bound=Event, contravariant=True)
@@ -290,6 +290,10 @@ class WebSocketClient(Snapshots, Private):
     def get_health_status(self) -> HealthStatus:
         """How well its connections are, why, and since when (docs/monitoring.md); also within a callback."""
         return self._running().do("health", self._client.get_health_status)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """The gap ledger: each interruption of a stream as it stands (docs/guarantees.md); also within a callback."""
+        return self._running().do("gaps", self._client.gaps)
 
     def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> str:
         """Serve ``/metrics`` for Prometheus and ``/health`` until ``close``; gives the address. Raises as async."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tapewire.client.component import Component
 from tapewire.model.health import HealthStatus
+from tapewire.model.status import Gap
 from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.pool import Pool
 
@@ -25,6 +26,18 @@ class Observing:
         """
         pool = self._component.pool_in_use
         return self._component.manager.health_of([pool] if pool is not None else [])
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """The gap ledger: each interruption of a stream as it stands now, in the order of their beginnings.
+
+        Of the connections of this client's venue and options, which it may share; also after ``cleanup()``. Rows that
+        are open are among them; the last 10,000 that were told are kept. What the states mean: docs/guarantees.md.
+
+        Raises:
+            UsageError: no event loop runs, and the client was never used.
+        """
+        pool = self._component.pool_in_use
+        return () if pool is None else self._component.manager.gaps_of(pool)
 
     async def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> MetricsServer:
         """Serve ``/metrics`` for Prometheus and ``/health`` until ``cleanup()``, or the answer's ``close()``.

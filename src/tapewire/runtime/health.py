@@ -9,6 +9,7 @@ from weakref import WeakSet
 from tapewire.config import Credentials
 from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
+from tapewire.model.gap_rows import GapRows
 from tapewire.model.health import HealthState, Reason
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Rejected, Subscribed
 from tapewire.model.subscription import Subscription
@@ -39,10 +40,12 @@ class Troubles:
         self._refused: dict[Subscription, Incident] = {}
         self._lagging: dict[str, Incident] = {}
         self._holes: dict[tuple[str, Subscription, int], Incident] = {}
+        self._rows = GapRows()
         self._better: float | None = None
 
     def publish(self, event: FeedEvent, drivers: Iterable[Driver], t: float) -> None:
         """Something happened on one of these connections, at ``t`` (monotonic seconds)."""
+        self._rows.hear(event)
         match event:
             case Connected():
                 self.first_opened = t if self.first_opened is None else self.first_opened
@@ -70,8 +73,12 @@ class Troubles:
         self._note(str(error), t)
         _keep(self._failures, (origin.side, origin.credentials), failed)
 
+    def gaps(self, drivers: Iterable[Driver]) -> tuple[Gap, ...]:
+        """The gap ledger: what these connections have open, and what was told so far."""
+        return self._rows.with_open(row for driver in drivers for row in driver.machine.gaps)
+
     def forget(self) -> None:
-        """Nobody uses the pool any more."""
+        """Nobody uses the pool any more. The gap ledger stays."""
         self._failures.clear()
         self._refused.clear()
         self._lagging.clear()

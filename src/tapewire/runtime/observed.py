@@ -9,6 +9,7 @@ from typing import Any
 from tapewire.errors import UsageError
 from tapewire.model.health import ConnectionState, HealthState, HealthStatus
 from tapewire.model.metrics import ConnectionMetrics, PerformanceMetrics
+from tapewire.model.status import Gap
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.pool import Pool
@@ -62,6 +63,17 @@ class Observed:
             last_error=last_error,
             last_error_ns=None if last_error_at is None else told(last_error_at, now),
         )
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """The gap ledger: each interruption of a stream as it stands, in the order of their beginnings.
+
+        Those that are open are among them. Of each venue and its options the last 10,000 that were told are kept.
+        """
+        return tuple(sorted((row for pool in self.pools for row in self.gaps_of(pool)), key=lambda row: row.from_ns))
+
+    def gaps_of(self, pool: Pool) -> tuple[Gap, ...]:
+        """As ``gaps``, of this pool only."""
+        return pool.troubles.gaps(pool.drivers)
 
     def get_all_connection_metrics(self) -> dict[str, Any]:
         """All figures, under five keys; the values are structs that ``msgspec.json.encode`` can write.

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": ("demo", "The main job in 20 seconds on the built-in simulator: no network, no key."),
     "watch": ("watch", "Look at markets live: a table on a terminal, lines in a pipe."),
     "record": ("record", "Record markets to JSON lines files until stopped."),
+    "gaps": ("gaps", "What a recording lacks: since when, why, filled or not."),
     "markets": ("markets", "List what can be subscribed."),
     "ping": ("ping", "Ask an exchange for signs of life: does it answer, and how fast?"),
     "doctor": ("doctor", "Try every step towards an exchange and say what to do."),
