@@ -167,9 +167,10 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     """How one connection is kept true.
 
     Attributes:
-        ping_interval: seconds between signs of life asked for.
+        ping_interval: seconds between signs of life asked for; less where the venue closes silent lines sooner.
         ping_timeout: seconds to wait for the pong; then the line is lost (``ping_timeout``).
-        keep_alive: ``"frame"`` sends PING frames, ``"text"`` the venue's text message (Upbit: ``PING``).
+        keep_alive: ``"frame"`` sends PING frames, ``"text"`` the venue's text message (Upbit: ``PING``, OKX: ``ping``);
+            None: the venue's own way (Upbit: frames, OKX: text).
         backoff_base: seconds of the first delay after a loss; the n-th is base × factor^(n-1).
         backoff_factor: times that each delay is longer than the one before.
         backoff_cap: seconds that no delay exceeds (the exchange's own ``Retry-After`` may, up to an hour).
@@ -190,7 +191,7 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
 
     ping_interval: float = 30.0
     ping_timeout: float = 10.0
-    keep_alive: Literal["frame", "text"] = "frame"
+    keep_alive: Literal["frame", "text"] | None = None
     backoff_base: float = 1.0
     backoff_factor: float = 2.0
     backoff_cap: float = 30.0
@@ -221,8 +222,8 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("backoff_factor", self.backoff_factor, "1 or more")
         if self.max_retries is not None and not (_is_number(self.max_retries) and self.max_retries >= 0):
             raise ConfigError("max_retries", self.max_retries, "0 or more, or None for no end")
-        if self.keep_alive not in ("frame", "text"):
-            raise ConfigError("keep_alive", self.keep_alive, '"frame" or "text"')
+        if self.keep_alive not in (None, "frame", "text"):
+            raise ConfigError("keep_alive", self.keep_alive, '"frame" or "text", or None for the venue\'s own way')
 
 
 class MailboxOptions(Struct, frozen=True, kw_only=True):

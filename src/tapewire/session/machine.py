@@ -10,15 +10,14 @@ from tapewire.errors import AuthenticationFailed, ConnectFailed, FeedError, Line
 from tapewire.model import status
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.session.actions import Action, Close, Connect, Finish, Now, Ping, Progress, Publish, Send
+from tapewire.session.actions import Action, Close, Connect, Finish, Now, Progress, Publish, Send
 from tapewire.session.answers import Answers, in_their_words
 from tapewire.session.asking import Asking
 from tapewire.session.dialling import Dialling
 from tapewire.session.gate import Gate
-from tapewire.session.heartbeat import Heartbeat
 from tapewire.session.ledger import Ledger
+from tapewire.session.life import Life
 from tapewire.session.sending import Sending
-from tapewire.session.stale import Watch
 from tapewire.session.telling import Teller
 from tapewire.session.wants import Wants
 from tapewire.venues.contract import Control, Venue
@@ -66,16 +65,16 @@ class Machine:
         self._dials = Dialling(facts, side, options, connect_gate, random)
         self._sending = Sending(self._options, message_gate, facts.messages)
         self._wants, self._asking = Wants(), Asking(self._options.quiet_time)
-        self._heartbeat = self._new_heartbeat(0.0)
-        self.watch = Watch(self._options)
         self._teller = Teller(venue.name, connection)
+        self._life = Life(facts, self._options, self._sending, self._teller)
+        self.watch = self._life.watch
         self._signed = side in facts.signed_sides
         self._answers = Answers(
             venue, self._options, self._wants, self._asking, self._sending, self._teller, self._signed
         )
         self.ledger = Ledger(venue.name, connection, facts.full_state_kinds)
         self._closing: Literal["", "unwanted", "broken", "stop"] = ""
-        self._refused = self._was_lost = self._held = False
+        self._refused = self._was_lost = False
         self._question: float | None = None
         self.state: State = "idle"
         self.reconnects = 0
@@ -90,7 +89,7 @@ class Machine:
             return self._dials.next_at
         if self.state != "open" or self._closing:
             return None
-        due = [] if self._held else self._signs_of_life()
+        due = self._life.deadlines(live=bool(self._asking.live))
         if self._asking.ready or self._sending.waiting:
             due.append(self._sending.request_at)
         if self._question is not None:
@@ -166,8 +165,7 @@ class Machine:
         if self._closing:
             return [Close(STOPPED)]
         self._refused = False
-        self._heartbeat = self._new_heartbeat(now.t)
-        self.watch.opened(now.t)
+        self._life.opened(now.t)
         self.reconnects += self._was_lost
         self._was_lost = False
         facts = {"url": handshake.url, "seconds": handshake.seconds, "reconnect": self.reconnects}
@@ -193,8 +191,7 @@ class Machine:
         """The exchange's own word."""
         if self.state != "open" or self._closing:
             return []
-        if control.kind == "alive" and self._options.keep_alive == "text":
-            self._heartbeat.alive()
+        if control.kind == "alive" and self._life.word():
             self._answered()
         if control.kind == "subscriptions":
             return self._answers.listed(now, control) + self._pursue(now)
@@ -206,8 +203,7 @@ class Machine:
 
     def pong(self, now: Now, payload: bytes) -> list[Action]:  # noqa: ARG002 - every fact takes its time
         """A PONG frame came."""
-        if self._options.keep_alive == "frame":
-            self._heartbeat.answer(payload)
+        if self._life.pong(payload):
             self._answered()
         return []
 
@@ -236,18 +232,20 @@ class Machine:
         """It is now ``now``; to be called at ``deadline``."""
         if self.state != "open" or self._closing:
             return self._dial(now)
-        if self._heartbeat.expired(now.t) and not self._held:
-            return [self._break("ping_timeout", f"no pong within {self._options.ping_timeout:g} s")]
-        actions = [] if self._held else self._ping(now)
+        if cut := self._life.overdue(now.t):
+            self._closing = "broken"
+            return [cut]
+        actions = self._life.ping(now.t)
         self._asking.quiet(now.t)
         actions += self._subscribed(now)
-        actions += [] if self._held else self._look(now, progress)
-        return actions + self._pursue(now)
+        signs = self._life.look(now, self._asking, self._wants.standing, progress)
+        self._ask_again(now, signs.again)
+        self._closing = "broken" if signs.broken else self._closing
+        return actions + signs.actions + self._pursue(now)
 
     def hold(self, now: Now, holding: bool) -> list[Action]:  # noqa: FBT001 - on or off
         """The line is not read any more, or again: what nobody reads is no sign of death; it is asked for at once."""
-        self._held = holding
-        self._heartbeat.ask_anew(now.t)
+        self._life.hold(now.t, holding=holding)
         return []
 
     def stop(self, now: Now) -> list[Action]:
@@ -315,10 +313,6 @@ class Machine:
         rows = [Publish(row) for row in self.ledger.drop(now, [row.subscription for row in self.ledger.open])]
         return [*rows, self._teller.say(now, status.Stopped, reason=reason, error=error is not None), Finish(error)]
 
-    def _break(self, cause: Literal["ping_timeout", "stale"], reason: str) -> Close:
-        self._closing = "broken"
-        return Close(Loss(cause, 1006, reason), graceful=False)
-
     def _interrupted(self, progress: Mapping[Subscription, Progress]) -> list[Subscription]:
         live, nothing = self._asking.live, Progress()
         return [
@@ -346,39 +340,6 @@ class Machine:
         if self._question is not None and self._sending.begin_other(now.t):
             self._question = None
             actions.append(Send(self._venue.encode_list(self._ticket(), self._format), request=False))
-        return actions
-
-    # signs of life
-
-    def _signs_of_life(self) -> list[float]:
-        heartbeat = self._heartbeat.deadline
-        if self._options.keep_alive == "text" and not self._heartbeat.waiting:
-            heartbeat = self._sending.other_at(heartbeat)
-        watch = self.watch.deadline if self._asking.live else None
-        return [heartbeat] if watch is None else [heartbeat, watch]
-
-    def _new_heartbeat(self, t: float) -> Heartbeat:
-        return Heartbeat(self._options.ping_interval, self._options.ping_timeout, t)
-
-    def _ping(self, now: Now) -> list[Action]:
-        if not self._heartbeat.due(now.t):
-            return []
-        if self._options.keep_alive == "frame":
-            return [Ping(self._heartbeat.ask(now.t))]
-        if not self._sending.begin_other(now.t):
-            return []
-        self._heartbeat.ask(now.t)
-        return [Send(self._venue.facts.text_ping, request=False)]
-
-    def _look(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:
-        live, standing, rare = self._asking.live, self._wants.standing, self._venue.facts.event_kinds
-        streams = [s for s, wish in standing.items() if wish.realtime and s in live and s.kind not in rare]
-        report = self.watch.look(now.t, streams, progress)
-        actions: list[Action] = [self._teller.stale(now, silence) for silence in report.news]
-        if report.advice == "ask":
-            self._ask_again(now, streams)
-        elif report.advice == "replace":
-            actions.append(self._break("stale", f"no data for {report.silent:g} s although the line is alive"))
         return actions
 
     def _answered(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -48,6 +49,8 @@ class Facts(Struct, frozen=True, kw_only=True):
         acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
         idle_timeout: seconds without traffic after which the exchange closes.
         text_ping: the message that asks for a sign of life where PING frames cannot be sent.
+        keep_alive: how signs of life are asked for where the user chose no way: by PING ``"frame"`` or by ``"text"``.
+        ping_most: seconds between them that the user's option may not exceed.
         kinds: what can be subscribed; full_state_kinds: those whose every message is the complete state.
         fatal_statuses: handshake statuses that trying again cannot mend.
     """
@@ -67,6 +70,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     acknowledges: bool
     idle_timeout: float
     text_ping: bytes
+    keep_alive: Literal["frame", "text"] = "frame"
+    ping_most: float = inf
     kinds: tuple[str, ...]
     candle_units: tuple[str, ...]
     full_state_kinds: frozenset[str]
