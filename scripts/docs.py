@@ -24,9 +24,10 @@ from tapewire.apps import environment, settings, table
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.apps.cli.view.controls import KEYS
 from tapewire.model import events, status
+from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
-from tapewire.venues.upbit.fields import attribute_names
+from tapewire.venues.upbit.fields import FIELDS, attribute_names
 from tapewire.venues.upbit.sim import Switches
 
 ROOT = Path(__file__).parents[1]
@@ -34,19 +35,19 @@ MARK = re.compile(r"(<!-- gen:([a-z0-9:-]+) -->\n).*?(<!-- gen:end -->)", re.DOT
 
 #: What a field of an event holds. A field without words here stops the generator.
 FIELD_WORDS = {
-    "venue": "venue the event is from: `upbit`, `upbit-sg`, `upbit-id` or `upbit-th`",
-    "symbol": "the venue's own code, `KRW-BTC`",
+    "venue": "venue the event is from: `upbit`, `upbit-sg`, `okx` …",
+    "symbol": "the venue's own code, `KRW-BTC`, `BTC-USDT`",
     "stream_type": "`SNAPSHOT` or `REALTIME`; other words are kept as they come",
     "timestamp": "when the exchange sent it, ms UTC; `event.utc` and `event.kst` give datetimes",
     "received_ns": "socket read that brought it, ns UTC; 0 from `decode` unless given",
-    "final": "the window is over and this is all of it, as REST told afterwards; the stream itself never says so",
+    "final": "the window is over and this is all of it: of Upbit, as REST told afterwards; of OKX, as the stream says",
     "recovered": "the stream missed it, and REST told it afterwards: it may be older than the event before",
     "raw": "bytes of the frame, with the option `keep_raw=True`; else None",
     "opening_price": "first price of the day (UTC) or of the candle",
     "high_price": "highest price of the day or of the candle",
     "low_price": "lowest price of the day or of the candle",
     "trade_price": "last price; of a trade: its price; of a candle: the closing price so far",
-    "trade_volume": "size of the (last) trade, in the base currency",
+    "trade_volume": "size of the (last) trade, in the base currency; of OKX's derivatives, in contracts",
     "prev_closing_price": "closing price of the day before (UTC)",
     "acc_trade_price": "turnover since 00:00 UTC, in the quote currency",
     "acc_trade_volume": "volume since 00:00 UTC, in the base currency",
@@ -127,6 +128,91 @@ FIELD_WORDS = {
     "value": 'its figures: `{"rsi": 71.3}`; which, is in [Upbit](upbit.md#indicators-and-signals)',
     "trigger": "the condition that became true",
     "event_params": 'the condition\'s own parameters, as asked: `{"threshold": 70}`; empty where it has none',
+    "opening_price_24h": "price 24 hours ago",
+    "high_price_24h": "highest price of the last 24 hours",
+    "low_price_24h": "lowest price of the last 24 hours",
+    "opening_price_utc8": "price at 00:00 UTC+8",
+    "contracts_24h": "volume of the last 24 hours in contracts (OKX's derivatives)",
+    "contracts": "volume of the window so far in contracts (OKX's derivatives)",
+    "market_type": "`SPOT`, `MARGIN`, `SWAP`, `FUTURES`, `OPTION` or `EVENTS`",
+    "source": "OKX: `0` ordinary, `1` an RPI order",
+    "count": "number of trades that this one stands for (OKX `trades`); the last of them has the id",
+    "sequence": "the venue's number of this message in its order of books and trades",
+    "channel": "the venue's word for the kind of book: `books5`, `bbo-tbt`, `books` …",
+    "asks": (
+        "list of `BookLevel`, the best first: `price`, `size`, `orders` (how many); in JSON `[price, size, 0, orders]`"
+    ),
+    "bids": "the same of the bids",
+    "fields": "what else the venue said, under its own names and as it sent it (texts)",
+    "funding_rate": "rate that is paid at `funding_time`; longs pay a positive one",
+    "funding_time": "when it is paid, ms UTC",
+    "next_funding_rate": "forecast of the rate after it",
+    "next_funding_time": "when that is paid, ms UTC",
+    "previous_funding_time": "when it was paid last, ms UTC",
+    "min_funding_rate": "lowest rate there can be",
+    "max_funding_rate": "highest rate there can be",
+    "settlement_state": "`processing` or `settled`",
+    "settlement_funding_rate": "rate of the settlement under way, or of the last one",
+    "premium": "how far the swap's price is from the index, as a share",
+    "interest_rate": "interest part of the rate",
+    "impact_value": "depth in USDT by which the premium is measured",
+    "method": "`current_period` or `next_period`",
+    "formula_type": "`noRate` or `withRate`",
+    "mark_price": "price by which positions are valued",
+    "index_price": "the index's last price",
+    "open_interest": "in contracts",
+    "open_interest_currency": "the same in the base currency",
+    "open_interest_usd": "the same in US dollars",
+    "highest_bid": "nobody may bid more; None: no limit at present",
+    "lowest_ask": "nobody may ask less; None: no limit at present",
+    "enabled": "whether the limits hold",
+    "family": "family of instruments, `BTC-USD`",
+    "underlying": "underlying index, `BTC-USD`",
+    "liquidations": (
+        "list of `Liquidation`: `ask_bid position_side bankruptcy_price volume bankruptcy_loss currency timestamp`"
+    ),
+    "base": "base currency (spot)",
+    "quote": "quote currency (spot)",
+    "settlement_currency": "currency of the settlement (derivatives)",
+    "tick_size": "smallest step of the price",
+    "lot_size": "smallest step of the size: base currency, or contracts",
+    "min_size": "smallest size of an order",
+    "contract_value": "value of one contract, in `contract_currency`",
+    "contract_multiplier": "multiplier of the contract's value",
+    "contract_currency": "currency of the contract's value",
+    "contract_type": "`linear` or `inverse`",
+    "option_type": "`C` call, `P` put",
+    "strike": "strike price of an option",
+    "leverage": "of an instrument: the highest that can be had; of a position: its own",
+    "expires_at": "when it ends, ms UTC",
+    "begin": "begin, ms UTC",
+    "end": "end, ms UTC; an estimate until it is completed",
+    "pre_open_begin": "from then on cancelling, post-only orders and transfers work, ms UTC",
+    "service_type": (
+        "`0` WebSocket, `5` trading, `6` block trading, `7` bots, `8` and `9` trading in batches, `"
+        "10` spreads, `11` copy trading, `99` others"
+    ),
+    "system": "`unified`: the trading account",
+    "rescheduled": "words about a changed plan",
+    "maintenance_type": "`1` planned, `2` unplanned, `3` disruption",
+    "environment": "`1` production, `2` demo",
+    "position_id": "id of the position",
+    "margin_mode": "`cross` or `isolated`",
+    "position_side": "`long`, `short` or `net`",
+    "position": "size; of `net` the sign is the direction",
+    "position_currency": "currency of the position (margin)",
+    "available": "what of it can be closed",
+    "liquidation_price": "estimated price of its liquidation",
+    "margin": "margin of an isolated position",
+    "unrealized_profit": "profit at the mark price",
+    "realized_profit": "profit taken, fees and funding included",
+    "currency": "currency of the margin",
+    "trade_id": "newest trade of it",
+    "created_at": "when it was made, ms UTC",
+    "updated_at": "when it changed last, ms UTC",
+    "balances": "list of `CashBalance`: `currency balance updated_at`, absolute",
+    "positions": "list of `PositionChange`: the names of `PositionEvent`, absolute",
+    "trades": "list of `TradeReference`: `symbol trade_id`",
 }
 #: What a field holds in one kind of event, where that differs.
 _KIND_WORDS = {
@@ -135,6 +221,22 @@ _KIND_WORDS = {
     ("myAsset", "symbol"): 'always `""`: balances belong to no market',
     ("announcement", "symbol"): 'always `""`: notices belong to no market',
     ("announcement", "uuid"): "id of the notice",
+    ("status", "symbol"): 'always `""`: maintenance belongs to no market',
+    ("status", "state"): "`scheduled`, `ongoing`, `pre_open`, `completed` or `canceled`",
+    ("status", "title"): "what is done",
+    ("status", "url"): "page about it",
+    ("instrument", "state"): "`live`, `suspend`, `expired`, `preopen`, `test`, `rebase`, `post_only` or `settling`",
+    ("instrument", "listed_at"): "when trading began, ms UTC",
+    ("indexTicker", "symbol"): "the index, `BTC-USDT`",
+    ("balanceAndPosition", "symbol"): 'always `""`: `positions` and `trades` name their markets',
+    ("balanceAndPosition", "event_type"): "`snapshot`, `filled`, `transferred`, `funding_fee`, `delivery`, `adl` …",
+    ("myPosition", "avg_price"): "mean price at which it was opened",
+    ("myFill", "price"): "price of the execution",
+    ("myFill", "volume"): "size of the execution",
+    ("myFill", "sequential_id"): "id of the trade",
+    ("myFill", "is_maker"): "whether the order was the maker",
+    ("myFill", "count"): "number of trades that this one stands for",
+    ("myFill", "ask_bid"): "the order's side: `ASK` sells, `BID` buys",
     **{
         (kind, "candle_date_time_utc"): "start of the candle that closed, ISO 8601 without zone: UTC"
         for kind in ("indicator", "indicator_signal")
@@ -159,11 +261,13 @@ _OPTION_WORDS = {
 
 def field_tables() -> str:
     """A table for each market event: attribute, type, name on the wire, meaning."""
-    return "\n".join(_event_table(kind, made) for kind, made in events.EVENT_CLASSES.items()).rstrip() + "\n"
+    made: dict[str, list[type[events.Event]]] = {kind: [one] for kind, one in events.EVENT_CLASSES.items()}
+    made["orderbook"].append(DepthOrderbookEvent)
+    return "\n".join(_event_table(kind, one) for kind, those in made.items() for one in those).rstrip() + "\n"
 
 
 def _event_table(kind: str, made: type[events.Event]) -> str:
-    full, short = attribute_names(kind, simple=False), attribute_names(kind, simple=True)
+    full, short = (attribute_names(kind, simple=simple) if kind in FIELDS else {} for simple in (False, True))
     rows = []
     for field in msgspec.structs.fields(made):
         wire = (

@@ -26,6 +26,9 @@ REQUIRED = {
     "announcement": {"uuid"},
     "indicator": {"symbol", "timeframe", "indicator"},
     "indicator_signal": {"symbol", "timeframe", "indicator", "trigger"},
+    "status": set(),
+    "balanceAndPosition": set(),
+    "myFill": {"symbol", "uuid"},
 }  # fmt: skip
 
 
@@ -49,7 +52,7 @@ def test_every_kind_has_its_class_and_its_tag(kind: str, cls: type[Event]) -> No
     required: dict[str, Any] = {field.name: "x" for field in fields if field.required and field.name != "venue"}
     event = cls(venue="upbit", timestamp=MOMENT, **required)
     assert required.keys() == REQUIRED.get(kind, {"symbol"})
-    assert cls.__struct_config__.tag == kind
+    assert cls.__struct_config__.tag == event.kind == kind
     assert msgspec.json.decode(msgspec.json.encode(event))["type"] == kind
     assert msgspec.json.decode(msgspec.json.encode(event), type=cls) == event
     assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301 - our own

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tapewire.errors import ConfigError, UsageError
-from tapewire.model.events import EVENT_CLASSES, Event
+from tapewire.model.events import Event
 
-#: (class of the event, unit of candles and indicators, symbol)
-Key = tuple[type[Event], str | None, str]
+#: (kind, unit of candles and indicators, symbol)
+Key = tuple[str, str | None, str]
 
 
 def key_of(event: Event) -> Key:
     """Which stream an event is of."""
-    return event.__class__, getattr(event, "unit", None), event.symbol
+    return event.kind, getattr(event, "unit", None), event.symbol
 
 
 def key(kind: str, symbol: str, unit: str | None = None) -> Key:
     """Which stream a question is about."""
-    return EVENT_CLASSES[kind], unit, symbol
+    return kind, unit, symbol
 
 
 class DataPool:
@@ -44,10 +44,10 @@ class DataPool:
         """``deliver`` itself, or, if one of its kinds is kept, a function that keeps each event and calls it."""
         if self.kinds.isdisjoint(kinds):
             return deliver
-        events, classes, depth = self._events, {EVENT_CLASSES[kind] for kind in self.kinds}, self._depth
+        events, kept_kinds, depth = self._events, self.kinds, self._depth
 
         def keep(event: Event) -> Any:
-            if event.__class__ in classes:
+            if event.kind in kept_kinds:
                 at = key_of(event)
                 kept = events.get(at)
                 if kept is None:

@@ -8,7 +8,7 @@ from tapewire.errors import ConfigError
 from tapewire.hub.alert_judges import Judge
 from tapewire.hub.alert_rules import HighLatency, Latencies, Rule, check_number
 from tapewire.hub.notices import Bundle, Limiter, Notice, Sign
-from tapewire.model.events import EVENT_CLASSES, Event
+from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import Subscription
 
@@ -66,10 +66,10 @@ class Alerting:
         check_number("gather", gather, at_least=0)
         self._watchers = [_Watcher(rule, t, gather) for rule in rules]
         self._of_feed = [watcher for watcher, rule in zip(self._watchers, rules, strict=True) if not rule.streams]
-        self._of_data: dict[tuple[type[Event], str], list[_Watcher]] = {}
+        self._of_data: dict[tuple[str, str], list[_Watcher]] = {}
         for watcher, rule in zip(self._watchers, rules, strict=True):
             for stream in rule.streams:
-                self._of_data.setdefault((EVENT_CLASSES[stream.kind], stream.symbol), []).append(watcher)
+                self._of_data.setdefault((stream.kind, stream.symbol), []).append(watcher)
         self.streams: tuple[Subscription, ...] = tuple(dict.fromkeys(one for rule in rules for one in rule.streams))
         self.needs_latency = any(isinstance(rule, HighLatency) for rule in rules)
         self.deadline: float | None = None
@@ -78,7 +78,7 @@ class Alerting:
     def hear(self, fact: Fact, t: float, ns: int) -> list[Notice]:
         """Notices that this fact makes, after those that were due before it."""
         notices = self.tick(t, ns) if self.deadline is not None and t >= self.deadline else []
-        watchers = self._of_data.get((fact.__class__, fact.symbol), ()) if isinstance(fact, Event) else self._of_feed
+        watchers = self._of_data.get((fact.kind, fact.symbol), ()) if isinstance(fact, Event) else self._of_feed
         moved = watchers is self._of_feed  # data without signs moves deadlines only later: the next tick sees that
         for watcher in watchers:
             signs = watcher.judge.hear(fact, t)

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError, Lagging, UsageError
-from tapewire.model.events import TradeEvent
+from tapewire.model.events import FillEvent, LiquidationEvent, TradeEvent
 
-_Key = tuple[type, str, str | None]
+_Key = tuple[type, str, str | None, str | None]
 
 #: Events that the rule ``block`` takes beyond the size: what the line had read when it was asked to hold.
 RESERVE = 10_000
@@ -178,13 +178,13 @@ class Mailbox:
 
     def _put_conflating(self, event: Any) -> None:
         symbol = getattr(event, "symbol", None)
-        if symbol is None or isinstance(event, TradeEvent):
+        if symbol is None or isinstance(event, (TradeEvent, FillEvent, LiquidationEvent)):
             self._put_dropping(event)
             return
         if self._closed:
             return
         self.put_count += 1
-        key = (event.__class__, symbol, getattr(event, "unit", None))
+        key = (event.__class__, symbol, getattr(event, "unit", None), getattr(event, "channel", None))
         if key in self._latest:
             self.conflated += 1
         else:

@@ -136,7 +136,7 @@ class Router:
 
     def find(self, event: Event) -> tuple[Stream, ...]:
         """The streams that an event of this connection belongs to; none when nobody wants it."""
-        kind, unit, detail = _KIND_OF[event.__class__], getattr(event, "unit", None), getattr(event, "detail", "")
+        kind, unit, detail = event.kind, getattr(event, "unit", None), getattr(event, "detail", "")
         symbols = (event.symbol, "") if event.symbol else ("",)
         found = (self._index.get((kind, unit, symbol, detail)) for symbol in symbols)
         return tuple(stream for stream in found if stream is not None)
@@ -243,6 +243,3 @@ def _key(subscription: Subscription) -> tuple[str, str | None, str, str]:
 
 def _name(subscription: Subscription) -> str:
     return f"{subscription.kind}.{subscription.unit}" if subscription.unit else subscription.kind
-
-
-_KIND_OF: dict[type, str] = {cls: kind for kind, cls in EVENT_CLASSES.items()}

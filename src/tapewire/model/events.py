@@ -12,40 +12,30 @@ on tickers.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
+from tapewire.model.derivatives import (
+    FundingRateEvent,
+    IndexTickerEvent,
+    LiquidationEvent,
+    MarkPriceEvent,
+    OpenInterestEvent,
+    PriceLimitEvent,
+)
+from tapewire.model.event import KST, Event, StreamType
+from tapewire.model.listing import InstrumentEvent, StatusEvent
+from tapewire.model.positions import BalanceAndPositionEvent, FillEvent, PositionEvent
 from tapewire.model.subscription import as_detail
 
-#: Korea Standard Time; it has no daylight saving.
-KST = timezone(timedelta(hours=9), "KST")
-
-StreamType = Literal["SNAPSHOT", "REALTIME"]
-
-
-class Event(Struct, gc=False, kw_only=True, tag_field="type"):
-    """What every market event has. Never changed after it was handed on."""
-
-    venue: str
-    symbol: str
-    stream_type: str | None = None
-    timestamp: int | None = None
-    received_ns: int = 0
-    raw: bytes | None = None
-    recovered: bool = False
-
-    @property
-    def utc(self) -> datetime | None:
-        """The venue's ``timestamp`` as an aware UTC datetime, None when the venue sent none."""
-        return None if self.timestamp is None else _from_ms(self.timestamp, UTC)
-
-    @property
-    def kst(self) -> datetime | None:
-        """The venue's ``timestamp`` as an aware datetime in Korea Standard Time (UTC+9)."""
-        return None if self.timestamp is None else _from_ms(self.timestamp, KST)
+__all__ = [
+    "EVENT_CLASSES", "KST", "AnnouncementEvent", "Asset", "BalanceAndPositionEvent", "CandleEvent", "Event",
+    "FillEvent", "FundingRateEvent", "IndexTickerEvent", "IndicatorEvent", "IndicatorSignalEvent", "InstrumentEvent",
+    "LiquidationEvent", "MarkPriceEvent", "MyAssetEvent", "MyOrderEvent", "OpenInterestEvent", "OrderbookEvent",
+    "OrderbookUnit", "PositionEvent", "PriceLimitEvent", "StatusEvent", "StreamType", "TickerEvent", "TradeEvent",
+]  # fmt: skip
 
 
 class TickerEvent(Event, gc=False, kw_only=True, tag="ticker"):
@@ -84,11 +74,20 @@ class TickerEvent(Event, gc=False, kw_only=True, tag="ticker"):
     best_bid_size: float | None = None
     best_ask_price: float | None = None
     best_ask_size: float | None = None
+    opening_price_24h: float | None = None
+    high_price_24h: float | None = None
+    low_price_24h: float | None = None
+    opening_price_utc8: float | None = None
+    contracts_24h: float | None = None
+    market_type: str | None = None
+    source: str | None = None
 
 
 class TradeEvent(Event, gc=False, kw_only=True, tag="trade"):
     """One trade. ``ask_bid`` is the taker's side; ``sequential_id`` is unique within one market only
     and does not arrive in order (spec/upbit.md section 8).
+
+    With a ``count`` it stands for so many trades of one taker at one price, whose last id it has (spec/okx.md A6.2).
     """
 
     trade_date: str | None = None
@@ -105,6 +104,9 @@ class TradeEvent(Event, gc=False, kw_only=True, tag="trade"):
     best_ask_size: float | None = None
     best_bid_price: float | None = None
     best_bid_size: float | None = None
+    count: int | None = None
+    source: str | None = None
+    sequence: int | None = None
 
 
 class OrderbookUnit(Struct, gc=False):
@@ -131,8 +133,8 @@ class OrderbookEvent(Event, gc=False, kw_only=True, tag="orderbook"):
 class CandleEvent(Event, gc=False, kw_only=True, tag="candle"):
     """The state of one candle window so far; the same window comes many times, the last one wins.
 
-    ``final``: the window is over and this is all of it, as REST told afterwards (with ``recovered``). The exchange's
-    stream never says so.
+    ``final``: the window is over and this is all of it. Upbit's stream never says so, REST told it afterwards (with
+    ``recovered``); OKX says it.
     """
 
     unit: str | None = None
@@ -145,13 +147,15 @@ class CandleEvent(Event, gc=False, kw_only=True, tag="candle"):
     candle_acc_trade_volume: float | None = None
     candle_acc_trade_price: float | None = None
     final: bool = False
+    contracts: float | None = None
 
 
 class MyOrderEvent(Event, gc=False, kw_only=True, tag="myOrder"):
     """What happened to one order of the key's owner (spec/upbit.md 4.5). Numbers are exact.
 
     ``state``: ``wait``, ``watch``, ``trade``, ``done``, ``cancel``, ``prevented``. While it is ``trade``, ``price`` and
-    ``volume`` are those of the execution.
+    ``volume`` are those of the execution. Other venues' words are kept (``live``, ``filled`` …), and what a venue says
+    beyond these names is in ``fields``, under its own names and as it sent it.
     """
 
     uuid: str
@@ -179,6 +183,7 @@ class MyOrderEvent(Event, gc=False, kw_only=True, tag="myOrder"):
     prevented_locked: Decimal | None = None
     trade_timestamp: int | None = None
     order_timestamp: int | None = None
+    fields: dict[str, Any] = {}
 
 
 class Asset(Struct, gc=False):
@@ -190,12 +195,16 @@ class Asset(Struct, gc=False):
 
 
 class MyAssetEvent(Event, gc=False, kw_only=True, tag="myAsset"):
-    """Balances that changed, as absolute new values; what is not named is unchanged (spec/upbit.md 4.6)."""
+    """Balances that changed, as absolute new values; what is not named is unchanged (spec/upbit.md 4.6).
+
+    What a venue says beyond them is in ``fields``, under its own names and as it sent it.
+    """
 
     symbol: str = ""
     asset_uuid: str | None = None
     assets: list[Asset] = []
     asset_timestamp: int | None = None
+    fields: dict[str, Any] = {}
 
 
 class AnnouncementEvent(Event, gc=False, kw_only=True, tag="announcement"):
@@ -256,8 +265,15 @@ EVENT_CLASSES: dict[str, type[Event]] = {
     "announcement": AnnouncementEvent,
     "indicator": IndicatorEvent,
     "indicator_signal": IndicatorSignalEvent,
+    "instrument": InstrumentEvent,
+    "status": StatusEvent,
+    "fundingRate": FundingRateEvent,
+    "markPrice": MarkPriceEvent,
+    "indexTicker": IndexTickerEvent,
+    "openInterest": OpenInterestEvent,
+    "priceLimit": PriceLimitEvent,
+    "liquidation": LiquidationEvent,
+    "myPosition": PositionEvent,
+    "balanceAndPosition": BalanceAndPositionEvent,
+    "myFill": FillEvent,
 }
-
-
-def _from_ms(milliseconds: int, zone: timezone) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, zone)

@@ -86,7 +86,7 @@ class Picture:
     def hear(self, event: Event) -> None:
         """Take one event in: this is what a message costs."""
         self.heard += 1
-        kind = event.__class__
+        kind = event.kind
         market = self._markets.get(event.symbol)
         if market is None or kind not in IN_QUOTE:
             self._note([("", event_line(event))])

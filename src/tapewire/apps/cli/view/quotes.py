@@ -10,10 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tapewire.apps.cli.view.figures import decimals_of
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.events import OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 
 #: Kinds of events that a quote is made of.
-IN_QUOTE: frozenset[type[Event]] = frozenset({TickerEvent, TradeEvent, OrderbookEvent, CandleEvent})
+IN_QUOTE = frozenset({"ticker", "trade", "orderbook", "candle"})
 
 _TRADES = 200  # kept of each market
 _TREND = 60  # seconds
@@ -65,7 +65,7 @@ class MarketNow:
     __slots__ = ("_flash_until", "_second", "_trend", "fresh", "latest", "quote", "silent", "trades")
 
     def __init__(self, symbol: str) -> None:
-        self.latest: dict[type[Event], Any] = {}
+        self.latest: dict[str, Any] = {}
         self.trades: deque[TradeEvent] = deque(maxlen=_TRADES)
         self.fresh = False
         self.silent: set[str] = set()
@@ -113,13 +113,13 @@ class MarketNow:
         self._second = second
 
     def _facts(self) -> dict[str, Any]:
-        ticker: TickerEvent | None = self.latest.get(TickerEvent)
-        book: OrderbookEvent | None = self.latest.get(OrderbookEvent)
+        ticker: TickerEvent | None = self.latest.get("ticker")
+        book: OrderbookEvent | None = self.latest.get("orderbook")
         last = ticker or (self.trades[-1] if self.trades else None)
         units = _levels(book)
         bid = units[0].bid_price if units else last and last.best_bid_price
         ask = units[0].ask_price if units else last and last.best_ask_price
-        last = last or self.latest.get(CandleEvent)
+        last = last or self.latest.get("candle")
         price = _float(last and last.trade_price)
         prices = [price, *(price for unit in units[:_LOOK] for price in (unit.bid_price, unit.ask_price))]
         prices += [trade.trade_price for trade in islice(reversed(self.trades), _LOOK)]
