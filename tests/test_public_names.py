@@ -12,17 +12,19 @@ import tapewire
 
 NAMES = {
     "AnnouncementEvent", "Asset", "AuthenticationError", "AuthenticationFailed", "BackpressureError",
-    "CallbackFailed", "CandleEvent", "ConfigError", "Connected", "Connecting", "ConnectionMetrics", "ConnectionState",
-    "Credentials", "CredentialsError", "DataProcessor", "DecodeError", "Disconnected", "Event", "FeedError",
-    "FeedEvent", "FeedOptions", "Gap", "HealthState", "HealthStatus", "IndicatorEvent", "IndicatorSignalEvent",
-    "JsonFormatter", "Lagged", "Limited", "LineOptions", "Listed", "MailboxOptions", "ManagerState", "MyAssetEvent",
-    "MyOrderEvent", "OrderbookEvent", "OrderbookUnit", "PerformanceMetrics", "Quarantined", "Recovered",
-    "RecoveryError", "Rejected", "Secret", "SessionOptions", "Stale", "Stopped", "Subscribed", "Subscription",
-    "SubscriptionError", "SubscriptionManager", "SubscriptionState", "TickerEvent", "TradeEvent", "UnknownSymbol",
-    "WebSocketClient", "WebSocketConnectionError", "WebSocketException", "__version__", "alerts",
-    "create_websocket_client", "decode", "environment_credentials", "format_statistics",
-    "get_global_websocket_manager", "get_websocket_manager", "markets", "metrics", "profile",
-    "quick_ticker_subscription",
+    "BalanceAndPositionEvent", "BookLevel", "CallbackFailed", "CandleEvent", "ConfigError", "Connected",
+    "Connecting", "ConnectionMetrics", "ConnectionState", "Credentials", "CredentialsError", "DataProcessor",
+    "DecodeError", "DepthOrderbookEvent", "Disconnected", "Event", "FeedError", "FeedEvent", "FeedOptions",
+    "FillEvent", "FundingRateEvent", "Gap", "HealthState", "HealthStatus", "IndexTickerEvent", "IndicatorEvent",
+    "IndicatorSignalEvent", "InstrumentEvent", "JsonFormatter", "Lagged", "Limited", "LineOptions",
+    "LiquidationEvent", "Listed", "MailboxOptions", "ManagerState", "MarkPriceEvent", "MyAssetEvent",
+    "MyOrderEvent", "OpenInterestEvent", "OrderbookEvent", "OrderbookUnit", "PerformanceMetrics", "PositionEvent",
+    "PriceLimitEvent", "Quarantined", "Recovered", "RecoveryError", "Rejected", "Secret", "SessionOptions", "Stale",
+    "StatusEvent", "Stopped", "Subscribed", "Subscription", "SubscriptionError", "SubscriptionManager",
+    "SubscriptionState", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
+    "WebSocketConnectionError", "WebSocketException", "__version__", "alerts", "create_websocket_client", "decode",
+    "environment_credentials", "format_statistics", "get_global_websocket_manager", "get_websocket_manager",
+    "markets", "metrics", "profile", "quick_ticker_subscription",
 }  # fmt: skip
 
 

@@ -39,16 +39,29 @@ if TYPE_CHECKING:
     from tapewire.errors import FeedError as FeedError
     from tapewire.errors import SubscriptionError as SubscriptionError
     from tapewire.errors import UnknownSymbol as UnknownSymbol
+    from tapewire.model.book import BookLevel as BookLevel
+    from tapewire.model.book import DepthOrderbookEvent as DepthOrderbookEvent
     from tapewire.model.events import AnnouncementEvent as AnnouncementEvent
     from tapewire.model.events import Asset as Asset
+    from tapewire.model.events import BalanceAndPositionEvent as BalanceAndPositionEvent
     from tapewire.model.events import CandleEvent as CandleEvent
     from tapewire.model.events import Event as Event
+    from tapewire.model.events import FillEvent as FillEvent
+    from tapewire.model.events import FundingRateEvent as FundingRateEvent
+    from tapewire.model.events import IndexTickerEvent as IndexTickerEvent
     from tapewire.model.events import IndicatorEvent as IndicatorEvent
     from tapewire.model.events import IndicatorSignalEvent as IndicatorSignalEvent
+    from tapewire.model.events import InstrumentEvent as InstrumentEvent
+    from tapewire.model.events import LiquidationEvent as LiquidationEvent
+    from tapewire.model.events import MarkPriceEvent as MarkPriceEvent
     from tapewire.model.events import MyAssetEvent as MyAssetEvent
     from tapewire.model.events import MyOrderEvent as MyOrderEvent
+    from tapewire.model.events import OpenInterestEvent as OpenInterestEvent
     from tapewire.model.events import OrderbookEvent as OrderbookEvent
     from tapewire.model.events import OrderbookUnit as OrderbookUnit
+    from tapewire.model.events import PositionEvent as PositionEvent
+    from tapewire.model.events import PriceLimitEvent as PriceLimitEvent
+    from tapewire.model.events import StatusEvent as StatusEvent
     from tapewire.model.events import TickerEvent as TickerEvent
     from tapewire.model.events import TradeEvent as TradeEvent
     from tapewire.model.health import ConnectionState as ConnectionState
@@ -92,9 +105,12 @@ _HOMES = {
         "AuthenticationFailed", "ConfigError", "CredentialsError", "DecodeError", "FeedError", "SubscriptionError",
         "UnknownSymbol",
     ),
+    "tapewire.model.book": ("BookLevel", "DepthOrderbookEvent"),
     "tapewire.model.events": (
-        "AnnouncementEvent", "Asset", "CandleEvent", "Event", "IndicatorEvent", "IndicatorSignalEvent", "MyAssetEvent",
-        "MyOrderEvent", "OrderbookEvent", "OrderbookUnit", "TickerEvent", "TradeEvent",
+        "AnnouncementEvent", "Asset", "BalanceAndPositionEvent", "CandleEvent", "Event", "FillEvent",
+        "FundingRateEvent", "IndexTickerEvent", "IndicatorEvent", "IndicatorSignalEvent", "InstrumentEvent",
+        "LiquidationEvent", "MarkPriceEvent", "MyAssetEvent", "MyOrderEvent", "OpenInterestEvent", "OrderbookEvent",
+        "OrderbookUnit", "PositionEvent", "PriceLimitEvent", "StatusEvent", "TickerEvent", "TradeEvent",
     ),
     "tapewire.model.health": ("ConnectionState", "HealthState", "HealthStatus", "ManagerState", "SubscriptionState"),
     "tapewire.model.metrics": ("ConnectionMetrics", "PerformanceMetrics"),

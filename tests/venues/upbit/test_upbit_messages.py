@@ -15,7 +15,7 @@ from tapewire.config import Format, Numbers
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 from tapewire.venues.contract import Codec, Venue
 from tapewire.venues.upbit import INDONESIA, KOREA, SINGAPORE, THAILAND
-from tests.venues.upbit.wire import expected, frame_of, long_road, recorded, renamed, short_road
+from tests.venues.upbit.wire import SIMPLE, expected, frame_of, long_road, recorded, renamed, short_road
 
 VENUES = (KOREA, SINGAPORE, INDONESIA, THAILAND)
 TICKER = b'{"type":"ticker","code":"KRW-BTC","opening_price":109165000.0,"high_price":110117000.0,"low_price":108958000.0,"trade_price":109868000.0,"prev_closing_price":109165000.0,"acc_trade_price":59726546304.62442,"change":"RISE","change_price":703000.0,"signed_change_price":703000.0,"change_rate":0.006439793,"signed_change_rate":0.006439793,"ask_bid":"BID","trade_volume":9.101e-05,"acc_trade_volume":544.24861805,"trade_date":"20260826","trade_time":"072400","trade_timestamp":1787729040682,"acc_ask_volume":271.9810004,"acc_bid_volume":272.26761765,"highest_52_week_price":179869000.0,"highest_52_week_date":"2025-10-09","lowest_52_week_price":88342000.0,"lowest_52_week_date":"2026-08-14","market_state":"ACTIVE","is_trading_suspended":false,"delisting_date":null,"market_warning":"NONE","timestamp":1787729042606,"acc_trade_price_24h":198189163442.74924,"acc_trade_volume_24h":1807.38027625,"stream_type":"SNAPSHOT"}'  # noqa: E501
@@ -177,9 +177,7 @@ def events(draw: st.DrawFn, numbers: str) -> Event:
             values[field] = draw(st.sampled_from(["1s", "60m", "240m"]))
         elif field in by_field:
             values[field] = draw(by_field[field])
-        elif public is TickerEvent and field.startswith("best_"):
-            continue  # Upbit's ticker has no best prices
-        elif field not in ("venue", "received_ns", "raw", "recovered", "final"):
+        elif field in SIMPLE[str(public.__struct_config__.tag)]:  # other fields are our own, or other venues'
             strategy = {
                 "float | None": st.none() | number,
                 "int | None": _whole,
