@@ -1,0 +1,119 @@
+"""Continuity rules: does this change follow the last one, was it here before, or is something missing (pure)?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from tapewire.model.book import BookChange, Row
+
+Step = Literal["next", "repeated", "hole"]
+
+
+class Continuity(Protocol):
+    """Knows where one book stands."""
+
+    #: A snapshot's number says which of the changes that came before it are in it.
+    aligns: bool
+
+    def restart(self, snapshot: BookChange) -> None:
+        """The book is this snapshot."""
+        ...
+
+    def follow(self, change: BookChange) -> Step:
+        """What the next change is; it counts as applied when the answer is ``next``."""
+        ...
+
+    def join(self, change: BookChange) -> Step:
+        """As ``follow``, of a change that may be older than the snapshot, or reach over it."""
+        ...
+
+
+class SnapshotsOnly:
+    """Every message is the whole book: a change is never the next."""
+
+    aligns = False
+
+    def restart(self, snapshot: BookChange) -> None:
+        """Nothing to remember."""
+
+    def follow(self, change: BookChange) -> Step:  # noqa: ARG002 - whatever it is
+        return "hole"
+
+    join = follow
+
+
+class Unnumbered:
+    """No numbers at all (OKEX v3): a change is always the next; only a checksum tells what was lost."""
+
+    aligns = False
+
+    def restart(self, snapshot: BookChange) -> None:
+        """Nothing to remember."""
+
+    def follow(self, change: BookChange) -> Step:  # noqa: ARG002 - whatever it is
+        return "next"
+
+    join = follow
+
+
+class Chained:
+    """Each change names the one before it (spec/okx.md A6.4).
+
+    Numbers jump, stay the same when nothing changed, and begin anew after maintenance: so only the link counts, and
+    what is old is never told by a number's size, but against a snapshot. Where no numbers come (recordings of 2022),
+    every change is linked.
+    """
+
+    aligns = True
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._link: tuple[int | None, int | None] | None = None
+        self._joining = False
+
+    def restart(self, snapshot: BookChange) -> None:
+        """The book is this snapshot. One that names no predecessor is from elsewhere (REST): changes join it."""
+        self._last, self._link = snapshot.sequence, None
+        self._joining = snapshot.previous_sequence is None and snapshot.sequence is not None
+
+    def follow(self, change: BookChange) -> Step:
+        if self._joining:
+            return self.join(change)
+        previous, number = change.previous_sequence, change.sequence
+        if previous == self._last:
+            return self._take(previous, number)
+        return "repeated" if (previous, number) == self._link else "hole"
+
+    def join(self, change: BookChange) -> Step:
+        """Of what is in the snapshot already: ``repeated``; the first that reaches beyond it ends the joining."""
+        previous, number, last = change.previous_sequence, change.sequence, self._last
+        if previous == last:
+            return self._take(previous, number)
+        if previous is None or number is None or last is None or previous > last:
+            return "hole"
+        return "repeated" if number <= last else self._take(previous, number)
+
+    def _take(self, previous: int | None, number: int | None) -> Step:
+        self._joining = False
+        if number != previous:
+            self._last, self._link = number, (previous, number)
+        return "next"
+
+
+class BookRule(Struct, frozen=True, kw_only=True):
+    """How one venue's changes of one channel make a book.
+
+    Attributes:
+        continuity: makes the rule for one book.
+        levels: price levels a side that the exchange keeps up to date; what lies beyond them is not to be trusted.
+        checksum: (bids, asks), best first, as they came → what the exchange says of them; None: it says nothing.
+        checked: levels a side that go into it.
+    """
+
+    continuity: Callable[[], Continuity]
+    levels: int
+    checksum: Callable[[Sequence[Row], Sequence[Row]], int] | None = None
+    checked: int = 25
