@@ -53,7 +53,7 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
         (SessionOptions, "backoff_factor", "2", "backoff_factor is '2'; it must be 1 or more"),
         (SessionOptions, "max_retries", -1, "max_retries is -1; it must be 0 or more, or None for no end"),
         (SessionOptions, "max_retries", "3", "max_retries is '3'; it must be 0 or more, or None for no end"),
-        (SessionOptions, "keep_alive", "pong", """keep_alive is 'pong'; it must be "frame" or "text", or None for the venue's own way"""),
+        (SessionOptions, "keep_alive", "pong", """keep_alive is 'pong'; it must be "frame" or "text", or None for the venue's own way"""),  # noqa: E501
         (
             MailboxOptions, "rule", "drop_newest",
             """rule is 'drop_newest'; it must be "block", "drop_oldest", "conflate" or "raise\"""",

@@ -71,7 +71,7 @@ def test_a_hole_ends_whatever_goes_wrong_while_it_is_filled(
         recovery = Recovery(venue, options, rest, clock, told.append)
         router = Router(venue.codec("DEFAULT", "float", False).classes, nobody)
         stream = router.add(subscription, Listener("me", nobody, "both"))
-        holes = Holes("upbit", "upbit-1", router, clock, told.append, recovery, nobody, None, lambda: "nonce")
+        holes = Holes("upbit", "upbit-1", router, clock, told.append, recovery, nobody, None)
         now_ms = clock.wall_ns() // 1_000_000
         holes.tell(
             Gap(

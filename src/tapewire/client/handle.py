@@ -153,20 +153,21 @@ class Handle:
         return [(listener.account, subscription) for subscription, listener in self._listeners.items()]
 
     def _listener(self, subscription: Subscription, deliver: Callable[[Any], object]) -> Listener:
-        facts = self._pool.venue.facts
-        account = self._credentials if facts.side(subscription.kind) in facts.signed_sides else None
+        venue, facts = self._pool.venue, self._pool.venue.facts
+        account = self._credentials if venue.side(subscription) in facts.signed_sides else None
         preference = "realtime_only" if subscription.kind in facts.event_kinds else self._preference
         return Listener(self.name, deliver, preference, account)
 
     def _check_sides(self, wanted: Sequence[Subscription]) -> None:
         """Refuse at once what no request could mend: a missing key, the snapshot of what has none."""
-        facts = self._pool.venue.facts
-        for kind in dict.fromkeys(subscription.kind for subscription in wanted):
+        venue, facts = self._pool.venue, self._pool.venue.facts
+        for subscription in wanted:
+            kind = subscription.kind
             if kind in facts.event_kinds and self._preference == "snapshot_only":
                 raise SubscriptionError(
                     "stream_preference", "snapshot_only", f'"both" or "realtime_only": {kind} has no snapshot'
                 )
-            if facts.side(kind) in facts.signed_sides and self._credentials is None:
+            if venue.side(subscription) in facts.signed_sides and self._credentials is None:
                 raise CredentialsError(
                     "access_key, secret_key", f"both are needed for {kind}: WebSocketClient(access_key=…, secret_key=…)"
                 )

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from tapewire.config import Credentials, FeedOptions, HiddenText
+from tapewire.config import FeedOptions
 from tapewire.errors import CredentialsError, HttpFailed, VenueError
 from tapewire.hub.listening import Listener
 from tapewire.hub.router import Router
@@ -20,6 +20,7 @@ from tapewire.runtime.clock import Clock
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.persistence import NotWanted, Persistence
+from tapewire.runtime.signing import Signer
 from tapewire.session.reconcile import Balances, Orders
 from tapewire.venues.contract import Account, Call, Venue
 
@@ -44,9 +45,9 @@ class AccountWatch:
     Args:
         venue: whose account; it has ``Venue.account``.
         options: of the feed.
-        credentials: sign each call.
+        signer: signs each call.
         persistence: asks REST.
-        clock, nonce: as a driver has them.
+        clock: as a driver has it.
         router: where the streams are.
         tell: whom to tell.
     """
@@ -55,18 +56,17 @@ class AccountWatch:
         self,
         venue: Venue,
         options: FeedOptions,
-        credentials: Credentials,
+        signer: Signer,
         persistence: Persistence,
         clock: Clock,
-        nonce: Callable[[], str],
         router: Router,
         tell: Told,
     ) -> None:
         assert venue.account is not None  # noqa: S101 - the pool asked
         self._account: Account = venue.account
-        self._venue, self._options, self._credentials = venue, options, credentials
-        self._persistence, self._clock, self._nonce, self._router, self._tell = persistence, clock, nonce, router, tell
-        self._whose = account_of(credentials)
+        self._venue, self._options, self._signer = venue, options, signer
+        self._persistence, self._clock, self._router, self._tell = persistence, clock, router, tell
+        self._whose = account_of(signer.credentials)
         self._orders, self._balances = Orders(), Balances()
         self._gaps: list[Gap] = []
         self._fresh: set[Subscription] = set()
@@ -211,10 +211,7 @@ class AccountWatch:
         return found
 
     async def _ask(self, call: Call, read: Callable[[bytes], Read]) -> Read:
-        def sign() -> dict[str, str]:
-            signed = self._account.sign(self._credentials, self._nonce(), call)
-            return {name: HiddenText(value) for name, value in signed}
-
+        sign = self._signer.call(self._account, call)
         return await self._persistence.ask(call.address, read, lambda: self._wants(*KINDS), sign, self._whose)
 
     def _deliver(self, event: MyOrderEvent | MyAssetEvent, recovered: Counter[Subscription]) -> None:

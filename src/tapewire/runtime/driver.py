@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tapewire.config import Credentials, HiddenText
+from tapewire.config import Credentials
 from tapewire.errors import FeedError
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
@@ -24,6 +24,7 @@ from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
 from tapewire.runtime.own_line import OwnLine
 from tapewire.runtime.recovery import Recovery
+from tapewire.runtime.signing import Signer
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
@@ -72,7 +73,7 @@ class Driver:
         make_line: Callable[[], Line],
         clock: Clock,
         events: DriverEvents,
-        nonce: Callable[[], str],
+        signer: Signer | None,
         *,
         drop_doubles: bool,
     ) -> None:
@@ -86,7 +87,7 @@ class Driver:
         self.error: FeedError | None = None
         self.done = asyncio.Event()
         self._venue, self._codec = venue, codec
-        self._clock, self._nonce, self._events = clock, nonce, events
+        self._clock, self._signer, self._events = clock, signer, events
         self._timer: asyncio.TimerHandle | None = None
         self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._telling = False
@@ -101,7 +102,7 @@ class Driver:
         self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
         self.holes = Holes(
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
-            origin.credentials, nonce,
+            signer,
         )  # fmt: skip
 
     # What the pool says.
@@ -265,12 +266,12 @@ class Driver:
         """The dial failed, or was given up."""
         self._tell(self.machine.failed, loss)
 
-    def _signature(self) -> dict[str, str]:
+    async def _signature(self) -> dict[str, str]:
         """The headers that show the key: made anew for each dial, and never kept."""
-        credentials, authorize = self.origin.credentials, self._venue.authorize
-        if credentials is None or authorize is None:
+        if self._signer is None:
             return {}
-        return {name: HiddenText(value) for name, value in authorize(credentials, self._nonce())}
+        await self._signer.ready()
+        return self._signer.headers()
 
     def line_lost(self, loss: Loss) -> None:
         """The line is gone."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from tapewire.config import Credentials
 from tapewire.hub.held import HELD_SECONDS, Held
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
@@ -15,6 +14,7 @@ from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.missed import missed_trades
 from tapewire.runtime.recovery import Recovery
+from tapewire.runtime.signing import Signer
 
 
 class Holes:
@@ -23,7 +23,7 @@ class Holes:
     Args:
         venue, connection: where the holes are.
         failed: told of a callback that raised.
-        credentials, nonce: sign REST calls, on a connection with a key.
+        signer: signs REST calls, on a connection with a key.
     """
 
     def __init__(  # noqa: PLR0917 - each handed in once, by the driver
@@ -35,12 +35,11 @@ class Holes:
         publish: Callable[[FeedEvent], None],
         recovery: Recovery,
         failed: Callable[[Listener, BaseException], None],
-        credentials: Credentials | None,
-        nonce: Callable[[], str],
+        signer: Signer | None,
     ) -> None:
         self._venue, self._connection, self._router, self._clock = venue, connection, router, clock
         self._publish, self._recovery, self._failed = publish, recovery, failed
-        self._account = None if credentials is None else recovery.watch(router, credentials, nonce, failed)
+        self._account = None if signer is None else recovery.watch(router, signer, failed)
 
     def look(self, stream: Stream, snapshot: Event) -> Gap | None:
         """A stream that was silent while the exchange had trades: the gap is told, and returned."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class OwnLine:
         self,
         name: str,
         make: Callable[[], Line],
-        signature: Callable[[], Mapping[str, str]],
+        signature: Callable[[], Awaitable[Mapping[str, str]]],
         dispatch: Dispatch,
         owner: Owner,
     ) -> None:
@@ -113,7 +113,7 @@ class OwnLine:
         ear = Ear(self._dispatch, self._owner.pong, self._lost)
         try:
             line = self._make()
-            handshake = await line.open(url, self._signature(), ear)
+            handshake = await line.open(url, await self._signature(), ear)
         except ConnectFailed as failure:
             self._dialling = None
             self._owner.dial_failed(failure.loss)

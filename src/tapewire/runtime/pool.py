@@ -27,6 +27,7 @@ from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
 from tapewire.runtime.observe import Statistics, log_fields, logger
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.rest import Rest
+from tapewire.runtime.signing import ServerClock, Signer
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Http, Line, LineFactory
@@ -103,6 +104,7 @@ class Pool:
         self._flushing: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._rest = Rest(venue, options, ports.http, ports.clock, limits, self.publish)
+        self._server_clock = ServerClock(venue, self._rest, ports.clock)
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
 
@@ -188,7 +190,8 @@ class Pool:
     def inquire(self) -> list[str]:
         """Ask the exchange what it holds, for each connection that has streams: their names. ``Listed`` answers."""
         self._flush()
-        asked = [driver for driver in self.drivers if driver.router.streams and not driver.stopping]
+        possible = self.venue.encode_list is not None
+        asked = [driver for driver in self.drivers if possible and driver.router.streams and not driver.stopping]
         for driver in asked:
             driver.inquire()
         return [driver.origin.connection for driver in asked]
@@ -304,7 +307,7 @@ class Pool:
 
     def _line_for(self, account: Credentials | None, subscription: Subscription) -> Driver:
         """A driver whose frames of ``subscription`` could be told apart from all others that may still come."""
-        side = self.venue.facts.side(subscription.kind)
+        side = self.venue.side(subscription)
         for driver in self.drivers:
             ours = driver.origin.side == side and driver.origin.credentials == account
             if ours and not driver.stopping and not driver.done.is_set() and self._takes(driver, subscription):
@@ -335,9 +338,10 @@ class Pool:
         origin = Origin(self.venue.name, name, machine.url, side, account)
         codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
         events = DriverEvents(self.publish, self._snapshot_done, self._finished, self._recovery)
-        clock, nonce, drop_doubles = self._ports.clock, self._ports.ticket, self.options.drop_doubles
+        clock, drop_doubles = self._ports.clock, self.options.drop_doubles
+        signer = None if account is None else Signer(self.venue, account, self._server_clock, self._ports.ticket)
         driver = Driver(
-            origin, machine, self.venue, codec, self._make_line, clock, events, nonce, drop_doubles=drop_doubles
+            origin, machine, self.venue, codec, self._make_line, clock, events, signer, drop_doubles=drop_doubles
         )
         self.drivers.append(driver)
         return driver

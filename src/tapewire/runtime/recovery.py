@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from msgspec.structs import replace
 
-from tapewire.config import Credentials, FeedOptions
+from tapewire.config import FeedOptions
 from tapewire.errors import DecodeError, HttpFailed, VenueError
 from tapewire.hub.held import Held
 from tapewire.hub.listening import REMEMBERED_TRADES, Listener, Stream
@@ -21,6 +21,7 @@ from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import logger
 from tapewire.runtime.persistence import NotWanted, Persistence
 from tapewire.runtime.rest import Rest
+from tapewire.runtime.signing import Signer
 from tapewire.session.candle_fill import CandleFill, is_missing
 from tapewire.session.fill import TradeFill
 from tapewire.venues.contract import History, Venue
@@ -114,17 +115,14 @@ class Recovery:
     def watch(
         self,
         router: Router,
-        credentials: Credentials,
-        nonce: Callable[[], str],
+        signer: Signer,
         failed: Callable[[Listener, BaseException], None],
     ) -> AccountWatch | None:
         """Who looks after the account's orders and balances on one connection; None: they cannot be asked."""
         if self._venue.account is None or not self._options.recover:
             return None
         tell = Told(self._publish, failed)
-        watch = AccountWatch(
-            self._venue, self._options, credentials, self._persistence, self._clock, nonce, router, tell
-        )
+        watch = AccountWatch(self._venue, self._options, signer, self._persistence, self._clock, router, tell)
         self._watches.add(watch)
         return watch
 

@@ -152,8 +152,11 @@ class Machine:
         return self._pursue(now)
 
     def inquire(self, now: Now) -> list[Action]:
-        """Ask the exchange what it holds for this connection; ``Listed`` tells the answer. A difference is mended."""
-        self._question = now.t
+        """Ask the exchange what it holds for this connection; ``Listed`` tells the answer. A difference is mended.
+
+        A venue that cannot be asked is not.
+        """
+        self._question = None if self._venue.encode_list is None else now.t
         return self._pursue(now)
 
     def opened(self, now: Now, handshake: Handshake) -> list[Action]:
@@ -337,9 +340,10 @@ class Machine:
                 wishes = self._asking.request(now.t, self._wants.standing)
                 self._sending.put(self._venue.encode(wishes, self._ticket(), self._format))
             actions.append(Send(self._sending.next()))
-        if self._question is not None and self._sending.begin_other(now.t):
+        ask = self._venue.encode_list
+        if ask is not None and self._question is not None and self._sending.begin_other(now.t):
             self._question = None
-            actions.append(Send(self._venue.encode_list(self._ticket(), self._format), request=False))
+            actions.append(Send(ask(self._ticket(), self._format), request=False))
         return actions
 
     def _answered(self) -> None:

@@ -38,11 +38,12 @@ class Facts(Struct, frozen=True, kw_only=True):
         url, rest_url: the exchange's own addresses.
         sides: name of each side → path that follows ``url``'s own; ``"public"`` is one. A connection speaks to one.
         side_of: kind → its side, where that is not ``"public"``.
-        signed_sides: sides whose handshake carries a key (``Venue.authorize``).
+        signed_sides: sides that want a key: in the handshake (``Venue.authorize``) or in a message (``Venue.login``).
         event_kinds: kinds that are sent only when something happens: they have no snapshot, and may be silent for
             hours while all is well.
         connects, messages: limits, each kept in every sliding window for all connections to one address (connects
             that carry a key: for all of one account).
+        requests: limits of requests and logins, of each connection by itself.
         rest_groups: group of REST calls → its limits (``Venue.rest_group``), of those in ``signed_groups`` by account;
             rest_calls: of a group that is not in it.
         replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
@@ -63,6 +64,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     event_kinds: frozenset[str] = frozenset()
     connects: tuple[Window, ...]
     messages: tuple[Window, ...]
+    requests: tuple[Window, ...] = ()
     rest_calls: tuple[Window, ...] = ()
     rest_groups: Mapping[str, tuple[Window, ...]] = MappingProxyType({})
     signed_groups: frozenset[str] = frozenset()
@@ -77,22 +79,32 @@ class Facts(Struct, frozen=True, kw_only=True):
     full_state_kinds: frozenset[str]
     fatal_statuses: frozenset[int]
 
-    def side(self, kind: str) -> str:
-        """The side that streams of ``kind`` come from."""
-        return self.side_of.get(kind, "public")
-
 
 class Control(Struct, frozen=True):
     """A frame that is the exchange's own word to the client, not data.
 
-    ``kind``: ``"alive"`` (``{"status":"UP"}``), ``"error"`` (with ``name`` and ``message``),
-    ``"subscriptions"`` (the answer of LIST_SUBSCRIPTIONS in ``details``).
+    ``kind``: ``"alive"`` (an answer to a text ping), ``"error"`` (with ``name``, the exchange's code or word, and
+    ``message``), ``"subscriptions"`` (the answer of LIST_SUBSCRIPTIONS in ``details``), ``"subscribed"`` and
+    ``"unsubscribed"`` (an acknowledgement), ``"login"`` (the key was taken), ``"notice"`` (any other, with ``name``).
+
+    Attributes:
+        name, message, details: the exchange's words.
+        stream: the wire's name (``Changes.name``) of the stream it is about, ``""``: it names none.
+        request: the id of the request it answers, ``""``: it names none.
     """
 
     kind: str
     name: str = ""
     message: str = ""
     details: Any = None
+    stream: str = ""
+    request: str = ""
+
+
+#: What is to follow from the exchange's word: ``blame`` (find whose request it is about), ``drop`` (what it is about
+#: is refused for good), ``retry`` (it passes), ``login`` (open the line anew, with a new login), ``fatal`` (no new line
+#: can mend it), ``move`` (the exchange will close this line soon), ``tell`` (nothing).
+Judgement = Literal["blame", "drop", "retry", "login", "fatal", "move", "tell"]
 
 
 class Quarantine(Struct, frozen=True):
@@ -125,6 +137,35 @@ class Codec(Protocol):
     def read(self, payload: bytes, received_ns: int = 0) -> Reading:
         """Any frame, whatever its form: complete and never raising. Events are of the public classes."""
         ...
+
+
+Operation = Literal["subscribe", "unsubscribe"]
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """How a venue is asked whose requests add to, or take from, what a connection has, and are acknowledged.
+
+    Attributes:
+        name: a stream's name on the wire; streams of one name are one there.
+        encode: operation, names, a ticket that is unique per request → payload.
+        request_id: the ticket as answers repeat it (``Control.request``).
+        most: names in one request.
+        concerns: an error without id, or about a part of its request → which of these names it is about; none: it
+            does not say.
+    """
+
+    name: Callable[[Subscription], str]
+    encode: Callable[[Operation, Sequence[str], str], bytes]
+    request_id: Callable[[str], str]
+    most: int
+    concerns: Callable[[Control, Sequence[str]], list[str]]
+
+
+class Stamp(Struct, frozen=True):
+    """What makes one signature unlike any other: a nonce that was never used, the exchange's time (Unix ms, UTC)."""
+
+    nonce: str
+    ms: int
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -170,7 +211,7 @@ class Account(Struct, frozen=True, kw_only=True):
         orders_by_id: ids → the call. ids_most: how many at most.
         order: id → the call that tells its executions, too.
         balances: the call.
-        sign: credentials, a nonce that was never used, the call → its headers.
+        sign: credentials, a stamp, the call → its headers.
         read_orders, read_balances: body → what the stream would tell; read_order: an order and its executions. They
             raise DecodeError.
     """
@@ -184,7 +225,7 @@ class Account(Struct, frozen=True, kw_only=True):
     ids_most: int
     order: Callable[[str], Call]
     balances: Call
-    sign: Callable[[Credentials, str, Call], tuple[tuple[str, str], ...]]
+    sign: Callable[[Credentials, Stamp, Call], tuple[tuple[str, str], ...]]
     read_orders: Callable[[bytes], list[MyOrderEvent]]
     read_order: Callable[[bytes], tuple[MyOrderEvent, list[MyOrderEvent]]]
     read_balances: Callable[[bytes], MyAssetEvent]
@@ -199,12 +240,18 @@ class Venue(Struct, frozen=True, kw_only=True):
             venue's markets (may be None: not asked) also ``UnknownSymbol`` and unsupported levels.
         same_line: whether two subscriptions may share a connection (False: their frames could not be told apart).
         encode: the whole wanted set as wishes → payloads to send, in order. ``ticket`` is unique per request.
+        changes: how it is asked where requests do not replace each other; None: they do.
+        side_by: the side of a stream where its kind alone does not say it; None: ``Facts.side_of`` does.
+        judge: what follows from an error or a notice; None: every error is to be blamed on a request.
         encode_list: the payload that asks what the connection is subscribed to. read_list: ``Control.details`` of
             its answer → the streams that the exchange holds (None where the venue cannot be asked).
         fits: whether these streams together are within the exchange's limits of one connection; None: always.
         read_refusal: body of a refused handshake or REST call → the exchange's name and text of it; None: it has none.
-        authorize: credentials and a nonce that was never used → the handshake's (and REST call's) headers; None:
-            the venue has no signed sides. Raises CredentialsError for a key that cannot be one.
+        authorize: credentials and a stamp → the handshake's headers; None: no side wants them. Raises CredentialsError
+            for a key that cannot be one.
+        login: the same → the message that has to be answered before anything else is sent on a signed side.
+        time_request: REST path that tells the exchange's time; read_time: its body → Unix ms (UTC). Raises DecodeError.
+            None: signatures hold no time.
         codec: reader for a connection of that format; ``keep_raw`` puts the frame's bytes into ``event.raw``.
         position: (trade id or None, venue timestamp in ms or None) of an event, for the gap ledger.
         markets_request: REST path of the list of markets; read_markets: its body → markets.
@@ -223,11 +270,17 @@ class Venue(Struct, frozen=True, kw_only=True):
     check: Callable[[Subscription, Mapping[str, Market] | None], None]
     same_line: Callable[[Subscription, Subscription], bool]
     encode: Callable[[Sequence[Wish], str, Format], list[bytes]]
-    encode_list: Callable[[str, Format], bytes]
+    changes: Changes | None = None
+    side_by: Callable[[Subscription], str] | None = None
+    judge: Callable[[Control], Judgement] | None = None
+    encode_list: Callable[[str, Format], bytes] | None = None
     read_list: Callable[[Any], list[Subscription]] | None = None
     fits: Callable[[Sequence[Subscription]], bool] | None = None
     read_refusal: Callable[[bytes], Control | None] | None = None
-    authorize: Callable[[Credentials, str], tuple[tuple[str, str], ...]] | None = None
+    authorize: Callable[[Credentials, Stamp], tuple[tuple[str, str], ...]] | None = None
+    login: Callable[[Credentials, Stamp], bytes] | None = None
+    time_request: str | None = None
+    read_time: Callable[[bytes], int] | None = None
     codec: Callable[..., Codec]  # (format: Format, numbers: Numbers, keep_raw: bool) -> Codec
     position: Callable[[Event], tuple[int | None, int | None]]
     markets_request: str
@@ -240,6 +293,12 @@ class Venue(Struct, frozen=True, kw_only=True):
     history: History | None = None
     account: Account | None = None
     exchange: Callable[..., Any] | None = None
+
+    def side(self, subscription: Subscription) -> str:
+        """The side that a stream comes from."""
+        if self.side_by is not None:
+            return self.side_by(subscription)
+        return self.facts.side_of.get(subscription.kind, "public")
 
 
 CodecFactory = Callable[[Format, Numbers, bool], Codec]

@@ -10,6 +10,7 @@ import pytest
 from tapewire.config import Credentials, Secret
 from tapewire.errors import DecodeError
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+from tapewire.venues.contract import Stamp
 from tapewire.venues.upbit.account import account
 
 ACCOUNT = account("upbit")
@@ -78,5 +79,5 @@ def test_calls_carry_their_parameters_encoded_and_are_signed_as_they_are() -> No
     assert ACCOUNT.orders_by_id(["a", "b"]).address == "/v1/orders/uuids?uuids%5B%5D=a&uuids%5B%5D=b"
     assert ACCOUNT.order("a").address == "/v1/order?uuid=a"
     assert ACCOUNT.closed_orders(1, 2).address.startswith("/v1/orders/closed?states%5B%5D=done&states%5B%5D=cancel&")
-    [(name, value)] = ACCOUNT.sign(Credentials(Secret("a"), Secret("s" * 40)), "n", ACCOUNT.open_orders(2))
+    [(name, value)] = ACCOUNT.sign(Credentials(Secret("a"), Secret("s" * 40)), Stamp("n", 1), ACCOUNT.open_orders(2))
     assert (name, value.split(" ")[0]) == ("Authorization", "Bearer")

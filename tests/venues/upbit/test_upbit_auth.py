@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tapewire.config import Credentials, Secret
 from tapewire.errors import CredentialsError
+from tapewire.venues.contract import Stamp
 from tapewire.venues.upbit import INDONESIA, KOREA, SINGAPORE, THAILAND
 from tapewire.venues.upbit.auth import authorize, query_string, rest_authorize
 from tests.sizes import size
@@ -77,7 +78,7 @@ def test_a_handshake_token_says_key_and_nonce_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("venue", [KOREA, SINGAPORE, INDONESIA, THAILAND], ids=lambda venue: venue.name)
 def test_every_region_signs(venue: Any) -> None:
-    assert venue.authorize(KEY, NONCE) == authorize(KEY, NONCE)
+    assert venue.authorize(KEY, Stamp(NONCE, 1)) == authorize(KEY, NONCE)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

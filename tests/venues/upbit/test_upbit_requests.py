@@ -8,6 +8,7 @@ from tapewire.config import Format
 from tapewire.errors import UsageError
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.upbit import KOREA
+from tapewire.venues.upbit.requests import encode_list
 
 TICKER = Subscription("ticker", "KRW-BTC")
 BOOK = Subscription("orderbook", "KRW-BTC", depth=15, level=10000.0)
@@ -76,7 +77,8 @@ def test_the_request_is_written_out_in_full(wishes: list[Wish], payload: bytes) 
 def test_the_format_stands_last(format: Format) -> None:  # noqa: A002
     end = b'{"format":"%b"}]' % format.encode()
     assert KOREA.encode([Wish(TICKER)], "t", format)[0].endswith(b"," + end)
-    assert KOREA.encode_list("t", format) == b'[{"ticket":"t"},{"method":"LIST_SUBSCRIPTIONS"},' + end
+    assert KOREA.encode_list is encode_list
+    assert encode_list("t", format) == b'[{"ticket":"t"},{"method":"LIST_SUBSCRIPTIONS"},' + end
 
 
 def test_a_wish_for_nothing_is_refused() -> None:

@@ -7,6 +7,7 @@ import pytest
 from tapewire import decode
 from tapewire.errors import DecodeError, UnknownName
 from tapewire.model.events import CandleEvent, TickerEvent, TradeEvent
+from tapewire.model.subscription import Subscription
 from tapewire.venues.contract import Venue, Window
 from tapewire.venues.registry import get_venue, venue_names
 from tapewire.venues.upbit import INDONESIA, KOREA, SINGAPORE, THAILAND
@@ -35,9 +36,9 @@ def test_each_region_is_a_venue_with_its_own_addresses(name: str, venue: Venue, 
     info = ("indicator", "indicator_signal")
     assert facts.kinds == public + private + (info if venue is KOREA else ())
     assert facts.sides == {"public": "", "private": "/private"} | ({"info": "/info"} if venue is KOREA else {})
-    assert {facts.side(kind) for kind in public} == {"public"}
-    assert {facts.side(kind) for kind in private} == {"private"}
-    assert {facts.side(kind) for kind in info} == ({"info"} if venue is KOREA else {"public"})
+    assert {venue.side(Subscription(kind, "")) for kind in public} == {"public"}
+    assert {venue.side(Subscription(kind, "")) for kind in private} == {"private"}
+    assert {venue.side(Subscription(kind, "")) for kind in info} == ({"info"} if venue is KOREA else {"public"})
     assert facts.signed_sides == facts.sides.keys() - {"public"}
     assert facts.event_kinds == set(private + info)
     assert facts.candle_units == ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")

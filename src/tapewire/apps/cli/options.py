@@ -128,8 +128,8 @@ def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
     from tapewire.errors import CredentialsError  # noqa: PLC0415
     from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
-    facts = get_venue(feed.venue).facts
-    signed = [kind for kind in dict.fromkeys(one.kind for one in wanted) if facts.side(kind) in facts.signed_sides]
+    venue = get_venue(feed.venue)
+    signed = dict.fromkeys(str(one.kind) for one in wanted if venue.side(one) in venue.facts.signed_sides)
     if signed and feed.credentials is None:
         names = ", ".join(credential_names(feed.venue))
         raise CredentialsError(names, f"are needed for {', '.join(signed)}: set both, or give --keys FILE")

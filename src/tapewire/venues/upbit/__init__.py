@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tapewire.config import Credentials
 from tapewire.model.events import Event, TradeEvent
-from tapewire.venues.contract import History, Venue
+from tapewire.venues.contract import History, Stamp, Venue
 from tapewire.venues.upbit import account, auth, history, limits, listing, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 def position(event: Event) -> tuple[int | None, int | None]:
     """(trade id or None, venue timestamp in ms or None): only trades have an id (spec/upbit.md section 8)."""
     return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
+
+
+def _authorize(credentials: Credentials, stamp: Stamp) -> tuple[tuple[str, str], ...]:
+    """Upbit's tokens hold no time."""
+    return auth.authorize(credentials, stamp.nonce)
 
 
 def _exchange(
@@ -45,7 +51,7 @@ def _venue(region: profile.Region) -> Venue:
         encode_list=requests.encode_list,
         read_list=listing.read_list,
         fits=requests.fits,
-        authorize=auth.authorize,
+        authorize=_authorize,
         codec=partial(UpbitCodec, region),
         position=position,
         markets_request=rest.MARKETS_REQUEST,

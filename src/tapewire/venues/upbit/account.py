@@ -12,7 +12,7 @@ from msgspec import Struct
 from tapewire.config import Credentials
 from tapewire.errors import DecodeError
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
-from tapewire.venues.contract import Account, Call
+from tapewire.venues.contract import Account, Call, Stamp
 from tapewire.venues.upbit.auth import rest_authorize
 from tapewire.venues.upbit.rest import read_body
 
@@ -103,9 +103,9 @@ def order(uuid: str) -> Call:
     return Call("/v1/order", {"uuid": uuid})
 
 
-def sign(credentials: Credentials, nonce: str, call: Call) -> tuple[tuple[str, str], ...]:
+def sign(credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
     """The headers of a call. Raises CredentialsError as ``auth.authorize``."""
-    return rest_authorize(credentials, nonce, call.parameters)
+    return rest_authorize(credentials, stamp.nonce, call.parameters)
 
 
 def read_orders(venue: str, body: bytes) -> list[MyOrderEvent]:
