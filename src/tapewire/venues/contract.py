@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
+from tapewire.book.sequence import BookRule
 from tapewire.config import Credentials, Format, Numbers
+from tapewire.model.book import BookChange
 from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
@@ -259,6 +261,9 @@ class Venue(Struct, frozen=True, kw_only=True):
         rest_group: REST path → the group whose limit it counts against; None: all calls are one group.
         read_remaining: headers of a REST answer (names in lower case) → what the exchange says is left; None: nothing.
         read_block: body of a 418 → seconds that it states, None: it states none.
+        book: the rule by which a stream's changes make books (``BookChange``); None, or no rule: it sends whole books.
+        book_request: symbol → REST path of a whole book, for one that has a hole and does not come anew by itself;
+            read_book: symbol, its body → the book, that names no predecessor. Raises DecodeError.
         history: what a stream missed, by REST; None: nothing can be asked.
         account: orders and balances, by REST; None: they cannot be asked.
         exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
@@ -290,6 +295,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     rest_group: Callable[[str], str] | None = None
     read_remaining: Callable[[Mapping[str, str]], Remaining | None] | None = None
     read_block: Callable[[bytes], float | None] | None = None
+    book: Callable[[Subscription], BookRule | None] | None = None
+    book_request: Callable[[str], str] | None = None
+    read_book: Callable[[str, bytes], BookChange] | None = None
     history: History | None = None
     account: Account | None = None
     exchange: Callable[..., Any] | None = None
