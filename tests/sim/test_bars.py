@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.sim.bars import CALENDAR_UNITS, STREAM_UNITS, Bars, window
+from tapewire.sim.bars import Bars, window
 from tapewire.sim.past import Past, noise
+from tapewire.venues.exchange import Rhythm
 
 START = 1_786_611_600  # 2026-08-13 09:00:00 UTC
 
@@ -29,13 +30,18 @@ def at(text: str) -> int:
         ("1w", "2026-08-10T00:00:00", "2026-08-17T00:00:00"),
         ("1M", "2026-08-01T00:00:00", "2026-09-01T00:00:00"),
         ("1y", "2026-01-01T00:00:00", "2027-01-01T00:00:00"),
+        ("3M", "2026-07-01T00:00:00", "2026-10-01T00:00:00"),
+        ("12M", "2026-01-01T00:00:00", "2027-01-01T00:00:00"),
+        ("1d+8", "2026-08-12T16:00:00", "2026-08-13T16:00:00"),
+        ("1M+8", "2026-07-31T16:00:00", "2026-08-31T16:00:00"),
+        ("720m+8", "2026-08-13T04:00:00", "2026-08-13T16:00:00"),
     ],
 )
-def test_a_window_begins_where_upbit_lets_it_begin(unit: str, begin: str, end: str) -> None:
+def test_a_window_begins_where_the_exchange_lets_it_begin(unit: str, begin: str, end: str) -> None:
     assert window(unit, at("2026-08-13T09:17:42")) == (at(begin), at(end))
 
 
-@given(st.sampled_from(STREAM_UNITS + CALENDAR_UNITS), st.integers(1_600_000_000, 1_900_000_000))
+@given(st.sampled_from((*Rhythm().units, "1d+8", "3M+8", "5d")), st.integers(1_600_000_000, 1_900_000_000))
 def test_windows_follow_one_another_without_gap(unit: str, moment: int) -> None:
     start, end = window(unit, moment)
     assert start <= moment < end
@@ -73,6 +79,28 @@ def test_candles_of_past_and_present_are_one_series_without_windows_that_had_no_
     assert len(starts) == 20
     assert all(later > earlier for later, earlier in pairwise(starts))
     assert [bar.start for bar in minute.latest((START - 60) * 1000, 1)] == [START - 120]
+
+
+def test_where_every_window_is_there_those_without_trades_keep_the_price() -> None:
+    minute = Bars("1m", Past(7, START + 30.0, 100.0, 0.001, 2.0), lambda price: round(price, 2), every=True)
+    minute.add(120.0, 1.0, START * 1000 + 40_000)
+    minute.add(90.0, 2.0, START * 1000 + 185_000)
+    found = minute.latest((START + 600) * 1000, 6)
+    assert [bar.start - START for bar in found] == [180, 120, 60, 0, -60, -120]
+    flat = [(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in found[1:3]]
+    assert flat == [(120.0, 120.0, 120.0, 120.0, 0.0)] * 2
+    assert found[0].open == 90.0
+    minute.roll((START + 250) * 1000)
+    assert (minute.now.start, minute.now.open, minute.now.volume) == (START + 240, 90.0, 0.0)
+    minute.add(95.0, 1.0, (START + 255) * 1000)
+    assert (minute.now.open, minute.now.high, minute.now.low) == (95.0, 95.0, 95.0)
+
+
+def test_after_a_very_long_silence_the_last_windows_are_there() -> None:
+    seconds = Bars("1s", Past(7, START, 100.0, 1.0, 2.0), lambda price: round(price, 2), every=True)
+    seconds.roll((START + 10_000) * 1000)
+    found = seconds.latest((START + 10_001) * 1000, 900)
+    assert [bar.start for bar in found] == [START + 10_000 - back for back in range(900)]
 
 
 def test_an_idle_market_has_few_seconds_and_the_search_for_them_ends() -> None:

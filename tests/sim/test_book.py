@@ -38,6 +38,32 @@ def test_trades_and_makers_never_break_the_ladder(mid: int, size: int, seed: int
         check(book)
 
 
+@given(st.integers(1, 10**6), st.integers(0, 99), st.lists(st.sampled_from("bst"), max_size=60))
+def test_a_deep_book_keeps_its_shape_in_whole_lots(mid: int, seed: int, deeds: list[str]) -> None:
+    book = Book(Tick(1, -1), mid, 10_000, seeded(seed).random, depth=60, lot=300)
+    for deed in deeds:
+        if deed == "t":
+            book.touch()
+        else:
+            book.take(600, buy=deed == "b")
+        assert 1 <= len(book.bids) <= len(book.asks) == 60
+        assert book.bids[0] < book.asks[0]
+        assert book.asks == sorted(set(book.asks))
+        assert book.bids == sorted(set(book.bids), reverse=True)
+        assert {size % 300 for size in book.ask_sizes + book.bid_sizes} == {0}
+        assert min(book.ask_sizes + book.bid_sizes) > 0
+
+
+def test_levels_of_a_deep_book_come_and_go_in_its_midst() -> None:
+    book = Book(Tick(1, -1), 900_000, 10_000, seeded(5).random, depth=100)
+    before = dict(zip(book.asks, book.ask_sizes, strict=True))
+    for _ in range(20):
+        book.touch()
+    after = dict(zip(book.asks, book.ask_sizes, strict=True))
+    assert len(before.keys() - after.keys()) > 5
+    assert any(price < max(before) for price in after.keys() - before.keys())
+
+
 def test_a_taker_takes_at_the_best_price_and_an_empty_level_goes() -> None:
     book = Book(Tick(1, 0), 100, 1000, seeded().random)
     best, size, second = book.asks[0], book.ask_sizes[0], book.asks[1]

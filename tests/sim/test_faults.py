@@ -149,7 +149,7 @@ def test_a_fault_may_be_of_one_side() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("drop:side=left", "it must be side=public or side=private or side=info"),
+        ("drop:side=left", "it must be side=public or side=private or side=info or side=business"),
         ("late:side=info", "it must be late without side=: it happens to all at once"),
         ("rest:side=info", "it must be rest without side="),
     ],

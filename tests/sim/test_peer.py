@@ -400,6 +400,34 @@ class TestFaults:
         assert link.ends == ["reset"]
         assert link.frames == []
 
+    @pytest.mark.parametrize(("fault", "difference"), [("book-lost", -1), ("book-repeat", 1), ("book-lost:BTC-XRP", 0)])
+    def test_one_book_is_lost_or_comes_twice(self, fault: str, difference: int) -> None:
+        counts = []
+        for faults in ((), (f"{fault}@2x1",)):
+            exchange = make(*faults)
+            peer, link = connect(exchange)
+            peer.receive(0.0, b'[{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC"]}]', is_text=True)
+            run(exchange, 6.0)
+            counts.append(len(link.frames))
+        assert counts[1] - counts[0] == difference
+
+    def test_a_fault_of_books_leaves_trades_alone(self) -> None:
+        exchange = make("book-lost", "book-checksum")
+        _, link = live(exchange)
+        run(exchange, 6.0)
+        assert len(link.frames) == 1 + len(exchange.market.trades_made)
+
+    def test_before_an_upgrade_there_is_a_minute(self) -> None:
+        exchange = make("upgrade@5", "upgrade:3:code=4006@100")
+        _, link = live(exchange)
+        run(exchange, 64.0)
+        assert link.ends == []
+        run(exchange, 66.0)
+        assert link.ends == [(1001, "")]
+        _, link = live(exchange, 99.0)
+        run(exchange, 104.0)
+        assert link.ends == [(4006, "")]
+
     def test_pings_that_are_answered_are_noted_and_keep_the_connection(self) -> None:
         exchange = make("ping:10@30/60")
         peer, link = connect(exchange)

@@ -51,7 +51,7 @@ def test_markets_by_number_are_the_known_ones_and_then_made_up() -> None:
 def test_markets_by_code_may_be_made_up_but_not_their_currency() -> None:
     assert codes(markets=("KRW-NEW", "KRW-NEW", "BTC-ETH")) == ["KRW-NEW", "BTC-ETH"]
     for bad in ("EUR-BTC", "krw-btc", "KRWBTC"):
-        with pytest.raises(ConfigError, match="a code in capitals such as KRW-BTC, quoted in KRW, BTC, USDT"):
+        with pytest.raises(ConfigError, match="a code in capitals such as KRW-BTC, quoted in KRW, USDT, BTC"):
             codes(markets=(bad,))
 
 

@@ -9,12 +9,6 @@ from datetime import UTC, datetime, timedelta
 from tapewire.model.events import CandleEvent
 from tapewire.sim.past import Past
 
-#: What the WebSocket sends.
-STREAM_UNITS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
-#: Longer ones, on REST only.
-CALENDAR_UNITS = ("1d", "1w", "1M", "1y")
-#: Those whose close is told.
-CLOSING_UNITS = ("5m", "15m", "60m", "240m", "1d")
 _SECONDS = {"s": 1, "m": 60, "d": 86_400}
 _KEPT = 1_000
 _LISTED = 1_506_816_000  # no market is older than October 2017
@@ -22,18 +16,33 @@ _WEEK, _MONDAY = 604_800, 345_600  # the first Monday of Unix time was 5 January
 
 
 def window(unit: str, at: int) -> tuple[int, int]:
-    """Start and end (Unix seconds) of the window of ``unit`` that holds the moment ``at``. Weeks begin on Monday."""
-    if unit == "1w":
+    """Start and end (Unix seconds) of the window of ``unit`` that holds the moment ``at``.
+
+    Weeks begin on Monday; with ``+8`` after the unit days begin at UTC+8.
+    """
+    length, _, hours = unit.partition("+")
+    shift = int(hours or 0) * 3600
+    start, end = _window(int(length[:-1]), length[-1], at + shift)
+    return start - shift, end - shift
+
+
+def _window(count: int, unit: str, at: int) -> tuple[int, int]:
+    if unit == "w":
         start = (at - _MONDAY) // _WEEK * _WEEK + _MONDAY
         return start, start + _WEEK
-    if unit in ("1M", "1y"):
-        day = datetime.fromtimestamp(at, UTC).replace(hour=0, minute=0, second=0, day=1)
-        day = day if unit == "1M" else day.replace(month=1)
-        after = day + timedelta(days=32 if unit == "1M" else 367)
-        return int(day.timestamp()), int(after.replace(day=1).timestamp())
-    length = int(unit[:-1]) * _SECONDS[unit[-1]]
+    if unit in "My":
+        months = count if unit == "M" else 12 * count
+        day = datetime.fromtimestamp(at, UTC)
+        first = (day.year * 12 + day.month - 1) // months * months
+        return _month(first), _month(first + months)
+    length = count * _SECONDS[unit]
     start = at // length * length
     return start, start + length
+
+
+def _month(number: int) -> int:
+    """Unix time at which the month begins that is the ``number``-th after year 0."""
+    return int(datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp())
 
 
 class Bar:
@@ -48,7 +57,9 @@ class Bar:
         self.ms = start * 1000
 
     def add(self, price: float, size: float, ms: int) -> None:
-        """Count one trade in."""
+        """Count one trade in; it opens a window that had none."""
+        if self.volume == 0.0:
+            self.open = self.high = self.low = price
         self.high = max(self.high, price)
         self.low = min(self.low, price)
         self.close, self.ms = price, ms
@@ -63,10 +74,11 @@ class Bars:
         unit: ``1s`` … ``240m``, ``1d``, ``1w``, ``1M``, ``1y``.
         past: what happened before the simulation.
         rounded: a price of the past → a price that the market's tick allows.
+        every: windows without trades are there too, at the price of the last one.
     """
 
-    def __init__(self, unit: str, past: Past, rounded: Callable[[float], float]) -> None:
-        self.unit, self._past, self._rounded = unit, past, rounded
+    def __init__(self, unit: str, past: Past, rounded: Callable[[float], float], *, every: bool = False) -> None:
+        self.unit, self._past, self._rounded, self._every = unit, past, rounded, every
         self.done: deque[Bar] = deque(maxlen=_KEPT)
         start, end = window(unit, int(past.end))
         first = self._of_past(start, end)
@@ -79,9 +91,26 @@ class Bars:
         """Count one trade in; a new window begins when its time has come."""
         bar = self.now
         if ms >= bar.end * 1000:
-            self.done.append(bar)
-            bar = self.now = Bar(*window(self.unit, ms // 1000), price)
+            if self._every:
+                self.roll(ms)
+                bar = self.now
+            else:
+                self.done.append(bar)
+                bar = self.now = Bar(*window(self.unit, ms // 1000), price)
         bar.add(price, size, ms)
+
+    def roll(self, ms: int) -> None:
+        """Where every window is there: those up to a moment, without trades so far."""
+        if not self._every or ms < self.now.end * 1000:
+            return
+        price, found = self.now.close, window(self.unit, ms // 1000)
+        empty: list[Bar] = []
+        while found[0] >= self.now.end and len(empty) <= _KEPT:
+            empty.append(Bar(*found, price))
+            found = window(self.unit, found[0] - 1)
+        self.done.append(self.now)
+        self.done.extend(empty[:0:-1])
+        self.now = empty[0]
 
     def traded_until(self, end: int) -> bool:
         """Whether the window that ended at ``end`` (Unix seconds) had a trade."""
@@ -104,7 +133,7 @@ class Bars:
 
     def _of_past(self, start: int, end: int) -> Bar | None:
         stop = min(end, self._past.end)
-        if start >= stop or not self._past.traded(start, stop):
+        if start >= stop or not (self._every or self._past.traded(start, stop)):
             return None
         bar = Bar(start, end, 0.0)
         bar.open, bar.high, bar.low, bar.close = map(self._rounded, self._past.bars(start, stop))

@@ -1,4 +1,4 @@
-"""One market's order book: thirty levels a side in whole ticks and whole 1e-8 units, so that sums are exact (pure)."""
+"""One market's order book in whole ticks and whole 1e-8 units, so that sums are exact (pure)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,22 @@ UNIT = 100_000_000  # sizes are counted in 1e-8
 
 
 class Book:
-    """The ladder of both sides; index 0 is the best. A side may be shorter than 30 levels near price 0."""
+    """The ladder of both sides; index 0 is the best. A side may be shorter than ``depth`` near price 0.
 
-    def __init__(self, tick: Tick, mid: int, size: int, random: Callable[[], float]) -> None:
+    Args:
+        tick: of the market.
+        mid: where it opens, in ticks.
+        size: mean size of a level, in 1e-8.
+        random: draws in [0, 1).
+        depth: levels of a side.
+        lot: sizes are multiples of it, in 1e-8.
+    """
+
+    def __init__(
+        self, tick: Tick, mid: int, size: int, random: Callable[[], float], *, depth: int = DEPTH, lot: int = 1
+    ) -> None:
         self.tick, self._mean, self._random = tick, max(1, size), random
+        self.depth, self._lot = depth, lot
         #: distance of neighbouring levels: prices of many ticks are not filled at every one
         self._gap = max(1, mid // 20_000)
         self.asks: list[int] = [mid + 1]
@@ -27,11 +39,11 @@ class Book:
         self.fill()
 
     def fill(self) -> None:
-        """Make both sides thirty levels deep again, as far as prices above 0 reach."""
-        while len(self.asks) < DEPTH:
+        """Make both sides as deep again as they are to be, as far as prices above 0 reach."""
+        while len(self.asks) < self.depth:
             self.asks.append(self.asks[-1] + self._step())
             self.ask_sizes.append(self._size())
-        while len(self.bids) < DEPTH and self.bids[-1] - self._gap > 0:
+        while len(self.bids) < self.depth and self.bids[-1] - self._gap > 0:
             self.bids.append(max(1, self.bids[-1] - self._step()))
             self.bid_sizes.append(self._size())
 
@@ -50,19 +62,26 @@ class Book:
         return price, taken
 
     def touch(self) -> None:
-        """Makers change their minds: one level on each side gets another size, a wide spread gets narrower."""
+        """Makers change their minds: one level on each side gets another size, a wide spread gets narrower.
+
+        In a deep book some levels leave, and new ones come between others.
+        """
         self.ask_sizes[int(self._random() ** 2 * len(self.asks))] = self._size()
         self.bid_sizes[int(self._random() ** 2 * len(self.bids))] = self._size()
         spread = self.asks[0] - self.bids[0]
         if spread > self._gap:
             inside = 1 + int(self._random() * min(self._gap, spread - 1))
             self._quote(inside, ask=self._random() < 0.5)
+        if self.depth > DEPTH:
+            self._stir(self.asks, self.ask_sizes, 1)
+            self._stir(self.bids, self.bid_sizes, -1)
+            self.fill()
 
     def joined(self, asks: Mapping[int, int], bids: Mapping[int, int]) -> Book:
-        """A picture of this book with further sizes at prices in ticks; the best thirty levels of each side."""
+        """A picture of this book with further sizes at prices in ticks; the best levels of each side."""
         book = copy(self)
-        book.asks, book.ask_sizes = _joined(self.asks, self.ask_sizes, asks, 1)
-        book.bids, book.bid_sizes = _joined(self.bids, self.bid_sizes, bids, -1)
+        book.asks, book.ask_sizes = _joined(self.asks, self.ask_sizes, asks, self.depth)
+        book.bids, book.bid_sizes = _joined(self.bids, self.bid_sizes, bids, -self.depth)
         return book
 
     def set(self, units: Sequence[OrderbookUnit]) -> None:
@@ -117,7 +136,19 @@ class Book:
         prices, sizes = (self.asks, self.ask_sizes) if ask else (self.bids, self.bid_sizes)
         prices.insert(0, prices[0] - inside if ask else prices[0] + inside)
         sizes.insert(0, self._size())
-        del prices[DEPTH:], sizes[DEPTH:]
+        del prices[self.depth :], sizes[self.depth :]
+
+    def _stir(self, prices: list[int], sizes: list[int], sign: int) -> None:
+        """Three makers of one side: one leaves (never the best), one changes, one comes in between."""
+        gone = 1 + int(self._random() * (len(prices) - 1))
+        if gone < len(prices):
+            del prices[gone], sizes[gone]
+        sizes[int(self._random() ** 2 * len(sizes))] = self._size()
+        place = 1 + int(self._random() ** 2 * (len(prices) - 1))
+        if place < len(prices) and (room := sign * (prices[place] - prices[place - 1]) - 1) > 0:
+            prices.insert(place, prices[place - 1] + sign * (1 + int(self._random() * room)))
+            sizes.insert(place, self._size())
+            del prices[self.depth :], sizes[self.depth :]
 
     def _step(self) -> int:
         return 1 + int(self._random() * (2 * self._gap - 1))
@@ -125,18 +156,23 @@ class Book:
     def _size(self) -> int:
         """Sizes are skewed: many small, few large."""
         draw = self._random()
-        return 1 + int(self._mean * 3 * draw * draw)
+        return self.whole(1 + int(self._mean * 3 * draw * draw))
+
+    def whole(self, size: int) -> int:
+        """A size as whole lots, rounded up."""
+        return -(-size // self._lot) * self._lot
 
 
 def _padded(items: list[int], length: int) -> list[int]:
     return items if len(items) == length else (items + [0] * length)[:length]
 
 
-def _joined(prices: list[int], sizes: list[int], more: Mapping[int, int], sign: int) -> tuple[list[int], list[int]]:
+def _joined(prices: list[int], sizes: list[int], more: Mapping[int, int], depth: int) -> tuple[list[int], list[int]]:
+    """The best ``depth`` levels with ``more`` in them; of a bid's side when it is negative."""
     levels = dict(zip(prices, sizes, strict=True))
     for price, size in more.items():
         levels[price] = levels.get(price, 0) + size
-    best = sorted(levels, key=lambda price: sign * price)[:DEPTH]
+    best = sorted(levels, reverse=depth < 0)[: abs(depth)]
     return best, [levels[price] for price in best]
 
 

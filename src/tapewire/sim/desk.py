@@ -63,7 +63,7 @@ class Desk:
         pit = self._market.pits.get(asked.symbol)
         if pit is None:
             raise OrderRefused("market", f"no market {asked.symbol}")
-        check(asked, pit.tick, pit.listing.market.quote)
+        check(asked, pit.tick, pit.listing.market.quote, pit.listing.lot)
         self._check_known(account, asked)
         with localcontext(EXACT):
             order = self._opened(account, asked, pit)
@@ -183,7 +183,7 @@ class Desk:
     def _fill(self, order: Order, trade: Done, pit: Pit, uuid: str, *, is_maker: bool) -> None:
         price, volume = pit.tick.decimal(trade.price), _decimal(trade.size)
         funds = price * volume
-        fill = Fill(uuid, price, volume, funds, funds * order.fee_rate, is_maker, trade.buy, trade.ms)
+        fill = Fill(uuid, price, volume, funds, funds * order.fee_rate, is_maker, trade.buy, trade.ms, trade.id)
         before = order.locked
         order.execute(fill)
         purse, market = self._purses[order.account], pit.listing.market
@@ -240,7 +240,7 @@ class Desk:
         remaining = order.remaining_volume
         if remaining is None:
             remaining = (order.remaining_funds / pit.tick.decimal(price)).quantize(_SATOSHI, ROUND_DOWN)
-        return int(remaining * UNIT)
+        return int(remaining * UNIT) // pit.listing.lot * pit.listing.lot
 
     # -- what is told -------------------------------------------------------------------------------------------
 
@@ -251,7 +251,7 @@ class Desk:
 
     def _tell(self, order: Order, state: str, fill: Fill | None = None) -> None:
         event = order_event(order, self._venue, self._market.now_ms, state, fill)
-        self._told.append(Due("myOrder", order.asked.symbol, event=event, account=order.account))
+        self._told.append(Due("myOrder", order.asked.symbol, event=event, account=order.account, fill=fill))
         changed = self._purses[order.account].changes()
         if changed:
             assets = [Asset(balance.currency, balance.free, balance.locked) for balance in changed]

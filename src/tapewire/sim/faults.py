@@ -20,11 +20,17 @@ The text is ``name[:value][:option=value…][@start[/every]][xTIMES][%CHANCE]``,
 ``duplicate``               send trades twice, each with chance %
 ``late[:SECONDS]``          hold trades back by up to that long (2), each with chance %
 ``slow[:SECONDS]``          everything sent arrives that much later (0.2); ``for=SECONDS`` ends it
+``upgrade[:SECONDS]``       say that the connection will be closed, and close it so much later (60); ``code=`` (1001)
+``book-lost[:SYMBOL]``      one message of a book does not arrive (any book), each with chance %
+``book-repeat[:SYMBOL]``    one message of a book arrives twice, each with chance %
+``book-checksum[:SYMBOL]``  one message of a book has a wrong checksum, each with chance %
+``book-late[:SECONDS]``     the snapshot of a book comes that much after its first deltas (0.5), each with chance %
+``book-reset[:SYMBOL]``     the numbering of books begins again, as after a maintenance
 ==========================  ==========================================================================================
 
 ``drop@5``: five seconds in. ``drop@5/30x3``: then every thirty seconds, three in all. ``refuse:429:retry=3@0x2``: the
 first two handshakes. ``duplicate%0.05``: one trade in twenty. What happens to connections happens to those of one side
-alone with ``side=`` (``public``, ``private``, ``info``): ``freeze:side=private@20``, ``refuse:401:side=private``.
+alone with ``side=`` (``public``, ``private``, ``info``, ``business``): ``freeze:side=private@20``.
 """
 
 from __future__ import annotations
@@ -59,12 +65,13 @@ class Kind(NamedTuple):
     timed: bool = True  # happens at a moment, by itself; else when there is occasion
     bounds: tuple[float, float] = (0, 100_000)  # of the value; seconds: more than a day of them
     sided: bool = True  # may be of one side's connections only
+    named: bool = False  # the value is the symbol that is meant; none: all
 
 
 GARBAGE = b"\x00\xff this is no JSON {"
 UNKNOWN = b'{"type":"moonPhase","code":"KRW-BTC","phase":0.5}'
 _PLAIN = (("Content-Type", "text/plain"),)
-_SIDES = ("public", "private", "info")
+_SIDES = ("public", "private", "info", "business")
 _CODES = (0, 65_535)  # close codes: what two bytes hold, forbidden ones too (they are a fault as well)
 _STATUSES = (200, 599)
 
@@ -86,6 +93,12 @@ KINDS = {
     "close-after-subscribe": Kind("1000", numeric=True, options=("after",), timed=False, bounds=_CODES),
     "duplicate": Kind("", numeric=False, timed=False, sided=False),
     "late": Kind("2", numeric=True, timed=False, sided=False),
+    "upgrade": Kind("60", numeric=True, options=("code",)),
+    "book-lost": Kind("", numeric=False, timed=False, named=True),
+    "book-repeat": Kind("", numeric=False, timed=False, named=True),
+    "book-checksum": Kind("", numeric=False, timed=False, named=True),
+    "book-late": Kind("0.5", numeric=True, timed=False),
+    "book-reset": Kind("", numeric=False, sided=False, named=True),
 }
 
 
@@ -206,7 +219,7 @@ def _options(text: str, name: str, parts: Sequence[str]) -> tuple[str, tuple[tup
             options.append((key, _number(text, key, number, _bounds_of(key))))
     if kind.numeric:
         _number(text, name, value, kind.bounds)
-    elif value and not kind.value:
+    elif value and not kind.value and not kind.named:
         raise ConfigError("fault", text, f"{name} without a value")
     return value, tuple(options)
 
@@ -224,7 +237,7 @@ def _known_options(name: str) -> str:
 
 
 def _bounds_of(option: str) -> tuple[float, float]:
-    return _STATUSES if option == "status" else (0, 100_000)
+    return {"status": _STATUSES, "code": _CODES}.get(option, (0, 100_000))
 
 
 def _number(text: str, what: str, number: str | float, bounds: tuple[float, float]) -> float:
@@ -266,10 +279,12 @@ class FaultPlan:
                     found.append((at, row.fault))
         return [fault for _, fault in sorted(found, key=lambda pair: pair[0])]
 
-    def occasion(self, name: str, now: float, side: str | None = None) -> Fault | None:
-        """The fault called ``name`` that happens at this occasion (of a side's connection), if one does."""
+    def occasion(self, name: str, now: float, side: str | None = None, symbol: str = "") -> Fault | None:
+        """The fault called ``name`` that happens at this occasion (of a side's connection, a market), if one does."""
         for row in self._rows:
             meant = row.fault.name == name and row.fault.side in (None, side)
+            if KINDS[name].named:
+                meant = meant and row.fault.value in ("", symbol)
             if meant and row.ready(now) and self._hits(row):
                 return row.fault
         return None

@@ -1,8 +1,8 @@
 """The simulated exchange's market: seeded, event-driven, perhaps begun with recorded traffic (pure).
 
 ``advance(t)`` moves it on and tells what is published; ``deadline`` says when it wants to be called next. Trades come
-by chance (Poisson), books conflated at about 300 ms at the busiest, tickers with the trades, candles at most once a
-second and only after a trade. One trade in twenty is published late, so that ids and trade times go backwards.
+by chance (Poisson), books conflated, tickers with the trades, candles at most once a second and only after a trade.
+How fast, and what else is told, is the exchange's (``Rhythm``).
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from msgspec import Struct
 
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
-from tapewire.sim.bars import CLOSING_UNITS, window
+from tapewire.sim.bars import window
 from tapewire.sim.book import UNIT
 from tapewire.sim.pit import Done, Listing, Pit
-from tapewire.venues.exchange import Due
+from tapewire.venues.exchange import Due, Ladder, Rhythm
 
-_BOOK_PAUSE = 0.295  # seconds between two books of the busiest markets in the recordings
 _DELAY = 0.052  # execution to publication, 2026 capture
-_LATE, _LATEST = 0.05, 1.5
-_CLOSING = 1.1  # a candle's end to the news of its close, spec/upbit.md 4.8
+_LATEST = 1.5
 _KEPT = 200_000
 
 
@@ -52,6 +50,7 @@ class SeededMarket:
         chance: seeded generator.
         pace: factor on all rhythms (2.0: twice as many trades and books).
         recorded: events played first; their markets fall in with the others when the recording ends.
+        rhythm: how the exchange publishes.
     """
 
     def __init__(
@@ -63,10 +62,12 @@ class SeededMarket:
         *,
         pace: float = 1.0,
         recorded: Sequence[Recorded] = (),
+        rhythm: Rhythm | None = None,
     ) -> None:
         self._random, self._pace, self._start_ms = chance.random, pace, start_ms
+        self.rhythm = rhythm = rhythm or Rhythm()
         self.pits = {
-            listing.market.symbol: Pit(venue, listing, key, start_ms, self._random)
+            listing.market.symbol: Pit(venue, listing, key, start_ms, self._random, rhythm=rhythm)
             for key, listing in enumerate(listings)
         }
         self.trades_made: deque[TradeEvent] = deque(maxlen=_KEPT)
@@ -80,7 +81,7 @@ class SeededMarket:
         self._play(recorded)
         for symbol in sorted(set(self.pits) - {entry.event.symbol for entry in recorded}):
             self._flows[symbol].start(0.0)
-        for unit in CLOSING_UNITS if self.pits else ():
+        for unit in rhythm.closing_units if self.pits else ():
             self._await_close(unit, start_ms // 1000)
 
     @property
@@ -124,8 +125,12 @@ class SeededMarket:
         """The book now, thirty levels; grouped when ``level`` is not 0."""
         return self.pits[symbol].orderbook(self.now_ms, level)
 
+    def ladder(self, symbol: str) -> Ladder:
+        """The book now in whole numbers."""
+        return self.pits[symbol].shown()
+
     def candle(self, symbol: str, unit: str) -> CandleEvent:
-        """The latest candle that had a trade."""
+        """The latest candle that had a trade, or where every window has one the running one."""
         return self.pits[symbol].candle(unit, self.now_ms)
 
     def trades(self, symbol: str, before_ms: int, before_id: int | None, count: int) -> list[TradeEvent]:
@@ -134,7 +139,7 @@ class SeededMarket:
 
     def candles(self, symbol: str, unit: str, before_ms: int, count: int) -> list[CandleEvent]:
         """Newest first, windows that begin before ``before_ms``."""
-        return self.pits[symbol].candles(unit, before_ms, count)
+        return self.pits[symbol].candles(unit, before_ms, count, self.now_ms)
 
     def ms(self, at: float) -> int:
         """Wall clock of a moment, ms UTC."""
@@ -168,13 +173,13 @@ class SeededMarket:
         """Seconds until the next event of a Poisson process of ``rate`` a second."""
         return -log(1.0 - self._random()) / (rate * self._pace)
 
-    def pause(self) -> float:
-        """Seconds between two books of one market at the least."""
-        return (_BOOK_PAUSE + 0.045 * self._random()) / max(1.0, self._pace)
+    def quicken(self, seconds: float, spread: float = 0.0) -> float:
+        """A pause of the rhythm, as long as the pace lets it be."""
+        return (seconds + (spread * self._random() if spread else 0.0)) / max(1.0, self._pace)
 
     def delay(self) -> float:
         """Seconds from execution to publication."""
-        if self._random() < _LATE:
+        if self.rhythm.late and self._random() < self.rhythm.late:
             return _DELAY + _LATEST * self._random()
         return _DELAY
 
@@ -184,12 +189,12 @@ class SeededMarket:
 
     def _await_close(self, unit: str, at: int) -> None:
         _, end = window(unit, at)
-        self.at(end - self._start_ms / 1000 + _CLOSING, lambda _: self._close(unit, end))
+        self.at(end - self._start_ms / 1000 + self.rhythm.closing, lambda _: self._close(unit, end))
 
     def _close(self, unit: str, end: int) -> Iterable[Due]:
         self._await_close(unit, end)
         for symbol, pit in self.pits.items():
-            if pit.bars[unit].traded_until(end):
+            if self.rhythm.every_window or pit.bars[unit].traded_until(end):
                 yield Due("close", symbol, unit=unit, ms=end * 1000)
 
     def _play(self, recorded: Sequence[Recorded]) -> None:
@@ -210,8 +215,17 @@ class _Flow:
     def __init__(self, market: SeededMarket, pit: Pit) -> None:
         self._market, self._pit = market, pit
         self._symbol, self._listing = pit.symbol, pit.listing
-        self._book_asked = self._candles_asked = False
-        self._last_book = self._last_candles = -1.0
+        self._candles_asked = False
+        self._last_candles = -1.0
+        rhythm = market.rhythm
+        self._books = _Stream(market, "orderbook", self._symbol, rhythm.book_pause, rhythm.book_spread)
+        self._told = [self._books]
+        if rhythm.fast_pause is not None:
+            self._told.insert(0, _Stream(market, "orderbook-fast", self._symbol, rhythm.fast_pause))
+        self._tickers: _Stream | None = None
+        if rhythm.ticker_pause is not None:
+            self._tickers = _Stream(market, "ticker", self._symbol, rhythm.ticker_pause)
+            self._told.append(self._tickers)
 
     def start(self, at: float) -> None:
         self._market.at(at + self._market.wait(self._listing.trades), self._trade)
@@ -232,7 +246,7 @@ class _Flow:
         buy = market.draw() < 0.5 - 2.5 * max(-0.16, min(0.16, drift))
         draw = market.draw()
         size = 1 + int(self._listing.size * UNIT * 3 * draw * draw)
-        trade = pit.execute(market.ms(at), size, buy=buy)
+        trade = pit.execute(market.ms(at), pit.book.whole(size), buy=buy)
         market.at(at + market.delay(), lambda then: self.publish(trade, then))
         return *market.settle(self._symbol, trade), *self.changed(at)
 
@@ -250,21 +264,8 @@ class _Flow:
             yield from self._market.settle(self._symbol, trade)
 
     def changed(self, at: float) -> Iterable[Due]:
-        """The book changed: it is published now, or when the pause since the last one is over."""
-        if self._book_asked:
-            return ()
-        next_book = self._last_book + self._market.pause()
-        if next_book <= at:
-            self._last_book = at
-            return (Due("orderbook", self._symbol),)
-        self._book_asked = True
-        self._market.at(next_book, self._publish_book)
-        return ()
-
-    def _publish_book(self, at: float) -> Iterable[Due]:
-        self._book_asked = False
-        self._last_book = at
-        return (Due("orderbook", self._symbol),)
+        """The book changed: whoever tells of it does so now, or when the pause since the last time is over."""
+        return [due for stream in self._told for due in stream.changed(at)]
 
     def publish(self, trade: Done, at: float) -> Iterable[Due]:
         event = self._pit.publish(trade, self._market.ms(at))
@@ -272,7 +273,9 @@ class _Flow:
         if not self._candles_asked:
             self._candles_asked = True
             self._market.at(max(at, self._last_candles + 1.0), self._publish_candles)
-        return Due("trade", self._symbol, event), Due("ticker", self._symbol)
+        parts = self._pit.parts(trade, self._market.ms(at))
+        ticker = self._tickers.changed(at) if self._tickers else (Due("ticker", self._symbol),)
+        return Due("trade", self._symbol, event, parts=parts), *ticker
 
     def _publish_candles(self, at: float) -> Iterable[Due]:
         self._candles_asked = False
@@ -296,7 +299,44 @@ class _Flow:
 
     def _replay_book(self, event: OrderbookEvent, at: float) -> Iterable[Due]:
         self._pit.book.set(event.orderbook_units)
-        return *self._uncross(at), *self._publish_book(at)
+        return *self._uncross(at), *self._books.tell(at)
+
+
+class _Stream:
+    """One kind of news of one market's book: told at once, and then not sooner than after a pause."""
+
+    def __init__(self, market: SeededMarket, kind: str, symbol: str, pause: float, spread: float = 0.0) -> None:
+        self._market, self._due, self._pause, self._spread = market, Due(kind, symbol), pause, spread
+        self._asked = self._watched = False
+        self._last = -1.0
+
+    def changed(self, at: float) -> Iterable[Due]:
+        """Something changed."""
+        if self._asked:
+            return ()
+        next_time = self._last + self._market.quicken(self._pause, self._spread)
+        if next_time <= at:
+            return self.tell(at)
+        self._asked = True
+        self._market.at(next_time, self.tell)
+        return ()
+
+    def tell(self, at: float) -> Iterable[Due]:
+        """Tell it now."""
+        self._asked, self._last = False, at
+        quiet = self._market.rhythm.quiet
+        if quiet is not None and self._due.kind == "orderbook" and not self._watched:
+            self._watched = True
+            self._market.at(at + quiet, lambda then: self._still(then, quiet))
+        return (self._due,)
+
+    def _still(self, at: float, quiet: float) -> Iterable[Due]:
+        """Nothing changed for so long; unless something did."""
+        told = at >= self._last + quiet - 1e-9
+        if told:
+            self._last = at
+        self._market.at(self._last + quiet, lambda then: self._still(then, quiet))
+        return (self._due._replace(kind="still"),) if told else ()
 
 
 def _nobody(_symbol: str, _trade: Done) -> Iterable[Due]:

@@ -8,11 +8,12 @@ What it enforces (connects, messages, ``Origin``, REST calls, pongs that it wait
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from tapewire.sim.announcements import Crier
+from tapewire.sim.deeds import BOOKS, DEEDS, SPOILING
 from tapewire.sim.desk import Desk
-from tapewire.sim.faults import GARBAGE, UNKNOWN, Fault, FaultPlan, away, failure
+from tapewire.sim.faults import FaultPlan, failure
 from tapewire.sim.limits import ADDRESSES, Blocks, Log, Questions
 from tapewire.sim.link import Link, Pinged, Sent, Unreachable, Violation
 from tapewire.sim.market import SeededMarket
@@ -92,9 +93,9 @@ class Exchange:
         """Everything up to ``now``: faults, the market's publications, signs of life, time-outs."""
         self.moment = max(self.moment, now)
         for fault in self.faults.due(now):
-            _DEEDS[fault.name](self, now, fault)
+            DEEDS[fault.name](self, now, fault)
         for due in self._released(now):
-            self._tell(due)
+            self.tell(due)
         for due in self.market.advance(now):
             self._publish(now, due)
         for peer in list(self.peers.values()):
@@ -108,10 +109,12 @@ class Exchange:
                 self._hold(now + fault.number * self.faults.draw(), due)
                 return
             if self.faults.has("duplicate") and self.faults.occasion("duplicate", now):
-                self._tell(due)
-        self._tell(due)
+                self.tell(due)
+        self.tell(due)
 
-    def _tell(self, due: Due) -> None:
+    def tell(self, due: Due) -> None:
+        """Publish something to whoever asked for it."""
+        self.venue.observe(due, self.market)
         cache: dict[object, bytes] = {}
         for peer in self.peers.values():
             peer.publish(due, cache)
@@ -227,13 +230,14 @@ class Peer:
     def __init__(self, exchange: Exchange, number: int, now: float, link: Link, caller: Caller) -> None:
         self.number, self.link, self.side = number, link, caller.side
         self._exchange, self._venue = exchange, exchange.venue
-        self.talk = exchange.venue.conversation(exchange.market, caller)
+        self.talk = exchange.venue.conversation(exchange.market, caller, exchange.desk)
         self._log = exchange.messages if exchange.venue.messages_per_address else Log(exchange.venue.messages)
         self._heard = now
         self._silent_until = 0.0
         self._outbox: deque[tuple[float, bytes, bool]] = deque()
         self._questions = Questions()
         self._closes: tuple[float, int, str] | None = None
+        self._books: list[tuple[float, bytes]] = []
         self.frozen = False
 
     @property
@@ -246,6 +250,8 @@ class Peer:
             times.append(self._outbox[0][0])
         if self._closes:
             times.append(self._closes[0])
+        if self._books:
+            times.append(self._books[0][0])
         return min(times)
 
     def receive(self, now: float, payload: bytes, *, is_text: bool) -> None:
@@ -265,7 +271,7 @@ class Peer:
         self._say(now, answer)
         if answer.subscribed and (fault := exchange.faults.occasion("close-after-subscribe", now, self.side)):
             after = fault.option("after")
-            self._closes = (now + (0.05 if after is None else after), int(fault.number), "")
+            self.close_later(now + (0.05 if after is None else after), int(fault.number))
 
     def pinged(self, now: float) -> None:
         """A PING frame of the client; the link answers it."""
@@ -279,7 +285,8 @@ class Peer:
 
     def lost(self) -> None:
         """The connection is gone."""
-        self._exchange.peers.pop(self.number, None)
+        if self._exchange.peers.pop(self.number, None) is not None:
+            self.talk.lost()
 
     def advance(self, now: float) -> None:
         """What time alone brings."""
@@ -289,22 +296,41 @@ class Peer:
             self.send(now, payload)
         while self._outbox and self._outbox[0][0] <= now:
             self._put(*self._outbox.popleft()[1:])
+        while self._books and self._books[0][0] <= now:
+            self.send(now, self._books.pop(0)[1])
         if self._closes and self._closes[0] <= now:
             self.close(*self._closes[1:])
         elif now >= self._questions.deadline:
             self._exchange.violations.append(Violation(now, "pong", self.number))
             self.abort()
         elif now >= self._heard + self._venue.idle_timeout:
-            self.abort(reset=False)  # the guide's demo (S0-52) shows "Connection to remote host was lost"
+            self._leave()
+
+    def _leave(self) -> None:
+        """It was silent for too long."""
+        if self._venue.idle_close is None:
+            self.abort(reset=False)  # Upbit: the guide's demo (S0-52) shows "Connection to remote host was lost"
+        else:
+            self.close(*self._venue.idle_close)
 
     def publish(self, due: Due, cache: dict[object, bytes]) -> None:
         """The market published something."""
         frames = self.talk.realtime(due, cache)
-        if frames:
-            now = self._exchange.moment
-            if now >= self._silent_until:
-                for frame in frames:
-                    self.send(now, frame)
+        now = self._exchange.moment
+        if not frames or now < self._silent_until:
+            return
+        if due.kind in BOOKS:
+            frames = self._spoiled(due, frames)
+        for frame in frames:
+            self.send(now, frame)
+
+    def _spoiled(self, due: Due, frames: list[bytes]) -> list[bytes]:
+        """Books as they arrive: lost, twice or with a wrong sum, if there is a fault."""
+        faults, now = self._exchange.faults, self._exchange.moment
+        for name, spoil in SPOILING.items():
+            if faults.has(name) and faults.occasion(name, now, self.side, due.symbol):
+                return spoil(self.talk, due, frames)
+        return frames
 
     def ping(self, now: float, within: float) -> None:
         """Send a PING frame; without its pong ``within`` so many seconds the connection is cut."""
@@ -330,6 +356,10 @@ class Peer:
     def silence(self, until: float) -> None:
         """No market data until then; everything else is answered."""
         self._silent_until = until
+
+    def close_later(self, at: float, code: int) -> None:
+        """Close with a close frame when its time has come."""
+        self._closes = (at, code, "")
 
     def close(self, code: int, reason: str = "") -> None:
         """Close with a close frame."""
@@ -360,41 +390,12 @@ class Peer:
     def _say(self, now: float, answer: Answer) -> None:
         for payload in answer.payloads:
             self.send(now, payload)
+        late = self._exchange.faults.occasion("book-late", now, self.side) if answer.books else None
+        for payload in answer.books:
+            if late:
+                self._books.append((now + late.number, payload))
+            else:
+                self.send(now, payload)
         if answer.close is not None:
             self._closes = (now + self._exchange.delay, *answer.close)
             self.advance(now)
-
-
-def _each(deed: Callable[[Peer, float, Fault], None]) -> Callable[[Exchange, float, Fault], None]:
-    def all_of_them(exchange: Exchange, now: float, fault: Fault) -> None:
-        for peer in exchange.everyone(fault.side):
-            deed(peer, now, fault)
-
-    return all_of_them
-
-
-def _slow(exchange: Exchange, now: float, fault: Fault) -> None:
-    seconds = fault.option("for")
-    exchange.slow(fault.number, _INF if seconds is None else now + seconds)
-
-
-def _error(peer: Peer, now: float, fault: Fault) -> None:
-    for payload in peer.talk.error(fault.value, "a fault of the simulator").payloads:
-        peer.send(now, payload)
-
-
-#: What each timed fault does to the exchange.
-_DEEDS: Mapping[str, Callable[[Exchange, float, Fault], None]] = {
-    "drop": _each(lambda peer, _, fault: peer.close(int(fault.number))),
-    "abort": _each(lambda peer, *_: peer.abort()),
-    "freeze": _each(lambda peer, *_: peer.freeze()),
-    "silence": _each(lambda peer, now, fault: peer.silence(now + fault.number)),
-    "cut": _each(lambda peer, *_: peer.cut(UNKNOWN)),
-    "garbage": _each(lambda peer, now, _: peer.send(now, GARBAGE)),
-    "unknown": _each(lambda peer, now, _: peer.send(now, UNKNOWN)),
-    "status": _each(lambda peer, now, _: peer.send(now, peer.talk.status())),
-    "error": _each(_error),
-    "ping": _each(lambda peer, now, fault: peer.ping(now, fault.number)),
-    "maintenance": lambda exchange, now, fault: exchange.maintain(now, fault.number, away(fault)),
-    "slow": _slow,
-}

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.model.events import CandleEvent, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
-from tapewire.sim.bars import CALENDAR_UNITS, STREAM_UNITS, Bars, candle
+from tapewire.sim.bars import Bars, candle
 from tapewire.sim.book import UNIT, Book
-from tapewire.sim.past import Past
+from tapewire.sim.past import Past, noise
 from tapewire.sim.resting import Quote, Resting
 from tapewire.sim.ticks import Tick, tick_of
+from tapewire.venues.exchange import Ladder, Rhythm
 
 _DAY_MS = 86_400_000
 _HISTORY = 50_000  # published trades that REST still knows
@@ -29,6 +31,9 @@ class Listing(Struct, frozen=True, kw_only=True):
         price: where it opens.
         trades, books: mean trades and changes of the book a second.
         size: mean size of a trade in base units.
+        tick: mantissa and power of ten; None: by price, as Upbit's markets.
+        lot: the smallest step of a size, in 1e-8.
+        spot: bought coins are held; else it is a contract.
     """
 
     market: Market
@@ -36,10 +41,17 @@ class Listing(Struct, frozen=True, kw_only=True):
     trades: float = 1.0
     books: float = 1.0
     size: float = 1.0
+    tick: tuple[int, int] | None = None
+    lot: int = 1
+    spot: bool = True
 
 
 class Done(Struct, frozen=True):
-    """One executed trade, before it is published; ``maker`` is the customer's order that was met, if it was one."""
+    """One executed trade, before it is published.
+
+    ``maker`` is the customer's order that was met, if it was one; ``matches`` the makers' orders that were, the last of
+    them has the ``id``.
+    """
 
     price: int
     size: int
@@ -47,6 +59,7 @@ class Done(Struct, frozen=True):
     id: int
     ms: int
     maker: Quote | None = None
+    matches: int = 1
 
 
 class Pit:
@@ -58,6 +71,7 @@ class Pit:
         key: makes this market's past its own.
         start_ms: when the simulation begins.
         random: draws in [0, 1).
+        rhythm: the exchange's ways.
     """
 
     day_end: int
@@ -71,15 +85,25 @@ class Pit:
     ask_volume: float
     bid_volume: float
 
-    def __init__(self, venue: str, listing: Listing, key: int, start_ms: int, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        venue: str,
+        listing: Listing,
+        key: int,
+        start_ms: int,
+        random: Callable[[], float],
+        *,
+        rhythm: Rhythm | None = None,
+    ) -> None:
         self.venue, self.listing, self.symbol = venue, listing, listing.market.symbol
-        self.tick: Tick = tick_of(listing.market.quote, listing.price)
+        self._rhythm = rhythm = rhythm or Rhythm()
+        self.tick = Tick(*listing.tick) if listing.tick else tick_of(listing.market.quote, listing.price)
         self.opened = self.tick.ticks(listing.price)
         size = max(1, round(listing.size * UNIT))
-        self.book = Book(self.tick, self.opened, size * 3, random)
+        self.book = Book(self.tick, self.opened, size * 3, random, depth=rhythm.depth, lot=listing.lot)
         self.resting = Resting()
         self.past = Past(key, start_ms / 1000, listing.price, listing.trades, listing.size)
-        self.bars = {unit: Bars(unit, self.past, self._rounded) for unit in STREAM_UNITS + CALENDAR_UNITS}
+        self.bars = {unit: Bars(unit, self.past, self._rounded, every=rhythm.every_window) for unit in rhythm.units}
         self._every_bar = tuple(self.bars.values())
         self.history: deque[TradeEvent] = deque(maxlen=_HISTORY)
         self._open_day(start_ms)
@@ -87,6 +111,7 @@ class Pit:
         self.high52, self.low52 = (self._rounded(listing.price * part) for part in (1.9, 0.6))
         self.high52_date = self.low52_date = _date((start_ms // 1000) - _YEAR_AGO)
         self._id_ms = self._id_count = self.last_id = 0
+        self._key, self._next_id = key, self.past.slot(self.past.end)
         self.last = self._last_of_past()
 
     @property
@@ -128,11 +153,21 @@ class Pit:
         return self.book.bids[0] >= quote.price if quote.ask else self.book.asks[0] <= quote.price
 
     def _done(self, ms: int, price: int, size: int, *, buy: bool, maker: Quote | None) -> Done:
-        self._id_count = self._id_count + 1 if ms == self._id_ms else 0
-        self._id_ms = ms
-        trade = Done(price, size, buy, ms * 10_000 + self._id_count, ms, maker)
+        matches = 1
+        if self._rhythm.counted:
+            if maker is None:  # so many orders stood at the price
+                matches = min(1 + int(4 * noise(self._key, self._next_id) ** 2), size // self.listing.lot)
+            self._next_id += matches
+        trade = Done(price, size, buy, self._new_id(ms), ms, maker, matches)
         self.count(trade, ms)
         return trade
+
+    def _new_id(self, ms: int) -> int:
+        if self._rhythm.counted:
+            return self._next_id
+        self._id_count = self._id_count + 1 if ms == self._id_ms else 0
+        self._id_ms = ms
+        return ms * 10_000 + self._id_count
 
     def count(self, trade: Done, ms: int) -> None:
         """Count a trade into the day, the last 24 hours and every candle."""
@@ -151,11 +186,24 @@ class Pit:
             bars.add(price, size, ms)
 
     def publish(self, trade: Done, ms: int) -> TradeEvent:
-        """The event of an executed trade, published at ``ms``; kept for REST."""
+        """The event of an executed trade, published at ``ms``; its matches are kept for REST."""
         event = self.last = self._event(trade, ms, self.prev_close)
         self.last_id = max(self.last_id, trade.id)
-        self.history.append(event)
+        self.history.extend(self.parts(trade, ms) or (event,))
         return event
+
+    def parts(self, trade: Done, ms: int) -> tuple[TradeEvent, ...]:
+        """The single matches of a trade that took several."""
+        if trade.matches == 1:
+            return ()
+        lot, count = self.listing.lot, trade.matches
+        share = trade.size // lot // count * lot
+        sizes = (*(share for _ in range(count - 1)), trade.size - share * (count - 1))
+        first = trade.id - count + 1
+        return tuple(
+            self._event(replace(trade, size=size, id=first + place), ms, self.prev_close)
+            for place, size in enumerate(sizes)
+        )
 
     def roll(self, ms: int) -> None:
         """Begin a new UTC day when its time has come."""
@@ -200,12 +248,22 @@ class Pit:
             total_ask_size=asks, total_bid_size=bids, level=level,
         )  # fmt: skip
 
+    def shown(self) -> Ladder:
+        """The book in whole numbers."""
+        book, times = self.ladder, self.tick.mantissa
+        asks, bids = ([price * times for price in side] for side in (book.asks, book.bids))
+        return Ladder(
+            dict(zip(asks, book.ask_sizes, strict=True)), dict(zip(bids, book.bid_sizes, strict=True)), self.tick.power
+        )
+
     def candle(self, unit: str, now_ms: int) -> CandleEvent:
-        """The latest candle that had a trade."""
+        """The latest candle that had a trade, or where every window has one the running one."""
+        self.bars[unit].roll(now_ms)
         return candle(self.bars[unit].now, unit, self.venue, self.symbol, now_ms)
 
-    def candles(self, unit: str, before_ms: int, count: int) -> list[CandleEvent]:
+    def candles(self, unit: str, before_ms: int, count: int, now_ms: int) -> list[CandleEvent]:
         """Newest first; ``timestamp`` is that of the window's last trade."""
+        self.bars[unit].roll(now_ms)
         return [candle(bar, unit, self.venue, self.symbol) for bar in self.bars[unit].latest(before_ms, count)]
 
     def trades(self, before_ms: int, before_id: int | None, count: int) -> list[TradeEvent]:
@@ -216,14 +274,22 @@ class Pit:
             return at < before_ms and (before_id is None or number < before_id)
 
         found = sorted(filter(older, self.history), key=_order, reverse=True)[:count]
-        start = self.past.end if before_id is None else min(self.past.end, before_id / 10_000_000 + 0.001)
-        slot = self.past.slot(min(start, before_ms / 1000))
+        slot = self._slot_before(before_ms, before_id)
         while len(found) < count:
             event = self._past_event(slot)
             slot -= 1
             if older(event):
                 found.append(event)
         return found
+
+    def _slot_before(self, before_ms: int, before_id: int | None) -> int:
+        """The newest trade of the past that may be older than a moment and an id."""
+        newest = self.past.slot(min(self.past.end, before_ms / 1000))
+        if before_id is None:
+            return newest
+        if self._rhythm.counted:
+            return min(newest, before_id - 1)
+        return self.past.slot(min(self.past.end, before_id / 10_000_000 + 0.001, before_ms / 1000))
 
     def _event(self, trade: Done, ms: int, closed: float) -> TradeEvent:
         book, price = self.ladder, self.tick.price
@@ -241,7 +307,8 @@ class Pit:
         at = self.past.trade_at(slot)
         size = max(1, round(self.past.trade_size(slot) * UNIT))
         ms = int(at * 1000)
-        done = Done(self.tick.ticks(self.past.price(at)), size, self.past.buys(slot), ms * 10_000 + slot % 3, ms)
+        number = slot if self._rhythm.counted else ms * 10_000 + slot % 3
+        done = Done(self.tick.ticks(self.past.price(at)), self.book.whole(size), self.past.buys(slot), number, ms)
         return self._event(done, ms + 50, self._rounded(self.past.price(ms // _DAY_MS * _DAY_MS / 1000)))
 
     def _last_of_past(self) -> TradeEvent:

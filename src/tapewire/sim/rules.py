@@ -16,13 +16,14 @@ _LARGEST = Decimal(10) ** 12
 _IN_FORCE = {"limit": (None, "ioc", "fok", "post_only"), "best": ("ioc", "fok"), "price": (None,), "market": (None,)}
 
 
-def check(asked: NewOrder, tick: Tick, quote: str) -> None:
+def check(asked: NewOrder, tick: Tick, quote: str, lot: int = 1) -> None:
     """Refuse what the exchange would refuse whatever is in the account.
 
     Args:
         asked: the order.
         tick: of its market.
         quote: currency of its market.
+        lot: the smallest step of its sizes, in 1e-8.
 
     Raises:
         OrderRefused: names what is wrong.
@@ -35,6 +36,8 @@ def check(asked: NewOrder, tick: Tick, quote: str) -> None:
         ticks_of(asked, tick)
     if asked.volume is not None and asked.volume != round(asked.volume, 8):
         raise OrderRefused("volume", f"volume {asked.volume} has more than eight decimals")
+    if asked.volume is not None and asked.volume.scaleb(8) % lot:
+        raise OrderRefused("volume", f"volume {asked.volume} is no multiple of {Decimal(lot).scaleb(-8)}")
     worth = (asked.price or ZERO) * (1 if asked.volume is None else asked.volume)
     if needs_price and worth < MINIMA.get(quote, ZERO):
         raise OrderRefused("minimum", f"{worth} {quote} is less than {MINIMA[quote]} {quote}")

@@ -24,18 +24,23 @@ from tapewire.sim.faults import Fault, FaultPlan, parse_fault
 from tapewire.sim.market import Recorded, SeededMarket
 from tapewire.sim.peer import Exchange
 from tapewire.sim.pit import Listing
-from tapewire.sim.ticks import tick_of
-from tapewire.venues.exchange import SimKey
+from tapewire.sim.ticks import Tick, tick_of
+from tapewire.venues.exchange import Rhythm, SimKey, Terms, VenueExchange
 from tapewire.venues.registry import get_venue
 
 _DATA = files("tapewire.sim") / "data"
 _RECORDING = "upbit_2021-04-17"
 _USUAL = 10
 #: The key of a scenario that names none.
-DEMO_KEY = SimKey(access_key="sim-access-key", secret_key=Secret("sim-secret-key-0123456789-0123456789-01"))
+DEMO_KEY = SimKey(
+    access_key="sim-access-key",
+    secret_key=Secret("sim-secret-key-0123456789-0123456789-01"),
+    passphrase=Secret("sim-passphrase"),
+)
 _AMPLE = 1_000  # mean trades that an account's coins are enough for
 _AMOUNT = Decimal(10_000_000)
 _MONEY = {"BTC": Decimal(10), "USDT": Decimal(100_000), "SGD": Decimal(100_000), "IDR": Decimal(10) ** 10}
+_Row = tuple[str, str, str, float, float, float, float]
 _MOST = 5_000  # Upbit lists some 700; each costs a few milliseconds at the start
 
 
@@ -55,7 +60,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         compression: agree to permessage-deflate when a client offers it.
         switches: where the exchange's behaviour is uncertain (``tapewire.venues.upbit.sim.Switches``).
         start_ms: wall clock of the beginning, ms UTC; None: now.
-        keys: API keys that the private and info sides accept; None: one that may do everything, ``sim-access-key``.
+        keys: API keys that the signed sides accept; None: one that may do everything, ``sim-access-key``.
         balances: what each account has at the beginning, by currency; none: ample for everything that is listed.
         customer: mean seconds between two orders of a seeded customer, who trades on the first key's account; None: no.
         announcements: mean seconds between two seeded announcements; None: none.
@@ -134,18 +139,11 @@ def build(scenario: Scenario, start_ms: int) -> Exchange:
         UnknownName: no such venue.
         ConfigError: a market of another quote currency, a switch that does not exist.
     """
-    venue = get_venue(scenario.venue)
-    if venue.exchange is None:
-        raise ConfigError("venue", scenario.venue, "one that can be simulated")
-    try:
-        side = venue.exchange(switches=scenario.switches, keys=keys_of(scenario))
-    except msgspec.ValidationError as error:
-        raise ConfigError("switches", scenario.switches, f"the exchange's own ({error})") from error
+    side = _side(scenario)
     recorded = recording() if scenario.recorded else ()
-    rows = listings(scenario, tuple(dict.fromkeys(entry.event.symbol for entry in recorded)))
-    market = SeededMarket(
-        scenario.venue, rows, start_ms, _random(scenario.seed), pace=_pace(scenario.rate, rows), recorded=recorded
-    )
+    rows = listings(scenario, tuple(dict.fromkeys(entry.event.symbol for entry in recorded)), side)
+    chance, pace = _random(scenario.seed), _pace(scenario.rate, rows, side.rhythm)
+    market = SeededMarket(scenario.venue, rows, start_ms, chance, pace=pace, recorded=recorded, rhythm=side.rhythm)
     faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in scenario.faults]
     plan = FaultPlan(faults, _random(f"faults {scenario.seed}").random)
     desk = Desk(scenario.venue, market, scenario.seed, _accounts(scenario, rows))
@@ -160,6 +158,17 @@ def build(scenario: Scenario, start_ms: int) -> Exchange:
     )
 
 
+def _side(scenario: Scenario) -> VenueExchange:
+    venue = get_venue(scenario.venue)
+    if venue.exchange is None:
+        raise ConfigError("venue", scenario.venue, "one that can be simulated")
+    try:
+        side: VenueExchange = venue.exchange(switches=scenario.switches, keys=keys_of(scenario))
+    except msgspec.ValidationError as error:
+        raise ConfigError("switches", scenario.switches, f"the exchange's own ({error})") from error
+    return side
+
+
 def keys_of(scenario: Scenario) -> tuple[SimKey, ...]:
     """The keys that the exchange of a scenario accepts."""
     return (DEMO_KEY,) if scenario.keys is None else scenario.keys
@@ -169,7 +178,8 @@ def _accounts(scenario: Scenario, rows: list[Listing]) -> dict[str, dict[str, De
     balances = dict(scenario.balances)
     if not balances:
         for row in rows:
-            balances[row.market.base] = Decimal(round(row.size * _AMPLE)) + 1
+            if row.spot:
+                balances[row.market.base] = Decimal(round(row.size * _AMPLE)) + 1
         balances |= {row.market.quote: _MONEY.get(row.market.quote, _AMOUNT) for row in rows}
     return {key.account: balances for key in keys_of(scenario)}
 
@@ -178,9 +188,17 @@ def _random(seed: int | str) -> Random:
     return Random(seed)  # noqa: S311 - repeatable by seed, nothing secret
 
 
-def listings(scenario: Scenario, also: tuple[str, ...] = ()) -> list[Listing]:
-    """The markets of a scenario, in order."""
-    known = _known(scenario.venue)
+def listings(scenario: Scenario, also: tuple[str, ...] = (), side: VenueExchange | None = None) -> list[Listing]:
+    """The markets of a scenario, in order.
+
+    Args:
+        scenario: says which.
+        also: further codes.
+        side: the exchange that lists them; None: it is made.
+    """
+    rows = _known(scenario.venue)
+    side = side or _side(scenario)
+    known = {row[0]: _listing(row, side.terms(row[0], row[3])) for row in rows}
     wanted = scenario.markets
     if wanted is None:
         wanted = _USUAL
@@ -188,13 +206,12 @@ def listings(scenario: Scenario, also: tuple[str, ...] = ()) -> list[Listing]:
         if not 1 <= wanted <= _MOST:
             raise ConfigError("markets", wanted, f"from 1 to {_MOST:,}")
         codes = [*list(known)[:wanted]]
-        quote = codes[0].partition("-")[0]
-        codes += [f"{quote}-SIM{number}" for number in range(len(codes), wanted)]
+        codes += [side.made_up(number) for number in range(len(codes), wanted)]
     else:
         codes = list(wanted)
         if not 1 <= len(codes) <= _MOST:
             raise ConfigError("markets", f"{len(codes)} codes", f"from 1 to {_MOST:,}")
-    return [known.get(code) or _made_up(code, known) for code in dict.fromkeys((*codes, *also))]
+    return [known.get(code) or _made_up(code, known, side) for code in dict.fromkeys((*codes, *also))]
 
 
 def recording() -> tuple[Recorded, ...]:
@@ -210,36 +227,36 @@ def recording() -> tuple[Recorded, ...]:
 
 
 @cache
-def _known(venue: str) -> dict[str, Listing]:
-    rows = msgspec.json.decode((_DATA / "markets.json").read_bytes()).get(venue)
+def _known(venue: str) -> list[_Row]:
+    rows: list[_Row] = msgspec.json.decode((_DATA / "markets.json").read_bytes()).get(venue)
     if not rows:
         raise ConfigError("venue", venue, "one with simulated markets")
-    return {row[0]: _listing(venue, row) for row in rows}
+    return rows
 
 
-def _listing(venue: str, row: tuple[str, str, str, float, float, float, float]) -> Listing:
+def _listing(row: _Row, terms: Terms) -> Listing:
     code, local_name, name, price, trades, books, size = row
-    quote, _, base = code.partition("-")
-    tick = tick_of(quote, price)
+    tick = Tick(*terms.tick) if terms.tick else tick_of(terms.quote, price)
     # The grouping units of KRW-BTC (tick 1,000) are 10,000 to 100,000,000 (spec/upbit.md 3.5).
-    levels = (0.0, *(tick.price(10**power) for power in range(1, 6))) if venue == "upbit" and quote == "KRW" else (0.0,)
-    market = Market(symbol=code, base=base, quote=quote, name=name, local_name=local_name, levels=levels)
-    return Listing(market=market, price=price, trades=trades, books=books, size=size)
+    levels = (0.0, *(tick.price(10**power) for power in range(1, 6))) if terms.grouped else (0.0,)
+    market = Market(symbol=code, base=terms.base, quote=terms.quote, name=name, local_name=local_name, levels=levels)
+    return Listing(
+        market=market, price=price, trades=trades, books=books, size=size, tick=terms.tick, lot=terms.lot,
+        spot=terms.spot,
+    )  # fmt: skip
 
 
-def _made_up(code: str, known: dict[str, Listing]) -> Listing:
-    quote, _, base = code.partition("-")
-    quotes = list(dict.fromkeys(listing.market.quote for listing in known.values()))
-    if not base or code != code.upper() or quote not in quotes:
-        raise ConfigError("markets", code, f"a code in capitals such as {quotes[0]}-BTC, quoted in {', '.join(quotes)}")
-    like = next(listing for listing in known.values() if listing.market.quote == quote)
-    return msgspec.structs.replace(
-        like,
-        market=msgspec.structs.replace(like.market, symbol=code, base=base, name=base, local_name=base),
-    )
+def _made_up(code: str, known: dict[str, Listing], side: VenueExchange) -> Listing:
+    """A market that nobody knows: as busy, and at the price, as the first one of its kind."""
+    terms = side.terms(code, None)
+    alike = [one for one in known.values() if (one.market.quote, one.spot) == (terms.quote, terms.spot)]
+    like = next((one for one in alike if one.market.base == terms.base), alike[0])
+    row = (code, terms.base, terms.base, like.price, like.trades, like.books, like.size)
+    return _listing(row, side.terms(code, like.price))
 
 
-def _pace(rate: float | None, rows: list[Listing]) -> float:
+def _pace(rate: float | None, rows: list[Listing], rhythm: Rhythm) -> float:
     """The factor on all rhythms that makes the streams come to ``rate`` (a trade is a ticker too)."""
-    natural = sum(2 * row.trades + 1 / (0.3175 + 1 / (row.books + row.trades)) for row in rows)
+    pause = rhythm.book_pause + rhythm.book_spread / 2
+    natural = sum(2 * row.trades + 1 / (pause + 1 / (row.books + row.trades)) for row in rows)
     return 1.0 if rate is None else rate / natural

@@ -15,7 +15,6 @@ from tapewire.config import LineOptions
 from tapewire.errors import ConfigError, HttpFailed, UsageError
 from tapewire.model.events import TradeEvent
 from tapewire.model.line import Loss
-from tapewire.sim.bars import CLOSING_UNITS
 from tapewire.sim.link import Pinged, Sent, Unreachable, Violation
 from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import Scenario, build, keys_of
@@ -240,8 +239,9 @@ class Simulator:
         Raises:
             ConfigError: no such time frame.
         """
-        if timeframe not in CLOSING_UNITS:
-            raise ConfigError("timeframe", timeframe, f"one of {', '.join(CLOSING_UNITS)}")
+        units = self.exchange.market.rhythm.closing_units
+        if timeframe not in units:
+            raise ConfigError("timeframe", timeframe, f"one of {', '.join(units)}")
         self._by_hand(lambda exchange: exchange.market.close(timeframe))
 
     def _by_hand(self, deed: Callable[[Exchange], _Result]) -> _Result:

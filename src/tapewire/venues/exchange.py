@@ -18,7 +18,7 @@ from tapewire.config import Secret
 from tapewire.errors import ConfigError
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
-from tapewire.venues.trading import TradingDesk
+from tapewire.venues.trading import Fill, TradingDesk
 
 
 class Due(NamedTuple):
@@ -26,7 +26,14 @@ class Due(NamedTuple):
 
     ``kind`` is a kind of event, or ``close``: a candle of ``unit`` closed at ``ms`` (UTC). A ``candle`` stands for the
     candles of every unit. ``trade`` is set for trades, ``event`` for what only ``account`` may hear, or everybody
-    (an announcement: ``account`` is ``""``).
+    (an announcement: ``account`` is ``""``). Kinds of venues that have deltas of books: ``orderbook-fast`` (see
+    ``Rhythm``), ``still`` (the book has not changed for a while), ``restart`` (the numbering of the books of ``symbol``
+    begins again, ``""``: of all).
+
+    Attributes:
+        parts: the single matches of a trade that took several at one price, in order; empty: it is one.
+        fill: what an order's event of the state ``trade`` tells of.
+        flaw: what is wrong with what is sent, by fault: ``checksum``.
     """
 
     kind: str
@@ -36,6 +43,68 @@ class Due(NamedTuple):
     account: str = ""
     unit: str = ""
     ms: int = 0
+    parts: tuple[TradeEvent, ...] = ()
+    fill: Fill | None = None
+    flaw: str = ""
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What a venue's code says of a market.
+
+    Attributes:
+        base: what is bought. quote: what is paid.
+        grouped: its book can be grouped by ten to 100,000 ticks.
+        tick: mantissa and power of ten; None: by price, as Upbit's markets.
+        lot: the smallest step of a size, in 1e-8.
+        spot: bought coins are held; else it is a contract.
+    """
+
+    base: str
+    quote: str
+    grouped: bool = False
+    tick: tuple[int, int] | None = None
+    lot: int = 1
+    spot: bool = True
+
+
+class Rhythm(Struct, frozen=True, kw_only=True):
+    """How an exchange publishes; the defaults are Upbit's (2021 and 2026 captures).
+
+    Attributes:
+        book_pause: seconds between two books of one market at the least; up to ``book_spread`` more by chance.
+        fast_pause: the same for the kind ``orderbook-fast``; None: there is none.
+        ticker_pause: seconds between tickers, which tell of books too; None: one with each trade and only then.
+        quiet: seconds after which a book that did not change is told again (``still``); None: never.
+        depth: levels on each side of a book.
+        late: part of the trades that are published out of order.
+        counted: trade ids count the matches one by one; else they are made of the time.
+        every_window: windows without trades have candles too.
+        units: of candles; ``+8`` at the end: days begin at UTC+8.
+        closing_units: those whose close is told, ``closing`` seconds after it.
+    """
+
+    book_pause: float = 0.295
+    book_spread: float = 0.045
+    fast_pause: float | None = None
+    ticker_pause: float | None = None
+    quiet: float | None = None
+    depth: int = 30
+    late: float = 0.05
+    counted: bool = False
+    every_window: bool = False
+    units: tuple[str, ...] = (
+        "1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m", "1d", "1w", "1M", "1y",
+    )  # fmt: skip
+    closing_units: tuple[str, ...] = ("5m", "15m", "60m", "240m", "1d")
+    closing: float = 1.1
+
+
+class Ladder(NamedTuple):
+    """A book in whole numbers, the best first: prices in units of ``10**power``, sizes in 1e-8."""
+
+    asks: Mapping[int, int]
+    bids: Mapping[int, int]
+    power: int
 
 
 class MarketView(Protocol):
@@ -51,6 +120,10 @@ class MarketView(Protocol):
     def last_trade(self, symbol: str) -> TradeEvent: ...
     def orderbook(self, symbol: str, level: float = 0) -> OrderbookEvent: ...
     def candle(self, symbol: str, unit: str) -> CandleEvent: ...
+
+    def ladder(self, symbol: str) -> Ladder:
+        """The book now, every level that is shown."""
+        ...
 
     def trades(self, symbol: str, before_ms: int, before_id: int | None, count: int) -> list[TradeEvent]:
         """Newest first: executed before ``before_ms``, with an id lower than ``before_id``."""
@@ -74,6 +147,7 @@ class SimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ips: addresses it may be used from; none named: from anywhere.
         expired: its year is over.
         account: whose balances and orders it sees; keys of one account see the same.
+        passphrase: the third part of a key where a venue has one; None: ``sim-passphrase``.
     """
 
     access_key: str
@@ -82,11 +156,13 @@ class SimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ips: tuple[str, ...] = ()
     expired: bool = False
     account: str = "main"
+    passphrase: Secret | None = None
 
     def __post_init__(self) -> None:
-        given: object = self.secret_key
-        if not isinstance(given, Secret):
-            force_setattr(self, "secret_key", Secret(given))
+        for name in ("secret_key", "passphrase"):
+            given: object = getattr(self, name)
+            if given is not None and not isinstance(given, Secret):
+                force_setattr(self, name, Secret(given))
         if not self.access_key:
             raise ConfigError("access_key", self.access_key, "a text that is not empty")
         if unknown := sorted(self.permissions - set(get_args(Permission))):
@@ -125,11 +201,15 @@ class HttpCall(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What an exchange says to one message: frames, then perhaps a close; ``subscribed`` when it was a wish granted."""
+    """What an exchange says to one message: frames, then perhaps a close; ``subscribed`` when it was a wish granted.
+
+    ``books`` are snapshots of books that deltas follow: they come after the frames, later by fault.
+    """
 
     payloads: tuple[bytes, ...] = ()
     close: tuple[int, str] | None = None
     subscribed: bool = False
+    books: tuple[bytes, ...] = ()
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -164,15 +244,28 @@ class Conversation(Protocol):
         """The sign of life."""
         ...
 
+    def farewell(self) -> bytes | None:
+        """The word that the connection will be closed soon; None: this exchange has none."""
+        ...
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        ...
+
 
 class VenueExchange(Protocol):
-    """One exchange's own side: addresses, talk, REST."""
+    """One exchange's own side: addresses, talk, REST.
+
+    ``idle_close`` is the close of a connection that is silent for ``idle_timeout``; None: it is just cut.
+    """
 
     ws_path: str
     paths: Mapping[str, str]  # WebSocket path → the side it leads to
     is_text: bool
     too_many: str
     idle_timeout: float
+    idle_close: tuple[int, str] | None
+    rhythm: Rhythm
     connects: tuple[tuple[int, float], ...]
     messages: tuple[tuple[int, float], ...]
     messages_per_address: bool
@@ -186,7 +279,23 @@ class VenueExchange(Protocol):
         """Whether this message counts against the message limits."""
         ...
 
-    def conversation(self, market: MarketView, caller: Caller) -> Conversation: ...
+    def conversation(self, market: MarketView, caller: Caller, desk: TradingDesk) -> Conversation: ...
+
+    def observe(self, due: Due, market: MarketView) -> None:
+        """Something is published: asked once for each, before any connection hears of it."""
+        ...
+
+    def terms(self, code: str, price: float | None) -> Terms:
+        """What a market's code says; ``price`` is where it opens, None: nobody knows yet.
+
+        Raises:
+            ConfigError: this exchange has no such code.
+        """
+        ...
+
+    def made_up(self, number: int) -> str:
+        """A code for one more market."""
+        ...
 
     def group(self, call: HttpCall) -> tuple[str, int, float]:
         """The limit that a REST call counts against: its name, and how many calls in how many seconds."""

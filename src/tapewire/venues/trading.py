@@ -67,7 +67,11 @@ class NewOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Fill(Struct, frozen=True):
-    """One execution of an order. ``funds`` is price times volume, ``buys`` the taker's side, ``ms`` its time (UTC)."""
+    """One execution of an order.
+
+    ``funds`` is price times volume, ``buys`` the taker's side, ``ms`` its time (UTC), ``trade`` the id of the public
+    trade.
+    """
 
     uuid: str
     price: Decimal
@@ -77,6 +81,7 @@ class Fill(Struct, frozen=True):
     is_maker: bool
     buys: bool
     ms: int
+    trade: int = 0
 
 
 class Order(Struct, kw_only=True):

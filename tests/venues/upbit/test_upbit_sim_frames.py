@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tapewire.config import Format
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
-from tapewire.sim.bars import STREAM_UNITS
 from tapewire.venues.registry import get_venue
+from tapewire.venues.upbit.profile import CANDLE_UNITS
 from tapewire.venues.upbit.sim_frames import cut, encode, join
 
 _DATA = Path(__file__).parents[2] / "data" / "upbit"
@@ -83,7 +83,7 @@ candles = st.builds(
         of=numbers,
     ),
     **named("candle_date_time_utc", "candle_date_time_kst", of=texts),
-    unit=st.sampled_from(STREAM_UNITS),
+    unit=st.sampled_from(CANDLE_UNITS),
 )  # fmt: skip
 
 

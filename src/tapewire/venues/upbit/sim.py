@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 
-from tapewire.venues.exchange import Caller, Conversation, HttpAnswer, HttpCall, MarketView, SimKey
+from tapewire.errors import ConfigError
+from tapewire.venues.exchange import (
+    Caller,
+    Conversation,
+    Due,
+    HttpAnswer,
+    HttpCall,
+    MarketView,
+    Rhythm,
+    SimKey,
+    Terms,
+)
 from tapewire.venues.trading import TradingDesk
 from tapewire.venues.upbit.profile import Region, facts
 from tapewire.venues.upbit.sim_auth import Doorman, Unauthorized, demand
@@ -34,6 +45,8 @@ class UpbitExchange:
     ws_path = "/websocket/v1"
     too_many = "TOO_MANY_REQUEST"
     origin: tuple[int, float] | None = (1, 10.0)  # section 7.1
+    idle_close: tuple[int, str] | None = None
+    rhythm = Rhythm()
 
     def __init__(self, region: Region, switches: Switches | None = None, keys: Iterable[SimKey] = ()) -> None:
         known = facts(region)
@@ -72,7 +85,29 @@ class UpbitExchange:
         """Whether a message counts against the limits."""
         return self.switches.ping_counts or payload != b"PING"
 
-    def conversation(self, market: MarketView, caller: Caller) -> Conversation:
+    def observe(self, due: Due, market: MarketView) -> None:
+        """Nothing is kept of what was published."""
+
+    def terms(self, code: str, price: float | None) -> Terms:  # noqa: ARG002 - the price tells the tick elsewhere
+        """Codes are quote and base (section 3.3); markets of the local currency can be grouped in Korea."""
+        quote, _, base = code.partition("-")
+        if not base or code != code.upper() or quote not in self.region.quotes:
+            quotes = ", ".join(self.region.quotes)
+            raise ConfigError(
+                "markets", code, f"a code in capitals such as {self.region.quotes[0]}-BTC, quoted in {quotes}"
+            )
+        return Terms(base=base, quote=quote, grouped=self.region.levels and quote == self.region.quotes[0])
+
+    def made_up(self, number: int) -> str:
+        """A code in the local currency."""
+        return f"{self.region.quotes[0]}-SIM{number}"
+
+    def conversation(
+        self,
+        market: MarketView,
+        caller: Caller,
+        desk: TradingDesk | None = None,  # noqa: ARG002 - what it does is published
+    ) -> Conversation:
         """The talk on a new connection."""
         if caller.side == "private" and caller.key is not None:
             return PrivateTalk(self.switches, market, caller.key, self._warm_up)

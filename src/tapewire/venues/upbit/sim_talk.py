@@ -83,6 +83,13 @@ class Talk(ABC, Generic[Asked]):
         """The sign of life."""
         return b"[%b]" % _UP if self._in_lists() else _UP
 
+    def farewell(self) -> bytes | None:
+        """Upbit closes without a word."""
+        return None
+
+    def lost(self) -> None:
+        """Nothing is kept of a connection."""
+
     def _list(self, request: Request[Asked]) -> dict[str, Any]:
         short = request.format.startswith("SIMPLE")
         outer = {full: short_name if short else full for full, short_name in LIST_FIELDS.items()}
