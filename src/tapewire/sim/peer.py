@@ -327,10 +327,9 @@ class Peer:
     def _spoiled(self, due: Due, frames: list[bytes]) -> list[bytes]:
         """Books as they arrive: lost, twice or with a wrong sum, if there is a fault."""
         faults, now = self._exchange.faults, self._exchange.moment
-        for name, spoil in SPOILING.items():
-            if faults.has(name) and faults.occasion(name, now, self.side, due.symbol):
-                return spoil(self.talk, due, frames)
-        return frames
+        happens = (name for name in SPOILING if faults.has(name) and faults.occasion(name, now, self.side, due.symbol))
+        name = next(happens, None)
+        return SPOILING[name](self.talk, due, frames) if name else frames
 
     def ping(self, now: float, within: float) -> None:
         """Send a PING frame; without its pong ``within`` so many seconds the connection is cut."""
@@ -391,11 +390,9 @@ class Peer:
         for payload in answer.payloads:
             self.send(now, payload)
         late = self._exchange.faults.occasion("book-late", now, self.side) if answer.books else None
-        for payload in answer.books:
-            if late:
-                self._books.append((now + late.number, payload))
-            else:
-                self.send(now, payload)
+        self._books += [(now + (late.number if late else 0.0), payload) for payload in answer.books]
+        self._books.sort(key=lambda book: book[0])
+        self.advance(now)
         if answer.close is not None:
             self._closes = (now + self._exchange.delay, *answer.close)
             self.advance(now)

@@ -52,8 +52,8 @@ def simulate(
 
     A FAULT is NAME[:VALUE][@START[/EVERY]][xTIMES][%CHANCE], times in seconds: drop:1001@10/30 closes every
     connection after 10 s and then every 30 s. Names: close-after-subscribe, drop, abort, freeze (half-open), silence,
-    ping, cut, garbage, unknown, error, status, maintenance, slow, refuse, rest, duplicate, late. Those that happen to
-    connections take :side=public, private or info.
+    ping, cut, garbage, unknown, error, status, maintenance, slow, refuse, rest, duplicate, late, upgrade, book-lost,
+    book-repeat, book-checksum, book-late, book-reset. Those that happen to connections take :side=public, private …
 
     A KEY's permissions are some of view_accounts, view_orders, trade, or the word none; all of them when left out. The
     secret is printed: invent one, and use no real key here.
