@@ -79,6 +79,7 @@ class TickerEvent(Event, gc=False, kw_only=True, tag="ticker"):
     low_price_24h: float | None = None
     opening_price_utc8: float | None = None
     contracts_24h: float | None = None
+    open_interest: float | None = None
     market_type: str | None = None
     source: str | None = None
 

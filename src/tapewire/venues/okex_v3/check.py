@@ -1,0 +1,86 @@
+"""What may be asked of OKEX v3: here is refused what the exchange would refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from tapewire.errors import SubscriptionError, UnknownSymbol
+from tapewire.model.market import Market
+from tapewire.model.subscription import Subscription
+from tapewire.venues.okex_v3.channels import CANDLE_SECONDS, DEPTH, INDEX, TABLES, TICK_BY_TICK, market_of, table_of
+from tapewire.venues.okex_v3.profile import KINDS, NAME
+from tapewire.venues.okex_v3.symbols import EXAMPLES, guess
+
+
+def check(subscription: Subscription, markets: Mapping[str, Market] | None) -> None:
+    """See ``Venue.check``.
+
+    Raises:
+        SubscriptionError: names the field, what came and what would be right.
+        UnknownSymbol: well-formed, but not among ``markets`` (of an index nobody knows a list).
+    """
+    _check_kind(subscription)
+    _check_form(subscription)
+    market = market_of(subscription)
+    if market is None:
+        raise SubscriptionError("symbol", subscription.symbol, _right_id(subscription.symbol))
+    _check_unit(subscription)
+    _check_book(subscription)
+    _check_detail(subscription)
+    if table_of(subscription) is None:
+        having = {table.market for table in TABLES.values() if table.kind == subscription.kind}
+        raise SubscriptionError(
+            "symbol", subscription.symbol, f"one of {_choice(sorted(having))}: {market} has no {subscription.kind}"
+        )
+    if markets is not None and market != "index" and subscription.symbol not in markets:
+        raise UnknownSymbol(subscription.symbol, NAME, get_close_matches(subscription.symbol, markets, n=3))
+
+
+def _check_kind(subscription: Subscription) -> None:
+    kind = subscription.kind
+    if kind not in KINDS:
+        raise SubscriptionError("kind", kind, f"{_choice(KINDS)} (private streams of v3 are not read)")
+
+
+def _check_form(subscription: Subscription) -> None:
+    if subscription.level != 0:
+        raise SubscriptionError("level", subscription.level, "0: books of OKEX v3 are not grouped")
+
+
+def _check_unit(subscription: Subscription) -> None:
+    if subscription.kind == "candle":
+        if subscription.unit not in CANDLE_SECONDS:
+            raise SubscriptionError("unit", subscription.unit, _choice(CANDLE_SECONDS))
+    elif subscription.unit is not None:
+        raise SubscriptionError("unit", subscription.unit, f"left out for {subscription.kind}: only candles have one")
+
+
+def _check_book(subscription: Subscription) -> None:
+    depth = subscription.depth
+    if depth is None:
+        return
+    if subscription.kind != "orderbook":
+        raise SubscriptionError("depth", depth, f"left out for {subscription.kind}: only order books have a depth")
+    if type(depth) is not int or depth != DEPTH:
+        raise SubscriptionError("depth", depth, f"{DEPTH}, or left out for the full book")
+
+
+def _check_detail(subscription: Subscription) -> None:
+    kind, detail = subscription.kind, subscription.detail
+    allowed = {"orderbook": TICK_BY_TICK if subscription.depth is None else "", "candle": INDEX}.get(kind, "")
+    if detail not in ("", allowed):
+        raise SubscriptionError("detail", detail, f"{allowed}, or left out" if allowed else "left out")
+
+
+def _right_id(symbol: object) -> str:
+    shape = f"an instrument id in upper case, such as {_choice(EXAMPLES)}"
+    if not isinstance(symbol, str):
+        return f"text: {shape}"
+    near = guess(symbol)
+    return shape if near is None or near == symbol else f'"{near}"'
+
+
+def _choice(values: Iterable[str]) -> str:
+    words = [f'"{value}"' for value in values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

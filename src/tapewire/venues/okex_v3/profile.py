@@ -1,0 +1,31 @@
+"""Facts about OKEX v3, each with its section of spec/okx.md part B. The exchange has retired it: B1, B7."""
+
+from __future__ import annotations
+
+from tapewire.venues.contract import Facts, Window
+from tapewire.venues.okex_v3.channels import CANDLE_SECONDS, TABLES
+
+NAME = "okex3"
+HOST = "real.okex.com"
+PATH = "/ws/v3"
+REST_HOST = "www.okex.com"
+#: Bytes of one request at the most (B1: 4,096 in one client, 65,536 in another).
+REQUEST_MAX = 4096
+
+KINDS = tuple(dict.fromkeys(table.kind for table in TABLES.values()))
+
+FACTS = Facts(
+    url=f"wss://{HOST}:10442{PATH}",  # B1
+    rest_url=f"https://{REST_HOST}",
+    connects=(Window(1, 1.0),),  # B1, of the address
+    messages=(Window(240, 3600.0),),  # B1, of the connection: an hour's subscribe requests
+    rest_calls=(Window(20, 2.0),),  # the documents' limit of public calls
+    replaces=False,  # B2: each request adds or takes away
+    acknowledges=True,  # B2: one answer for each argument
+    idle_timeout=30.0,  # B1
+    text_ping=b"ping",  # B1
+    kinds=KINDS,
+    candle_units=tuple(CANDLE_SECONDS),
+    full_state_kinds=frozenset(KINDS) - {"trade"},
+    fatal_statuses=frozenset({400, 401, 403, 404}),
+)
