@@ -22,8 +22,9 @@ RECORDING = "all_cryptofeed-2021-04-17-c1"
 
 NAMES = {
     "ticker": {
-        "last": "trade_price", "last_qty": "trade_volume", "best_bid": "best_bid_price", "best_bid_size": "best_bid_size",
-        "best_ask": "best_ask_price", "best_ask_size": "best_ask_size", "open_24h": "opening_price_24h",
+        "last": "trade_price", "last_qty": "trade_volume", "best_bid": "best_bid_price",
+        "best_bid_size": "best_bid_size", "best_ask": "best_ask_price",
+        "best_ask_size": "best_ask_size", "open_24h": "opening_price_24h",
         "high_24h": "high_price_24h", "low_24h": "low_price_24h", "open_utc0": "opening_price",
         "open_utc8": "opening_price_utc8", "base_volume_24h": "acc_trade_volume_24h",
         "quote_volume_24h": "acc_trade_price_24h", "volume_24h": "contracts_24h",
@@ -36,7 +37,8 @@ NAMES = {
     "mark_price": {"mark_price": "mark_price"},
     "price_range": {"highest": "highest_bid", "lowest": "lowest_ask"},
     "index": {
-        "last": "index_price", "open_24h": "opening_price_24h", "high_24h": "high_price_24h", "low_24h": "low_price_24h",
+        "last": "index_price", "open_24h": "opening_price_24h", "high_24h": "high_price_24h",
+        "low_24h": "low_price_24h",
     },
 }  # fmt: skip
 KINDS = {
@@ -49,14 +51,14 @@ UNITS = {
 }  # fmt: skip
 #: The specification's examples that no recording has (B3, B4), two of them written in its words.
 EXAMPLES = [
-    b'{"table":"futures/depth5","data":[{"asks":[["7870.21","12",0,3],["7870.55","40",0,2]],"bids":[["7869.8","30",0,2],["7869.52","7",0,1]],"instrument_id":"BTC-USD-190517","timestamp":"2019-05-16T08:00:01.120Z"}]}',  # noqa: E501
-    b'{"table":"spot/depth","action":"update","data":[{"instrument_id":"WAVES-BTC","asks":[["0.000715","100.48199596",3],["0.000716","62.21679881",1]],"bids":[["0.000713","38.95772168",1]],"timestamp":"2019-03-12T22:22:42.938Z","checksum":-131160897}]}',  # noqa: E501
-    b'{"table":"swap/ticker","data":[{"last":"170.91","open_24h":"198.4","best_bid":"170.92","high_24h":"199.03","low_24h":"166","volume_24h":"31943233","volume_token_24h":"1730040.0174","best_ask":"170.97","open_interest":"4162489","instrument_id":"ETH-USD-SWAP","timestamp":"2020-03-12T08:30:41.738Z","best_bid_size":"101","best_ask_size":"2050","last_qty":"1"}]}',  # noqa: E501
-    b'{"table":"swap/candle14400s","data":[{"candle":["2021-03-30T04:00:00.000Z","57.1","58","56.9","57.3","1200","0.0021"],"instrument_id":"BTC-USD-SWAP"}]}',  # noqa: E501
-    b'{"table":"index/candle604800s","data":[{"candle":["2021-03-29T00:00:00.000Z","57.1","58","56.9","57.3","0","0"],"instrument_id":"BTC-USD"}]}',  # noqa: E501
-    b'{"table":"swap/mark_price","data":[{"instrument_id":"BTC-USD-SWAP","mark_price":"5620.9","timestamp":"2019-05-06T07:03:33.799Z"}]}',  # noqa: E501
-    b'{"table":"futures/price_range","data":[{"highest":"5665.9","instrument_id":"BTC-USD-190628","lowest":"5553.6","timestamp":"2019-05-06T07:19:30.013Z"}]}',  # noqa: E501
-    b'{"table":"index/ticker","data":[{"last":"5.17","open_24h":"5.23","high_24h":"5.3","low_24h":"5.06","instrument_id":"EOS-USD","timestamp":"2019-05-05T12:47:03.265Z"}]}',  # noqa: E501
+    b'{"table":"futures/depth5","data":[{"asks":[["7870.21","12",0,3],["7870.55","40",0,2]],"bids":[["7869.8","30",0,2],["7869.52","7",0,1]],"instrument_id":"BTC-USD-190517","timestamp":"2019-05-16T08:00:01.120Z"}]}',
+    b'{"table":"spot/depth","action":"update","data":[{"instrument_id":"WAVES-BTC","asks":[["0.000715","100.48199596",3],["0.000716","62.21679881",1]],"bids":[["0.000713","38.95772168",1]],"timestamp":"2019-03-12T22:22:42.938Z","checksum":-131160897}]}',
+    b'{"table":"swap/ticker","data":[{"last":"170.91","open_24h":"198.4","best_bid":"170.92","high_24h":"199.03","low_24h":"166","volume_24h":"31943233","volume_token_24h":"1730040.0174","best_ask":"170.97","open_interest":"4162489","instrument_id":"ETH-USD-SWAP","timestamp":"2020-03-12T08:30:41.738Z","best_bid_size":"101","best_ask_size":"2050","last_qty":"1"}]}',
+    b'{"table":"swap/candle14400s","data":[{"candle":["2021-03-30T04:00:00.000Z","57.1","58","56.9","57.3","1200","0.0021"],"instrument_id":"BTC-USD-SWAP"}]}',
+    b'{"table":"index/candle604800s","data":[{"candle":["2021-03-29T00:00:00.000Z","57.1","58","56.9","57.3","0","0"],"instrument_id":"BTC-USD"}]}',
+    b'{"table":"swap/mark_price","data":[{"instrument_id":"BTC-USD-SWAP","mark_price":"5620.9","timestamp":"2019-05-06T07:03:33.799Z"}]}',
+    b'{"table":"futures/price_range","data":[{"highest":"5665.9","instrument_id":"BTC-USD-190628","lowest":"5553.6","timestamp":"2019-05-06T07:19:30.013Z"}]}',
+    b'{"table":"index/ticker","data":[{"last":"5.17","open_24h":"5.23","high_24h":"5.3","low_24h":"5.06","instrument_id":"EOS-USD","timestamp":"2019-05-05T12:47:03.265Z"}]}',
 ]
 
 
@@ -68,6 +70,11 @@ def recorded() -> list[bytes]:
 def deflated() -> list[bytes]:
     """The same frames as they came."""
     return [b64decode(line) for line in (DATA / f"{RECORDING}.rawdeflate.b64.txt").read_bytes().splitlines()]
+
+
+def sent() -> bytes:
+    """The request that the recording answers."""
+    return (DATA / f"{RECORDING}.sent.jsonl").read_bytes()
 
 
 def singles() -> list[bytes]:
@@ -130,7 +137,9 @@ def _candle(market: str, unit: str, row: dict[str, Any], values: dict[str, Any],
     begin, *figures = row.pop("candle")
     assert not row, f"unexpected keys {row.keys()}"
     names = ["opening_price", "high_price", "low_price", "trade_price"]
-    names += ["candle_acc_trade_volume", ""] if market in ("spot", "index") else ["contracts", "candle_acc_trade_volume"]
+    names += (
+        ["candle_acc_trade_volume", ""] if market in ("spot", "index") else ["contracts", "candle_acc_trade_volume"]
+    )
     values |= {name: number(value) for name, value in zip(names, figures, strict=False) if name}
     return CandleEvent(**values, unit=unit, candle_date_time_utc=begin.removesuffix(".000Z"))
 

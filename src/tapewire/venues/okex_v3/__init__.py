@@ -2,5 +2,41 @@
 
 profile: facts · symbols: instrument ids · channels: streams and their names · check: what may be asked · times:
 ISO 8601 · inflate: frame → text · messages and codec: text → events · requests: wishes → payloads ·
-refusals: error codes · auth: login · rest: markets · history: what a stream missed · sim: OKEX's own side of the talk.
+refusals: error codes · auth: login · rest: markets · sim: OKEX's own side of the talk.
 """
+
+from __future__ import annotations
+
+from tapewire.model.events import Event, TradeEvent
+from tapewire.venues.contract import Changes, Venue
+from tapewire.venues.okex_v3 import auth, channels, profile, refusals, requests, rest
+from tapewire.venues.okex_v3.check import check
+from tapewire.venues.okex_v3.codec import OkexCodec
+
+
+def position(event: Event) -> tuple[int | None, int | None]:
+    """(trade id or None, venue timestamp in ms or None): nothing else is numbered (spec/okx.md B3)."""
+    return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
+
+
+OKEX_V3 = Venue(
+    name=profile.NAME,
+    facts=profile.FACTS,
+    check=check,
+    same_line=channels.same_line,
+    encode=requests.encode,
+    changes=Changes(
+        name=channels.argument,
+        encode=requests.encode_change,
+        request_id=requests.request_id,
+        most=requests.MOST,
+        concerns=requests.concerns,
+    ),
+    judge=refusals.judge,
+    read_refusal=rest.read_refusal,
+    login=auth.login,
+    codec=OkexCodec,
+    position=position,
+    markets_request=rest.MARKETS_REQUEST,
+    read_markets=rest.read_markets,
+)

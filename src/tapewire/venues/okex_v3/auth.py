@@ -26,11 +26,12 @@ def login(credentials: Credentials, stamp: Stamp) -> bytes:
         raise CredentialsError("passphrase", "is missing: a key of OKEX has one beside its secret")
     key = _text("access_key", credentials.access_key)
     moment = f"{stamp.ms // 1000}.{stamp.ms % 1000:03}"
-    signature = _sign(_text("secret_key", credentials.secret_key), moment)
+    signature = sign(_text("secret_key", credentials.secret_key), moment)
     return msgspec.json.encode({"op": "login", "args": [key, credentials.passphrase.reveal(), moment, signature]})
 
 
-def _sign(secret: str, moment: str) -> str:
+def sign(secret: str, moment: str) -> str:
+    """Base64 of HMAC-SHA256 over a time (Unix seconds as text) and the fixed words."""
     digest = hmac.new(secret.encode(), (moment + _SIGNED).encode(), sha256).digest()
     return b64encode(digest).decode()
 

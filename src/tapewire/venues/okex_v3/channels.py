@@ -100,3 +100,10 @@ def read_argument(text: str) -> Subscription | None:
     if table is None or not symbol:
         return None
     return Subscription(table.kind, symbol, unit=table.unit, depth=table.depth, detail=table.detail)
+
+
+def same_line(one: Subscription, other: Subscription) -> bool:
+    """False where events do not say which of the two they are for: books of one market that differ in depth or channel,
+    candles of an index and of the spot market of the same name.
+    """
+    return one == other or (one.kind, one.unit, one.symbol) != (other.kind, other.unit, other.symbol)

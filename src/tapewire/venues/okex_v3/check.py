@@ -18,7 +18,7 @@ def check(subscription: Subscription, markets: Mapping[str, Market] | None) -> N
 
     Raises:
         SubscriptionError: names the field, what came and what would be right.
-        UnknownSymbol: well-formed, but not among ``markets`` (of an index nobody knows a list).
+        UnknownSymbol: a well-formed spot id that is not among ``markets``, which are spot's only.
     """
     _check_kind(subscription)
     _check_form(subscription)
@@ -27,13 +27,13 @@ def check(subscription: Subscription, markets: Mapping[str, Market] | None) -> N
         raise SubscriptionError("symbol", subscription.symbol, _right_id(subscription.symbol))
     _check_unit(subscription)
     _check_book(subscription)
-    _check_detail(subscription)
+    _check_detail(subscription, market)
     if table_of(subscription) is None:
         having = {table.market for table in TABLES.values() if table.kind == subscription.kind}
         raise SubscriptionError(
             "symbol", subscription.symbol, f"one of {_choice(sorted(having))}: {market} has no {subscription.kind}"
         )
-    if markets is not None and market != "index" and subscription.symbol not in markets:
+    if markets is not None and market == "spot" and subscription.symbol not in markets:
         raise UnknownSymbol(subscription.symbol, NAME, get_close_matches(subscription.symbol, markets, n=3))
 
 
@@ -66,9 +66,12 @@ def _check_book(subscription: Subscription) -> None:
         raise SubscriptionError("depth", depth, f"{DEPTH}, or left out for the full book")
 
 
-def _check_detail(subscription: Subscription) -> None:
-    kind, detail = subscription.kind, subscription.detail
-    allowed = {"orderbook": TICK_BY_TICK if subscription.depth is None else "", "candle": INDEX}.get(kind, "")
+def _check_detail(subscription: Subscription, market: str) -> None:
+    kind, detail, allowed = subscription.kind, subscription.detail, ""
+    if kind == "orderbook" and subscription.depth is None:
+        allowed = TICK_BY_TICK
+    elif kind == "candle" and market in ("spot", "index"):  # an index has the form of a spot id
+        allowed = INDEX
     if detail not in ("", allowed):
         raise SubscriptionError("detail", detail, f"{allowed}, or left out" if allowed else "left out")
 

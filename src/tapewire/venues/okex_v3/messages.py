@@ -337,7 +337,8 @@ def frame_reader(numbers: Numbers) -> Callable[[bytes], Event]:
     makers: dict[type, Callable[[str | None, Any], Event]] = {}
     for table in TABLES.values():
         struct, make = _ROWS[table.kind, table.depth is not None]
-        fields: list[Any] = [("data", list[_of(struct, numbers)]), ("action", str | None, None)]
+        row: Any = _of(struct, numbers)
+        fields: list[Any] = [("data", list[row]), ("action", str | None, None)]
         frame = msgspec.defstruct("Frame", fields, tag_field="table", tag=table.name, gc=False)
         frames.append(frame)
         makers[frame] = partial(make, table)

@@ -9,8 +9,6 @@ NAME = "okex3"
 HOST = "real.okex.com"
 PATH = "/ws/v3"
 REST_HOST = "www.okex.com"
-#: Bytes of one request at the most (B1: 4,096 in one client, 65,536 in another).
-REQUEST_MAX = 4096
 
 KINDS = tuple(dict.fromkeys(table.kind for table in TABLES.values()))
 
@@ -18,12 +16,15 @@ FACTS = Facts(
     url=f"wss://{HOST}:10442{PATH}",  # B1
     rest_url=f"https://{REST_HOST}",
     connects=(Window(1, 1.0),),  # B1, of the address
-    messages=(Window(240, 3600.0),),  # B1, of the connection: an hour's subscribe requests
+    messages=(),  # B1: only requests are counted, by connection
+    requests=(Window(240, 3600.0),),  # B1
     rest_calls=(Window(20, 2.0),),  # the documents' limit of public calls
     replaces=False,  # B2: each request adds or takes away
     acknowledges=True,  # B2: one answer for each argument
     idle_timeout=30.0,  # B1
     text_ping=b"ping",  # B1
+    keep_alive="text",  # B1
+    ping_most=20.0,  # B1: below 30; the SDKs' 5 to 29
     kinds=KINDS,
     candle_units=tuple(CANDLE_SECONDS),
     full_state_kinds=frozenset(KINDS) - {"trade"},
