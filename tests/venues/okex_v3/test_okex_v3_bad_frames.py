@@ -59,7 +59,7 @@ def trade(**fields: Any) -> bytes:
         ),
         (
             b'{"table":"spot/depth","action":"update","data":[{"instrument_id":"A-B","asks":[["1"]],"bids":[],"timestamp":"2021-03-22T01:16:28.687Z"}]}',
-            "Expected `array` of length >= 2 - at `$.asks[...]`",
+            "Expected `array` of length >= 2 - at `$.asks[0]`",
         ),
         (
             b'{"table":"spot/candle60s","data":[{"candle":["2022-02-01","1","2","1"],"instrument_id":"A-B"}]}',
@@ -90,8 +90,9 @@ def test_a_bad_row_costs_only_itself() -> None:
 
 
 def test_a_bomb_is_not_inflated() -> None:
-    bomb = zlib.compressobj(9, wbits=-15)
-    payload = b"".join(bomb.compress(b" " * 1_000_000) for _ in range(500)) + bomb.flush()
+    stream = zlib.compressobj(9, wbits=-15)
+    megabyte = stream.compress(b" " * 1_000_000) + stream.flush(zlib.Z_FULL_FLUSH)
+    payload = megabyte * 500 + stream.flush()
     assert 400_000 < len(payload) < 600_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     [bad] = FLOAT.read(payload).quarantined
@@ -167,7 +168,9 @@ def test_deep_nesting_is_refused() -> None:
 
 def test_unknown_fields_are_passed_over() -> None:
     assert FLOAT.read(trade(news=[1, 2])) == FLOAT.read(trade())
-    assert FLOAT.read(b'{"event":"login","success":1}') == Reading(controls=(Control("error", "30027", "login failed"),))
+    assert FLOAT.read(b'{"event":"login","success":1}') == Reading(
+        controls=(Control("error", "30027", "login failed"),)
+    )
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,9 @@ def test_streams_whose_events_look_alike_get_lines_of_their_own() -> None:
     candle = Subscription("candle", "BTC-USDT", unit="1m")
     assert not OKEX_V3.same_line(candle, Subscription("candle", "BTC-USDT", unit="1m", detail=INDEX))
     assert OKEX_V3.same_line(candle, Subscription("candle", "BTC-USDT", unit="3m"))
+
+
+@pytest.mark.parametrize("stream", [Subscription("trade", "nothing"), Subscription("fundingRate", "BTC-USDT")])
+def test_a_stream_that_does_not_exist_has_no_name(stream: Subscription) -> None:
+    with pytest.raises(ValueError, match="no channel of OKEX v3"):
+        argument(stream)

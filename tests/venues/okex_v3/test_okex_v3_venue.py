@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tapewire import decode
 from tapewire.config import Credentials, Secret
 from tapewire.errors import CredentialsError, DecodeError
 from tapewire.model.market import Market
@@ -13,7 +14,7 @@ from tapewire.venues.contract import Control, Stamp
 from tapewire.venues.okex_v3 import OKEX_V3, position
 from tapewire.venues.okex_v3.auth import login, sign
 from tapewire.venues.registry import get_venue
-from tests.venues.okex_v3.wire import DATA, long_road, singles
+from tests.venues.okex_v3.wire import DATA, deflated, expected, long_road, recorded, singles
 
 KEY = Credentials(Secret("key-1"), Secret("22582BD0CFF14C41EDBF1AB98506286D"), Secret("pass words"))
 
@@ -93,3 +94,13 @@ def test_positions() -> None:
     assert position(long_road(codec, singles()[0])) == (161659503, 1616375788687)
     assert position(long_road(codec, singles()[14])) == (None, 1645749905387)
     assert position(long_road(codec, singles()[7])) == (None, None)
+
+
+def test_decode_reads_frames_as_they_came() -> None:
+    text = [frame for frame in recorded() if b'"table"' in frame]
+    frames = [frame for frame in deflated() if OKEX_V3.codec("DEFAULT", "float", False).read(frame).events]
+    assert [decode("okex3", frame) for frame in frames] == [[expected(frame)] for frame in text]
+    [trade] = decode("okex3", singles()[0], received_ns=5)
+    assert trade.received_ns == 5
+    with pytest.raises(DecodeError, match="okex3: unknown table 'spot/account'"):
+        decode("okex3", b'{"table":"spot/account","data":[{}]}')
