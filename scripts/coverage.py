@@ -11,10 +11,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def pure() -> list[str]:
-    """The files that the import rule of the pure rooms names, and the two that stand outside the rooms."""
+    """The files that the import rule of the pure rooms names, and those that stand outside the rooms."""
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     [modules] = [rule["source_modules"] for rule in rules if rule["name"].startswith("Pure rooms")]
-    paths = ["src/" + module.replace(".", "/") for module in [*modules, "tapewire.errors", "tapewire.config"]]
+    paths = [
+        "src/" + module.replace(".", "/")
+        for module in [*modules, "tapewire.errors", "tapewire.config", "tapewire.credentials"]
+    ]
     return [f"{path}/*" if (ROOT / path).is_dir() else f"{path}.py" for path in paths]
 
 

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
+from tapewire.credentials import Credentials, HiddenText, Secret
 from tapewire.errors import ConfigError
+
+#: Imported from here as well.
+__all__ = ("Credentials", "HiddenText", "Secret")
 
 OverflowRule = Literal["block", "drop_oldest", "conflate", "raise"]
 Numbers = Literal["float", "decimal"]
 Format = Literal["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"]
+#: Connections of one group, at most: each counts against the exchange's limits.
+MOST_LINES = 4
 _PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
 
 
@@ -31,78 +38,6 @@ def _positive(options: Any, name: str) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-class Secret:
-    """Text that is shown nowhere: ``repr``, ``str`` and formats give ``***``; only ``reveal`` gives it away.
-
-    It cannot be pickled or copied into JSON: a secret that leaves the process should do so by its owner's own hand.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: Any) -> None:
-        if not isinstance(text, str) or not text:
-            raise ConfigError("secret", "***", "a text that is not empty")
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself: for signing and nothing else."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-    __str__ = __repr__
-
-    def __format__(self, _spec: str) -> str:
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret cannot be pickled or copied")
-
-
-class HiddenText(str):
-    """A text that must be sent as it is, such as a signed header, but is shown by no ``repr`` and no cut-out."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-    def __getitem__(self, _where: Any) -> str:
-        return "***"
-
-
-class Credentials(Struct, frozen=True):
-    """An API key of a venue: ``access_key`` names it, ``secret_key`` signs; plain text is wrapped as ``Secret``.
-
-    Attributes:
-        access_key, secret_key: as the exchange issued them (``UPBIT_ACCESS_KEY``, ``UPBIT_SECRET_KEY``).
-        passphrase: the third part of the key, where the venue has one (OKX).
-        algorithm: how tokens are signed, ``"HS512"`` or ``"HS256"`` (spec/upbit.md section 2); only for Upbit.
-    """
-
-    access_key: Secret
-    secret_key: Secret
-    passphrase: Secret | None = None
-    algorithm: Literal["HS512", "HS256"] = "HS512"
-
-    def __post_init__(self) -> None:
-        for name in ("access_key", "secret_key", "passphrase"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                force_setattr(self, name, Secret(value.strip()))
-            elif not (isinstance(value, Secret) or (value is None and name == "passphrase")):
-                raise ConfigError(name, type(value).__name__, "the text that the exchange issued")
-        if self.algorithm not in ("HS512", "HS256"):
-            raise ConfigError("algorithm", self.algorithm, '"HS512" or "HS256"')
 
 
 class LineOptions(Struct, frozen=True, kw_only=True):
@@ -117,6 +52,8 @@ class LineOptions(Struct, frozen=True, kw_only=True):
         compression: ``"deflate"`` offers permessage-deflate, None does not.
         proxy: ``http://``, ``https://``, ``socks4://`` or ``socks5://`` URL, with ``user:password@`` if needed.
         headers: additional request headers (never logged).
+        local_address: this host's address from which to connect, for hosts with several (``"192.0.2.7"``); None: the
+            system chooses. REST calls go from it too.
         ssl_context: own ``ssl.SSLContext``; None is the system's trust store, certificates always verified.
     """
 
@@ -128,6 +65,7 @@ class LineOptions(Struct, frozen=True, kw_only=True):
     compression: Literal["deflate"] | None = None
     proxy: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    local_address: str | None = None
     ssl_context: Any = None
 
     def __post_init__(self) -> None:
@@ -146,6 +84,8 @@ class LineOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("proxy", shown, "an http://, https://, socks4:// or socks5:// URL")
         if not _are_headers(self.headers):
             raise ConfigError("headers", "…", "a tuple of (name, value) pairs of text")
+        if self.local_address is not None and not _is_address(self.local_address):
+            raise ConfigError("local_address", self.local_address, "an IP address of this host, such as 192.0.2.7")
 
     def __repr__(self) -> str:
         """Without the values of headers and the proxy's user and password: they are secrets."""
@@ -155,6 +95,13 @@ class LineOptions(Struct, frozen=True, kw_only=True):
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown |= {"proxy": proxy, "headers": tuple((name, "…") for name, _ in self.headers)}
         return f"LineOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _is_address(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _are_headers(headers: object) -> bool:
@@ -187,6 +134,8 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
         messages_per_second: messages a second that are sent on one connection at most, beside the exchange's limits
             (which always hold); None: the exchange's alone.
         messages_per_minute: messages a minute, as ``messages_per_second``.
+        lag_after: seconds that a line may be behind another that carries the same streams (``redundancy``), by the
+            exchange's time stamps; then it is replaced. None: as much as it likes.
     """
 
     ping_interval: float = 30.0
@@ -206,12 +155,13 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     stale_reconnect: float | None = 120.0
     messages_per_second: int | None = None
     messages_per_minute: int | None = None
+    lag_after: float | None = 5.0
 
     def __post_init__(self) -> None:
         for option in (
             "ping_interval", "ping_timeout", "backoff_base", "backoff_cap", "stable_after",
             "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
-            "messages_per_second", "messages_per_minute",
+            "messages_per_second", "messages_per_minute", "lag_after",
         ):  # fmt: skip
             _positive(self, option)
         if not (_is_number(self.pending_window) and self.pending_window >= 0):
@@ -250,9 +200,19 @@ class MailboxOptions(Struct, frozen=True, kw_only=True):
             raise ConfigError("rule", self.rule, '"block", "drop_oldest", "conflate" or "raise"')
 
 
-def _authority(address: object) -> str:
-    """What stands before the path, whatever the scheme, or without one."""
-    return str(address).rpartition("://")[2].partition("/")[0]
+_WEBSOCKET, _REST = ("ws://", "wss://"), ("http://", "https://")
+
+
+def _check_address(option: str, address: object, schemes: tuple[str, str]) -> None:
+    if address is None:
+        return
+    text = str(address)
+    if "@" in text.rpartition("://")[2].partition("/")[0]:  # before the path, whatever the scheme, or without one
+        raise ConfigError(option, "an address with user:password@", "one without: addresses are logged and recorded")
+    if not text.startswith(schemes):
+        raise ConfigError(option, address, f"{'a' if schemes is _WEBSOCKET else 'an'} {' or '.join(schemes)} address")
+    if not _has_place(text):
+        raise ConfigError(option, address, "an address with a host and a port from 1 to 65535, if any")
 
 
 def _has_place(address: str) -> bool:
@@ -281,6 +241,11 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             ``recovered``.
         recovery_order: ``"merged"`` delivers live trades and candles at once and what was missed when REST told it;
             ``"before"`` lets the live ones of that stream wait for it: 10,000 of them and 30 seconds at most.
+        redundancy: connections that carry the same public streams; of each message the first copy is delivered. 1 to 4;
+            private and info sides always have one.
+        urls: with ``redundancy``, the WebSocket address of each of its connections; those without one take ``url``,
+            which is the first of them if none is given.
+        lines: with ``redundancy``, the ``LineOptions`` of each of its connections; those without take ``line``.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
@@ -296,35 +261,52 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     drop_doubles: bool = True
     recover: bool = True
     recovery_order: Literal["merged", "before"] = "merged"
+    redundancy: int = 1
+    urls: tuple[str, ...] = ()
+    lines: tuple[LineOptions, ...] = ()
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
     mailbox: MailboxOptions = MailboxOptions()
 
     def __post_init__(self) -> None:
-        for option in ("url", "rest_url"):
-            if "@" in _authority(getattr(self, option)):
-                raise ConfigError(
-                    option, "an address with user:password@", "one without: addresses are logged and recorded"
-                )
-        if self.url is not None and not str(self.url).startswith(("ws://", "wss://")):
-            raise ConfigError("url", self.url, "a ws:// or wss:// address")
-        if self.rest_url is not None and not str(self.rest_url).startswith(("http://", "https://")):
-            raise ConfigError("rest_url", self.rest_url, "an http:// or https:// address")
-        for option in ("url", "rest_url"):
-            address = getattr(self, option)
-            if address is not None and not _has_place(address):
-                raise ConfigError(option, address, "an address with a host and a port from 1 to 65535, if any")
-        if self.format not in ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"):
-            raise ConfigError("format", self.format, "DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST")
-        if self.limits not in ("process", "host"):
-            raise ConfigError("limits", self.limits, '"process" or "host"')
-        if self.numbers not in ("float", "decimal"):
-            raise ConfigError("numbers", self.numbers, '"float" or "decimal"')
-        if self.recovery_order not in ("merged", "before"):
-            raise ConfigError("recovery_order", self.recovery_order, '"merged" or "before"')
-        if self.transport not in ("picows", "websockets"):
-            raise ConfigError("transport", self.transport, '"picows" or "websockets"')
+        self._check_lines()
+        for option, address in (("url", self.url), ("rest_url", self.rest_url), *(("urls", url) for url in self.urls)):
+            _check_address(option, address, _REST if option == "rest_url" else _WEBSOCKET)
+        for option, words in _WORDS.items():
+            if getattr(self, option) not in words:
+                raise ConfigError(option, getattr(self, option), " or ".join(map(_quoted, words)))
+
+    def _check_lines(self) -> None:
+        if not (_is_number(self.redundancy) and self.redundancy in range(1, MOST_LINES + 1)):
+            raise ConfigError("redundancy", self.redundancy, f"a whole number from 1 to {MOST_LINES}")
+        for option, kind in (("urls", str), ("lines", LineOptions)):
+            given = getattr(self, option)
+            if isinstance(given, list):
+                given = tuple(given)
+                force_setattr(self, option, given)
+            if not isinstance(given, tuple) or not all(isinstance(one, kind) for one in given):
+                raise ConfigError(option, "…", f"a tuple of {kind.__name__}, one for each line")
+            if len(given) > max(1, self.redundancy) or (given and self.redundancy == 1):
+                raise ConfigError(option, f"{len(given)} of them", f"used with redundancy={max(2, len(given))} or more")
+        if self.urls:
+            if self.url not in (None, self.urls[0]):
+                raise ConfigError("urls", self.urls[0], f"begun with url ({self.url}), or used without it")
+            force_setattr(self, "url", self.urls[0])
+
+
+#: Options that are one word of these.
+_WORDS = {
+    "format": ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"),
+    "limits": ("process", "host"),
+    "numbers": ("float", "decimal"),
+    "recovery_order": ("merged", "before"),
+    "transport": ("picows", "websockets"),
+}
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"'
 
 
 #: Options by the room whose object they belong to; no name stands in two.

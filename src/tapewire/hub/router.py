@@ -56,9 +56,7 @@ class Router:
         """Let ``listener`` hear a stream; a new stream is cold."""
         stream = self.streams.get(subscription)
         if stream is None:
-            stream = self.streams[subscription] = Stream(subscription, drops=self._drop_doubles)
-            self._index[_key(subscription)] = stream
-            stream.awaiting, stream.patience = self.gone.pop(subscription, 0), SNAPSHOT_PATIENCE
+            stream = self._open(Stream(subscription, drops=self._drop_doubles))
         stream.join(listener)
         self.chill(stream)  # what the short road calls is made when the next message settles the stream
         return stream
@@ -72,13 +70,23 @@ class Router:
         self.chill(stream)
         if stream.listeners:
             return False
+        self._close(stream)
+        return True
+
+    def _open(self, stream: Stream) -> Stream:
+        self.streams[stream.subscription] = stream
+        self._index[_key(stream.subscription)] = stream
+        stream.awaiting, stream.patience = self.gone.pop(stream.subscription, 0), SNAPSHOT_PATIENCE
+        return stream
+
+    def _close(self, stream: Stream) -> None:
+        subscription = stream.subscription
         del self.streams[subscription]
         del self._index[_key(subscription)]
         self.gone[subscription] = stream.awaiting
         self._doubled += stream.doubled
         name = _name(subscription)
         self.retired[name] = self.retired.get(name, 0) + stream.count
-        return True
 
     def chill(self, stream: Stream) -> None:
         """Let the stream's next message take the careful road."""
@@ -104,10 +112,15 @@ class Router:
         """The line is new: streams count from here, and listeners wait for their snapshots again."""
         self.line_lost()
         for stream in self.streams.values():
-            stream.base = stream.count
-            for listener in stream.listeners:
-                waits = listener.preference == "snapshot_only" and not listener.finished
-                stream.need(listener, snapshot=listener.preference == "both" or waits)
+            self.anew(stream)
+
+    def anew(self, stream: Stream) -> None:
+        """The stream begins anew: it counts from here, and listeners wait for their snapshots again."""
+        self.chill(stream)
+        stream.base = stream.count
+        for listener in stream.listeners:
+            waits = listener.preference == "snapshot_only" and not listener.finished
+            stream.need(listener, snapshot=listener.preference == "both" or waits)
 
     def hole(self, stream: Stream) -> None:
         """A hole in a stream of trades is about to be filled: until it is whole, each trade is looked at."""

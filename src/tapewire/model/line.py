@@ -14,6 +14,7 @@ LossCause = Literal[
     "unreachable",  # name resolution, TCP, TLS or proxy failed, or the handshake timed out
     "protocol",  # the far end broke the WebSocket protocol or a size limit
     "stale",  # alive by pong, but the data stopped
+    "lagging",  # behind another line that carries the same streams
     "stopped",  # we closed it because nobody wants it any more
 ]
 

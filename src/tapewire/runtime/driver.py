@@ -5,25 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from msgspec import Struct
-
-from tapewire.config import Credentials
 from tapewire.errors import FeedError
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.events import Event
 from tapewire.model.line import Handshake, Loss
-from tapewire.model.status import FeedEvent, Quarantined, Stale, Stopped
+from tapewire.model.status import Gap, Quarantined, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
+from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
 from tapewire.runtime.own_line import OwnLine
-from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.signing import Signer
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
@@ -35,30 +32,11 @@ from tapewire.venues.contract import Codec, Venue
 LATENCY_STREAMS = 4
 
 
-class Origin(Struct, frozen=True):
-    """Where a driver's events come from: venue, name of the connection, address; which side, with whose key."""
+class DriverEvents(NamedTuple):
+    """Whom a driver tells, the end included."""
 
-    venue: str
-    connection: str
-    url: str
-    side: str = "public"
-    credentials: Credentials | None = None
-
-
-class DriverEvents:
-    """Whom a driver tells: feed events, snapshots that are done, the end."""
-
-    def __init__(
-        self,
-        publish: Callable[[FeedEvent], None],
-        snapshot_done: Callable[[Subscription, Listener], None],
-        finished: Callable[[Driver, FeedError | None], None],
-        recovery: Recovery,
-    ) -> None:
-        self.publish = publish
-        self.snapshot_done = snapshot_done
-        self.finished = finished
-        self.recovery = recovery
+    events: Events
+    finished: Callable[[Driver, FeedError | None], None]
 
 
 class Driver:
@@ -72,14 +50,20 @@ class Driver:
         codec: Codec,
         make_line: Callable[[], Line],
         clock: Clock,
-        events: DriverEvents,
+        told: DriverEvents,
         signer: Signer | None,
         *,
         drop_doubles: bool,
+        membership: Membership | None = None,
     ) -> None:
+        events, self._finished = told
         self.origin = origin
         self.machine = machine
-        self.router = Router(codec.classes, self._callback_failed, drop_doubles=drop_doubles)
+        if membership is None:
+            self.router = Router(codec.classes, self._callback_failed, drop_doubles=drop_doubles)
+        else:
+            self.router = membership.router
+        self.score = None if membership is None else membership.score
         self.connects = 0
         self.quarantined = 0
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
@@ -100,10 +84,42 @@ class Driver:
         self._sampling: Iterator[Stream] = iter(())
         self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
         self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
-        self.holes = Holes(
+        self.holes = membership or Holes(
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             signer,
         )  # fmt: skip
+
+    # What the pool asks, of one driver as of a group.
+
+    @property
+    def drivers(self) -> tuple[Driver, ...]:
+        """Itself."""
+        return (self,)
+
+    @property
+    def live(self) -> frozenset[Subscription]:
+        """Streams confirmed on the present line."""
+        return self.machine.live
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a line, and the machine knows."""
+        return self.machine.state == "open"
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The open rows of the gap ledger."""
+        return self.machine.gaps
+
+    @property
+    def callback_errors(self) -> int:
+        """Callbacks that raised."""
+        return self.complaints.count
+
+    @property
+    def taken(self) -> tuple[Subscription, ...]:
+        """Streams of which frames may come."""
+        return (*self.router.streams, *self.router.gone)
 
     # What the pool says.
 
@@ -340,7 +356,7 @@ class Driver:
         self.line.cut()
         if error is not None:
             self.router.line_lost()
-        self._events.finished(self, error)
+        self._finished(self, error)
 
     # Callbacks that raise.
 

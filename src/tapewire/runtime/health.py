@@ -13,10 +13,20 @@ from tapewire.model.gap_rows import GapRows
 from tapewire.model.health import HealthState, Reason
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Rejected, Subscribed
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.building import Carrier
 from tapewire.runtime.driver import Driver
 from tapewire.runtime.metrics import facts_of
 from tapewire.session.actions import Now
-from tapewire.session.health import FULL, LAG_MEMORY, REJECTED_MEMORY, Incident, filling, given_up, lasting, reasons_of
+from tapewire.session.health import (
+    FULL,
+    LAG_MEMORY,
+    REJECTED_MEMORY,
+    Incident,
+    filling,
+    given_up,
+    lasting,
+    reasons_of_lines,
+)
 
 #: Refused subscriptions, lagging subscribers and ended accounts that are remembered; the oldest are let go.
 REMEMBERED = 1_000
@@ -66,16 +76,16 @@ class Troubles:
             case Gap():
                 self._hole(event, t)
 
-    def gave_up(self, driver: Driver, error: FeedError, t: float) -> None:
+    def gave_up(self, driver: Carrier, error: FeedError, t: float) -> None:
         """A connection ended for good, with all its streams."""
         origin = driver.origin
         failed = Incident(origin.connection, str(error), t, t, tuple(driver.router.streams))
         self._note(str(error), t)
         _keep(self._failures, (origin.side, origin.credentials), failed)
 
-    def gaps(self, drivers: Iterable[Driver]) -> tuple[Gap, ...]:
+    def gaps(self, carriers: Iterable[Carrier]) -> tuple[Gap, ...]:
         """The gap ledger: what these connections have open, and what was told so far."""
-        return self._rows.with_open(row for driver in drivers for row in driver.machine.gaps)
+        return self._rows.with_open(row for carrier in carriers for row in carrier.gaps)
 
     def forget(self) -> None:
         """Nobody uses the pool any more. The gap ledger stays."""
@@ -85,12 +95,12 @@ class Troubles:
         self._holes.clear()
 
     def reasons(
-        self, drivers: Iterable[Driver], now: Now, quiet_kinds: frozenset[str], patience: float | None
+        self, carriers: Iterable[Carrier], now: Now, quiet_kinds: frozenset[str], patience: float | None
     ) -> list[Reason]:
         """What is wrong now; ``quiet_kinds`` and ``patience`` as of ``metrics.facts_of``."""
         found = given_up(self._failures.values(), now)
-        for driver in drivers:
-            found += reasons_of(facts_of(driver, now, quiet_kinds, patience), now)
+        for carrier in carriers:
+            found += reasons_of_lines([facts_of(driver, now, quiet_kinds, patience) for driver in carrier.drivers], now)
         found += filling(self._holes.values(), now)
         found += lasting(self._refused.values(), now, REJECTED_MEMORY)
         found += lasting(self._lagging.values(), now, LAG_MEMORY)

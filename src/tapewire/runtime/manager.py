@@ -16,11 +16,12 @@ from weakref import WeakValueDictionary
 from tapewire.config import FeedOptions
 from tapewire.errors import UsageError
 from tapewire.model.health import ManagerState
+from tapewire.runtime.building import Ports
 from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.host_limits import host_gates
 from tapewire.runtime.limits import place_of, shared_gate
 from tapewire.runtime.observed import Observed
-from tapewire.runtime.pool import Pool, Ports
+from tapewire.runtime.pool import Pool
 from tapewire.session.limits import Limits
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
@@ -158,7 +159,7 @@ class WebSocketManager(Observed):
         """Wait until connections that nobody uses are closed."""
         for pool in tuple(self._pools.values()):
             await pool.drained()
-            if not pool.drivers:
+            if not pool.carriers:
                 await pool.close_http()
                 pool.troubles.forget()
 

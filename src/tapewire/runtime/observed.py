@@ -73,7 +73,7 @@ class Observed:
 
     def gaps_of(self, pool: Pool) -> tuple[Gap, ...]:
         """As ``gaps``, of this pool only."""
-        return pool.troubles.gaps(pool.drivers)
+        return pool.troubles.gaps(pool.carriers)
 
     def get_all_connection_metrics(self) -> dict[str, Any]:
         """All figures, under five keys; the values are structs that ``msgspec.json.encode`` can write.

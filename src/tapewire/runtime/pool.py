@@ -15,22 +15,21 @@ from tapewire.model.market import Market
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, VenueMetrics, latency_statistics
 from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
-from tapewire.runtime.clock import Clock
+from tapewire.runtime.building import Builder, Carrier, Ports
 from tapewire.runtime.complaints import Complaints
-from tapewire.runtime.driver import Driver, DriverEvents, Origin
+from tapewire.runtime.driver import Driver
+from tapewire.runtime.driving import Events
 from tapewire.runtime.feed_log import FeedLog
 from tapewire.runtime.health import Troubles
 from tapewire.runtime.lag import LagReporter
-from tapewire.runtime.limits import LimitFigures, account_of, figures_of
+from tapewire.runtime.limits import LimitFigures, figures_of
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
 from tapewire.runtime.observe import Statistics, log_fields, logger
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.rest import Rest
-from tapewire.runtime.signing import ServerClock, Signer
+from tapewire.runtime.signing import ServerClock
 from tapewire.session.limits import Limits
-from tapewire.session.machine import Machine
-from tapewire.transport.contract import Http, Line, LineFactory
 from tapewire.venues.contract import Venue
 
 #: Seconds a clean stop may take.
@@ -51,36 +50,15 @@ class Past:
         self.callback_errors = self.doubled = 0
         self.better: float | None = None
 
-    def add(self, driver: Driver) -> None:
-        self.messages.update(driver.router.counts())
-        self.connects += driver.connects
-        self.reconnects += driver.machine.reconnects
-        self.quarantined += driver.quarantined
-        self.callback_errors += driver.complaints.count
-        self.doubled += driver.router.doubled
-        self.better = max((t for t in (self.better, driver.notes.better) if t is not None), default=None)
-
-
-class Ports:
-    """What a pool needs from outside, handed in so that tests can replace it."""
-
-    def __init__(
-        self,
-        clock: Clock,
-        make_line: LineFactory,
-        http: Http,
-        random: Callable[[], float],
-        ticket: Callable[[], str],
-        *,
-        numbers: Counter[str] | None = None,
-    ) -> None:
-        self.clock = clock
-        self.make_line = make_line
-        self.http = http
-        self.random = random
-        self.ticket = ticket
-        #: Connections made so far, by venue: those of all pools have names of their own.
-        self.numbers: Counter[str] = Counter() if numbers is None else numbers
+    def add(self, carrier: Carrier) -> None:
+        self.messages.update(carrier.router.counts())
+        self.callback_errors += carrier.callback_errors
+        self.doubled += carrier.router.doubled
+        for driver in carrier.drivers:
+            self.connects += driver.connects
+            self.reconnects += driver.machine.reconnects
+            self.quarantined += driver.quarantined
+            self.better = max((t for t in (self.better, driver.notes.better) if t is not None), default=None)
 
 
 class Pool:
@@ -89,7 +67,7 @@ class Pool:
     def __init__(self, venue: Venue, options: FeedOptions, limits: Limits, ports: Ports) -> None:
         self.venue = venue
         self.options = options
-        self.drivers: list[Driver] = []
+        self.carriers: list[Carrier] = []
         self.feed_listeners: list[Callable[[FeedEvent], None]] = []
         self.gaps = 0
         self.troubles = Troubles()
@@ -98,15 +76,17 @@ class Pool:
         self._log = FeedLog()
         self._limits = limits
         self._ports = ports
-        self._place: dict[Place, Driver] = {}
+        self._place: dict[Place, Carrier] = {}
         self._ended: dict[Listener, Ended] = {}
-        self._dirty: dict[Driver, set[Subscription]] = {}
+        self._dirty: dict[Carrier, set[Subscription]] = {}
         self._flushing: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._rest = Rest(venue, options, ports.http, ports.clock, limits, self.publish)
-        self._server_clock = ServerClock(venue, self._rest, ports.clock)
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
+        events = Events(self.publish, self._snapshot_done, self._recovery)
+        server_clock = ServerClock(venue, self._rest, ports.clock)
+        self._builder = Builder(venue, options, limits, ports, server_clock, events, self._finished)
 
     # Symbols.
 
@@ -122,6 +102,11 @@ class Pool:
         """Raises UsageError in another event loop than the one this pool belongs to."""
         if asyncio._get_running_loop() not in (None, self._loop):  # noqa: SLF001 - its one way to ask without an error
             raise UsageError("the client belongs to another event loop; make one in each loop (each asyncio.run)")
+
+    @property
+    def drivers(self) -> list[Driver]:
+        """Every single connection."""
+        return [driver for carrier in self.carriers for driver in carrier.drivers]
 
     @property
     def url(self) -> str:
@@ -152,14 +137,14 @@ class Pool:
 
     def hold(self, holder: object, places: Iterable[Place], *, holding: bool) -> None:
         """Stop reading the lines of these streams for ``holder``, or go on with all that it holds."""
-        drivers = {self._place[place] for place in places if place in self._place} if holding else self.drivers
+        drivers = {self._place[place] for place in places if place in self._place} if holding else self.carriers
         for driver in drivers:
             driver.hold(holder, holding=holding)
 
     async def drained(self) -> None:
         """Wait until connections without subscriptions are closed (at most 4 s, then they are cut)."""
         self._flush()
-        leaving = [driver for driver in self.drivers if not driver.router.streams]
+        leaving = [carrier for carrier in self.carriers if not carrier.router.streams]
         waits = [asyncio.create_task(driver.done.wait()) for driver in leaving]
         if not waits:
             return
@@ -176,12 +161,12 @@ class Pool:
     def is_live(self, place: Place) -> bool:
         """Whether the stream is confirmed on its connection."""
         driver = self._place.get(place)
-        return driver is not None and place[1] in driver.machine.live
+        return driver is not None and place[1] in driver.live
 
     def is_open(self, place: Place) -> bool:
         """Whether the stream's connection is open."""
         driver = self._place.get(place)
-        return driver is not None and driver.machine.state == "open"
+        return driver is not None and driver.is_open
 
     def limits_left(self) -> list[LimitFigures]:
         """What the exchange's limits at this address allow now."""
@@ -204,9 +189,7 @@ class Pool:
         """What all connections did so far, those that ended included."""
         t = self._ports.clock.now().t
         connections = [statistics_of(driver, t) for driver in self.drivers]
-        messages = Counter(self._past.messages)
-        for one in connections:
-            messages.update(one.messages)
+        messages = self._messages()
         return Statistics(
             connections=tuple(connections),
             messages=dict(messages),
@@ -214,7 +197,7 @@ class Pool:
             reconnects=self._past.reconnects + sum(one.reconnects for one in connections),
             gaps=self.gaps,
             recovered=self.troubles.recovered,
-            doubled=self._past.doubled + sum(driver.router.doubled for driver in self.drivers),
+            doubled=self._past.doubled + sum(carrier.router.doubled for carrier in self.carriers),
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
             callback_errors=self._callback_errors(),
             dropped=dropped,
@@ -233,9 +216,7 @@ class Pool:
 
     def venue_metrics(self) -> VenueMetrics:
         """Over all connections, those that ended included."""
-        messages, troubles = Counter(self._past.messages), self.troubles
-        for driver in self.drivers:
-            messages.update(driver.router.counts())
+        messages, troubles = self._messages(), self.troubles
         return VenueMetrics(
             venue=self.venue.name,
             url=self.url,
@@ -254,15 +235,22 @@ class Pool:
     def reasons(self) -> list[Reason]:
         """What is wrong with this pool's connections, streams and subscribers now."""
         facts, session = self.venue.facts, self.options.session
-        return self.troubles.reasons(self.drivers, self._ports.clock.now(), facts.event_kinds, session.stale_after)
+        return self.troubles.reasons(self.carriers, self._ports.clock.now(), facts.event_kinds, session.stale_after)
 
     def better(self) -> list[float]:
         """When troubles ended, monotonic seconds; the last of each connection."""
         ends = (self._past.better, *(driver.notes.better for driver in self.drivers))
         return [t for t in ends if t is not None] + self.troubles.ended(self._ports.clock.now())
 
+    def _messages(self) -> Counter[str]:
+        """By kind, each counted once."""
+        messages = Counter(self._past.messages)
+        for carrier in self.carriers:
+            messages.update(carrier.router.counts())
+        return messages
+
     def _callback_errors(self) -> int:
-        live = sum(driver.complaints.count for driver in self.drivers)
+        live = sum(carrier.callback_errors for carrier in self.carriers)
         return self._complaints.count + self._past.callback_errors + live
 
     def callback_failed(self, subscriber: str, error: BaseException, *, last: bool = False) -> None:
@@ -280,9 +268,9 @@ class Pool:
     def kill(self) -> None:
         """Cut every connection at once."""
         self._recovery.kill()
-        for driver in self.drivers:
-            driver.kill()
-        self.drivers.clear()
+        for carrier in self.carriers:
+            carrier.kill()
+        self.carriers.clear()
 
     def publish(self, event: FeedEvent) -> None:
         """Log a feed event, end what it says has ended, hand it to whoever listens."""
@@ -290,9 +278,9 @@ class Pool:
         self._hand_on(event)
         if isinstance(event, Rejected) and event.final:
             error = RejectedError(event.venue, event.name, event.message)
-            for driver in self.drivers:
-                if driver.origin.connection == event.connection:
-                    self._end(driver, event.subscriptions, error)
+            for carrier in tuple(self.carriers):
+                if any(driver.origin.connection == event.connection for driver in carrier.drivers):
+                    self._end(carrier, event.subscriptions, error)
 
     def _hand_on(self, event: FeedEvent) -> None:
         """As ``publish``, for the row of a gap that comes once more."""
@@ -305,51 +293,24 @@ class Pool:
                 fields = log_fields("feed_callback_failed", self.venue.name)
                 logger.exception("%s: a feed callback raised", self.venue.name, extra=fields)
 
-    def _line_for(self, account: Credentials | None, subscription: Subscription) -> Driver:
-        """A driver whose frames of ``subscription`` could be told apart from all others that may still come."""
+    def _line_for(self, account: Credentials | None, subscription: Subscription) -> Carrier:
+        """One whose frames of ``subscription`` could be told apart from all others that may still come."""
         side = self.venue.side(subscription)
-        for driver in self.drivers:
-            ours = driver.origin.side == side and driver.origin.credentials == account
-            if ours and not driver.stopping and not driver.done.is_set() and self._takes(driver, subscription):
-                return driver
-        return self._new_driver(account, side)
+        for carrier in self.carriers:
+            ours = carrier.origin.side == side and carrier.origin.credentials == account
+            if ours and not carrier.stopping and not carrier.done.is_set() and self._takes(carrier, subscription):
+                return carrier
+        carrier = self._builder.connection(account, side)
+        self.carriers.append(carrier)
+        return carrier
 
-    def _takes(self, driver: Driver, subscription: Subscription) -> bool:
-        same_line, fits, streams = self.venue.same_line, self.venue.fits, tuple(driver.router.streams)
-        if fits is not None and not fits((*streams, subscription)):
+    def _takes(self, carrier: Carrier, subscription: Subscription) -> bool:
+        same_line, fits = self.venue.same_line, self.venue.fits
+        if fits is not None and not fits((*carrier.router.streams, subscription)):
             return False
-        return all(other == subscription or same_line(subscription, other) for other in (*streams, *driver.router.gone))
+        return all(other == subscription or same_line(subscription, other) for other in carrier.taken)
 
-    def _new_driver(self, account: Credentials | None, side: str) -> Driver:
-        numbers = self._ports.numbers
-        numbers[self.venue.name] += 1
-        name = self.venue.name if side == "public" else f"{self.venue.name}-{side}"
-        name = f"{name}-{numbers[self.venue.name]}"
-        machine = Machine(
-            self.venue,
-            name,
-            self.options,
-            self._limits.connects(account_of(account)),
-            self._limits.messages,
-            self._ports.random,
-            self._ports.ticket,
-            side,
-        )
-        origin = Origin(self.venue.name, name, machine.url, side, account)
-        codec = self.venue.codec(self.options.format, self.options.numbers, self.options.keep_raw)
-        events = DriverEvents(self.publish, self._snapshot_done, self._finished, self._recovery)
-        clock, drop_doubles = self._ports.clock, self.options.drop_doubles
-        signer = None if account is None else Signer(self.venue, account, self._server_clock, self._ports.ticket)
-        driver = Driver(
-            origin, machine, self.venue, codec, self._make_line, clock, events, signer, drop_doubles=drop_doubles
-        )
-        self.drivers.append(driver)
-        return driver
-
-    def _make_line(self) -> Line:
-        return self._ports.make_line(self.options.line, self._ports.clock.wall_ns)
-
-    def _mark(self, driver: Driver, joined: Iterable[Subscription] = ()) -> None:
+    def _mark(self, driver: Carrier, joined: Iterable[Subscription] = ()) -> None:
         """Tell the driver at the end of this round of the loop, so that many calls make one request."""
         self._dirty.setdefault(driver, set()).update(joined)
         if self._flushing is None:
@@ -364,9 +325,9 @@ class Pool:
             if not driver.done.is_set():
                 driver.want(joined)
 
-    def _finished(self, driver: Driver, error: FeedError | None) -> None:
-        if driver in self.drivers:
-            self.drivers.remove(driver)
+    def _finished(self, driver: Carrier, error: FeedError | None) -> None:
+        if driver in self.carriers:
+            self.carriers.remove(driver)
             self._past.add(driver)
         if error is not None:
             self.troubles.gave_up(driver, error, self._ports.clock.now().t)
@@ -378,7 +339,7 @@ class Pool:
         if ended is not None:
             ended(subscription, None)
 
-    def _end(self, driver: Driver, subscriptions: tuple[Subscription, ...], error: FeedError) -> None:
+    def _end(self, driver: Carrier, subscriptions: tuple[Subscription, ...], error: FeedError) -> None:
         for subscription in subscriptions:
             stream = driver.router.streams.get(subscription)
             for listener in tuple(stream.listeners) if stream else ():

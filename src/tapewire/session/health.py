@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.model.health import HealthState, Reason
 from tapewire.model.subscription import Subscription
@@ -61,6 +63,29 @@ class Incident(Struct, frozen=True):
     first: float
     last: float
     streams: tuple[Subscription, ...] = ()
+
+
+def reasons_of_lines(lines: Sequence[ConnectionFacts], now: Now) -> list[Reason]:
+    """What is wrong with one connection, or with several that carry the same streams.
+
+    Of several, one that is down makes the feed degraded and no more, as long as another is open; and only what none of
+    the open ones brings is silent.
+    """
+    standing = [line for line in lines if line.down_since is None]
+    if len(lines) == 1 or not standing:
+        return [reason for line in lines for reason in reasons_of(line, now)]
+    sisters = ", ".join(line.name for line in standing)
+    down = [replace(reason, status=HealthState.DEGRADED, text=f"{reason.text}; carried by {sisters}")
+            for line in lines if line.down_since is not None for reason in reasons_of(line, now)]  # fmt: skip
+    brought = [set(line.streams) - line.silent.keys() - line.gaps.keys() for line in standing]
+    return down + [reason for line in standing for reason in reasons_of(_less(line, set().union(*brought)), now)]
+
+
+def _less(line: ConnectionFacts, brought: AbstractSet[Subscription]) -> ConnectionFacts:
+    """Without the troubles of streams that another line brings."""
+    silent = {stream: since for stream, since in line.silent.items() if stream not in brought}
+    gaps = {stream: since for stream, since in line.gaps.items() if stream not in brought}
+    return replace(line, silent=silent, gaps=gaps)
 
 
 def reasons_of(connection: ConnectionFacts, now: Now) -> list[Reason]:

@@ -55,10 +55,7 @@ class Ledger:
         row = self._open.pop(stream, None)
         if row is None:
             return []
-        closed = structs.replace(
-            row, at_ns=now.ns, to_ns=now.ns, state=self._state(row, first),
-            first_id=first.last_id, first_timestamp=first.last_timestamp,
-        )  # fmt: skip
+        closed = closed_row(row, now, first, self._full_state_kinds)
         outage = self._outages.pop(stream)
         outage.closed.append(stream)
         return [closed, *self._recovered(now, outage, stream)]
@@ -73,12 +70,6 @@ class Ledger:
                 told += self._recovered(now, self._outages.pop(stream), stream)
         return told
 
-    def _state(self, row: Gap, first: Progress) -> GapState:
-        if row.subscription.kind in self._full_state_kinds:
-            return "full_state"
-        same = row.last_id is not None and row.last_id == first.last_id
-        return "nothing_missed" if same else "unfilled"
-
     def _recovered(self, now: Now, outage: _Outage, stream: Subscription) -> list[Recovered]:
         outage.open.discard(stream)
         if outage.open or not outage.closed:
@@ -89,3 +80,18 @@ class Ledger:
                 subscriptions=tuple(outage.closed), seconds=now.t - outage.t,
             )
         ]  # fmt: skip
+
+
+def closed_row(row: Gap, now: Now, first: Progress, full_state_kinds: frozenset[str]) -> Gap:
+    """The row as it stands when the stream has data again."""
+    return structs.replace(
+        row, at_ns=now.ns, to_ns=now.ns, state=_state(row, first, full_state_kinds),
+        first_id=first.last_id, first_timestamp=first.last_timestamp,
+    )  # fmt: skip
+
+
+def _state(row: Gap, first: Progress, full_state_kinds: frozenset[str]) -> GapState:
+    if row.subscription.kind in full_state_kinds:
+        return "full_state"
+    same = row.last_id is not None and row.last_id == first.last_id
+    return "nothing_missed" if same else "unfilled"
