@@ -61,7 +61,10 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
         (FeedOptions, "url", "http://x", "url is 'http://x'; it must be a ws:// or wss:// address"),
         (FeedOptions, "url", 5, "url is 5; it must be a ws:// or wss:// address"),
         (FeedOptions, "rest_url", "ws://x", "rest_url is 'ws://x'; it must be an http:// or https:// address"),
-        (FeedOptions, "format", "simple", 'format is \'simple\'; it must be "DEFAULT" or "SIMPLE" or "JSON_LIST" or "SIMPLE_LIST"'),
+        (
+            FeedOptions, "format", "simple",
+            """format is 'simple'; it must be "DEFAULT" or "SIMPLE" or "JSON_LIST" or "SIMPLE_LIST\"""",
+        ),
         (FeedOptions, "limits", "planet", """limits is 'planet'; it must be "process" or "host\""""),
         (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
         (FeedOptions, "transport", "aiohttp", """transport is 'aiohttp'; it must be "picows" or "websockets\""""),
