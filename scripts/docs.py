@@ -19,7 +19,7 @@ from typing import Any
 import click
 import msgspec
 
-from tapewire import config, errors
+from tapewire import config, errors, profiles
 from tapewire.apps import environment, settings, table
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.apps.cli.view.controls import KEYS
@@ -304,7 +304,7 @@ def feed_tables() -> str:
 
 def option_tables() -> str:
     """Each option object: name, default, type, sentence."""
-    made = (config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions)
+    made = (config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions, config.TapeOptions)
     return "\n".join(f"### {one.__name__}\n\n{_lead(one)}\n\n{_defaults(one, units=True)}" for one in made)
 
 
@@ -315,15 +315,15 @@ def settings_table() -> str:
 
 def profile_table() -> str:
     """What each profile and strategy sets, beside the defaults."""
-    names = list(dict.fromkeys(name for changed in config.PROFILES.values() for name in changed))
+    names = list(dict.fromkeys(name for changed in profiles.PROFILES.values() for name in changed))
     defaults = {row.name: row.default for row in table.all_settings()}
-    head = ("Option", "default", *(f"`{name}`" for name in config.PROFILES))
+    head = ("Option", "default", *(f"`{name}`" for name in profiles.PROFILES))
     rows = [
-        (f"`{name}`", f"{defaults[name]}", *(f"{changed.get(name, '')}" for changed in config.PROFILES.values()))
+        (f"`{name}`", f"{defaults[name]}", *(f"{changed.get(name, '')}" for changed in profiles.PROFILES.values()))
         for name in names
     ]
-    back_off = next(iter(config.STRATEGIES.values()))
-    strategies = [(f"`{name}`", *(f"{value:g}" for value in how.values())) for name, how in config.STRATEGIES.items()]
+    back_off = next(iter(profiles.STRATEGIES.values()))
+    strategies = [(f"`{name}`", *(f"{value:g}" for value in how.values())) for name, how in profiles.STRATEGIES.items()]
     return f"{_table(head, rows)}\n{_table(('Strategy', *(f'`{name}`' for name in back_off)), strategies)}"
 
 

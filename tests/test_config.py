@@ -17,10 +17,9 @@ from tapewire.config import (
     MailboxOptions,
     Secret,
     SessionOptions,
-    profile,
-    with_changes,
 )
 from tapewire.errors import ConfigError, FeedError
+from tapewire.profiles import profile, with_changes
 
 ROOMS: tuple[type[msgspec.Struct], ...] = (LineOptions, SessionOptions, MailboxOptions, FeedOptions)
 

@@ -21,7 +21,7 @@ NAMES = {
     "MyOrderEvent", "OpenInterestEvent", "OrderbookEvent", "OrderbookUnit", "PerformanceMetrics", "PositionEvent",
     "PriceLimitEvent", "Quarantined", "Recovered", "RecoveryError", "Rejected", "Secret", "SessionOptions", "Stale",
     "StatusEvent", "Stopped", "Subscribed", "Subscription", "SubscriptionError", "SubscriptionManager",
-    "SubscriptionState", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
+    "SubscriptionState", "TapeOptions", "Taping", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
     "WebSocketConnectionError", "WebSocketException", "__version__", "alerts", "create_websocket_client", "decode",
     "environment_credentials", "format_statistics", "get_global_websocket_manager", "get_websocket_manager",
     "markets", "metrics", "profile", "quick_ticker_subscription",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tapewire.config import MailboxOptions as MailboxOptions
     from tapewire.config import Secret as Secret
     from tapewire.config import SessionOptions as SessionOptions
-    from tapewire.config import profile as profile
+    from tapewire.config import TapeOptions as TapeOptions
     from tapewire.errors import AuthenticationFailed as AuthenticationFailed
     from tapewire.errors import ConfigError as ConfigError
     from tapewire.errors import CredentialsError as CredentialsError
@@ -86,7 +86,9 @@ if TYPE_CHECKING:
     from tapewire.model.status import Stale as Stale
     from tapewire.model.status import Stopped as Stopped
     from tapewire.model.status import Subscribed as Subscribed
+    from tapewire.model.status import Taping as Taping
     from tapewire.model.subscription import Subscription as Subscription
+    from tapewire.profiles import profile as profile
 
 __version__ = "0.1.0"
 
@@ -99,7 +101,7 @@ _HOMES = {
         "get_websocket_manager", "markets", "metrics", "quick_ticker_subscription",
     ),
     "tapewire.config": (
-        "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "profile",
+        "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "TapeOptions",
     ),
     "tapewire.errors": (
         "AuthenticationFailed", "ConfigError", "CredentialsError", "DecodeError", "FeedError", "SubscriptionError",
@@ -116,9 +118,10 @@ _HOMES = {
     "tapewire.model.metrics": ("ConnectionMetrics", "PerformanceMetrics"),
     "tapewire.model.status": (
         "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Limited", "Listed",
-        "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed",
+        "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed", "Taping",
     ),
     "tapewire.model.subscription": ("Subscription",),
+    "tapewire.profiles": ("profile",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

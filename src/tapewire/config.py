@@ -6,15 +6,12 @@ object is made (``ConfigError`` names option, value and what would be right).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
 from ipaddress import ip_address
-from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import force_setattr
 
 from tapewire.credentials import Credentials, HiddenText, Secret
 from tapewire.errors import ConfigError
@@ -203,6 +200,46 @@ class MailboxOptions(Struct, frozen=True, kw_only=True):
 _WEBSOCKET, _REST = ("ws://", "wss://"), ("http://", "https://")
 
 
+class TapeOptions(Struct, frozen=True, kw_only=True):
+    """Where everything that goes over the lines is kept, and how safely.
+
+    Attributes:
+        folder: of the tape; made if it is not there. One recorder at a time.
+        compress: each block is one zstd frame (a tenth of the size, and less work than writing all of it).
+        fsync: ``"interval"``: the disk has everything that is older than ``fsync_every`` seconds; ``"each"``: every
+            block before the next is taken; ``"none"``: whenever the system likes (it survives our death, not the
+            machine's).
+        fsync_every: seconds.
+        write_every: seconds after which what came is written: what a ``kill -9`` may cost.
+        file_size: bytes after which another file is begun. file_seconds: seconds after which one is.
+        keep_bytes: the oldest files go when all together are larger; None: they stay.
+        keep_seconds: files that were ended longer ago go; None: they stay.
+        pending: bytes that wait for the disk at most; what comes beyond is left out, told (``Lagged``) and noted on the
+            tape.
+    """
+
+    folder: str = "tape"
+    compress: bool = True
+    fsync: Literal["interval", "each", "none"] = "interval"
+    fsync_every: float = 1.0
+    write_every: float = 0.1
+    file_size: int = 256 * 1024 * 1024
+    file_seconds: float = 3600.0
+    keep_bytes: int | None = None
+    keep_seconds: float | None = None
+    pending: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if not self.folder:
+            raise ConfigError("folder", self.folder, "the name of a folder")
+        if self.fsync not in ("interval", "each", "none"):
+            raise ConfigError("fsync", self.fsync, '"interval", "each" or "none"')
+        for option in (
+            "fsync_every", "write_every", "file_size", "file_seconds", "keep_bytes", "keep_seconds", "pending",
+        ):  # fmt: skip
+            _positive(self, option)
+
+
 def _check_address(option: str, address: object, schemes: tuple[str, str]) -> None:
     if address is None:
         return
@@ -246,6 +283,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         urls: with ``redundancy``, the WebSocket address of each of its connections; those without one take ``url``,
             which is the first of them if none is given.
         lines: with ``redundancy``, the ``LineOptions`` of each of its connections; those without take ``line``.
+        tape: keep every frame of every connection, every REST answer and what happened to the feed; None: none of it.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
@@ -264,6 +302,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     redundancy: int = 1
     urls: tuple[str, ...] = ()
     lines: tuple[LineOptions, ...] = ()
+    tape: TapeOptions | None = None
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
@@ -307,75 +346,3 @@ _WORDS = {
 
 def _quoted(word: str) -> str:
     return f'"{word}"'
-
-
-#: Options by the room whose object they belong to; no name stands in two.
-_NAMES = {
-    "": FeedOptions.__struct_fields__,
-    "line": LineOptions.__struct_fields__,
-    "session": SessionOptions.__struct_fields__,
-}
-
-
-#: Back-off by name: how soon to come back, and how long to go on asking a dead exchange at that pace.
-STRATEGIES: Mapping[str, Mapping[str, float]] = MappingProxyType({
-    "aggressive": {"backoff_base": 0.5, "backoff_factor": 1.5, "backoff_cap": 10.0},
-    "balanced": {"backoff_base": 1.0, "backoff_factor": 2.0, "backoff_cap": 30.0},
-    "conservative": {"backoff_base": 2.0, "backoff_factor": 2.0, "backoff_cap": 300.0},
-})  # fmt: skip
-#: Options by the place where a program runs; every other option keeps its default.
-PROFILES: Mapping[str, Mapping[str, float]] = MappingProxyType({
-    "development": {"ping_interval": 60.0, **STRATEGIES["aggressive"]},
-    "testing": {"ping_interval": 10.0, "connect_timeout": 5.0, "max_retries": 5, **STRATEGIES["aggressive"]},
-    "staging": {"ping_interval": 30.0, "connect_timeout": 15.0, "max_retries": 10, **STRATEGIES["balanced"]},
-    "production": {"ping_interval": 30.0, "connect_timeout": 15.0, **STRATEGIES["balanced"]},
-})  # fmt: skip
-
-
-def profile(name: str, *, strategy: str | None = None, **changes: Any) -> FeedOptions:
-    """The options of a profile: ``development``, ``testing``, ``staging`` or ``production``.
-
-    Args:
-        name: which; what each changes is in docs/options.md.
-        strategy: another back-off than the profile's: ``aggressive``, ``balanced`` or ``conservative``.
-        changes: single options, which go before both.
-
-    Raises:
-        ConfigError: no such profile, strategy or option, or an impossible value.
-    """
-    chosen = named(PROFILES, "profile", name) | (named(STRATEGIES, "strategy", strategy) if strategy else {})
-    return with_changes(FeedOptions(), chosen | changes)
-
-
-def named(table: Mapping[str, Mapping[str, Any]], what: str, name: object) -> dict[str, Any]:
-    """One entry of a table of options by name. Raises ConfigError with the names there are."""
-    if not isinstance(name, str) or name not in table:
-        raise ConfigError(what, name, f"one of {', '.join(table)}")
-    return dict(table[name])
-
-
-def with_changes(options: FeedOptions, changes: Mapping[str, Any]) -> FeedOptions:
-    """``options`` with single fields replaced: its own, or those of its ``line`` and ``session``, by their names.
-
-    Raises:
-        ConfigError: no such option (names the ones that are near), or an impossible value.
-    """
-    rooms = by_room(changes)
-    nested = {room: replace(getattr(options, room), **rooms[room]) for room in ("line", "session") if rooms[room]}
-    return replace(options, **nested, **rooms[""])
-
-
-def by_room(changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Single options sorted by the object they belong to: ``""`` (the feed's own), ``line``, ``session``.
-
-    Raises:
-        ConfigError: no such option.
-    """
-    rooms: dict[str, dict[str, Any]] = {room: {} for room in _NAMES}
-    for name, value in changes.items():
-        room = next((room for room, known in _NAMES.items() if name in known), None)
-        if room is None:
-            near = get_close_matches(name, [option for known in _NAMES.values() for option in known], 3)
-            raise ConfigError(name, value, f"one of the options ({', '.join(near) or 'see docs/options.md'})")
-        rooms[room][name] = value
-    return rooms

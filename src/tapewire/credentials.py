@@ -57,6 +57,15 @@ class HiddenText(str):
         return "***"
 
 
+class HiddenBytes(bytes):
+    """As ``HiddenText``: a message that shows a key. Recordings leave it out."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
 class Credentials(Struct, frozen=True):
     """An API key of a venue: ``access_key`` names it, ``secret_key`` signs; plain text is wrapped as ``Secret``.
 

@@ -18,7 +18,8 @@ FeedError
 │   └── Rejected         the exchange refused for good                 .name .message
 ├── Lagging              a mailbox with the rule "raise" is full       .subscriber .size
 ├── TimedOut             an answer did not come in time                .seconds
-└── SinkError            writing elsewhere failed                      .target .safe
+├── SinkError            writing elsewhere failed                      .target .safe
+└── TapeError            a tape cannot be written or read              .target .reason
 """
 
 from __future__ import annotations
@@ -179,3 +180,11 @@ class SinkError(FeedError):
     def __init__(self, target: str, reason: str, safe: str = "") -> None:
         super().__init__(f"{target}: {reason}{f'; {safe}' if safe else ''}")
         self.target, self.reason, self.safe = target, reason, safe
+
+
+class TapeError(FeedError):
+    """A tape (or one of its files) cannot be written or read. What was written before stays as it is."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(f"{target}: {reason}")
+        self.target, self.reason = target, reason

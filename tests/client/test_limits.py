@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tapewire.client.standing import LimitStatus
-from tapewire.config import STRATEGIES, profile
 from tapewire.errors import HttpFailed
 from tapewire.model.events import Event
 from tapewire.model.status import Limited
+from tapewire.profiles import STRATEGIES, profile
 from tests.client.stage import Stage, play
 
 

@@ -37,7 +37,9 @@ def test_every_generated_part_has_a_place() -> None:
 
 def test_every_option_event_and_feed_event_is_on_its_page_with_words() -> None:
     options = (ROOT / "docs/options.md").read_text("utf-8")
-    for made in (config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions):
+    for made in (
+        config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions, config.TapeOptions,
+    ):  # fmt: skip
         for name in made.__struct_fields__:
             assert re.search(rf"^\| `{name}` \| `.+` \| .+ \|$", options, re.MULTILINE), name
     page = (ROOT / "docs/events.md").read_text("utf-8")

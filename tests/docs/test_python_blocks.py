@@ -119,6 +119,8 @@ async def _play(block: Block) -> tuple[str, bool]:
     text = re.sub(
         r"(?<!class )WebSocketClient\(((?:[^()]|\([^()]*\))*)\)", lambda call: _call(call[1], here), block.text
     )
+    makes = len(re.findall(r"(?<!class )WebSocketClient\((?!\))", block.text))
+    assert text.count("line_factory=") == makes, "a client would have gone to the exchange itself"
     text = text.replace("asyncio.run(main())", "await main()")
     names = {"_lines": simulator.lines(), "_http": simulator.http()}
     try:

@@ -15,8 +15,6 @@ from msgspec.structs import replace
 
 from tapewire.apps.environment import credential_names, environment_proxy, environment_settings, find_credentials
 from tapewire.config import (
-    PROFILES,
-    STRATEGIES,
     Credentials,
     FeedOptions,
     Format,
@@ -24,10 +22,9 @@ from tapewire.config import (
     MailboxOptions,
     Secret,
     SessionOptions,
-    by_room,
-    named,
 )
 from tapewire.errors import ConfigError, CredentialsError
+from tapewire.profiles import PROFILES, STRATEGIES, by_room, named
 
 #: Read from the working directory when it is there; ``TAPEWIRE_CONFIG`` names another.
 SETTINGS_FILE = "tapewire.toml"

@@ -19,10 +19,11 @@ from tapewire.client.observing import Observing
 from tapewire.client.private import Private, as_credentials
 from tapewire.client.snapshots import Snapshots
 from tapewire.client.standing import Standing
-from tapewire.config import Credentials, FeedOptions, Secret, with_changes
+from tapewire.config import Credentials, FeedOptions, Secret
 from tapewire.errors import DecodeError, UsageError
 from tapewire.model.events import Event
 from tapewire.model.market import Market
+from tapewire.profiles import with_changes
 from tapewire.runtime.manager import WebSocketManager
 from tapewire.runtime.observe import Statistics
 from tapewire.runtime.pool import Pool

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from tapewire.client.lines import real_ports
 from tapewire.client.snapshots import check_timeout
-from tapewire.config import FeedOptions, with_changes
+from tapewire.config import FeedOptions
 from tapewire.errors import FeedError, LineLost, Rejected, TimedOut
 from tapewire.model.line import Loss
+from tapewire.profiles import with_changes
 from tapewire.runtime.clock import LoopClock
 from tapewire.transport.contract import Line, LineFactory
 from tapewire.venues.contract import Venue

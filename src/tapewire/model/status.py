@@ -131,6 +131,19 @@ class Lagged(FeedEvent, frozen=True, kw_only=True, tag="lagged"):
     size: int
 
 
+class Taping(FeedEvent, frozen=True, kw_only=True, tag="taping"):
+    """The feed's tape: ``reason`` says why nothing can be written to it, ``""`` that all is well (again).
+
+    What comes meanwhile waits in memory; ``missed`` records found no room there so far. ``mended`` says what a crash of
+    an earlier recorder had left unfinished, and was cut off.
+    """
+
+    folder: str
+    reason: str = ""
+    missed: int = 0
+    mended: tuple[str, ...] = ()
+
+
 class Quarantined(FeedEvent, frozen=True, kw_only=True, tag="quarantined"):
     """A frame that is no data: unknown type, unreadable, or a control answer. Kept raw, never fatal."""
 

@@ -17,6 +17,7 @@ from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.group import Group, Terms
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.signing import ServerClock, Signer
+from tapewire.runtime.taping import FeedTape
 from tapewire.session.gate import MARGIN, Gate
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
@@ -43,6 +44,7 @@ class Ports:
         ticket: Callable[[], str],
         *,
         numbers: Counter[str] | None = None,
+        tape: FeedTape | None = None,
     ) -> None:
         self.clock = clock
         self.make_line = make_line
@@ -51,6 +53,7 @@ class Ports:
         self.ticket = ticket
         #: Connections made so far, by venue: those of all pools have names of their own.
         self.numbers: Counter[str] = Counter() if numbers is None else numbers
+        self.tape = tape
 
 
 class Builder:

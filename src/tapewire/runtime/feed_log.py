@@ -22,6 +22,7 @@ from tapewire.model.status import (
     Stale,
     Stopped,
     Subscribed,
+    Taping,
 )
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.observe import logger
@@ -121,10 +122,8 @@ def _plain(value: Any) -> Any:
 def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of event
     match event:
         case Connected():
-            return (
-                logging.INFO,
-                f"connected to {event.url}{f' (reconnect {event.reconnect})' if event.reconnect else ''}",
-            )
+            again = f" (reconnect {event.reconnect})" if event.reconnect else ""
+            return logging.INFO, f"connected to {event.url}{again}"
         case Disconnected():
             if event.loss.cause == "stopped":
                 return logging.INFO, f"line closed: {event.loss}"
@@ -146,6 +145,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {state}"
         case Lagged():
             return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
+        case Taping():
+            return _tape(event)
         case Limited():
             return logging.WARNING, f"over the limit of {event.group}: HTTP {event.status}, waits {event.seconds:.1f} s"
         case Quarantined():
@@ -158,6 +159,14 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO, f"{_streams(event.subscriptions)} back after {event.seconds:.1f} s"
         case _:
             return logging.DEBUG, str(event)
+
+
+def _tape(event: Taping) -> tuple[int, str]:
+    if event.reason:
+        return logging.ERROR, f"the tape in {event.folder} is not written: {event.reason}"
+    if event.mended:
+        return logging.WARNING, f"the tape in {event.folder}: cut off {'; '.join(event.mended)}"
+    return logging.INFO, f"the tape in {event.folder} is written again ({event.missed:,} records left out so far)"
 
 
 def _what(gap: Gap) -> str:

@@ -11,7 +11,7 @@ from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.gap_rows import GapRows
 from tapewire.model.health import HealthState, Reason
-from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Rejected, Subscribed
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Rejected, Subscribed, Taping
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.building import Carrier
 from tapewire.runtime.driver import Driver
@@ -51,6 +51,7 @@ class Troubles:
         self._lagging: dict[str, Incident] = {}
         self._holes: dict[tuple[str, Subscription, int], Incident] = {}
         self._rows = GapRows()
+        self._tape: Incident | None = None
         self._better: float | None = None
 
     def publish(self, event: FeedEvent, drivers: Iterable[Driver], t: float) -> None:
@@ -75,6 +76,9 @@ class Troubles:
                 self._lag(event, t)
             case Gap():
                 self._hole(event, t)
+            case Taping():
+                self._tape = Incident("tape", f"the tape: {event.reason}", t, t) if event.reason else None
+                self._better = self._better if event.reason else t
 
     def gave_up(self, driver: Carrier, error: FeedError, t: float) -> None:
         """A connection ended for good, with all its streams."""
@@ -102,6 +106,7 @@ class Troubles:
         for carrier in carriers:
             found += reasons_of_lines([facts_of(driver, now, quiet_kinds, patience) for driver in carrier.drivers], now)
         found += filling(self._holes.values(), now)
+        found += [] if self._tape is None else lasting([self._tape], now, float("inf"))
         found += lasting(self._refused.values(), now, REJECTED_MEMORY)
         found += lasting(self._lagging.values(), now, LAG_MEMORY)
         told = {reason.connection for reason in found}

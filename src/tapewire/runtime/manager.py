@@ -22,6 +22,7 @@ from tapewire.runtime.host_limits import host_gates
 from tapewire.runtime.limits import place_of, shared_gate
 from tapewire.runtime.observed import Observed
 from tapewire.runtime.pool import Pool
+from tapewire.runtime.taping import FeedTape
 from tapewire.session.limits import Limits
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
@@ -151,7 +152,10 @@ class WebSocketManager(Observed):
         key = (venue.name, options)
         if key not in self._pools:
             make_line, http = self._ports(options, self.clock.wall_ns)
-            ports = Ports(self.clock, make_line, http, self._draw, self._ticket, numbers=self._numbers)
+            tape = None if options.tape is None else FeedTape(venue, options, options.tape, self.clock)
+            if tape is not None:
+                make_line, http = tape.tapped(make_line, http)
+            ports = Ports(self.clock, make_line, http, self._draw, self._ticket, numbers=self._numbers, tape=tape)
             self._pools[key] = Pool(venue, options, self._limits_at(venue, options), ports)
         return self._pools[key]
 

@@ -84,6 +84,9 @@ class Pool:
         self._rest = Rest(venue, options, ports.http, ports.clock, limits, self.publish)
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
+        if ports.tape is not None:
+            ports.tape.begin(self.publish)
+            self.feed_listeners.append(ports.tape.hear)
         events = Events(self.publish, self._snapshot_done, self._recovery)
         server_clock = ServerClock(venue, self._rest, ports.clock)
         self._builder = Builder(venue, options, limits, ports, server_clock, events, self._finished)
@@ -262,8 +265,10 @@ class Pool:
         return LagReporter(self.venue.name, self.wall_ns, self.publish)
 
     async def close_http(self) -> None:
-        """Give the REST connections back; the next call opens them anew."""
+        """Give the REST connections back, and end the tape's file; the next call opens them anew."""
         await self._listing.close()
+        if self._ports.tape is not None:
+            self._ports.tape.close()
 
     def kill(self) -> None:
         """Cut every connection at once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -13,13 +12,13 @@ from pathlib import Path
 from msgspec import DecodeError, json
 
 from tapewire.errors import SinkError
+from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of
 
 _FLAGS = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT
     | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
 )  # fmt: skip
-_MODE = 0o640  # orders and balances may stand in it: nobody outside the group reads it
 _LOOK_BACK = 4 * 1024 * 1024  # bytes; no line is longer than a message, and that is 1 MiB at most
 
 
@@ -52,9 +51,9 @@ class Folder:
             self._path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._path):
                 pass
-            if hasattr(os, "O_DIRECTORY"):
-                self._root = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                _lock(self._root)
+            self._root = open_folder(self._path)
+            if self._root is not None:
+                lock(self._root)
         except OSError as error:
             self.close()
             raise SinkError(str(self._path), reason_of(error)) from error
@@ -115,9 +114,9 @@ class Folder:
 
     def _open(self, name: str) -> int:
         if self._root is None:
-            handle = os.open(self._path / name, _FLAGS, _MODE)
+            handle = os.open(self._path / name, _FLAGS, FILE_MODE)
         else:
-            handle = os.open(name, _FLAGS, _MODE, dir_fd=self._root)
+            handle = os.open(name, _FLAGS, FILE_MODE, dir_fd=self._root)
         try:
             size = _plain_size(handle)
             known = self.files.setdefault(name, LineFile(name, size))
@@ -148,24 +147,6 @@ class Folder:
         except OSError as error:
             raise SinkError(str(self._path / file.name), reason_of(error)) from error
         file.dirty = False
-
-
-def reason_of(error: OSError) -> str:
-    """The operating system's reason for people: ``no space left on device``."""
-    if error.errno == errno.ELOOP:
-        return "is a symbolic link, and those are not followed"
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
-
-
-def _lock(root: int) -> None:
-    with contextlib.suppress(ImportError):
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        try:
-            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(errno.EBUSY, "another recorder is writing here") from error
 
 
 def _plain_size(handle: int) -> int:

@@ -37,6 +37,7 @@ from tapewire.model.status import (
     Stale,
     Stopped,
     Subscribed,
+    Taping,
 )
 
 #: A rich style and a line of text.
@@ -114,7 +115,7 @@ def is_terminal() -> bool:
 
 def json_line(item: Any) -> bytes:
     """One JSON object and a line end."""
-    return msgspec.json.encode(item) + b"\n"
+    return msgspec.json.encode(item, enc_hook=str) + b"\n"
 
 
 def event_line(event: Event) -> str:
@@ -245,6 +246,8 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             )
         case Lagged():
             return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
+        case Taping():
+            return ("red", f"the tape is not written: {event.reason}") if event.reason else ("dim", tape_words(event))
         case Limited():
             return "yellow", f"over the limit of {event.group} (HTTP {event.status}): waits {event.seconds:.1f} s"
         case Quarantined():
@@ -253,6 +256,11 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             return "red", f"callback {event.subscriber} raised {event.error}"
         case _:
             return "dim", type(event).__name__
+
+
+def tape_words(event: Taping) -> str:
+    """What is good to know of a tape that is written."""
+    return f"cut off what a crash left: {'; '.join(event.mended)}" if event.mended else "the tape is written again"
 
 
 def _some(things: tuple[object, ...]) -> str:

@@ -1,0 +1,130 @@
+"""What a tape holds and whether it is whole; mends one that is not."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from msgspec import DecodeError, Struct, json
+
+from tapewire.errors import TapeError
+from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of, write_all
+from tapewire.tape.files import Block, Damage, TapeFile, is_unborn, tape_files
+from tapewire.tape.format import Damaged, Kind, Missing
+
+_NAMES = {int(kind): kind.name.lower() for kind in Kind}
+
+
+class FileReport(Struct, frozen=True):
+    """One file: its size, what is whole in it, and what is not.
+
+    Attributes:
+        records, blocks: whole ones. plain: bytes of the records before they were compressed.
+        first_ns, last_ns: times of the first and last record (ns UTC), 0 without any.
+        kinds: records by the name of their kind (``tape.format.Kind`` in lower case).
+        missing: what the recorder could not write, and noted.
+        damages: what cannot be read.
+    """
+
+    path: Path
+    size: int
+    records: int
+    blocks: int
+    plain: int
+    first_ns: int
+    last_ns: int
+    kinds: dict[str, int]
+    missing: tuple[Missing, ...]
+    damages: tuple[Damage, ...]
+
+
+def check_file(path: Path) -> FileReport:
+    """Read a file from end to end, each checksum and each record. Raises TapeError: it cannot be read at all."""
+    kinds: Counter[str] = Counter()
+    missing: list[Missing] = []
+    damages: list[Damage] = []
+    blocks = plain = 0
+    first: int | None = None
+    last = 0
+    file = TapeFile(path)
+    for part in file.parts():
+        if isinstance(part, Damage):
+            damages.append(part)
+            continue
+        try:
+            records = list(part.records())
+            missing += [json.decode(record.payload, type=Missing) for record in records if record.kind == Kind.GAP]
+        except (Damaged, DecodeError) as error:
+            damages.append(Damage(path, part.offset, part.end - part.offset, str(error), is_tail=False))
+            continue
+        kinds.update(_NAMES.get(record.kind, str(record.kind)) for record in records)
+        blocks, plain = blocks + 1, plain + part.head.length
+        first = part.head.first_ns if first is None else min(first, part.head.first_ns)
+        last = max(last, part.head.last_ns)
+    return FileReport(
+        path, file.size, kinds.total(), blocks, plain, first or 0, last, dict(kinds), tuple(missing), tuple(damages)
+    )
+
+
+def check_tape(folder: Path) -> list[FileReport]:
+    """Each file of a tape in its order. Raises TapeError: there is none, or a file cannot be read at all."""
+    reports = [check_file(path) for path in tape_files(folder) if not is_unborn(path)]
+    if not reports:
+        raise TapeError(str(folder), "no tape is here")
+    return reports
+
+
+def repair_tape(folder: Path) -> list[Damage]:
+    """Take everything out that cannot be read; what was taken out stands beside the file in ``NAME.damaged``.
+
+    A file is replaced by its mended copy only when that is complete on the disk.
+
+    Returns:
+        What was taken out.
+
+    Raises:
+        TapeError: a recorder is writing there, there is no tape, or the disk refused (then nothing has changed).
+    """
+    handle = None
+    try:
+        handle = open_folder(folder)
+        if handle is not None:
+            lock(handle)
+        taken = [damage for report in check_tape(folder) if report.damages for damage in _repair(report)]
+        if handle is not None and taken:
+            os.fsync(handle)
+    except OSError as error:
+        raise TapeError(str(folder), reason_of(error)) from error
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return taken
+
+
+def _repair(report: FileReport) -> tuple[Damage, ...]:
+    path, bad = report.path, {damage.offset for damage in report.damages}
+    mended, aside = path.with_suffix(".mending"), path.with_suffix(".damaged")
+    source = path.read_bytes()
+    whole = [source[: TapeFile(path).begin]]
+    whole += [
+        source[part.offset : part.end]
+        for part in TapeFile(path).parts()
+        if isinstance(part, Block) and part.offset not in bad
+    ]
+    _write(aside, b"".join(source[one.offset : one.offset + one.length] for one in report.damages))
+    _write(mended, b"".join(whole))
+    mended.replace(path)
+    return report.damages
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
+    try:
+        write_all(handle, data)
+        os.fsync(handle)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)

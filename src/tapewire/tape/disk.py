@@ -1,0 +1,50 @@
+"""What every writer of a folder needs from the operating system: its reasons in words, and a lock."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+#: Orders and balances may stand in a recording: nobody outside the group reads it.
+FILE_MODE = 0o640
+
+
+def reason_of(error: OSError) -> str:
+    """The operating system's reason for people: ``no space left on device``."""
+    if error.errno == errno.ELOOP:
+        return "is a symbolic link, and those are not followed"
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def open_folder(path: Path) -> int | None:
+    """A handle of the folder, for files to be opened in it; None where the system has none. Raises OSError."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return None
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def lock(handle: int) -> None:
+    """Keep other recorders out until the handle is closed. Raises OSError: another is writing here."""
+    with contextlib.suppress(ImportError):
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(errno.EBUSY, "another recorder is writing here") from error
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of it, however often the system takes a part only. Raises OSError."""
+    done = 0
+    while done < len(data):
+        done += os.write(handle, data[done:] if done else data)
+
+
+def sync_folder(handle: int | None) -> None:
+    """Have the names of new files on the disk itself, too. Raises OSError."""
+    if handle is not None:
+        os.fsync(handle)

@@ -1,0 +1,117 @@
+"""Blocks and headers: what is written is read, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapewire.tape.format import (
+    BLOCK_HEAD,
+    BLOCK_MAGIC,
+    Damaged,
+    Header,
+    Record,
+    check_block,
+    decode_block,
+    decode_block_head,
+    decode_header,
+    encode_block,
+    encode_header,
+)
+
+HEADER = Header("upbit", 3, 1_786_611_600_000_000_000, "ws://127.0.0.1:1/", "http://127.0.0.1:1")
+RECORDS = st.lists(
+    st.builds(Record, st.integers(0, 255), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.binary()),
+    min_size=1,
+)
+
+
+def read(block: bytes) -> list[Record]:
+    head = check_block(block[:BLOCK_HEAD], block[BLOCK_HEAD:])
+    return list(decode_block(head, block[BLOCK_HEAD:]))
+
+
+@given(RECORDS, st.booleans())
+def test_records_come_back_as_they_were(records: list[Record], compress: bool) -> None:
+    block = encode_block(records, compress=compress)
+    head = decode_block_head(block)
+    assert read(block) == records
+    assert (head.records, head.stored) == (len(records), len(block) - BLOCK_HEAD)
+    assert (head.first_ns, head.last_ns) == (min(r.at_ns for r in records), max(r.at_ns for r in records))
+
+
+@given(RECORDS, st.data())
+def test_a_bit_that_changed_is_seen(records: list[Record], data: st.DataObject) -> None:
+    block = bytearray(encode_block(records, compress=data.draw(st.booleans())))
+    at = data.draw(st.integers(0, len(block) - 1))
+    block[at] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(Damaged):
+        read(bytes(block))
+
+
+@given(RECORDS, st.data())
+def test_a_cut_is_seen(records: list[Record], data: st.DataObject) -> None:
+    block = encode_block(records, compress=data.draw(st.booleans()))
+    with pytest.raises(Damaged):
+        read(block[: data.draw(st.integers(0, len(block) - 1))])
+
+
+def test_a_header_comes_back_with_its_size() -> None:
+    data = encode_header(HEADER)
+    assert decode_header(data + b"whatever follows") == (HEADER, len(data))
+
+
+def test_a_header_is_not_mistaken() -> None:
+    data = encode_header(HEADER)
+    for cut in range(len(data)):
+        with pytest.raises(Damaged):
+            decode_header(data[:cut])
+    for other, reason in (
+        (b"something else entirely", "is no tape"),
+        (data[:8] + b"\x09\x00" + data[10:], "version 9 of the tape format; this program reads 1"),
+        (data[:-5] + b"x" + data[-4:], "the header is not as it was written"),
+    ):
+        with pytest.raises(Damaged, match=reason):
+            decode_header(other)
+
+
+def test_a_header_of_another_shape_is_refused() -> None:
+    start = struct.pack("<8sHI", b"tapewire", 1, 2) + b"{}"
+    with pytest.raises(Damaged, match="cannot be read"):
+        decode_header(start + struct.pack("<I", zlib.crc32(start)))
+
+
+def crafted(plain: bytes, stored: bytes, *, flags: int = 0, records: int = 1, length: int | None = None) -> bytes:
+    """A block with a right checksum and whatever else is wrong."""
+    numbers = struct.pack(
+        "<4sBIIIQQ", BLOCK_MAGIC, flags, records, len(plain) if length is None else length, len(stored), 0, 0
+    )
+    return numbers + struct.pack("<I", zlib.crc32(stored, zlib.crc32(numbers))) + stored
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        (crafted(b"", b"", records=1), "ends within a record"),
+        (crafted(b"x" * 17, struct.pack("<BIQI", 1, 1, 1, 5), records=1), "ends within a record"),
+        (crafted(b"abc", b"abc", records=0), "more than its records"),
+        (crafted(b"abc", b"abcd"), "not as long as it says"),
+        (crafted(b"abc", b"no zstd", flags=1), "cannot be inflated"),
+        (crafted(b"", b"", length=2**31), "no block is like that"),
+        (crafted(b"", b"", flags=2), "no block is like that"),
+    ],
+)
+def test_a_block_that_was_written_wrong_is_refused(block: bytes, reason: str) -> None:
+    with pytest.raises(Damaged, match=reason):
+        read(block)
+
+
+def test_a_bomb_is_not_inflated() -> None:
+    bomb = encode_block([Record(1, 1, 1, bytes(50_000_000))], compress=True)
+    stored = bomb[BLOCK_HEAD:]
+    with pytest.raises(Damaged, match="not as long as it says"):
+        read(crafted(b"", stored, flags=1, length=1000))

@@ -1,0 +1,182 @@
+"""The recorder: nothing that came is lost while the disk works; what is, is told, counted and noted on the tape."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tapewire.config import TapeOptions
+from tapewire.errors import TapeError
+from tapewire.tape.checking import check_tape
+from tapewire.tape.files import Damage
+from tapewire.tape.format import Header, Kind, Missing, Record
+from tapewire.tape.reader import read_tape
+from tapewire.tape.recorder import Recorder, Trouble
+from tests.sizes import NIGHTLY
+from tests.tape import killed_recorder
+
+#: Kills in a row; the plan's own number at night.
+KILLS = 200 if NIGHTLY else 20
+#: Seconds within which a recorder comes to see that its disk works again.
+PATIENCE = 10
+
+
+class Story:
+    """A recorder whose clock counts, and what it told."""
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.now = 1_786_611_600 * 10**9
+        self.told: list[Trouble] = []
+        self.heard = threading.Condition()
+        chosen = TapeOptions(**({"folder": str(folder), "write_every": 0.01} | options))  # type: ignore[arg-type]
+        self.recorder = Recorder(chosen, Header("upbit", 0, 0), self.clock, self.hear)
+
+    def clock(self) -> int:
+        self.now += 1
+        return self.now
+
+    def hear(self, trouble: Trouble) -> None:
+        with self.heard:
+            self.told.append(trouble)
+            self.heard.notify_all()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it holds, which is when the recorder tells something."""
+        with self.heard:
+            assert self.heard.wait_for(condition, PATIENCE)
+
+    def put(self, payload: bytes) -> None:
+        self.recorder.put(Kind.RECEIVED_TEXT, 1, self.clock(), payload)
+
+
+def payloads(folder: Path) -> list[bytes]:
+    return [one.payload for one in read_tape(folder) if isinstance(one, Record) and one.kind == Kind.RECEIVED_TEXT]
+
+
+@pytest.mark.parametrize("fsync", ["interval", "each", "none"])
+def test_everything_that_came_is_on_the_tape_in_order(tmp_path: Path, fsync: str) -> None:
+    story = Story(tmp_path, fsync=fsync, fsync_every=0.01)
+    story.recorder.open()
+    came = [b"%d" % number for number in range(10_000)]
+    for payload in came:
+        story.put(payload)
+    story.recorder.close()
+    assert payloads(tmp_path) == came
+    assert (story.recorder.records, story.recorder.missed, story.told) == (10_000, 0, [])
+    story.recorder.close()
+
+
+def test_a_tape_that_was_ended_goes_on_in_another_file(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for number in range(3):
+        states = [story.recorder.state]
+        story.recorder.open()
+        states.append(story.recorder.state)
+        assert states == ["idle", "recording"]
+        story.put(b"%d" % number)
+        story.recorder.close()
+    assert payloads(tmp_path) == [b"0", b"1", b"2"]
+    assert len(check_tape(tmp_path)) == 3
+
+
+def test_what_finds_no_room_is_counted_told_and_noted(tmp_path: Path) -> None:
+    story = Story(tmp_path, pending=100)
+    for number in range(8):  # nobody writes yet
+        story.put(b"%020d" % number)
+    assert (story.recorder.missed, [one.missed for one in story.told]) == (2, [1])
+    assert "100 bytes wait already" in story.told[0].reason
+    story.recorder.open()
+    story.recorder.close()
+    assert payloads(tmp_path) == [b"%020d" % number for number in range(6)]
+    [gap] = [one for one in read_tape(tmp_path) if isinstance(one, Record) and one.kind == Kind.GAP]
+    missing = msgspec.json.decode(gap.payload, type=Missing)
+    assert (missing.records, missing.last_ns - missing.first_ns) == (2, 1)
+    assert story.told[-1] == Trouble("", 2)
+
+
+def test_a_folder_that_can_never_work_is_an_error_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TapeError, match="file"):
+        Story(tmp_path / "file").recorder.open()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tapewire-test", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_space_again(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(150_000))
+    folder = small_disk / "tape"
+    story = Story(folder, compress=False)
+    story.recorder.open()
+    came = [b"%06d" % number + bytes(194) for number in range(800)]
+    for payload in came:
+        story.put(payload)
+    story.until(lambda: bool(story.told))
+    assert story.told == [Trouble("no space left on device", 0)]
+    assert story.recorder.state == "degraded"
+    assert not any(report.damages for report in check_tape(folder)), "no torn block stays behind"
+    ballast.unlink()
+    story.until(lambda: len(story.told) == 2)
+    story.recorder.close()
+    assert story.told[1:] == [Trouble("", 0)]
+    assert payloads(folder) == came
+
+
+def test_a_disk_that_stays_full_makes_the_end_an_error(small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(bytes(200_000))
+    story = Story(small_disk / "tape", compress=False, pending=100_000)
+    story.recorder.open()
+    for number in range(800):
+        story.put(b"%06d" % number + bytes(194))
+    missed = story.recorder.missed
+    assert missed > 0
+    with pytest.raises(TapeError, match=r"no space left on device; \d+ records could not be written"):
+        story.recorder.close()
+
+
+def killed(folder: Path, begin: int, after: float) -> int:
+    """Record from ``begin`` on, and be killed; the last number that the recorder had called safe."""
+    program = [sys.executable, killed_recorder.__file__, str(folder), str(begin)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as recorder:
+        assert recorder.stdout is not None
+        first = recorder.stdout.readline()
+        timer = threading.Timer(after, recorder.send_signal, [signal.SIGKILL])
+        timer.start()
+        said = first + recorder.stdout.read()
+        assert recorder.wait() == -signal.SIGKILL
+    whole = said[: said.rfind(b"\n")]
+    return int(whole.rpartition(b"\n")[2])
+
+
+@pytest.mark.timeout(900)
+def test_what_was_called_safe_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
+    draw = random.Random(9)
+    begin = 0
+    for _ in range(KILLS):
+        safe = killed(tmp_path, begin, draw.random() * 0.1)
+        found = list(read_tape(tmp_path))
+        assert not [one for one in found if isinstance(one, Damage) and not one.is_tail], "no damage but at the end"
+        numbers = [int(one.payload[:9]) for one in found if isinstance(one, Record)]
+        ours = [number for number in numbers if number >= begin]
+        assert ours == list(range(begin, begin + len(ours))), "in order, none left out"
+        assert begin + len(ours) >= safe, "nothing is lost that was called safe"
+        begin += 1_000_000

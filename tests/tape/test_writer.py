@@ -1,0 +1,216 @@
+"""A tape's files: rotation, retention, what a crash leaves, what a full disk leaves, what another recorder may do."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tapewire.config import TapeOptions
+from tapewire.errors import ConfigError, TapeError
+from tapewire.tape.checking import check_tape, repair_tape
+from tapewire.tape.files import Damage, tape_files
+from tapewire.tape.format import Header, Kind, Missing, Record
+from tapewire.tape.reader import header_of, read_tape
+from tapewire.tape.writer import TapeWriter
+
+START = 1_786_611_600 * 10**9
+HEADER = Header("upbit", 0, 0, "ws://127.0.0.1:1/", "http://127.0.0.1:1")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ns = START
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+def writer(folder: Path, clock: Clock | None = None, **options: Any) -> TapeWriter:
+    made = TapeWriter(TapeOptions(folder=str(folder), **options), HEADER, clock or Clock())
+    made.open()
+    return made
+
+
+def record(number: int, size: int = 10) -> Record:
+    return Record(Kind.RECEIVED_TEXT, 1, START + number, number.to_bytes(4, "big") * (size // 4 + 1))
+
+
+def records(numbers: range) -> list[Record]:
+    return [record(number) for number in numbers]
+
+
+def write(folder: Path, *blocks: range, **options: Any) -> list[Record]:
+    one = writer(folder, **options)
+    for block in blocks:
+        one.write(records(block))
+    one.close()
+    return [record(number) for block in blocks for number in block]
+
+
+def test_what_was_written_is_read_over_all_files(tmp_path: Path) -> None:
+    written = write(tmp_path, range(5), range(5, 9)) + write(tmp_path, range(9, 12), compress=False)
+    assert list(read_tape(tmp_path)) == written
+    assert [path.name for path in tape_files(tmp_path)] == [
+        "000001-20260813T090000Z.tape", "000002-20260813T090000Z.tape",
+    ]  # fmt: skip
+    assert header_of(tmp_path) == Header("upbit", 1, START, HEADER.url, HEADER.rest_url)
+    assert stat.S_IMODE(tape_files(tmp_path)[0].stat().st_mode) & 0o137 == 0, "nobody outside the group reads it"
+
+
+def test_a_span_of_time_is_read_alone(tmp_path: Path) -> None:
+    write(tmp_path, range(5), range(5, 9), range(9, 20))
+    found = list(read_tape(tmp_path, since_ns=START + 3, until_ns=START + 11))
+    assert found == records(range(3, 11))
+
+
+def test_a_file_is_ended_by_size_and_by_age(tmp_path: Path) -> None:
+    clock = Clock()
+    one = writer(tmp_path, clock, file_size=400, file_seconds=60, compress=False)
+    for number in range(10):
+        one.write(records(range(number, number + 3)))
+    by_size = len(tape_files(tmp_path))
+    assert by_size > 1
+    assert all(path.stat().st_size <= 400 for path in tape_files(tmp_path))
+    clock.ns += 60 * 10**9
+    one.write(records(range(1)))
+    one.close()
+    assert len(tape_files(tmp_path)) == by_size + 1 == one.files
+    assert sum(report.records for report in check_tape(tmp_path)) == one.records == 31
+
+
+def test_the_oldest_files_go_first(tmp_path: Path) -> None:
+    one = writer(tmp_path, file_size=300, keep_bytes=1000, compress=False)
+    for number in range(40):
+        one.write(records(range(number, number + 3)))
+        assert sum(path.stat().st_size for path in tape_files(tmp_path)) <= 1000 + 300
+    one.close()
+    assert list(read_tape(tmp_path))[-1] == record(41)
+    assert tape_files(tmp_path)[0].name > "000002"
+
+
+def test_files_older_than_wanted_go(tmp_path: Path) -> None:
+    write(tmp_path, range(3))
+    [old] = tape_files(tmp_path)
+    os.utime(old, ns=(START, START))
+    clock = Clock()
+    clock.ns += 3600 * 10**9
+    writer(tmp_path, clock, keep_seconds=1800).close()
+    assert old not in tape_files(tmp_path)
+
+
+def test_a_second_recorder_is_kept_out(tmp_path: Path) -> None:
+    one = writer(tmp_path)
+    with pytest.raises(TapeError, match="another recorder is writing here"):
+        writer(tmp_path)
+    with pytest.raises(TapeError, match="another recorder is writing here"):
+        repair_tape(tmp_path)
+    one.close()
+    writer(tmp_path).close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(cut=st.integers(1, 2000))
+def test_a_torn_end_is_cut_off_at_the_next_start_and_nothing_else(tmp_path: Path, cut: int) -> None:
+    folder = tmp_path / str(cut)
+    written = write(folder, range(20), range(20, 60), range(60, 61), compress=False)
+    [path] = tape_files(folder)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    one = writer(folder)
+    one.write(records(range(99, 100)))
+    one.close()
+    kept = [one for one in read_tape(folder) if isinstance(one, Record)]
+    assert kept[-1] == record(99)
+    assert kept[:-1] == written[: len(kept) - 1], "what stood before the tear is there"
+    assert len(kept) - 1 in (0, 20, 60)
+    if path.exists():
+        assert whole.startswith(path.read_bytes())
+    assert not any(report.damages for report in check_tape(folder))
+    assert len(one.mended) <= 1, "a cut between two blocks leaves nothing unfinished"
+
+
+def test_a_file_that_was_just_being_begun_is_no_hindrance(tmp_path: Path) -> None:
+    written = write(tmp_path, range(5))
+    unborn = tmp_path / "000002-20260813T090000Z.tape"
+    unborn.write_bytes(b"tapew")
+    assert list(read_tape(tmp_path)) == written
+    one = writer(tmp_path)
+    one.close()
+    assert [damage.reason for damage in one.mended] == ["not even its header was finished"]
+    assert not any(report.damages for report in check_tape(tmp_path))
+
+
+def damage_in_the_middle(folder: Path) -> tuple[list[Record], Path]:
+    written = write(folder, range(20), range(20, 40), range(40, 60), compress=False)
+    [path] = tape_files(folder)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    return written, path
+
+
+def test_damage_in_the_middle_costs_its_block_and_is_told(tmp_path: Path) -> None:
+    written, path = damage_in_the_middle(tmp_path)
+    found = list(read_tape(tmp_path))
+    [damage] = [one for one in found if isinstance(one, Damage)]
+    assert [one for one in found if isinstance(one, Record)] == written[:20] + written[40:]
+    assert (damage.file, damage.is_tail, damage.reason) == (path, False, "a block is not as it was written")
+    before = path.read_bytes()
+    writer(tmp_path).close()
+    assert path.read_bytes() == before, "a recorder cuts off unfinished ends only"
+
+
+def test_repair_takes_damage_out_and_keeps_it_aside(tmp_path: Path) -> None:
+    written, path = damage_in_the_middle(tmp_path)
+    [damage] = repair_tape(tmp_path)
+    assert list(read_tape(tmp_path)) == written[:20] + written[40:]
+    assert len(path.with_suffix(".damaged").read_bytes()) == damage.length
+    assert repair_tape(tmp_path) == []
+
+
+def test_a_report_tells_spans_kinds_and_what_was_left_out(tmp_path: Path) -> None:
+    missing = Missing(7, "the disk is too slow", START, START + 5)
+    one = writer(tmp_path)
+    one.write([record(3), Record(Kind.GAP, 0, START + 9, msgspec.json.encode(missing))])
+    one.close()
+    [report] = check_tape(tmp_path)
+    assert (report.records, report.blocks, report.first_ns, report.last_ns) == (2, 1, START + 3, START + 9)
+    assert report.kinds == {"received_text": 1, "gap": 1}
+    assert report.missing == (missing,)
+
+
+def test_a_folder_without_a_tape_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "000001-20260813T090000Z.tape").write_bytes(b"not a tape at all, but called one")
+    for folder in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(TapeError):
+            list(read_tape(folder))
+        with pytest.raises(TapeError):
+            check_tape(folder)
+    with pytest.raises(TapeError, match="is no tape"):
+        writer(tmp_path)
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"precious")
+    folder = tmp_path / "tape"
+    folder.mkdir()
+    (folder / "000001-20260813T090000Z.tape").symlink_to(elsewhere)
+    with pytest.raises(TapeError):
+        writer(folder)
+    assert elsewhere.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("fsync", "sometimes"), ("file_size", 0), ("keep_bytes", -1), ("folder", "")]
+)
+def test_impossible_options_are_refused(option: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=option):
+        TapeOptions(**{"folder": "x", option: value})  # type: ignore[arg-type]
