@@ -176,7 +176,7 @@ def test_no_event_has_a_field_that_a_record_refuses(
         "cause": "reset", "state": "open", "from_ns": 0,
         "seconds": 1.0, "silent": 61.0, "limit": 60.0, "subscriber": "me", "rule": "block", "dropped": 1,
         "total_dropped": 1, "size": 1, "reason": "r", "payload": b"x", "count": 1, "group": "g", "status": 429,
-        "error": "e", "traceback": "t",
+        "error": "e", "traceback": "t", "folder": "ticks",
     }  # fmt: skip
     own = {name: value for name, value in facts.items() if name in made_as.__struct_fields__}
     if made_as is status.Stopped:
