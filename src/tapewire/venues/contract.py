@@ -327,6 +327,11 @@ class Venue(Struct, frozen=True, kw_only=True):
     account: Account | None = None
     exchange: Callable[..., Any] | None = None
 
+    @property
+    def wire_name(self) -> Callable[[Subscription], str] | None:
+        """A stream's name as its frames say it (``Reading.stream``); None: they do not."""
+        return self.changes.name if self.facts.headed and self.changes is not None else None
+
     def side(self, subscription: Subscription) -> str:
         """The side that a stream comes from."""
         if self.side_by is not None:

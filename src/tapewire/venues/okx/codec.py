@@ -77,7 +77,7 @@ class OkxCodec:
             event.received_ns = received_ns
             event.raw = payload if self._keep_raw else None
             events.append(event)
-        head = self._head(push, payload, events[0]) if events else None
+        head = self._head(push, argument, payload, events[0]) if events else None
         return Reading(tuple(events), quarantined=tuple(bad), stream=name_of(argument), head=head)
 
     def _opened(self, argument: Mapping[str, str], fields: Mapping[str, Raw]) -> Push:
@@ -89,7 +89,7 @@ class OkxCodec:
         symbol = argument.get("instId", "")
         return Push(self._venue, channel, meaning, symbol, self._numbers, beside.pop("action", None), beside)
 
-    def _head(self, push: Push, payload: bytes, event: Event) -> Head | None:
+    def _head(self, push: Push, argument: Mapping[str, str], payload: bytes, event: Event) -> Head | None:
         """What all further frames of the stream begin with, if they are for the short road."""
         public = public_class(push.channel)
         if public is None or not push.symbol or push.action == "snapshot" or push.beside:
@@ -97,9 +97,9 @@ class OkxCodec:
         text = payload[: payload.find(b"[")]
         try:
             said = _HEAD.decode(text + b"[]}")
-        except _UNREADABLE:  # a [ in a name, or the data not last
+        except _UNREADABLE:  # a [ in a name
             return None
-        if list(said)[-1:] != ["data"]:
+        if said.get("arg") != argument or "data" not in said:  # the data came first: so do those of every stream
             return None
         kind = event.market_type if isinstance(event, TickerEvent) else None
         counted = in_contracts(push.symbol) if kind is None else kind not in CASH_TYPES

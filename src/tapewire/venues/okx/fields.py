@@ -175,7 +175,19 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "timestamp": "ts",
     },
 })  # fmt: skip
-#: The same for what stands in lists within a message.
+#: Kind → what an event of it cannot be without.
+NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "trade": ("sequential_id", "trade_price", "trade_volume", "ask_bid", "timestamp"),
+        "fundingRate": ("funding_rate",),
+        "markPrice": ("mark_price",),
+        "indexTicker": ("index_price",),
+        "openInterest": ("open_interest",),
+        "myOrder": ("uuid", "state"),
+        "myFill": ("uuid",),
+    }
+)
+#: The same as ``FIELDS`` for what stands in lists within a message.
 PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     "liquidation": {
         "ask_bid": "side",

@@ -21,15 +21,15 @@ from tapewire.config import Numbers
 from tapewire.model.book import BookChange, BookLevel, DepthOrderbookEvent
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.venues.okx.channels import DELTA_BOOKS, meaning_of
-from tapewire.venues.okx.fields import FIELDS, SIDES, VOLUMES
+from tapewire.venues.okx.fields import FIELDS, NEEDED, SIDES, VOLUMES
 
 _MAX = Decimal(float_info.max)
 _LONG = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 #: Texts such as ``"nan"`` are read, too: the bounds refuse them.
 _FLOAT = Annotated[float, msgspec.Meta(ge=-float_info.max, le=float_info.max)]
 #: A null or an empty text is for the careful road: what every message has takes none.
-_PLAIN: Mapping[Any, Any] = {float | None: _FLOAT, int | None: _LONG, str | None: str, bool | None: bool}
-_EXACT: Mapping[Any, Any] = _PLAIN | {float | None: Decimal}
+_PLAIN: dict[Any, Any] = {float | None: _FLOAT, int | None: _LONG, str | None: str, bool | None: bool}
+_EXACT: dict[Any, Any] = _PLAIN | {float | None: Decimal}
 #: Kinds whose every field is in ``FIELDS``, that are sent often enough for the short road.
 _KINDS = ("ticker", "trade", "orderbook", "markPrice", "indexTicker", "openInterest", "priceLimit", "fundingRate")
 
@@ -73,13 +73,20 @@ def _wire_class(shape: Shape) -> type:
     public = public_class(shape.channel)
     assert public is not None  # noqa: S101 - who asks for a decoder has asked for the class
     kind = str(public.__struct_config__.tag) if public is BookChange else _kind(shape.channel)
-    names = dict(FIELDS[kind]) | (VOLUMES[shape.counted] if kind == "ticker" else {})
+    names = dict(FIELDS[kind]) | (dict(VOLUMES[shape.counted]) if kind == "ticker" else {})
     if kind in ("orderbook", "bookChange"):
         names |= {"asks": "asks", "bids": "bids"}
     del names["symbol"]
+    needed = NEEDED.get(kind, ())
     fixed = {"venue": shape.venue, "symbol": "", "channel": shape.channel, "action": "update"}
     fields = [
-        (info.name, _type(info.type, shape), _field(info, names.get(info.name, f"({info.name})"), fixed))
+        (
+            info.name,
+            _type(info.type, shape),
+            msgspec.field(name=names[info.name])
+            if info.name in needed
+            else _field(info, names.get(info.name, f"({info.name})"), fixed),
+        )
         for info in msgspec.structs.fields(public)
     ]
     namespace = {"__post_init__": _finish_trade} if kind == "trade" else {}

@@ -34,7 +34,7 @@ from tapewire.model.positions import (
 )
 from tapewire.venues.okx import values
 from tapewire.venues.okx.channels import DELTA_BOOKS, Meaning
-from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, MAKER, PARTS, VOLUMES
+from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, MAKER, NEEDED, PARTS, VOLUMES
 from tapewire.venues.okx.symbols import CASH_TYPES, in_contracts
 
 _SECOND_TEXT = "%Y-%m-%dT%H:%M:%S"
@@ -82,6 +82,8 @@ def _common(push: Push, made: type[Event], row: values.Row, *more: Mapping[str, 
         raise ValueError(f"instId: the argument says {push.symbol!r}, the data {read['symbol']!r}")
     if "symbol" in FIELDS[kind] and "symbol" not in read:
         raise ValueError("neither the argument nor the data name an instId")
+    for attribute in NEEDED.get(kind, ()):
+        _need(read, attribute, FIELDS[kind][attribute])
     return read
 
 
@@ -98,7 +100,7 @@ def _ticker(push: Push, row: values.Row) -> Event:
 
 def _trade(push: Push, row: values.Row) -> Event:
     said = _common(push, TradeEvent, row)
-    return TradeEvent(**said, trade_timestamp=said.get("timestamp"))
+    return TradeEvent(**said, trade_timestamp=said["timestamp"])
 
 
 def _book(push: Push, row: values.Row) -> Event:
@@ -191,8 +193,6 @@ def _order(push: Push, row: values.Row) -> Event:
     price, volume = ("fillPx", "fillSz") if "trade_uuid" in said else ("px", "sz")
     said |= values.read(MyOrderEvent, {"price": price, "volume": volume}, row, push.numbers)
     maker = MAKER.get(row.get("execType", ""))
-    _need(said, "uuid", "ordId")
-    _need(said, "state", "state")
     return MyOrderEvent(**said, is_maker=maker, fields=values.rest(row, FIELDS["myOrder"]))
 
 
@@ -232,7 +232,6 @@ def _balance_and_position(push: Push, row: values.Row) -> Event:
 
 def _fill(push: Push, row: values.Row) -> Event:
     said = _common(push, FillEvent, row)
-    _need(said, "uuid", "ordId")
     return FillEvent(**said, is_maker=MAKER.get(row.get("execType", "")))
 
 

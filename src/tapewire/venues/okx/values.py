@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from sys import float_info
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -78,7 +78,7 @@ def said(row: Row, name: str) -> Any:
 
 def read(made: type[Any], names: Mapping[str, str], row: Row, numbers: Numbers) -> dict[str, Any]:
     """Keyword arguments of ``made`` from a row; what the exchange did not say is left out."""
-    converters = _converters(made, numbers)
+    converters = _converters(cast("Any", made), numbers)
     values = {}
     for attribute, name in names.items():
         value = said(row, name)
@@ -102,7 +102,7 @@ def rest(row: Row, *used: Mapping[str, str]) -> dict[str, Any]:
 
 
 @cache
-def _converters(made: type[Any], numbers: Numbers) -> Mapping[str, Callable[[Any], Any]]:
+def _converters(made: Any, numbers: Numbers) -> Mapping[str, Callable[[Any], Any]]:
     by_type: dict[Any, Callable[[Any], Any]] = {
         str: text,
         str | None: text,
