@@ -37,7 +37,7 @@ def expected(frame: bytes, numbers: str = "float") -> list[Event]:
     assert said.keys() <= {"arg", "action", "data"}
     channel, symbol = said["arg"].pop("channel"), said["arg"].pop("instId")
     assert not said["arg"]
-    read: dict[str, Any] = {
+    read: Any = {
         "tickers": _ticker, "trades": _trade, "funding-rate": _funding, "books5": _book, "bbo-tbt": _book,
         "books": _change, "books-l2-tbt": _change, "candle1m": _candle,
     }[channel]  # fmt: skip
