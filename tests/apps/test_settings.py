@@ -72,9 +72,11 @@ def test_another_file_can_be_named_and_must_be_there(tmp_path: Path) -> None:
         ("[session]\nping_intervall = 5", r"session\.ping_intervall is no setting; did you mean ping_interval\?"),
         ("[line]\nssl_context = 5", r"line\.ssl_context is no setting"),
         (
-            "[feed]\nurl = 'ws://x'",
-            r"feed\.url is no setting; there are numbers, keep_raw, validate, limits, limits_dir, transport",
+            "[feed]\nxyzzy = 1",
+            r"feed\.xyzzy is no setting; there are numbers, keep_raw, validate, limits, limits_dir, transport, redundancy,",
         ),
+        ("[[feed.lines]]\nssl_context = 5", r"feed\.lines\.ssl_context is no setting"),
+        ("[feed]\nredundancy = 9", r"redundancy is 9; it must be a whole number from 1 to 4"),
         ("[profile.office.session]\npng = 5", r"profile\.office\.session\.png is no setting"),
         ("[profile.office]\nuse_profile = 'x'", r"profile\.office\.use_profile is no setting"),
         ('profile = "production"', r"profile is no table; write \[profile\.production\], and use_profile to choose"),

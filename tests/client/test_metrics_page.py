@@ -44,13 +44,17 @@ def value(families: dict[str, Family], name: str, **labels: str) -> float:
     return float(sample.value)
 
 
-async def scrape(**how: Any) -> tuple[str, str]:
+#: Figures of lines that carry the same streams.
+OF_SISTERS = {"tapewire_connection_firsts_total", "tapewire_connection_copies_total", "tapewire_lead_seconds"}
+
+
+async def scrape(redundancy: int = 1, **how: Any) -> tuple[str, str]:
     """A client with a key, a trade stream, an async callback; after a reconnect, as Prometheus and as JSON."""
     async with Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=400.0)) as simulator:
         manager = WebSocketManager(real_ports)
         client = WebSocketClient(
             "me", url=simulator.url, manager=manager, access_key=CANARY, secret_key=CANARY * 4,
-            headers=(("X-Secret", CANARY),), backoff_base=0.01,
+            headers=(("X-Secret", CANARY),), backoff_base=0.01, redundancy=redundancy,
         )  # fmt: skip
         back = asyncio.Event()
         heard = 0
@@ -79,7 +83,7 @@ async def scrape(**how: Any) -> tuple[str, str]:
 async def test_a_scrape_has_every_metric_and_the_figures_of_the_client() -> None:
     page, health = await scrape()
     families = parsed(page)
-    assert families.keys() == {metric.name for metric in METRICS}
+    assert families.keys() == {metric.name for metric in METRICS} - OF_SISTERS
     connection = {"venue": "upbit", "connection": "upbit-1", "side": "public"}
     assert value(families, "tapewire_messages_total", venue="upbit", kind="trade") >= 140
     assert value(families, "tapewire_reconnects_total", venue="upbit") == 1
@@ -95,6 +99,16 @@ async def test_a_scrape_has_every_metric_and_the_figures_of_the_client() -> None
     assert json.loads(health)["total_messages_processed"] >= 140
 
 
+async def test_with_sisters_it_says_who_was_first() -> None:
+    families = parsed((await scrape(redundancy=2))[0])
+    assert families.keys() >= OF_SISTERS
+    brought = [value(families, "tapewire_connection_firsts_total", connection=f"upbit-{number}") for number in (1, 2)]
+    copies = [value(families, "tapewire_connection_copies_total", connection=f"upbit-{number}") for number in (1, 2)]
+    assert 40 <= sum(brought) <= value(families, "tapewire_messages_total", kind="trade")
+    assert sum(copies) <= sum(brought)
+    assert copies[0] or copies[1]
+
+
 async def test_a_scrape_shows_no_secret() -> None:
     for text in await scrape(per_symbol=True):
         assert CANARY not in text
@@ -104,18 +118,18 @@ async def test_a_scrape_shows_no_secret() -> None:
 async def test_series_of_each_symbol_are_an_option() -> None:
     page, _ = await scrape(per_symbol=True)
     families = parsed(page)
-    assert families.keys() == {metric.name for metric in (*METRICS, PER_SYMBOL)}
+    assert families.keys() == {metric.name for metric in (*METRICS, PER_SYMBOL)} - OF_SISTERS
     assert value(families, PER_SYMBOL.name, kind="trade", symbol="KRW-ETH") > 0
     assert all("symbol" not in metric.labels for metric in METRICS), "without it no label grows with the markets"
 
 
 async def test_the_dashboard_names_only_metrics_of_a_scrape() -> None:
     dashboard = json.loads(metrics.dashboard())
-    page, _ = await scrape()
+    plain, sisters = (await scrape())[0], (await scrape(redundancy=2))[0]
     shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     shown += [one["query"] for one in dashboard["templating"]["list"]]
     named = set(re.findall(r"\btapewire_\w+", " ".join(shown)))
-    assert named <= parsed(page).keys()
+    assert named <= parsed(plain).keys() | parsed(sisters).keys()
     assert {metric.name for metric in METRICS} - named == set(), "each metric has a panel"
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
     labels = set(re.findall(r"\{\{(\w+)\}\}", metrics.dashboard())) - {"instance"}

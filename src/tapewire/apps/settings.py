@@ -33,11 +33,15 @@ COMMAND_LINE = "command line"
 _KEYS = ("access_key", "secret_key", "passphrase")
 #: Tables of the settings file and what may stand in each.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "feed": ("numbers", "keep_raw", "validate", "limits", "limits_dir", "transport"),
+    "feed": ("numbers", "keep_raw", "validate", "limits", "limits_dir", "transport", "redundancy", "urls", "lines"),
     "line": tuple(name for name in LineOptions.__struct_fields__ if name not in ("ssl_context", "proxy")),
     "session": SessionOptions.__struct_fields__,
     "mailbox": MailboxOptions.__struct_fields__,
 }
+
+
+#: What may stand in each ``[[feed.lines]]``.
+_OF_A_LINE = tuple(name for name in LineOptions.__struct_fields__ if name != "ssl_context")
 
 
 class SettingsError(ConfigError):
@@ -65,7 +69,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         secret_key: signs (``UPBIT_SECRET_KEY``); beside ``access_key``.
         passphrase: third part of the key, where the venue has one.
         feed: the fields of ``FeedOptions`` numbers, keep_raw, validate, limits (``TAPEWIRE_LIMITS``),
-            limits_dir (``TAPEWIRE_LIMITS_DIR``) and transport.
+            limits_dir (``TAPEWIRE_LIMITS_DIR``), transport, redundancy, urls and lines, of which each is one
+            ``[[feed.lines]]`` table.
         line: the fields of ``LineOptions`` but proxy, which stands above, and ssl_context, which is no text.
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
         mailbox: the fields of ``MailboxOptions``.
@@ -109,11 +114,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ConfigError: an option has an impossible value (a proxy's is never shown: it may hold a password).
         """
         proxy = self.proxy or environment_proxy(address, environ)
-        line = replace(self.line, proxy=proxy)
-        if self.compression is not None:
-            line = replace(line, compression="deflate" if self.compression else None)
-        fixed: dict[str, Any] = {"url": self.url, "rest_url": self.rest_url, "format": self.format}
-        fixed |= {"line": line, "session": self.session, "mailbox": self.mailbox}
+        every = {} if self.compression is None else {"compression": "deflate" if self.compression else None}
+        lines = tuple(replace(one, proxy=one.proxy or proxy, **every) for one in self.feed.lines)
+        fixed: dict[str, Any] = {"url": self.url, "rest_url": self.rest_url, "format": self.format, "lines": lines}
+        fixed |= {"line": replace(self.line, proxy=proxy, **every), "session": self.session, "mailbox": self.mailbox}
         return replace(self.feed, **{**fixed, **changes})
 
 
@@ -272,6 +276,8 @@ def _check_names(path: Path, where: str, table: Mapping[str, Any], known: Any) -
             if not isinstance(value, dict):
                 raise SettingsError(path, f"{where}{name} is no table; write [{where}{name}] and its fields below it")
             _check_names(path, f"{where}{name}.", value, TABLES[name])
+            for line in value.get("lines", ()) if name == "feed" and isinstance(value.get("lines"), list) else ():
+                _check_names(path, f"{where}feed.lines.", line if isinstance(line, dict) else {}, _OF_A_LINE)
 
 
 def _merged(layers: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], dict[str, str]]:

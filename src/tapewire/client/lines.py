@@ -11,7 +11,8 @@ from tapewire.transport.http import AiohttpHttp
 
 def real_ports(options: FeedOptions, wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
     """Line factory and HTTP over real sockets."""
-    http = AiohttpHttp(wall_ns, proxy=options.line.proxy, ssl_context=options.line.ssl_context)
+    line = options.line
+    http = AiohttpHttp(wall_ns, proxy=line.proxy, ssl_context=line.ssl_context, local_address=line.local_address)
     return _line_factory(options), http
 
 

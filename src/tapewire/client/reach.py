@@ -104,7 +104,7 @@ class Reach:
         self._tls = handshake.tls_context(options.line.ssl_context) if place.secure else None
         self._line = options.line
         self._wall_ns = wall_ns
-        self._dial = Dial()
+        self._dial = Dial(options.line.local_address)
         self._socket: socket.socket | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -185,7 +185,9 @@ class Reach:
     async def _through_proxy(self) -> socket.socket:
         address = (self.place.proxy or "").replace("socks5h://", "socks5://", 1)
         self._dial.stage = f"{self.place.through} towards {self.place.host}:{self.place.port}"
-        made: socket.socket = await Proxy.from_url(address, rdns=True).connect(self.place.host, self.place.port)
+        own = None if self._line.local_address is None else (self._line.local_address, 0)
+        proxy = Proxy.from_url(address, rdns=True)
+        made: socket.socket = await proxy.connect(self.place.host, self.place.port, local_addr=own)
         return made
 
     def _certificate(self) -> Certificate:

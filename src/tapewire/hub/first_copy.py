@@ -33,11 +33,18 @@ class Score:
         leads: milliseconds by which the next line came later, of the newest of its firsts.
     """
 
-    __slots__ = ("copies", "firsts", "late", "leads")
+    __slots__ = ("_group", "copies", "firsts", "late", "leads")
 
-    def __init__(self) -> None:
+    def __init__(self, group: Sequence[Score]) -> None:
+        self._group = group
         self.firsts = self.copies = self.late = 0
         self.leads: deque[float] = deque(maxlen=LEADS)
+
+    @property
+    def share(self) -> float | None:
+        """Its firsts as a part of those of all lines; None before the first of them."""
+        total = sum(score.firsts for score in self._group)
+        return self.firsts / total if total else None
 
 
 class _Message:
@@ -181,7 +188,8 @@ class FirstCopies:
     """Every stream of a group of lines."""
 
     def __init__(self, lines: int) -> None:
-        self.scores = [Score() for _ in range(lines)]
+        self.scores: list[Score] = []
+        self.scores += [Score(self.scores) for _ in range(lines)]
         self.streams: dict[Subscription, FirstCopy] = {}
 
     def follow(self, subscriptions: Sequence[Subscription]) -> list[Subscription]:

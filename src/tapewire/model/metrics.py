@@ -64,6 +64,10 @@ class ConnectionMetrics(Struct, frozen=True, kw_only=True):
         clock_offset_ms: our clock less the exchange's, estimated by the smallest latency of the window: the shortest
             way of a message is in it.
         messages_per_second: data messages, over the last ten seconds or so.
+        firsts: with ``redundancy``, messages that this line brought before its sisters; copies: those that a sister had
+            brought; late: those that nobody had, but older than what was delivered. None, and 0: it has no sister.
+        first_share: firsts of it as a part of the firsts of all its group.
+        lead_ms: by how much the next line came later, of its newest firsts.
     """
 
     name: str
@@ -102,6 +106,11 @@ class ConnectionMetrics(Struct, frozen=True, kw_only=True):
     handling_ms: LatencyStatistics | None
     clock_offset_ms: float | None
     messages_per_second: float
+    firsts: int | None = None
+    copies: int = 0
+    late: int = 0
+    first_share: float | None = None
+    lead_ms: LatencyStatistics | None = None
 
     @property
     def last_message_time_ns(self) -> int | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+from tapewire.hub.first_copy import Score
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.health import ConnectionState
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, latency_statistics
@@ -31,13 +33,14 @@ def statistics_of(driver: Driver, t: float) -> ConnectionStatistics:
         open_gaps=len(machine.gaps),
         retry_in=_retry_in(driver, t),
         last_error=None if machine.last_loss is None else str(machine.last_loss),
+        **_against_sisters(driver.score),
     )
 
 
 def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> ConnectionMetrics:
     """Everything about one connection. ``quiet_kinds`` are sent only when something happens."""
     machine, router, notes, origin = driver.machine, driver.router, _looked(driver), driver.origin
-    counts, carried = router.counts(), notes.carried
+    counts, carried, score = router.counts(), notes.carried, driver.score
     return ConnectionMetrics(
         name=origin.connection,
         venue=origin.venue,
@@ -75,6 +78,9 @@ def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> Connect
         handling_ms=latency_statistics(notes.handling),
         clock_offset_ms=min(notes.latencies, default=None),
         messages_per_second=notes.rate(total_of(router)),
+        **_against_sisters(score),
+        copies=0 if score is None else score.copies,
+        late=0 if score is None else score.late,
     )
 
 
@@ -116,6 +122,13 @@ def state_of(driver: Driver) -> ConnectionState:
             return ConnectionState.RECONNECTING if again else ConnectionState.CONNECTING
         case _:
             return ConnectionState.ERROR if driver.error is not None else ConnectionState.DISCONNECTED
+
+
+def _against_sisters(score: Score | None) -> dict[str, Any]:
+    """What both kinds of figures say of a line of several; nothing of one that has no sister."""
+    if score is None:
+        return {}
+    return {"firsts": score.firsts, "first_share": score.share, "lead_ms": latency_statistics(score.leads)}
 
 
 def mailbox_metrics(venue: str, mailbox: Mailbox) -> MailboxMetrics:

@@ -16,6 +16,8 @@ logger = logging.getLogger("tapewire")
 class ConnectionStatistics(Struct, frozen=True, kw_only=True):
     """One connection: ``state`` is idle, waiting, connecting, open or stopped; times are seconds.
 
+    With ``redundancy``: ``firsts`` are the messages that it brought before its sisters, ``first_share`` is their part
+    of those of all, ``lead_ms`` by how much the next one came later.
     ``messages`` counts every data message per kind (``trade``, ``candle.1s`` …) since the start.
     """
 
@@ -31,6 +33,9 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
     open_gaps: int
     retry_in: float | None = None
     last_error: str | None = None
+    firsts: int | None = None
+    first_share: float | None = None
+    lead_ms: LatencyStatistics | None = None
 
 
 class Statistics(Struct, frozen=True, kw_only=True):

@@ -12,11 +12,15 @@ _NEXT_ADDRESS_AFTER = 0.25  # seconds until the next address is tried beside thi
 
 
 class Dial:
-    """One attempt's TCP connection, kept so that a given-up attempt can be ended whoever owns the socket by then."""
+    """One attempt's TCP connection, kept so that a given-up attempt can be ended whoever owns the socket by then.
 
-    __slots__ = ("_socket", "stage")
+    ``local_address``: of this host, from which to connect; None: the system chooses.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_local_address", "_socket", "stage")
+
+    def __init__(self, local_address: str | None = None) -> None:
+        self._local_address = local_address
         self._socket: socket.socket | None = None
         self.stage = "dialling"  # what is being done, for people
 
@@ -25,8 +29,12 @@ class Dial:
         loop = asyncio.get_running_loop()
         self.stage = f"looking up {host}"
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        own = None
         self.stage = f"connecting to {host}:{port}"
-        self._socket = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
+        if self._local_address is not None:
+            self.stage += f" from {self._local_address}"
+            own = await loop.getaddrinfo(self._local_address, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        self._socket = await start_connection(addresses, local_addr_infos=own, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
         self.stage = f"the handshake with {host}:{port}"
         return self._socket
 

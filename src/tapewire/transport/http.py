@@ -28,15 +28,22 @@ class AiohttpHttp:
         wall_ns: clock that a ``Retry-After`` date is compared with, ns UTC.
         proxy: ``http://``, ``https://``, ``socks4://`` or ``socks5://`` URL, with ``user:password@`` if needed.
         ssl_context: own TLS context; None is the system's trust store. Certificates are always verified.
+        local_address: of this host, from which to connect; None: the system chooses.
 
     Raises:
         ConfigError: a TLS context that verifies nothing.
     """
 
     def __init__(
-        self, wall_ns: Callable[[], int], *, proxy: str | None = None, ssl_context: ssl.SSLContext | None = None
+        self,
+        wall_ns: Callable[[], int],
+        *,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        local_address: str | None = None,
     ) -> None:
         self._wall_ns, self._proxy = wall_ns, proxy
+        self._local = None if local_address is None else (local_address, 0)
         self._tls = handshake.tls_context(ssl_context) if ssl_context is not None else None
         self._session: aiohttp.ClientSession | None = None
 
@@ -140,7 +147,11 @@ class AiohttpHttp:
         if self._session is None:
             import aiohttp  # noqa: PLC0415 - as above
 
-            limits: dict[str, Any] = {"limit": 8, "ssl": self._tls or handshake.tls_context(None)}
+            limits: dict[str, Any] = {
+                "limit": 8,
+                "ssl": self._tls or handshake.tls_context(None),
+                "local_addr": self._local,
+            }
             if self._proxy is not None and self._proxy.startswith("socks"):
                 from tapewire.transport.socks import SocksConnector  # noqa: PLC0415 - it imports aiohttp
 

@@ -61,7 +61,7 @@ class PicowsLine(WSListener):
         self._limit = message.wire_limit(options)
         self._layer = MessageLayer(options)
         self._compression: str | None = None
-        self._dial = Dial()
+        self._dial = Dial(options.local_address)
         self._loop: asyncio.AbstractEventLoop
         self._listener: LineListener | None = None
         self._has_dispatch = False

@@ -37,6 +37,7 @@ class SocksConnector(aiohttp.TCPConnector):
     def __init__(self, proxy: str, **options: Any) -> None:
         super().__init__(resolver=_ProxyResolves(), use_dns_cache=False, **options)
         self._proxy = Proxy.from_url(proxy.replace("socks5h://", "socks5://", 1), rdns=True)
+        self._local = options.get("local_addr")
 
     async def _wrap_create_connection(
         self, *args: Any, req: aiohttp.ClientRequest, **kwargs: Any
@@ -45,7 +46,9 @@ class SocksConnector(aiohttp.TCPConnector):
         for direct in ("addr_infos", "timeout", "client_error"):
             kwargs.pop(direct, None)
         try:
-            sock = await self._proxy.connect(dest_host=req.url.host or "", dest_port=req.url.port or 443)
+            sock = await self._proxy.connect(
+                dest_host=req.url.host or "", dest_port=req.url.port or 443, local_addr=self._local
+            )
         except ProxyError as error:
             raise OSError(f"the proxy refused: {error}") from None
         return await self._loop.create_connection(*args, **kwargs, sock=sock)

@@ -115,9 +115,11 @@ class WebsocketsLine:
     def _dial(self, url: str, headers: list[tuple[str, str]]) -> connect:
         options = self._options
         context = handshake.tls_context(options.ssl_context)
-        tls: dict[str, Any] = {"ssl": context} if url.startswith("wss:") else {}
+        more: dict[str, Any] = {"ssl": context} if url.startswith("wss:") else {}
         if (options.proxy or "").startswith("https:"):
-            tls["proxy_ssl"] = context
+            more["proxy_ssl"] = context
+        if options.local_address is not None:
+            more["local_addr"] = (options.local_address, 0)
         # socks5h: the proxy looks the name up, as it does for the other line.
         proxy = options.proxy and options.proxy.replace("socks5://", "socks5h://", 1)
         return _Dial(
@@ -132,7 +134,7 @@ class WebsocketsLine:
             max_size=options.max_message,
             logger=CappedLogger("tapewire.transport.websockets", logging.INFO),
             create_connection=functools.partial(_Connection, self),  # type: ignore[arg-type] # makes one
-            **tls,
+            **more,
         )
 
     def _failure(self, error: Exception, where: str, *, late: bool) -> ConnectFailed:

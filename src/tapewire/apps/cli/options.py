@@ -97,6 +97,8 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
     ) -> None:  # fmt: skip
         log_to_stderr(verbose=verbose)
         given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
+        redundancy = rest.pop("redundancy", None)
+        given |= {"feed": None if redundancy is None else {"redundancy": redundancy}}
         given |= {"use_profile": profile, "keys": keys, "rest_url": rest_url}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
         command(feed=_feed(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
@@ -143,7 +145,7 @@ def _feed(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     changes = {name: value for name, value in given.items() if value is not None}
     changes |= {"url": None} if "rest_url" in changes and "url" not in changes else {}
     settings, origin, _ = load_with_origin(given=changes)
-    address = settings.url or settings.rest_url or get_venue(settings.venue).facts.url
+    address = settings.url or settings.feed.url or settings.rest_url or get_venue(settings.venue).facts.url
     sources = tuple(sorted(set(origin.values()) - {COMMAND_LINE}))
     options = settings.feed_options(address)
     return Feed(settings.venue, address, options, as_json=as_json, credentials=settings.credentials, sources=sources)
@@ -223,6 +225,12 @@ _FEED_OPTIONS = (
     ),
     click.option(
         "--only", type=click.Choice(["snapshot", "realtime"]), help="Only the state at the start, or only news."
+    ),
+    click.option(
+        "--redundancy",
+        type=click.IntRange(1, 4),
+        metavar="N",
+        help="Connections that carry the same streams; the first copy of each message counts.  [default: 1]",
     ),
     click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds."),
     click.option(

@@ -65,7 +65,7 @@ def shown(name: str, value: Any) -> Any:
         return address(value)
     if name == "headers":
         return [header for header, _ in value]
-    if name == "alerts":
+    if name in {"alerts", "lines"}:
         return len(value)
     return value
 
