@@ -64,7 +64,7 @@ async def scrape(redundancy: int = 1, **how: Any) -> tuple[str, str]:
             heard += 1
             if heard == 40:
                 simulator.abort()
-            if heard == 140:
+            if heard == 140 * redundancy * redundancy:
                 back.set()
 
         async with client:
