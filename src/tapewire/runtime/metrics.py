@@ -40,7 +40,7 @@ def statistics_of(driver: Driver, t: float) -> ConnectionStatistics:
 def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> ConnectionMetrics:
     """Everything about one connection. ``quiet_kinds`` are sent only when something happens."""
     machine, router, notes, origin = driver.machine, driver.router, _looked(driver), driver.origin
-    counts, carried, score = router.counts(), notes.carried, driver.score
+    counts, carried = router.counts(), notes.carried
     return ConnectionMetrics(
         name=origin.connection,
         venue=origin.venue,
@@ -78,9 +78,7 @@ def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> Connect
         handling_ms=latency_statistics(notes.handling),
         clock_offset_ms=min(notes.latencies, default=None),
         messages_per_second=notes.rate(total_of(router)),
-        **_against_sisters(score),
-        copies=0 if score is None else score.copies,
-        late=0 if score is None else score.late,
+        **_against_sisters(driver.score),
     )
 
 
@@ -128,7 +126,10 @@ def _against_sisters(score: Score | None) -> dict[str, Any]:
     """What both kinds of figures say of a line of several; nothing of one that has no sister."""
     if score is None:
         return {}
-    return {"firsts": score.firsts, "first_share": score.share, "lead_ms": latency_statistics(score.leads)}
+    return {
+        "firsts": score.firsts, "copies": score.copies, "late": score.late,
+        "first_share": score.share, "lead_ms": latency_statistics(score.leads),
+    }  # fmt: skip
 
 
 def mailbox_metrics(venue: str, mailbox: Mailbox) -> MailboxMetrics:

@@ -17,7 +17,8 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
     """One connection: ``state`` is idle, waiting, connecting, open or stopped; times are seconds.
 
     With ``redundancy``: ``firsts`` are the messages that it brought before its sisters, ``first_share`` is their part
-    of those of all, ``lead_ms`` by how much the next one came later.
+    of those of all, ``lead_ms`` by how much the next one came later; ``copies`` had been brought by a sister, ``late``
+    ones by nobody, but they were older than what was delivered.
     ``messages`` counts every data message per kind (``trade``, ``candle.1s`` …) since the start.
     """
 
@@ -34,6 +35,8 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
     retry_in: float | None = None
     last_error: str | None = None
     firsts: int | None = None
+    copies: int = 0
+    late: int = 0
     first_share: float | None = None
     lead_ms: LatencyStatistics | None = None
 
