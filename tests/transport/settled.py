@@ -9,7 +9,9 @@ from tapewire.hub.listening import Listener
 from tapewire.hub.router import Router
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
-from tapewire.transport.dispatch import Dispatch
+from tapewire.transport.dispatch import Dispatch, HeadDispatch
+from tapewire.venues.okx.channels import wire_name
+from tapewire.venues.okx.codec import OkxCodec
 from tapewire.venues.registry import get_venue
 
 _TICKER = b'{"type":"ticker","code":"KRW-BTC","timestamp":%d,"trade_price":1.5,"stream_type":"REALTIME"}'
@@ -18,6 +20,17 @@ _TICKER = b'{"type":"ticker","code":"KRW-BTC","timestamp":%d,"trade_price":1.5,"
 def hot(timestamp: int, note: bytes = b"") -> bytes:
     """A ticker that the settled stream hears; with a note, which nobody reads, longer than any control frame."""
     return (_TICKER % timestamp)[:-1] + (b',"note":"%s%s"}' % (note, b"." * 60) if note else b"}")
+
+
+_MARK = (
+    b'{"arg":{"channel":"mark-price","instId":"BTC-USDT"},"data":[{"instType":"MARGIN","instId":"BTC-USDT",'
+    b'"markPx":"42310.6","ts":"%d"}]}'
+)
+
+
+def headed(timestamp: int) -> bytes:
+    """The same at a venue whose frames name their stream first."""
+    return _MARK % timestamp
 
 
 class Ear:
@@ -41,7 +54,7 @@ class Ear:
         ticker = Subscription("ticker", "KRW-BTC")
         self.stream = router.add(ticker, Listener("ear", self._hear, "realtime_only"))
         router.deliver(codec.read(hot(0)).events[0], lambda _listener, error: self.failures.append(str(error)))
-        self.dispatch = Dispatch(
+        self.dispatch: Dispatch | HeadDispatch = Dispatch(
             codec.decode,
             router.tables,
             lambda payload, received_ns: self.careful.append((payload, received_ns)),
@@ -66,3 +79,17 @@ class Ear:
 
     def on_lost(self, loss: Loss) -> None:
         self.lost.set_result(loss)
+
+
+class HeadedEar(Ear):
+    """The same at a venue whose frames name their stream first: a settled mark price of BTC-USDT."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        super().__init__(breaks_at)
+        self.heard.clear()
+        codec = OkxCodec("okx", "DEFAULT", "float", False)
+        router = Router(codec.classes, lambda _callback, error: self.failures.append(str(error)), wire_name=wire_name)
+        self.stream = router.add(Subscription("markPrice", "BTC-USDT"), Listener("ear", self._hear, "realtime_only"))
+        first = codec.read(headed(0))
+        router.deliver(first.events[0], lambda _listener, error: None, first.stream, first.head)
+        self.dispatch = HeadDispatch(router.heads.table, self.dispatch.careful, self.dispatch.failed)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from tapewire.config import LineOptions
+from tapewire.transport.contract import Line
+from tapewire.transport.metered_picows_line import MeteredPicowsLine
 from tapewire.transport.picows_line import PicowsLine
 
 from . import wire
 from .benches import NOW_NS, wall_ns
-from .settled import Ear, hot
+from .settled import Ear, HeadedEar, headed, hot
 
 FRAMES = [
     (wire.BINARY, hot(1, b"long")),
@@ -23,25 +25,62 @@ FRAMES = [
     (wire.BINARY, hot(9, b"long")),
 ]
 
+HEADED = [
+    (wire.BINARY, headed(1)),
+    (wire.TEXT, headed(2)),  # this one raises in the user's callback
+    (wire.TEXT, headed(3).replace(b"BTC", b"XRP")),  # nobody wants it
+    (wire.TEXT, headed(3).replace(b"[{", b"[{},{")),
+    (wire.TEXT, headed(3).replace(b"[", b"(")),
+    (wire.TEXT, b"pong"),
+    (wire.TEXT, "한글 PING".encode()),
+    (wire.BINARY, b"\xff\xfe"),
+    (wire.BINARY, b"[" * 100_000),
+    (wire.BINARY, headed(9)),
+]
 
-async def test_the_line_does_what_the_function_does() -> None:
+
+async def send(frames: list[tuple[int, bytes]], line: Line, ear: Ear) -> None:
+    """All ``frames`` to an open line, until it is closed."""
+
     async def send_all(peer: wire.Peer) -> None:
         peer.accept()
         await peer.frame()  # it is open there, and the short road with it
-        peer.write(b"".join(wire.frame(opcode, payload) for opcode, payload in FRAMES) + wire.close_frame(1000))
+        peer.write(b"".join(wire.frame(opcode, payload) for opcode, payload in frames) + wire.close_frame(1000))
         await peer.reader.read()
 
-    called, inside = Ear(breaks_at=2), Ear(breaks_at=2)
-    on_message = called.dispatch.on_message()
-    for opcode, payload in FRAMES:
-        on_message(payload, opcode == wire.TEXT, NOW_NS)
-
     async with wire.serve(send_all) as served:
-        line = PicowsLine(LineOptions(), wall_ns)
-        await line.open(served.url, {}, inside)
+        await line.open(served.url, {}, ear)
         line.ping()
         async with asyncio.timeout(5):
-            await inside.lost
+            await ear.lost
+
+
+def call(frames: list[tuple[int, bytes]], ear: Ear) -> None:
+    """The same to the function."""
+    on_message = ear.dispatch.on_message()
+    for opcode, payload in frames:
+        on_message(payload, opcode == wire.TEXT, NOW_NS)
+
+
+async def test_where_frames_name_their_stream_the_line_does_what_the_function_does() -> None:
+    called, inside, plain = HeadedEar(breaks_at=2), HeadedEar(breaks_at=2), HeadedEar(breaks_at=2)
+    call(HEADED, called)
+    await send(HEADED, MeteredPicowsLine(LineOptions(), wall_ns), inside)
+    await send(HEADED, PicowsLine(LineOptions(), wall_ns), plain)
+
+    assert inside.account == called.account == plain.account
+    assert [event.timestamp for event in inside.heard] == [0, 1, 2, 9]
+    assert [event.received_ns for event in inside.heard] == [0, NOW_NS, NOW_NS, NOW_NS]
+    assert [payload for payload, _ in inside.careful] == [payload for _, payload in HEADED[2:-1]]
+    assert inside.called == [payload for _, payload in HEADED[2:-1]], "the settled ones came by the short road"
+    assert plain.called == [payload for _, payload in HEADED], "a line without this form calls the function"
+    assert inside.failures == ["broken ear"]
+
+
+async def test_the_line_does_what_the_function_does() -> None:
+    called, inside = Ear(breaks_at=2), Ear(breaks_at=2)
+    call(FRAMES, called)
+    await send(FRAMES, PicowsLine(LineOptions(), wall_ns), inside)
 
     assert inside.account == called.account
     assert [event.timestamp for event in inside.heard] == [0, 1, 2, 9]

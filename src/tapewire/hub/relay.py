@@ -39,6 +39,7 @@ class Relay(Router):
         classes: as of ``Router``.
         ear: what the short road calls for a stream that subscribers hear.
         careful: the careful road, for such a stream and one event.
+        wire_name: as of ``Router``.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class Relay(Router):
         classes: Mapping[type, tuple[type[Event], str, str | None]],
         ear: Callable[[Stream], Callback],
         careful: Callable[[Stream, Event], None],
+        wire_name: Callable[[Subscription], str] | None = None,
     ) -> None:
-        super().__init__(classes, _nobody_failed, drop_doubles=False)
+        super().__init__(classes, _nobody_failed, drop_doubles=False, wire_name=wire_name)
         self._ear, self._careful = ear, careful
 
     def follow(self, fronts: Mapping[Subscription, Stream]) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from tapewire.hub.calls import Callback, every, hand_over, once, one_call
+from tapewire.hub.heads import Heads
 from tapewire.hub.listening import Listener, Stream
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import Subscription, Wish
+from tapewire.venues.contract import Head
 
 #: Realtime messages after which an asked snapshot is no longer waited for (a gateway may know none).
 SNAPSHOT_PATIENCE = 100
@@ -28,6 +30,8 @@ class Router:
     ``failed`` is told of a callback that raised while others had to be called after it. Kinds that no class in
     ``classes`` stands for are never hot: what is sent a few times an hour needs no short road, and may belong to two
     streams (that of its market, and that of all markets, whose symbol is "").
+
+    ``wire_name`` is a stream's name at a venue whose frames name theirs: then ``heads`` is the hot part.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Router:
         failed: Callable[[Callback, BaseException], None],
         *,
         drop_doubles: bool = True,
+        wire_name: Callable[[Subscription], str] | None = None,
     ) -> None:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
@@ -51,6 +56,11 @@ class Router:
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
         }
         self._index: dict[tuple[str, str | None, str, str], Stream] = {}
+        #: Of a venue whose frames name their stream: the hot part, and the settled streams.
+        self.heads = Heads()
+        self._warm: set[Stream] = set()
+        self._wire_name = wire_name
+        self._named: dict[str, list[Stream]] = {}
 
     def add(self, subscription: Subscription, listener: Listener) -> Stream:
         """Let ``listener`` hear a stream; a new stream is cold."""
@@ -75,21 +85,40 @@ class Router:
 
     def _open(self, stream: Stream) -> Stream:
         self.streams[stream.subscription] = stream
-        self._index[_key(stream.subscription)] = stream
+        self._enter(stream)
         stream.awaiting, stream.patience = self.gone.pop(stream.subscription, 0), SNAPSHOT_PATIENCE
         return stream
 
     def _close(self, stream: Stream) -> None:
         subscription = stream.subscription
         del self.streams[subscription]
-        del self._index[_key(subscription)]
+        self._strike(stream)
         self.gone[subscription] = stream.awaiting
         self._doubled += stream.doubled
         name = _name(subscription)
         self.retired[name] = self.retired.get(name, 0) + stream.count
 
+    def _enter(self, stream: Stream) -> None:
+        self._index[_key(stream.subscription)] = stream
+        if self._wire_name is not None:
+            namesakes = self._named.setdefault(self._wire_name(stream.subscription), [])
+            namesakes.append(stream)
+            for one in namesakes:  # a head leads to one stream only
+                self.chill(one)
+
+    def _strike(self, stream: Stream) -> None:
+        if self._index.get(key := _key(stream.subscription)) is stream:
+            del self._index[key]
+        if self._wire_name is not None:
+            name = self._wire_name(stream.subscription)
+            self._named[name].remove(stream)
+            if not self._named[name]:
+                del self._named[name]
+
     def chill(self, stream: Stream) -> None:
         """Let the stream's next message take the careful road."""
+        self.heads.close(stream)
+        self._warm.discard(stream)
         self._hot_table(stream.subscription).pop(stream.subscription.symbol, None)
 
     def asked(self, stream: Stream, *, snapshot: bool) -> None:
@@ -147,18 +176,30 @@ class Router:
         if not stream.holes:
             stream.known = None
 
-    def find(self, event: Event) -> tuple[Stream, ...]:
-        """The streams that an event of this connection belongs to; none when nobody wants it."""
+    def find(self, event: Event, name: str = "") -> tuple[Stream, ...]:
+        """The streams that an event of this connection belongs to; none when nobody wants it.
+
+        ``name``: the frame's word for its stream (``Reading.stream``). Where no stream is called so, only one of all
+        markets may be meant.
+        """
+        if name in self._named:
+            return tuple(self._named[name])
         kind, unit, detail = event.kind, getattr(event, "unit", None), getattr(event, "detail", "")
-        symbols = (event.symbol, "") if event.symbol else ("",)
+        symbols = (event.symbol, "") if event.symbol and not name else ("",)
         found = (self._index.get((kind, unit, symbol, detail)) for symbol in symbols)
         return tuple(stream for stream in found if stream is not None)
 
-    def deliver(self, event: Event, failed: Callable[[Listener, BaseException], None]) -> bool:
-        """The careful road for one event; False (and counts) when nobody wants it. ``failed``: a callback raised."""
-        streams = self.find(event)
+    def deliver(
+        self, event: Event, failed: Callable[[Listener, BaseException], None], name: str = "", head: Head | None = None
+    ) -> bool:
+        """The careful road for one event; False (and counts) when nobody wants it.
+
+        ``failed``: a callback raised. ``name``, ``head``: ``Reading.stream`` and ``Reading.head``.
+        """
+        streams = self.find(event, name)
+        only = head if len(streams) == 1 else None
         for stream in () if self.judge(event) else streams:
-            self._deliver_to(stream, event, failed)
+            self.deliver_to(stream, event, failed, only)
         self.unwanted += not streams
         return bool(streams)
 
@@ -168,7 +209,14 @@ class Router:
             self._hear(stream, event, failed)
         return streams
 
-    def _deliver_to(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
+    def deliver_to(
+        self,
+        stream: Stream,
+        event: Event,
+        failed: Callable[[Listener, BaseException], None],
+        head: Head | None = None,
+    ) -> None:
+        """As ``deliver``, where it is known whose event it is."""
         stream.wait_less(snapshot=event.stream_type == "SNAPSHOT")
         if isinstance(event, TradeEvent) and stream.doubles(event):
             for listener in stream.unaware(event):
@@ -177,7 +225,7 @@ class Router:
             stream.last = event.timestamp
             self._hear(stream, event, failed)
         if not stream.awaiting and stream.known is None:
-            self._settle(stream)
+            self._settle(stream, event.symbol, head)
 
     def _hear(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
@@ -195,7 +243,7 @@ class Router:
                 listener.finished = listener.preference == "snapshot_only"
 
     def is_hot(self, stream: Stream) -> bool:
-        return self._hot_table(stream.subscription).get(stream.subscription.symbol) is stream
+        return stream in self._warm or self._hot_table(stream.subscription).get(stream.subscription.symbol) is stream
 
     def wishes(self) -> dict[Subscription, Wish]:
         """Everything that is wanted on this connection."""
@@ -223,11 +271,16 @@ class Router:
             if listener.callback is callback or (stream.deliver is callback and listener.wants_realtime)
         )
 
-    def _settle(self, stream: Stream) -> None:
+    def _settle(self, stream: Stream, symbol: str, head: Head | None) -> None:
         if self.streams.get(stream.subscription) is stream:  # a callback may have ended it
             if stream.changed:
                 self._refresh(stream)
-            self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
+            if self._wire_name is None:
+                self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
+                return
+            self._warm.add(stream)
+            if head is not None:
+                self.heads.open(stream, symbol, head)
 
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)

@@ -25,8 +25,8 @@ from tapewire.runtime.signing import Signer
 from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
-from tapewire.transport.dispatch import Dispatch
-from tapewire.venues.contract import Codec, Venue
+from tapewire.transport.dispatch import Dispatch, HeadDispatch
+from tapewire.venues.contract import Codec, Reading, Venue
 
 #: Streams whose next message is timed at each tick, for the latency figures.
 LATENCY_STREAMS = 4
@@ -60,7 +60,9 @@ class Driver:
         self.origin = origin
         self.machine = machine
         if membership is None:
-            self.router = Router(codec.classes, self._callback_failed, drop_doubles=drop_doubles)
+            self.router = Router(
+                codec.classes, self._callback_failed, drop_doubles=drop_doubles, wire_name=venue.wire_name
+            )
         else:
             self.router = membership.router
         self.score = None if membership is None else membership.score
@@ -82,7 +84,11 @@ class Driver:
         self._stale: set[Subscription] = set()
         self.stopping = False
         self._sampling: Iterator[Stream] = iter(())
-        self.dispatch = Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
+        self.dispatch: Dispatch | HeadDispatch = (
+            Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
+            if venue.wire_name is None
+            else HeadDispatch(self.router.heads.table, self._careful_road, self._callback_failed)
+        )
         self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
         self.holes = membership or Holes(
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
@@ -171,7 +177,7 @@ class Driver:
     def _careful_road(self, payload: bytes, received_ns: int) -> None:
         reading = self._codec.read(payload, received_ns)
         for event in reading.events:
-            self._first_or_cold(event)
+            self._first_or_cold(event, reading)
         for control in reading.controls:
             self.notes.word(control)
             self._tell(self.machine.control, control)
@@ -189,11 +195,11 @@ class Driver:
                 )
             )
 
-    def _first_or_cold(self, event: Event) -> None:
-        streams = self.router.find(event)
+    def _first_or_cold(self, event: Event, reading: Reading) -> None:
+        streams = self.router.find(event, reading.stream)
         for stream in streams:
             self._tell_of(stream, event)  # the gap is told before the message that ends it
-        if not self.router.deliver(event, self._listener_failed):
+        if not self.router.deliver(event, self._listener_failed, reading.stream, reading.head):
             return
         self.notes.delivered(event)
         for stream in streams:

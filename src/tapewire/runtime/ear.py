@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tapewire.model.line import Loss
-from tapewire.transport.dispatch import Dispatch
+from tapewire.transport.dispatch import Dispatch, HeadDispatch
 
 
 class Ear:
@@ -15,7 +15,7 @@ class Ear:
 
     def __init__(
         self,
-        dispatch: Dispatch,
+        dispatch: Dispatch | HeadDispatch,
         on_pong: Callable[[bytes], None],
         lost: Callable[[Loss], None],
     ) -> None:

@@ -42,9 +42,11 @@ class Terms(NamedTuple):
 class Member:
     """One line's place in its group (``driver.Membership``)."""
 
-    def __init__(self, group: Group, number: int, codec: Codec) -> None:
+    def __init__(
+        self, group: Group, number: int, codec: Codec, wire_name: Callable[[Subscription], str] | None
+    ) -> None:
         self._group, self.number = group, number
-        self.router = Relay(codec.classes, self._ear, self._careful)
+        self.router = Relay(codec.classes, self._ear, self._careful, wire_name)
         #: Streams that are silent on this line beyond their rhythm.
         self.stale: dict[Subscription, Stale] = {}
 
@@ -97,7 +99,9 @@ class Group:
     ) -> None:
         self.origin = origin
         self._venue, self._clock, self._events, self._lag_after = venue, clock, events, terms.lag_after
-        self.router = Router(codec.classes, self._callback_failed, drop_doubles=terms.drop_doubles)
+        self.router = Router(
+            codec.classes, self._callback_failed, drop_doubles=terms.drop_doubles, wire_name=venue.wire_name
+        )
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
         self.copies = FirstCopies(len(make))
         self.done = asyncio.Event()
@@ -111,7 +115,7 @@ class Group:
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             None,
         )  # fmt: skip
-        self._members = [Member(self, number, codec) for number in range(len(make))]
+        self._members = [Member(self, number, codec, venue.wire_name) for number in range(len(make))]
         told = DriverEvents(events, self._line_finished)
         self.drivers = tuple(one(told, member) for one, member in zip(make, self._members, strict=True))
 
@@ -186,7 +190,7 @@ class Group:
             if not is_first(line, event):
                 return
             if not is_hot(front):
-                self._deliver(event)
+                self._deliver(front, event)
                 return
             front.last = event.timestamp
             front.count += 1
@@ -209,15 +213,13 @@ class Group:
         if event.stream_type != "SNAPSHOT":
             self.ear(line, front)(event)
         elif _is_wanted(front, event):
-            self._deliver(event)
+            self._deliver(front, event)
 
-    def _deliver(self, event: Event) -> None:
-        streams = self.router.find(event)
-        self.router.deliver(event, self._listener_failed)
-        for stream in streams:
-            for listener in tuple(stream.listeners):
-                if listener.finished:
-                    self._events.snapshot_done(stream.subscription, listener)
+    def _deliver(self, front: Stream, event: Event) -> None:
+        self.router.deliver_to(front, event, self._listener_failed)
+        for listener in tuple(front.listeners):
+            if listener.finished:
+                self._events.snapshot_done(front.subscription, listener)
 
     def _returned(self, line: int, front: Stream, event: Event) -> None:
         number, timestamp = self._venue.position(event)

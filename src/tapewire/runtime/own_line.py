@@ -11,7 +11,7 @@ from tapewire.errors import ConnectFailed, FeedError, LineLost
 from tapewire.model.line import Handshake, Loss
 from tapewire.runtime.ear import Ear
 from tapewire.transport.contract import Line
-from tapewire.transport.dispatch import Dispatch
+from tapewire.transport.dispatch import Dispatch, HeadDispatch
 
 _CUT = Loss("stopped")
 
@@ -50,7 +50,7 @@ class OwnLine:
         name: str,
         make: Callable[[], Line],
         signature: Callable[[], Awaitable[Mapping[str, str]]],
-        dispatch: Dispatch,
+        dispatch: Dispatch | HeadDispatch,
         owner: Owner,
     ) -> None:
         self._name, self._make, self._signature = name, make, signature

@@ -16,7 +16,7 @@ class LineListener(Protocol):
     it is text, within the size limits). ``received_ns`` is the wall clock in ns UTC, taken once a socket read.
     What it raises goes to the loop's exception handler and never costs the line.
     ``on_lost`` comes exactly once after a successful ``open``, whoever ended the line.
-    A listener may also have ``dispatch`` (``transport.dispatch.Dispatch``): the parts that its ``on_message`` is made
+    A listener may also have ``dispatch`` (``transport.dispatch``): the parts that its ``on_message`` is made
     of, for a line that takes these steps itself.
     """
 

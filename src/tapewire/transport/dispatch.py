@@ -49,3 +49,43 @@ class Dispatch(NamedTuple):
                 failed(stream.deliver, error)
 
         return on_message
+
+
+class HeadDispatch(NamedTuple):
+    """The same for a venue whose frames name their stream before their data.
+
+    Attributes:
+        heads: a frame's bytes before its first ``[`` → (decoder of the frame, public class, symbol, the stream). The
+            decoder gives an object whose ``data`` are wire events without symbols; frames with several events take the
+            careful road.
+        careful, failed: as ``Dispatch`` has them.
+    """
+
+    heads: Mapping[bytes, tuple[Callable[[bytes], Any], type, str, Any]]
+    careful: Callable[[bytes, int], None]
+    failed: Callable[[Callable[[Any], object], Exception], None]
+
+    def on_message(self) -> Callable[[bytes, bool, int], None]:
+        """As ``Dispatch.on_message``. ``HeadedPicowsLine.on_ws_frame`` has the same lines a second time."""
+        heads, careful, failed = self
+
+        def on_message(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
+            try:
+                decode, public, symbol, stream = heads[payload[: payload.find(b"[")]]
+                [event] = decode(payload).data
+            except Exception:  # whatever is not plain data of a settled stream
+                stream = None
+            if stream is None:
+                careful(payload, received_ns)
+                return
+            event.__class__ = public
+            event.symbol = symbol
+            event.received_ns = received_ns
+            stream.last = event.timestamp
+            stream.count += 1
+            try:
+                stream.deliver(event)
+            except Exception as error:  # a user's callback may raise anything; the feed goes on
+                failed(stream.deliver, error)
+
+        return on_message

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from tapewire.config import LineOptions
 from tapewire.model.line import Handshake, Loss
 from tapewire.transport.contract import LineListener
+from tapewire.transport.dispatch import HeadDispatch
+from tapewire.transport.headed_picows_line import HeadedPicowsLine
 from tapewire.transport.picows_line import PicowsLine
 from tapewire.transport.traffic import Socket, Traffic, traffic_of
 
@@ -17,15 +19,18 @@ class MeteredPicowsLine:
     It stands beside the way of a message, not in it: a subclass would have cost each message some percent (measured).
     """
 
-    __slots__ = ("_carried", "_line", "_socket")
+    __slots__ = ("_carried", "_line", "_options", "_socket", "_wall_ns")
 
     def __init__(self, options: LineOptions, wall_ns: Callable[[], int]) -> None:
+        self._options, self._wall_ns = options, wall_ns
         self._line = PicowsLine(options, wall_ns)
         self._socket: Socket | None = None
         self._carried: Traffic | None = None
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``."""
+        if isinstance(getattr(listener, "dispatch", None), HeadDispatch):
+            self._line = HeadedPicowsLine(self._options, self._wall_ns)
         handshake = await self._line.open(url, headers, listener)
         transport = self._line._transport  # noqa: SLF001 - nobody else needs it
         if transport is not None:

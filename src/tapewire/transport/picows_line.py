@@ -38,7 +38,8 @@ from tapewire.transport.telling import Telling, hold_reading
 
 _BINARY, _TEXT = WSMsgType.BINARY, WSMsgType.TEXT
 _FAILURES = (OSError, EOFError, WSError, ProxyError, ValueError)  # anything else is a fault of ours
-_CONTROL_MAX = 125  # bytes in the largest ping, pong or close frame that picows lets through (RFC 6455 section 5.5)
+#: Bytes in the largest ping, pong or close frame that picows lets through (RFC 6455 section 5.5).
+CONTROL_MAX = 125
 _UNSENT_LIMIT = 16 * 1024 * 1024  # bytes the far end may leave unread before it counts as gone
 
 
@@ -90,10 +91,7 @@ class PicowsLine(WSListener):
         self._loop = asyncio.get_running_loop()
         self._telling = Telling(self._loop)
         self._listener = listener
-        dispatch: Dispatch | None = getattr(listener, "dispatch", None)
-        if dispatch is not None:
-            self._decode, self._tables, _, self._failed = dispatch
-            self._has_dispatch = True
+        self._take_dispatch(getattr(listener, "dispatch", None))
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._options.connect_timeout) as limit:
@@ -108,6 +106,12 @@ class PicowsLine(WSListener):
             raise
         self._loop.call_soon(self._start)
         return Handshake(url, self._compression, self._loop.time() - began)
+
+    def _take_dispatch(self, dispatch: object) -> None:
+        """The short road, if it is of this line's form; else every message takes the listener's ``on_message``."""
+        if isinstance(dispatch, Dispatch):
+            self._decode, self._tables, _, self._failed = dispatch
+            self._has_dispatch = True
 
     async def _connect(self, url: str, extra: list[tuple[str, str]], context: ssl.SSLContext) -> None:
         options = self._options
@@ -187,7 +191,7 @@ class PicowsLine(WSListener):
             self._loop.call_soon(self._turn_over)
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             payload = frame.get_payload_as_bytes()
-            if len(payload) > _CONTROL_MAX:  # data; frame.msg_type would say more, for 4 % of all that a message costs
+            if len(payload) > CONTROL_MAX:  # data; frame.msg_type would say more, for 4 % of all that a message costs
                 try:  # as Dispatch.on_message
                     event = self._decode(payload)
                     public, streams = self._tables[type(event)]

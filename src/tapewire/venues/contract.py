@@ -56,6 +56,7 @@ class Facts(Struct, frozen=True, kw_only=True):
         ping_most: seconds between them that the user's option may not exceed.
         kinds: what can be subscribed; full_state_kinds: those whose every message is the complete state.
         fatal_statuses: handshake statuses that trying again cannot mend.
+        headed: frames name their stream before their data (``Head``).
     """
 
     url: str
@@ -80,6 +81,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     candle_units: tuple[str, ...]
     full_state_kinds: frozenset[str]
     fatal_statuses: frozenset[int]
+    headed: bool = False
 
 
 class Control(Struct, frozen=True):
@@ -116,19 +118,42 @@ class Quarantine(Struct, frozen=True):
     payload: bytes
 
 
+class Head(Struct, frozen=True):
+    """How the short road knows the frames of one stream, at a venue whose frames name it before their data.
+
+    Attributes:
+        text: the frame's bytes before its first ``[``, which begins the data: no other stream's frames begin so.
+        decode: frame → an object whose list ``data`` has events of a wire class of ``public``, without symbols; raises
+            on anything else.
+        public: their public class.
+    """
+
+    text: bytes
+    decode: Callable[[bytes], Any]
+    public: type[Event]
+
+
 class Reading(Struct, frozen=True):
-    """Everything that one frame said."""
+    """Everything that one frame said.
+
+    Attributes:
+        stream: the wire's name (``Changes.name``) of the stream that the events belong to, ``""``: they say it.
+        head: the short road for further frames of the stream, None: they have none.
+    """
 
     events: tuple[Event, ...] = ()
     controls: tuple[Control, ...] = ()
     quarantined: tuple[Quarantine, ...] = ()
+    stream: str = ""
+    head: Head | None = None
 
 
 class Codec(Protocol):
     """Reads the frames of one connection. Made once a connection by ``Venue.codec``.
 
     The short road of the driver calls ``decode``; when that raises, or the result's class is not in
-    ``classes``, it calls ``read`` with the same bytes.
+    ``classes``, it calls ``read`` with the same bytes. Where frames name their stream (``Facts.headed``), it goes by
+    ``Reading.head`` instead.
     """
 
     #: frame → one instance of a wire class (a subclass of the public event class); raises on anything else.
@@ -301,6 +326,11 @@ class Venue(Struct, frozen=True, kw_only=True):
     history: History | None = None
     account: Account | None = None
     exchange: Callable[..., Any] | None = None
+
+    @property
+    def wire_name(self) -> Callable[[Subscription], str] | None:
+        """A stream's name as its frames say it (``Reading.stream``); None: they do not."""
+        return self.changes.name if self.facts.headed and self.changes is not None else None
 
     def side(self, subscription: Subscription) -> str:
         """The side that a stream comes from."""
