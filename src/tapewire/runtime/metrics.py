@@ -74,9 +74,7 @@ def metrics_of(driver: Driver, now: Now, quiet_kinds: frozenset[str]) -> Connect
         last_pong_received_ns=_ns(notes.last_pong, now),
         retry_in=_retry_in(driver, now.t),
         health_score=_score(driver, now, quiet_kinds),
-        latency_ms=latency_statistics(notes.latencies),
-        handling_ms=latency_statistics(notes.handling),
-        clock_offset_ms=min(notes.latencies, default=None),
+        **_sampled(notes),
         messages_per_second=notes.rate(total_of(router)),
         **_against_sisters(driver.score),
     )
@@ -120,6 +118,13 @@ def state_of(driver: Driver) -> ConnectionState:
             return ConnectionState.RECONNECTING if again else ConnectionState.CONNECTING
         case _:
             return ConnectionState.ERROR if driver.error is not None else ConnectionState.DISCONNECTED
+
+
+def _sampled(notes: Notes) -> dict[str, Any]:
+    return {
+        "latency_ms": latency_statistics(notes.latencies), "handling_ms": latency_statistics(notes.handling),
+        "clock_offset_ms": min(notes.latencies, default=None),
+    }  # fmt: skip
 
 
 def _against_sisters(score: Score | None) -> dict[str, Any]:
