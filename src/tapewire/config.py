@@ -122,6 +122,7 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
         max_retries: tries in a row before giving up loudly; None never gives up.
         stable_after: seconds of uptime with data after which the delay falls back to the base.
         quiet_time: seconds without an error after which an unanswered request counts as accepted.
+        answer_timeout: seconds to wait for the answer to a request or a login, where the venue answers each (OKX).
         pending_window: seconds for which a change of subscriptions waits for others, to be sent as one request.
         pending_window_max: seconds of the same when the message budget is nearly spent; it grows as that does.
         stale_after: seconds of silence that no public stream may exceed while its line is alive, unless its own
@@ -145,6 +146,7 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     max_retries: int | None = None
     stable_after: float = 30.0
     quiet_time: float = 2.0
+    answer_timeout: float = 10.0
     pending_window: float = 0.1
     pending_window_max: float = 15.0
     stale_after: float | None = 60.0
@@ -157,7 +159,7 @@ class SessionOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for option in (
             "ping_interval", "ping_timeout", "backoff_base", "backoff_cap", "stable_after",
-            "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
+            "quiet_time", "answer_timeout", "stale_after", "stale_factor", "stale_reconnect",
             "messages_per_second", "messages_per_minute", "lag_after",
         ):  # fmt: skip
             _positive(self, option)

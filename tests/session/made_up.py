@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from tapewire.config import FeedOptions, SessionOptions
 from tapewire.model import status
@@ -138,7 +138,7 @@ class Session:
     def stop(self) -> list[Action]:
         return self.machine.stop(self.now)
 
-    def up(self, *texts: str) -> Session:
+    def up(self, *texts: str) -> Self:
         """Open, everything asked; time 0."""
         self.want(*texts)
         self.opened()

@@ -437,7 +437,6 @@ def test_a_snapshot_that_does_not_come_within_the_quiet_time_is_not_asked_for_ag
 
 @pytest.mark.parametrize("manner", [{"replaces": False}, {"acknowledges": True}])
 def test_a_venue_with_other_manners_is_refused_when_the_session_is_made(manner: dict[str, bool]) -> None:
-    """Until a session can add and remove and wait for answers, it must not look as if it could."""
     venue = structs.replace(VENUE, facts=structs.replace(VENUE.facts, **manner))
-    with pytest.raises(UsageError, match="made-up: a session knows only"):
+    with pytest.raises(UsageError, match="made-up: requests replace each other and are not answered"):
         Session(venue=venue)

@@ -10,16 +10,20 @@ from tapewire.model.subscription import Subscription
 from tapewire.session.actions import Send
 from tapewire.session.gate import Gate
 from tapewire.session.sending import Sending
-from tapewire.venues.contract import Control, Window
+from tapewire.venues.contract import Control, Facts, Window
 from tests.session.made_up import VENUE, Session, events, sent, stream
 
 MINUTE = Window(100, 60.0)
 
 
+def facts(*messages: Window) -> Facts:
+    return replace(VENUE.facts, messages=messages)
+
+
 def window_after(spent: int, **options: float) -> float:
     """Seconds for which a change waits when so many of 100 messages a minute are used."""
     gate = Gate([MINUTE], 0.0)
-    sending = Sending(SessionOptions(**options), gate, [MINUTE])  # type: ignore[arg-type]
+    sending = Sending(SessionOptions(**options), gate, facts(MINUTE))  # type: ignore[arg-type]
     for _ in range(spent):
         gate.book(0.0)
     sending.changed(1.0)
@@ -40,7 +44,7 @@ def test_the_window_can_be_set_and_switched_off() -> None:
 
 
 def test_without_a_long_window_nothing_grows() -> None:
-    sending = Sending(SessionOptions(), Gate([Window(5, 1.0)], 0.0), [Window(5, 1.0)])
+    sending = Sending(SessionOptions(), Gate([Window(5, 1.0)], 0.0), facts(Window(5, 1.0)))
     for _ in range(4):
         assert sending.begin_other(0.0)
     sending.changed(0.0)

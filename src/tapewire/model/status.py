@@ -172,6 +172,17 @@ class Limited(FeedEvent, frozen=True, kw_only=True, tag="limited"):
     seconds: float
 
 
+class Notice(FeedEvent, frozen=True, kw_only=True, tag="notice"):
+    """The exchange let know something that asks for nothing: ``name`` is its word or code, ``message`` its text.
+
+    ``moving``: it will close this connection soon; another one takes its streams over before.
+    """
+
+    name: str
+    message: str
+    moving: bool = False
+
+
 class Listed(FeedEvent, frozen=True, kw_only=True, tag="listed"):
     """The exchange's answer to what it holds for this connection (``client.list_subscriptions``).
 

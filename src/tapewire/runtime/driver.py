@@ -180,6 +180,8 @@ class Driver:
             self._first_or_cold(event, reading)
         for control in reading.controls:
             self.notes.word(control)
+            if control.kind == "error" and self._signer is not None:
+                self._signer.doubt()
             self._tell(self.machine.control, control)
         for item in reading.quarantined:
             self.quarantined += 1
@@ -253,6 +255,10 @@ class Driver:
             case Ping(payload):
                 if self.line.ping(payload):
                     self.notes.pinging()
+            case LogIn():
+                self._log_in()
+            case Replace():
+                self._events.moving(self)
             case Connect(url):
                 self.connects += 1
                 self.line.dial(url)
@@ -294,6 +300,16 @@ class Driver:
             return {}
         await self._signer.ready()
         return self._signer.headers()
+
+    def _log_in(self) -> None:
+        """Show the key on the open line; it goes into no note."""
+        if self._signer is None:
+            self.line_impossible(UsageError(f"{self.origin.connection}: a login without a key"))
+            return
+        try:
+            self.line.send(self._signer.login())
+        except CredentialsError as error:
+            self.line_impossible(error)
 
     def line_lost(self, loss: Loss) -> None:
         """The line is gone."""

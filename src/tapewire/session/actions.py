@@ -39,6 +39,14 @@ class Send(Struct, frozen=True):
     request: bool = True
 
 
+class Replace(Struct, frozen=True):
+    """The exchange is about to close this line: open another beside it, and let go of this one when that has it all."""
+
+
+class LogIn(Struct, frozen=True):
+    """Send the message that shows the key; the machine never sees it. The answer comes as a control."""
+
+
 class Ping(Struct, frozen=True):
     """Send a PING frame; answer with ``pong`` when it comes."""
 
@@ -64,4 +72,4 @@ class Finish(Struct, frozen=True):
     error: FeedError | None = None
 
 
-Action = Connect | Send | Ping | Close | Publish | Finish
+Action = Connect | LogIn | Replace | Send | Ping | Close | Publish | Finish

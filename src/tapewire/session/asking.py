@@ -74,6 +74,9 @@ class Asking:
         self._again.update(streams)
         self.due = True
 
+    #: What came so far cannot be trusted: asked again, its snapshot replaces it.
+    anew = again
+
     def compare_held(
         self, held: Iterable[Subscription], standing: Mapping[Subscription, Wish]
     ) -> tuple[list[Subscription], list[Subscription]]:

@@ -63,8 +63,12 @@ class Dialling:
 
     def opened(self, t: float) -> None:
         """The dial succeeded."""
-        self._opened_at, self._alive, self._one_token_refused = t, False, False
+        self._opened_at, self._alive = t, False
         self._answered(t)
+
+    def accepted(self) -> None:
+        """The key was taken, or none is asked for."""
+        self._one_token_refused = False
 
     def alive(self) -> None:
         """The line brought what it is there for."""

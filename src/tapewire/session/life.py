@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -11,7 +11,6 @@ from tapewire.config import SessionOptions
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.session.actions import Action, Close, Now, Ping, Progress, Send
-from tapewire.session.asking import Asking
 from tapewire.session.heartbeat import Heartbeat
 from tapewire.session.sending import Sending
 from tapewire.session.stale import Watch
@@ -97,13 +96,17 @@ class Life:
         return [Send(self._facts.text_ping, request=False)]
 
     def look(
-        self, now: Now, asking: Asking, standing: Mapping[Subscription, Wish], progress: Mapping[Subscription, Progress]
+        self,
+        now: Now,
+        live: Collection[Subscription],
+        standing: Mapping[Subscription, Wish],
+        progress: Mapping[Subscription, Progress],
     ) -> Signs:
         """Compare what the streams brought with their rhythm."""
         if self.held:
             return Signs([])
         rare = self._facts.event_kinds
-        streams = [s for s, wish in standing.items() if wish.realtime and s in asking.live and s.kind not in rare]
+        streams = [s for s, wish in standing.items() if wish.realtime and s in live and s.kind not in rare]
         report = self.watch.look(now.t, streams, progress)
         actions: list[Action] = [self._teller.stale(now, silence) for silence in report.news]
         if report.advice == "replace":

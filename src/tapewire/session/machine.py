@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tapewire.config import FeedOptions
-from tapewire.errors import AuthenticationFailed, ConnectFailed, FeedError, LineLost, UsageError
+from tapewire.errors import AuthenticationFailed, ConnectFailed, FeedError, LineLost
 from tapewire.model import status
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.session.actions import Action, Close, Connect, Finish, Now, Progress, Publish, Send
-from tapewire.session.answers import Answers, in_their_words
-from tapewire.session.asking import Asking
+from tapewire.session.actions import Action, Close, Connect, Finish, LogIn, Now, Progress, Publish, Replace, Send
+from tapewire.session.answers import Heard, in_their_words
 from tapewire.session.dialling import Dialling
 from tapewire.session.gate import Gate
 from tapewire.session.ledger import Ledger
 from tapewire.session.life import Life
+from tapewire.session.manners import Parts, manners_of
 from tapewire.session.sending import Sending
 from tapewire.session.telling import Teller
 from tapewire.session.wants import Wants
@@ -59,19 +59,15 @@ class Machine:
         side: str = "public",
     ) -> None:
         facts, self._options = venue.facts, options.session
-        if not facts.replaces or facts.acknowledges:
-            raise UsageError(f"{venue.name}: a session knows only venues whose requests replace each other, unanswered")
         self._venue, self._format, self._ticket = venue, options.format, ticket
         self._dials = Dialling(facts, side, options, connect_gate, random)
-        self._sending = Sending(self._options, message_gate, facts.messages)
-        self._wants, self._asking = Wants(), Asking(self._options.quiet_time)
+        self._sending, self._wants = Sending(self._options, message_gate, facts), Wants()
         self._teller = Teller(venue.name, connection)
         self._life = Life(facts, self._options, self._sending, self._teller)
         self.watch = self._life.watch
-        self._signed = side in facts.signed_sides
-        self._answers = Answers(
-            venue, self._options, self._wants, self._asking, self._sending, self._teller, self._signed
-        )
+        parts = Parts(venue, options, self._wants, self._sending, self._teller, side, ticket)
+        self._login, self._signed = parts.login, parts.signed
+        self._asking, self._answers = manners_of(parts)
         self.ledger = Ledger(venue.name, connection, facts.full_state_kinds)
         self._closing: Literal["", "unwanted", "broken", "stop"] = ""
         self._refused = self._was_lost = False
@@ -90,12 +86,13 @@ class Machine:
         if self.state != "open" or self._closing:
             return None
         due = self._life.deadlines(live=bool(self._asking.live))
-        if self._asking.ready or self._sending.waiting:
+        if self._login.due:
+            due.append(self._sending.login_at)
+        elif self._login.done and (self._asking.ready or self._sending.waiting):
             due.append(self._sending.request_at)
         if self._question is not None:
             due.append(self._sending.other_at(self._question))
-        if self._asking.quiet_until is not None:
-            due.append(self._asking.quiet_until)
+        due += [t for t in (self._asking.quiet_until, self._login.until) if t is not None]
         return min(due, default=None)
 
     @property
@@ -151,6 +148,13 @@ class Machine:
         self._ask_again(now, self._wants.renew(subscriptions))
         return self._pursue(now)
 
+    def refetch(self, now: Now, subscriptions: Iterable[Subscription]) -> list[Action]:
+        """What these streams brought so far cannot be trusted: begin them anew, each for itself."""
+        standing = [stream for stream in subscriptions if stream in self._wants.standing]
+        if self.state == "open" and standing:
+            self._asking.anew(standing)
+        return [] if self.state == "stopped" else self._pursue(now)
+
     def inquire(self, now: Now) -> list[Action]:
         """Ask the exchange what it holds for this connection; ``Listed`` tells the answer. A difference is mended.
 
@@ -169,6 +173,10 @@ class Machine:
             return [Close(STOPPED)]
         self._refused = False
         self._life.opened(now.t)
+        self._login.opened()
+        self._sending.opened()
+        if self._login.done:
+            self._dials.accepted()
         self.reconnects += self._was_lost
         self._was_lost = False
         facts = {"url": handshake.url, "seconds": handshake.seconds, "reconnect": self.reconnects}
@@ -196,13 +204,11 @@ class Machine:
             return []
         if control.kind == "alive" and self._life.word():
             self._answered()
-        if control.kind == "subscriptions":
-            return self._answers.listed(now, control) + self._pursue(now)
-        if control.kind != "error":
-            return []
-        told, for_good = self._answers.error(now, control)
-        self._refused = self._refused or for_good
-        return told + self._pursue(now)
+        heard = self._answers.heard(now, control)
+        if self._login.done:
+            self._dials.accepted()
+        self._refused = self._refused or heard.ours
+        return self._follow(now, heard)
 
     def pong(self, now: Now, payload: bytes) -> list[Action]:  # noqa: ARG002 - every fact takes its time
         """A PONG frame came."""
@@ -239,9 +245,11 @@ class Machine:
             self._closing = "broken"
             return [cut]
         actions = self._life.ping(now.t)
-        self._asking.quiet(now.t)
-        actions += self._subscribed(now)
-        signs = self._life.look(now, self._asking, self._wants.standing, progress)
+        silence = self._answers.quiet(now)
+        if silence.cut is not None:
+            return actions + self._follow(now, silence)
+        actions += [*silence.actions, *self._subscribed(now)]
+        signs = self._life.look(now, self._asking.live, self._wants.standing, progress)
         self._ask_again(now, signs.again)
         self._closing = "broken" if signs.broken else self._closing
         return actions + signs.actions + self._pursue(now)
@@ -259,6 +267,16 @@ class Machine:
             return []
         closing, self._closing = self._closing, "stop"
         return [] if closing else [Close(STOPPED)]
+
+    def _follow(self, now: Now, heard: Heard) -> list[Action]:
+        """What the exchange's word, or its silence, leads to."""
+        told: list[Action] = [*heard.actions]
+        if not self._asking.pending:
+            told += self._subscribed(now)
+        if heard.cut is not None:
+            self._closing = "broken"
+            return [*told, Close(heard.cut, graceful=False)]
+        return told + ([Replace()] if heard.moving else []) + self._pursue(now)
 
     # dialling and losing
 
@@ -334,17 +352,24 @@ class Machine:
 
     def _send(self, now: Now) -> list[Action]:
         """Send the request that is due, as far as the limits allow; it is written only now."""
+        if not self._login.done:
+            return self._log_in(now)
         actions: list[Action] = []
         while (self._asking.ready or self._sending.waiting) and self._sending.begin(now.t):
             if self._asking.ready:
-                wishes = self._asking.request(now.t, self._wants.standing)
-                self._sending.put(self._venue.encode(wishes, self._ticket(), self._format))
+                self._sending.put(self._answers.payloads(now))
             actions.append(Send(self._sending.next()))
         ask = self._venue.encode_list
         if ask is not None and self._question is not None and self._sending.begin_other(now.t):
             self._question = None
             actions.append(Send(ask(self._ticket(), self._format), request=False))
         return actions
+
+    def _log_in(self, now: Now) -> list[Action]:
+        if not (self._login.due and self._sending.begin_login(now.t)):
+            return []
+        self._login.sent(now.t)
+        return [LogIn()]
 
     def _answered(self) -> None:
         """A sign of life: all that a line of rare streams may bring for hours."""

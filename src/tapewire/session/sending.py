@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from tapewire.config import SessionOptions
 from tapewire.session.gate import MARGIN, Gate, own_gate
-from tapewire.venues.contract import Window
+from tapewire.session.limits import MESSAGE_LEEWAY
+from tapewire.venues.contract import Facts
 
 #: Share of a long window's budget from which on the merge window grows.
 PLENTY = 0.5
@@ -26,12 +27,13 @@ class Sending:
     Args:
         options: the session's.
         gate: the exchange's limit of messages, shared by all connections to one address.
-        windows: the exchange's message limits.
+        facts: the exchange's message limits, and those of requests on one connection.
     """
 
-    def __init__(self, options: SessionOptions, gate: Gate, windows: Sequence[Window]) -> None:
-        self._options, self._gate = options, own_gate(options, gate)
-        self._longest = max((window.seconds for window in windows), default=0.0)
+    def __init__(self, options: SessionOptions, gate: Gate, facts: Facts) -> None:
+        self._options, self._gate, self._windows = options, own_gate(options, gate), facts.requests
+        self._requests = self._gate
+        self._longest = max((window.seconds for window in facts.messages), default=0.0)
         self._outbox: deque[bytes] = deque()
         self._hold_until = float("-inf")
         self._merge_until: float | None = None
@@ -44,11 +46,16 @@ class Sending:
     @property
     def request_at(self) -> float:
         """The earliest time for a request (monotonic seconds)."""
-        return self._gate.next_at(self._earliest)
+        return self._requests.next_at(self._earliest)
 
     def other_at(self, t: float) -> float:
         """The earliest time, ``t`` or later, for what is no request: a text ping, a question."""
         return self._gate.next_at(t)
+
+    def opened(self) -> None:
+        """A new line: requests on it are counted from here."""
+        if self._windows:
+            self._requests = Gate(self._windows, MESSAGE_LEEWAY, self._gate)
 
     def changed(self, t: float) -> None:
         """What is wanted changed: the merge window opens, unless it is open already."""
@@ -66,7 +73,16 @@ class Sending:
 
     def begin(self, t: float) -> bool:
         """Whether a part of a request may be sent now; then it counts as sent, and ``next`` is to be."""
-        return t >= self._earliest and self._gate.take(t)
+        return t >= self._earliest and self._requests.take(t)
+
+    @property
+    def login_at(self) -> float:
+        """The earliest time for a login: it need not wait for changes of what is wanted."""
+        return self._requests.next_at(float("-inf"))
+
+    def begin_login(self, t: float) -> bool:
+        """Whether the login, which counts as a request, may be sent now; then it counts as sent."""
+        return self._requests.take(t)
 
     def next(self) -> bytes:
         """The next payload."""
@@ -90,5 +106,5 @@ class Sending:
 
     def _window(self, t: float) -> float:
         shortest, longest = self._options.pending_window, self._options.pending_window_max
-        spent = (self._gate.spent(t, LONG) - PLENTY) / (1 - PLENTY)
+        spent = (self._requests.spent(t, LONG) - PLENTY) / (1 - PLENTY)
         return shortest + (longest - shortest) * min(1.0, max(0.0, spent))

@@ -48,6 +48,10 @@ class Teller:
         facts = {"name": control.name, "message": control.message}
         return self.say(now, status.Rejected, **facts, subscriptions=culprits, final=bool(culprits))
 
+    def noticed(self, now: Now, control: Control, *, moving: bool) -> Publish:
+        """What the exchange let know; ``moving``: that it will close this line soon."""
+        return self.say(now, status.Notice, name=control.name, message=control.message, moving=moving)
+
     def stale(self, now: Now, silence: Silence) -> Publish:
         """A stream beyond its rhythm, or back in it."""
         facts = {name: getattr(silence, name) for name in ("subscription", "silent", "limit", "over")}
