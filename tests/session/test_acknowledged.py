@@ -10,7 +10,7 @@ from tapewire.errors import AuthenticationFailed
 from tapewire.model.line import Loss
 from tapewire.model.status import Disconnected, Notice, Rejected, Stopped, Subscribed
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.session.actions import Close, Connect, Finish, LogIn, Replace, Send
+from tapewire.session.actions import Close, Connect, Finish, LogIn, Progress, Replace, Send
 from tests.session.answering import Talk
 from tests.session.made_up import CLOSED, URL, events, sent, stream
 
@@ -218,6 +218,50 @@ def test_requests_are_limited_on_each_line_by_itself_and_text_pings_are_not() ->
 def test_signs_of_life_are_asked_for_as_often_as_the_exchange_wants() -> None:
     talk = up("A", ping_interval=30.0)
     assert [(t, text) for t, action in talk.until(25.0) for text in sent([action])] == [(20.0, "PING")]
+
+
+def test_what_nobody_wants_any_more_is_not_asked_again_later() -> None:
+    talk = Talk().up("A", "B")
+    talk.refuse("BUSY", request="#1")
+    talk.want("B")
+    assert [text for _, action in talk.until(5.0) for text in sent([action])] == ["#2 + B"]
+
+
+def test_a_snapshot_that_one_of_two_wanted_leaves_the_stream_to_the_other() -> None:
+    one, other = Subscription("trade", "A"), Subscription("trade", "A", depth=5)
+    talk = Talk()
+    talk.machine.want(talk.now, {one: Wish(one, realtime=False), other: Wish(other)})
+    talk.opened()
+    talk.ack("A")
+    assert sent(talk.machine.first_data(talk.now, one, Progress(1), True)) == []
+    assert talk.machine.live == {other}
+
+
+def test_only_what_is_on_the_line_can_be_begun_anew() -> None:
+    talk = up("A")
+    talk.want("A", "B")
+    talk.refuse("BUSY", request="#2")
+    assert talk.machine.refetch(talk.now, [stream("B")]) == []
+    idle = Talk()
+    idle.want("A")
+    assert idle.machine.refetch(idle.now, [stream("A")]) == []
+    idle.stop()
+    assert idle.machine.refetch(idle.now, [stream("A")]) == []
+
+
+def test_an_answer_that_is_about_nothing_is_told_and_changes_nothing() -> None:
+    talk = up("A")
+    assert events(talk.refuse("COUNT"), Rejected)
+    assert live(talk) == ["trade A"]
+
+
+def test_a_login_waits_for_its_turn() -> None:
+    talk = private(messages_per_second=1, backoff_base=0.1)
+    talk.opened()
+    talk.lost(CLOSED)
+    talk.until(0.1)
+    assert LogIn() not in talk.opened()
+    assert [(round(t, 3), action) for t, action in talk.until(2.0)] == [(1.001, LogIn())]
 
 
 # what the exchange lets know

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tapewire.errors import FeedError
+from tapewire.errors import CredentialsError, FeedError, UsageError
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.events import Event
@@ -22,7 +22,7 @@ from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
 from tapewire.runtime.own_line import OwnLine
 from tapewire.runtime.signing import Signer
-from tapewire.session.actions import Action, Close, Connect, Finish, Ping, Progress, Publish, Send
+from tapewire.session.actions import Action, Close, Connect, Finish, LogIn, Ping, Progress, Publish, Replace, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
 from tapewire.transport.dispatch import Dispatch, HeadDispatch
@@ -247,6 +247,20 @@ class Driver:
                     self._note_stale(event)
                 self.notes.publish(event)
                 self.holes.hear(event)
+            case Send() | Ping() | LogIn():
+                self._say(action)
+            case Replace():
+                pass  # the exchange will close it: a loss like any other
+            case Connect(url):
+                self.connects += 1
+                self.line.dial(url)
+            case Close(loss, graceful):
+                self.line.close(loss, graceful=graceful)
+            case Finish(error):
+                self._end(error)
+
+    def _say(self, action: Send | Ping | LogIn) -> None:
+        match action:
             case Send(payload, request):
                 if request:
                     self._note_request()
@@ -257,15 +271,6 @@ class Driver:
                     self.notes.pinging()
             case LogIn():
                 self._log_in()
-            case Replace():
-                self._events.moving(self)
-            case Connect(url):
-                self.connects += 1
-                self.line.dial(url)
-            case Close(loss, graceful):
-                self.line.close(loss, graceful=graceful)
-            case Finish(error):
-                self._end(error)
 
     def _note_stale(self, event: Stale) -> None:
         if event.over:

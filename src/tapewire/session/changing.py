@@ -220,8 +220,8 @@ class Changing:
             for name in request.names:
                 if request.operation == "subscribe":
                     self._try_later(name, t)
-                elif self._line.get(name) == "leaving":
-                    del self._line[name]
+                else:
+                    self._line.pop(name, None)
                     self._settled = False
             self._drop(request)
         return [name for request in late if request.operation == "subscribe" for name in request.names]
