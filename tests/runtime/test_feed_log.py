@@ -70,6 +70,8 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
             made(status.Limited, group="candles", status=429, seconds=1.0),
             "WARNING", "over the limit of candles: HTTP 429, waits 1.0 s",
         ),
+        (made(status.Notice, name="64008", message="Soon.", moving=True), "WARNING", "notice: 64008 Soon."),
+        (made(status.Notice, name="count", message=""), "INFO", "notice: count"),
         (
             made(status.Quarantined, reason="unknown type", payload=b"x" * 500, count=1),
             "WARNING", f"frame kept in quarantine: unknown type: {b'x' * 80!r}",

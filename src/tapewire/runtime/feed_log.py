@@ -16,6 +16,7 @@ from tapewire.model.status import (
     Gap,
     Lagged,
     Limited,
+    Notice,
     Quarantined,
     Recovered,
     Rejected,
@@ -149,6 +150,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return _tape(event)
         case Limited():
             return logging.WARNING, f"over the limit of {event.group}: HTTP {event.status}, waits {event.seconds:.1f} s"
+        case Notice():
+            return logging.WARNING if event.moving else logging.INFO, f"notice: {event.name} {event.message}".rstrip()
         case Quarantined():
             return logging.WARNING, f"frame kept in quarantine: {event.reason}: {event.payload[:80]!r}"
         case CallbackFailed():
