@@ -134,10 +134,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO, f"{_streams(event.subscriptions)} live"
         case Rejected():
             about = ", ".join(map(str, event.subscriptions)) or "no subscription ended"
-            return (
-                logging.ERROR if event.final else logging.WARNING,
-                f"refused: {event.name}: {event.message} ({about})",
-            )
+            level = logging.ERROR if event.final else logging.WARNING
+            return level, f"refused: {event.name}: {event.message} ({about})"
         case Gap():
             # one for each stream: a hundred at once would bury the line that says why, so they are for who asks
             return logging.INFO, f"gap ({event.state}) in {event.subscription}: {event.cause}"
