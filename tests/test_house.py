@@ -39,6 +39,8 @@ WRONG_IMPORTS = {
 #: Who may ask for time or chance, and why. The simulator's shell and the commands are not the engine: they own theirs.
 TIME_AND_CHANCE = {
     "runtime/clock.py": {"time"},
+    "runtime/loops.py": {"time"},  # a loop's clock
+    "tape/player.py": {"asyncio.sleep"},  # a turn for everybody else
     "runtime/manager.py": {"random", "uuid"},  # the defaults of what tests hand in
     "sim/scenario.py": {"random"},  # seeded
     "sim/server.py": {"time", "asyncio.sleep"},  # a simulated exchange runs on the real clock, and on the loop's

@@ -10,23 +10,98 @@ import pytest
 
 import tapewire
 
-NAMES = {
-    "AnnouncementEvent", "Asset", "AuthenticationError", "AuthenticationFailed", "BackpressureError",
-    "BalanceAndPositionEvent", "BookLevel", "CallbackFailed", "CandleEvent", "ConfigError", "Connected",
-    "Connecting", "ConnectionMetrics", "ConnectionState", "Credentials", "CredentialsError", "DataProcessor",
-    "DecodeError", "DepthOrderbookEvent", "Disconnected", "Event", "FeedError", "FeedEvent", "FeedOptions",
-    "FillEvent", "FundingRateEvent", "Gap", "HealthState", "HealthStatus", "IndexTickerEvent", "IndicatorEvent",
-    "IndicatorSignalEvent", "InstrumentEvent", "JsonFormatter", "Lagged", "Limited", "LineOptions",
-    "LiquidationEvent", "Listed", "MailboxOptions", "ManagerState", "MarkPriceEvent", "MyAssetEvent",
-    "MyOrderEvent", "Notice", "OpenInterestEvent", "OrderbookEvent", "OrderbookUnit", "PerformanceMetrics",
-    "PositionEvent",
-    "PriceLimitEvent", "Quarantined", "Recovered", "RecoveryError", "Rejected", "Secret", "SessionOptions", "Stale",
-    "StatusEvent", "Stopped", "Subscribed", "Subscription", "SubscriptionError", "SubscriptionManager",
-    "SubscriptionState", "TapeOptions", "Taping", "TickerEvent", "TradeEvent", "UnknownSymbol", "WebSocketClient",
-    "WebSocketConnectionError", "WebSocketException", "__version__", "alerts", "create_websocket_client", "decode",
-    "environment_credentials", "format_statistics", "get_global_websocket_manager", "get_websocket_manager",
-    "markets", "metrics", "profile", "quick_ticker_subscription",
-}  # fmt: skip
+NAMES = set(
+    """
+AnnouncementEvent
+Asset
+AuthenticationError
+AuthenticationFailed
+BackpressureError
+BalanceAndPositionEvent
+BookLevel
+CallbackFailed
+CandleEvent
+ConfigError
+Connected
+Connecting
+ConnectionMetrics
+ConnectionState
+Credentials
+CredentialsError
+DataProcessor
+DecodeError
+DepthOrderbookEvent
+Disconnected
+Event
+FeedError
+FeedEvent
+FeedOptions
+FillEvent
+FundingRateEvent
+Gap
+HealthState
+HealthStatus
+IndexTickerEvent
+IndicatorEvent
+IndicatorSignalEvent
+InstrumentEvent
+JsonFormatter
+Lagged
+Limited
+LineOptions
+LiquidationEvent
+Listed
+MailboxOptions
+ManagerState
+MarkPriceEvent
+MyAssetEvent
+MyOrderEvent
+Notice
+OpenInterestEvent
+OrderbookEvent
+OrderbookUnit
+PerformanceMetrics
+PositionEvent
+PriceLimitEvent
+Quarantined
+Recovered
+RecoveryError
+Rejected
+Replay
+Replayed
+Secret
+SessionOptions
+Stale
+StatusEvent
+Stopped
+Subscribed
+Subscription
+SubscriptionError
+SubscriptionManager
+SubscriptionState
+TapeOptions
+Taping
+TickerEvent
+TradeEvent
+UnknownSymbol
+WebSocketClient
+WebSocketConnectionError
+WebSocketException
+__version__
+alerts
+create_websocket_client
+decode
+environment_credentials
+format_statistics
+get_global_websocket_manager
+get_websocket_manager
+markets
+metrics
+profile
+quick_ticker_subscription
+replay
+""".split()
+)
 
 
 def test_the_public_names_are_these() -> None:

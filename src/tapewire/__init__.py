@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tapewire.client import markets as markets
     from tapewire.client import metrics as metrics
     from tapewire.client import quick_ticker_subscription as quick_ticker_subscription
+    from tapewire.client.replaying import Replay as Replay
+    from tapewire.client.replaying import Replayed as Replayed
+    from tapewire.client.replaying import replay as replay
     from tapewire.config import Credentials as Credentials
     from tapewire.config import FeedOptions as FeedOptions
     from tapewire.config import LineOptions as LineOptions
@@ -101,6 +104,7 @@ _HOMES = {
         "create_websocket_client", "decode", "format_statistics", "get_global_websocket_manager",
         "get_websocket_manager", "markets", "metrics", "quick_ticker_subscription",
     ),
+    "tapewire.client.replaying": ("Replay", "Replayed", "replay"),
     "tapewire.config": (
         "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "TapeOptions",
     ),

@@ -1,0 +1,155 @@
+"""``tapewire replay``: raw tapes played as if live, to the terminal, to a pipe or to files."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tapewire.apps.cli.gaps import Moment
+from tapewire.apps.cli.running import ended_by_sigterm
+from tapewire.apps.cli.terminal import count_of
+
+if TYPE_CHECKING:
+    from tapewire.client.replaying import Replay
+    from tapewire.model.subscription import Subscription
+    from tapewire.sinks.contract import Item, Sink
+
+#: Events written at once where the tape is played faster than anybody reads.
+_BATCH = 1_000
+
+
+@click.command(short_help="Play raw tapes as if live: to the terminal, a pipe, files.")
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--speed", default="1", show_default=True, metavar="N|max",
+              help="Times as fast as it was; max waits for nothing.")  # fmt: skip
+@click.option(
+    "--from", "since", type=Moment(), metavar="WHEN", help="Begin there: a time such as 2026-11-21T09:00 (UTC)."
+)
+@click.option("--to", "until", type=Moment(), metavar="WHEN", help="End there.")
+@click.option("--symbols", default="", metavar="CODES", help="Only these, such as KRW-BTC,KRW-ETH.  [default: all]")
+@click.option("--types", default="", metavar="TYPES", help="Only these, such as trade,candle.1s.  [default: all]")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write JSON lines files there, as `tapewire record` does, instead of printing.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+def replay(
+    *, folders: tuple[Path, ...], speed: str, since: timedelta | datetime | None, until: timedelta | datetime | None,
+    symbols: str, types: str, out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Play the tapes in DIR, which `tapewire record --tape DIR` made, as if live: every event, loss and recovery.
+
+    Several tapes are merged by time. The same tape gives the same events in the same order, at any speed.
+
+    \b
+    tapewire replay ticks
+    tapewire replay ticks --speed max --json | jq .trade_price
+    tapewire replay upbit okx --speed 10 --from 2026-11-21T09:00 --to 2026-11-21T09:30 --types trade
+    tapewire replay ticks --speed max --out files
+    """  # noqa: D301 - click wants the character
+    from tapewire.apps.cli.lines import LineSink  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.client.replaying import replay as play  # noqa: PLC0415
+    from tapewire.sinks.registry import get_sink  # noqa: PLC0415
+
+    pace = _pace(speed)
+    sink: Sink = LineSink(as_json=as_json) if out is None else get_sink("jsonl")(out, form="raw")
+    wanted = _recorded(folders, symbols, types)
+    began, output = time.monotonic(), _Output(sink)
+    with ended_by_sigterm(), output:
+        played = play(
+            folders,
+            lambda again: _hear(again, wanted, output),
+            speed=pace,
+            since_ns=_ns(since, 0),
+            until_ns=_ns(until, 2**64),
+        )
+    for damage in played.damages:
+        click.echo(f"tapewire: {damage}", err=True)
+    seconds = time.monotonic() - began
+    click.echo(f"{output.count:,} events of {count_of(played.records, 'record')} in {seconds:.1f} s", err=True)
+
+
+async def _hear(again: Replay, wanted: dict[str, list[Subscription]], output: _Output) -> Any:
+    from tapewire.client import WebSocketClient  # noqa: PLC0415 - heavy, loaded when used
+
+    clients = {venue: WebSocketClient("replay", venue, keep_raw=True) for venue in wanted}
+    try:
+        for venue, client in clients.items():
+            client.subscribe_feed(output.hear)
+            await client.subscribe(wanted[venue], output.hear)
+        await again.ended()
+    finally:
+        await asyncio.gather(*(client.cleanup() for client in clients.values()))
+    return again.played
+
+
+class _Output:
+    """Hands events to a sink at the end of each turn of the loop, or when they are many; the tape waits for it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._items: list[Item] = []
+        self.count = 0
+
+    def hear(self, item: Item) -> None:
+        if not self._items:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._items.append(item)
+        self.count += 1
+        if len(self._items) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        items, self._items = self._items, []
+        if items:
+            self._sink.write(items)
+
+    def __enter__(self) -> None:
+        self._sink.open()
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+        self._sink.close()
+
+
+def _pace(speed: str) -> float | None:
+    if speed == "max":
+        return None
+    try:
+        pace = float(speed.removesuffix("x"))
+    except ValueError:
+        pace = 0.0
+    if not 0 < pace < float("inf"):
+        raise click.BadParameter(f"{speed!r} is neither a number above 0 nor max", param_hint="'--speed'")
+    return pace
+
+
+def _ns(moment: timedelta | datetime | None, otherwise: int) -> int:
+    if moment is None:
+        return otherwise
+    if isinstance(moment, timedelta):
+        return int((datetime.now(UTC) - moment).timestamp() * 1e9)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)
+
+
+def _recorded(folders: Sequence[Path], symbols: str, types: str) -> dict[str, list[Subscription]]:
+    """The streams that the tapes tell of, by venue, as far as they are wanted."""
+    from tapewire.client.replaying import recorded_streams  # noqa: PLC0415 - heavy, loaded when used
+
+    codes, kinds = set(filter(None, symbols.split(","))), set(filter(None, types.split(",")))
+    found: dict[str, list[Subscription]] = {}
+    for folder in folders:
+        venue, streams = recorded_streams(folder)
+        chosen = [one for one in streams if (not codes or one.symbol in codes) and (not kinds or _word(one) in kinds)]
+        found.setdefault(venue, []).extend(chosen)
+    if not any(found.values()):
+        raise click.BadParameter("the tape has no such stream", param_hint="'--symbols' or '--types'")
+    return found
+
+
+def _word(stream: Subscription) -> str:
+    return f"{stream.kind}.{stream.unit}" if stream.unit else stream.kind

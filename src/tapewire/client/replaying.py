@@ -1,0 +1,158 @@
+"""Runs a program on a tape instead of the exchange: the same client, its time, its losses, its REST answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from msgspec import Struct, json
+
+from tapewire.config import FeedOptions
+from tapewire.errors import ConfigError
+from tapewire.model.status import Subscribed
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.clock import LoopClock
+from tapewire.runtime.loops import PacedLoop, VirtualTimeLoop
+from tapewire.runtime.manager import WebSocketManager, share_manager
+from tapewire.tape.files import Damage
+from tapewire.tape.format import Kind, Record
+from tapewire.tape.player import Player, Source
+from tapewire.tape.reader import header_of, read_tape
+from tapewire.transport.contract import Http, LineFactory
+from tapewire.venues.registry import get_venue
+
+Result = TypeVar("Result")
+_SUBSCRIBED = b'{"type":"subscribed"'
+#: Seconds of the tape's time that a program may go on after its end.
+PATIENCE = 3600.0
+
+
+class Replayed(Struct, frozen=True):
+    """What was played.
+
+    Attributes:
+        records: of the tape.
+        left_out: connections of the tape that the program had no need for.
+        damages: what of the tape could not be read.
+    """
+
+    records: int
+    left_out: int
+    damages: tuple[Damage, ...]
+
+
+class Replay:
+    """Tapes to be played to one program. Made by ``replay``; ``wall_ns`` is the tape's wall clock (ns UTC)."""
+
+    def __init__(self, folders: Iterable[str | Path], since_ns: int, until_ns: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        sources = [_source(Path(folder)) for folder in folders]
+        self.venues = tuple(header_of(source.folder).venue for source in sources)
+        self._player = Player(sources, since_ns=since_ns, until_ns=until_ns)
+        self._began = self._loop.time()
+        self._ended = asyncio.Event()
+        self.manager = WebSocketManager(self._ports, clock=LoopClock(self.wall_ns), draw=lambda: 0.0, limits={})
+
+    def wall_ns(self) -> int:
+        """The tape's wall clock, ns UTC."""
+        return self._player.begin_ns + int((self._loop.time() - self._began) * 1e9)
+
+    async def ended(self) -> None:
+        """Wait until everything was played."""
+        await self._ended.wait()
+
+    async def play(self, program: Coroutine[Any, Any, Result]) -> Result:
+        """Run the program; when the tape has ended its clients are closed, which ends its iterators.
+
+        Raises:
+            TimeoutError: the program went on for an hour of the tape's time after its end.
+        """
+        share_manager(self.manager)
+        running = asyncio.create_task(program, name="replayed program")
+        playing = asyncio.create_task(self._player.play(), name="tape")
+        playing.add_done_callback(lambda _task: self._ended.set())
+        try:
+            await asyncio.wait({running, playing}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                playing.result()
+                await self.manager.stop()
+            async with asyncio.timeout(PATIENCE):
+                return await running
+        finally:
+            playing.cancel()
+            running.cancel()
+            await asyncio.wait({running, playing})
+            self.manager.kill()
+
+    @property
+    def played(self) -> Replayed:
+        """What was played so far."""
+        player = self._player
+        return Replayed(player.records, player.left_out, tuple(player.damages))
+
+    def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
+        return self._player.line, self._player.http()
+
+
+def replay(
+    folders: str | Path | Iterable[str | Path],
+    program: Callable[[Replay], Coroutine[Any, Any, Result]],
+    *,
+    speed: float | None = None,
+    since_ns: int = 0,
+    until_ns: int = 2**64,
+) -> Result:
+    """Run ``program`` on one tape, or several merged by time, as ``asyncio.run`` runs it on the exchange.
+
+    Its event loop's time is the tape's: a sleep of an hour takes an hour of the tape. Every client that it makes hears
+    what was recorded, the losses included, and asks REST as it was answered then. The same tape gives the same events
+    in the same order.
+
+    Args:
+        folders: of the tapes.
+        program: called with the replay (``wall_ns()``: what time it is on the tape).
+        speed: times as fast as it was; None: as fast as possible, waiting for nothing.
+        since_ns: where to begin, ns UTC.
+        until_ns: where to end, ns UTC; it is not played itself.
+
+    Returns:
+        What ``program`` returned. It should end with its iterators, which end with the tape.
+
+    Raises:
+        TapeError: there is no tape, or nothing on it in that time.
+        UnknownName: the tape's venue is not installed.
+        ConfigError: ``speed`` is not more than 0.
+    """
+    if speed is not None and speed <= 0:
+        raise ConfigError("speed", speed, "more than 0, or None for as fast as possible")
+    named = [folders] if isinstance(folders, str | Path) else list(folders)
+
+    async def play() -> Result:
+        made = Replay(named, since_ns, until_ns)
+        return await made.play(program(made))
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop if speed is None else lambda: PacedLoop(speed)) as runner:
+        return runner.run(play())
+
+
+def recorded_streams(folder: Path) -> tuple[str, list[Subscription]]:
+    """The tape's venue, and every stream that was subscribed while it was recorded, in their order.
+
+    Raises:
+        TapeError: there is no tape.
+    """
+    streams: dict[Subscription, None] = {}
+    for record in read_tape(folder):
+        if isinstance(record, Record) and record.kind == Kind.FEED and record.payload.startswith(_SUBSCRIBED):
+            streams.update(dict.fromkeys(json.decode(record.payload, type=Subscribed).subscriptions))
+    return header_of(folder).venue, list(streams)
+
+
+def _source(folder: Path) -> Source:
+    header = header_of(folder)
+    facts = get_venue(header.venue).facts
+    urls: Mapping[str, None] = dict.fromkeys((facts.url, header.url))
+    return Source(folder, frozenset(urlsplit(url).netloc for url in urls))
