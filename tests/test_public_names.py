@@ -152,7 +152,7 @@ def test_decode_raises_on_what_it_cannot_read() -> None:
 
 
 def test_decode_names_the_venues_it_knows() -> None:
-    with pytest.raises(tapewire.FeedError, match="no venue is called 'upbitt'; known: .*upbit, upbit-id"):
+    with pytest.raises(tapewire.FeedError, match=r"no venue is called 'upbitt'; known: .*upbit, upbit-id"):
         tapewire.decode("upbitt", b"{}")
 
 
