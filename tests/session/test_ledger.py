@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapewire.model.line import Loss
 from tapewire.model.status import Gap, Recovered
 from tapewire.session.actions import Now, Progress
 from tapewire.session.ledger import Ledger
@@ -34,7 +33,7 @@ def recovered(at: float, seconds: float, *streams: Any) -> Recovered:
 
 def test_a_row_runs_from_the_last_message_before_to_the_first_after() -> None:
     book = ledger()
-    book.lost(now(1), Loss("reset"), [A], {A: Progress(10, 77, 7000)})
+    book.lost(now(1), "reset", [A], {A: Progress(10, 77, 7000)})
     assert book.open == (row(1, state="open", last_id=77, last_timestamp=7000),)
     closed = row(
         4, state="unfilled", to_ns=4000, last_id=77, first_id=80, last_timestamp=7000, first_timestamp=8000,
@@ -45,7 +44,7 @@ def test_a_row_runs_from_the_last_message_before_to_the_first_after() -> None:
 
 def test_the_same_trade_on_both_sides_is_nothing_missed_and_no_trade_at_all_is_no_proof() -> None:
     book = ledger()
-    book.lost(now(1), Loss("reset"), [A, B], {A: Progress(10, 77)})
+    book.lost(now(1), "reset", [A, B], {A: Progress(10, 77)})
     states = [told.state for it in (A, B) for told in book.data(now(2), it, Progress(1, 77 if it == A else None))
               if isinstance(told, Gap)]  # fmt: skip
     assert states == ["nothing_missed", "unfilled"]
@@ -53,15 +52,15 @@ def test_the_same_trade_on_both_sides_is_nothing_missed_and_no_trade_at_all_is_n
 
 def test_a_kind_of_complete_state_misses_only_the_span() -> None:
     book = ledger()
-    book.lost(now(1), Loss("stale"), [TICKER], {})
+    book.lost(now(1), "stale", [TICKER], {})
     assert [getattr(told, "state", "") for told in book.data(now(2), TICKER, Progress(1))] == ["full_state", ""]
 
 
 def test_a_second_loss_before_data_keeps_the_start_and_each_loss_recovers_by_itself() -> None:
     book = ledger()
-    book.lost(now(1), Loss("reset"), [A, B], {A: Progress(5, 50)})
+    book.lost(now(1), "reset", [A, B], {A: Progress(5, 50)})
     assert [type(told) for told in book.data(now(2), A, Progress(1, 51))] == [Gap]
-    book.lost(now(3), Loss("closed"), [A, B], {A: Progress(2, 52)})
+    book.lost(now(3), "closed", [A, B], {A: Progress(2, 52)})
     rows = [(gap.subscription, gap.cause, gap.from_ns) for gap in book.open]
     assert rows == [(B, "reset", 1000), (A, "closed", 3000)]
     assert book.data(now(5), A, Progress(1, 60))[1:] == [recovered(5, 2, A)]
@@ -70,7 +69,7 @@ def test_a_second_loss_before_data_keeps_the_start_and_each_loss_recovers_by_its
 
 def test_rows_of_streams_that_nobody_wants_are_handed_out_open() -> None:
     book = ledger()
-    book.lost(now(1), Loss("reset"), [A, B, TICKER], {})
+    book.lost(now(1), "reset", [A, B, TICKER], {})
     assert book.drop(now(2), [A, stream("never seen")]) == [row(2, state="open")]
     book.data(now(3), B, Progress(1))
     assert book.drop(now(4), [TICKER]) == [row(4, state="open", subscription=TICKER), recovered(4, 3, B)]

@@ -105,6 +105,8 @@ class StaleStreams:
             case status.Stale(subscription=stream):
                 self._stale[stream] = fact.connection
                 text = f"{stream} is silent for {span(fact.silent)} (its limit is {span(fact.limit)})"
+                if fact.cause != "silent":
+                    text = f"{stream}: {fact.words}"
                 return [Sign("on", str(stream), text, t - fact.silent)]
             case status.Stopped(connection=name):
                 ended = [stream for stream, place in self._stale.items() if place == name]

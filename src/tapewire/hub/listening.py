@@ -73,6 +73,11 @@ class Stream:
         realtime = self.hearing > 0
         return Wish(self.subscription, snapshot=bool(self.needing or self.lasting or not realtime), realtime=realtime)
 
+    @property
+    def awaits_snapshot(self) -> bool:
+        """Whether the next snapshot is anybody's."""
+        return self.needing > 0
+
     def join(self, listener: Listener) -> None:
         """One more hears it, from its next message on."""
         listener.joined = self.count

@@ -31,6 +31,11 @@ class Relayed(Stream):
             wish.subscription, snapshot=wish.snapshot or wish.subscription.kind == "trade", realtime=wish.realtime
         )
 
+    @property
+    def awaits_snapshot(self) -> bool:
+        """Whether the next snapshot is anybody's."""
+        return self.front.awaits_snapshot
+
 
 class Relay(Router):
     """A router without listeners.
@@ -39,7 +44,7 @@ class Relay(Router):
         classes: as of ``Router``.
         ear: what the short road calls for a stream that subscribers hear.
         careful: the careful road, for such a stream and one event.
-        wire_name: as of ``Router``.
+        wire_name, is_kept: as of ``Router``.
     """
 
     def __init__(
@@ -47,9 +52,10 @@ class Relay(Router):
         classes: Mapping[type, tuple[type[Event], str, str | None]],
         ear: Callable[[Stream], Callback],
         careful: Callable[[Stream, Event], None],
-        wire_name: Callable[[Subscription], str] | None = None,
+        wire_name: Callable[[Subscription], str] | None,
+        is_kept: Callable[[Subscription], bool],
     ) -> None:
-        super().__init__(classes, _nobody_failed, drop_doubles=False, wire_name=wire_name)
+        super().__init__(classes, _nobody_failed, drop_doubles=False, wire_name=wire_name, is_kept=is_kept)
         self._ear, self._careful = ear, careful
 
     def follow(self, fronts: Mapping[Subscription, Stream]) -> None:

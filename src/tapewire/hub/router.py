@@ -21,6 +21,11 @@ from tapewire.venues.contract import Head
 SNAPSHOT_PATIENCE = 100
 
 
+def _never(_subscription: Subscription) -> bool:
+    """Where no book is made of changes."""
+    return False
+
+
 Tables = dict[type, tuple[type[Event], dict[str, Stream]]]
 
 
@@ -41,6 +46,7 @@ class Router:
         *,
         drop_doubles: bool = True,
         wire_name: Callable[[Subscription], str] | None = None,
+        is_kept: Callable[[Subscription], bool] = _never,
     ) -> None:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
@@ -56,9 +62,13 @@ class Router:
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
         }
         self._index: dict[tuple[str, str | None, str, str], Stream] = {}
-        #: Of a venue whose frames name their stream: the hot part, and the settled streams.
+        #: Of a venue whose frames name their stream: the hot part.
         self.heads = Heads()
-        self._warm: set[Stream] = set()
+        #: Order books that are made of changes (``hub.books``): what the book is called → a stream for each depth.
+        self.kept: dict[str, list[Stream]] = {}
+        self._is_kept = is_kept
+        #: Settled streams that are in no table of symbols.
+        self.warm: set[Stream] = set()
         self._wire_name = wire_name
         self._named: dict[str, list[Stream]] = {}
 
@@ -99,7 +109,10 @@ class Router:
         self.retired[name] = self.retired.get(name, 0) + stream.count
 
     def _enter(self, stream: Stream) -> None:
-        self._index[_key(stream.subscription)] = stream
+        if self._is_kept(stream.subscription):
+            self.kept.setdefault(self.book_of(stream.subscription), []).append(stream)
+        else:
+            self._index[_key(stream.subscription)] = stream
         if self._wire_name is not None:
             namesakes = self._named.setdefault(self._wire_name(stream.subscription), [])
             namesakes.append(stream)
@@ -109,17 +122,22 @@ class Router:
     def _strike(self, stream: Stream) -> None:
         if self._index.get(key := _key(stream.subscription)) is stream:
             del self._index[key]
+        if self._is_kept(stream.subscription):
+            _take_out(self.kept, self.book_of(stream.subscription), stream)
         if self._wire_name is not None:
-            name = self._wire_name(stream.subscription)
-            self._named[name].remove(stream)
-            if not self._named[name]:
-                del self._named[name]
+            _take_out(self._named, self._wire_name(stream.subscription), stream)
+
+    def book_of(self, subscription: Subscription) -> str:
+        """What the book of a kept stream is called: streams that differ in depth alone have one."""
+        return subscription.symbol if self._wire_name is None else self._wire_name(subscription)
 
     def chill(self, stream: Stream) -> None:
         """Let the stream's next message take the careful road."""
         self.heads.close(stream)
-        self._warm.discard(stream)
-        self._hot_table(stream.subscription).pop(stream.subscription.symbol, None)
+        self.warm.discard(stream)
+        table, symbol = self._hot_table(stream.subscription), stream.subscription.symbol
+        if table.get(symbol) is stream:
+            del table[symbol]
 
     def asked(self, stream: Stream, *, snapshot: bool) -> None:
         """The stream was asked for: its messages are careful ones until the snapshot came, if one was asked.
@@ -145,8 +163,12 @@ class Router:
 
     def anew(self, stream: Stream) -> None:
         """The stream begins anew: it counts from here, and listeners wait for their snapshots again."""
-        self.chill(stream)
         stream.base = stream.count
+        self.expect(stream)
+
+    def expect(self, stream: Stream) -> None:
+        """Listeners wait for the stream's snapshot again."""
+        self.chill(stream)
         for listener in stream.listeners:
             waits = listener.preference == "snapshot_only" and not listener.finished
             stream.need(listener, snapshot=listener.preference == "both" or waits)
@@ -187,7 +209,8 @@ class Router:
         kind, unit, detail = event.kind, getattr(event, "unit", None), getattr(event, "detail", "")
         symbols = (event.symbol, "") if event.symbol and not name else ("",)
         found = (self._index.get((kind, unit, symbol, detail)) for symbol in symbols)
-        return tuple(stream for stream in found if stream is not None)
+        kept = self.kept.get(name or event.symbol, ()) if kind == "orderbook" else ()
+        return (*(stream for stream in found if stream is not None), *kept)
 
     def deliver(
         self, event: Event, failed: Callable[[Listener, BaseException], None], name: str = "", head: Head | None = None
@@ -243,7 +266,7 @@ class Router:
                 listener.finished = listener.preference == "snapshot_only"
 
     def is_hot(self, stream: Stream) -> bool:
-        return stream in self._warm or self._hot_table(stream.subscription).get(stream.subscription.symbol) is stream
+        return stream in self.warm or self._hot_table(stream.subscription).get(stream.subscription.symbol) is stream
 
     def wishes(self) -> dict[Subscription, Wish]:
         """Everything that is wanted on this connection."""
@@ -275,10 +298,10 @@ class Router:
         if self.streams.get(stream.subscription) is stream:  # a callback may have ended it
             if stream.changed:
                 self._refresh(stream)
-            if self._wire_name is None:
+            if self._wire_name is None and not self._is_kept(stream.subscription):
                 self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
                 return
-            self._warm.add(stream)
+            self.warm.add(stream)
             if head is not None:
                 self.heads.open(stream, symbol, head)
 
@@ -305,6 +328,12 @@ def _key(subscription: Subscription) -> tuple[str, str | None, str, str]:
     """As ``Router.find`` sees an event: only of events that say their detail (indicators), it tells streams apart."""
     told = hasattr(EVENT_CLASSES[subscription.kind], "detail")
     return subscription.kind, subscription.unit, subscription.symbol, subscription.detail if told else ""
+
+
+def _take_out(table: dict[str, list[Stream]], name: str, stream: Stream) -> None:
+    table[name].remove(stream)
+    if not table[name]:
+        del table[name]
 
 
 def _name(subscription: Subscription) -> str:

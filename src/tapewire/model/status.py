@@ -79,7 +79,8 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
 
     Attributes:
         subscription: the stream that was interrupted.
-        cause: what interrupted it: a ``Loss.cause``, or ``stale`` for trades missed while the line was alive.
+        cause: what interrupted it: a ``Loss.cause``, ``stale`` for trades missed while the line was alive, or what
+            spoilt an order book (``sequence``, ``checksum``, ``unreadable``).
         state: ``open``: no data yet since; ``filling``: what was missed is being asked by REST, the row comes again;
             ``filled``: everything between the bounds was delivered; ``unfilled``: messages may be missing there;
             ``nothing_missed``: the first trade after is the last one before; ``full_state``: the stream
@@ -109,16 +110,37 @@ class Recovered(FeedEvent, frozen=True, kw_only=True, tag="recovered"):
     seconds: float
 
 
-class Stale(FeedEvent, frozen=True, kw_only=True, tag="stale"):
-    """A stream is silent beyond its own rhythm although the line is alive (``silent`` seconds).
+#: Why a stream is not to be relied on: it brings nothing · its order book has a hole · is not what the exchange's
+#: checksum says · cannot be read.
+StaleCause = Literal["silent", "sequence", "checksum", "unreadable"]
 
-    ``over`` tells the end of it: data came again.
+_WORDS: dict[str, str] = {
+    "sequence": "its order book misses a change and is fetched anew",
+    "checksum": "its order book is not the exchange's (checksum) and is fetched anew",
+    "unreadable": "its order book has a level that cannot be read and is fetched anew",
+}
+
+
+class Stale(FeedEvent, frozen=True, kw_only=True, tag="stale"):
+    """A stream is not to be relied on although the line is alive; ``over`` tells the end of it.
+
+    ``cause`` ``silent``: it brings nothing beyond its own rhythm (``silent`` seconds, its ``limit``). Any other: its
+    order book is not the exchange's any more, and nothing of it is delivered until it was fetched anew; ``silent`` is
+    then 0, and at the end the seconds that this took.
     """
 
     subscription: Subscription
     silent: float
     limit: float
     over: bool = False
+    cause: StaleCause = "silent"
+
+    @property
+    def words(self) -> str:
+        """What is wrong with the stream, or that nothing is any more, for people."""
+        if self.over:
+            return "has data again" if self.cause == "silent" else f"has its order book again after {self.silent:.1f} s"
+        return _WORDS.get(self.cause, f"silent for {self.silent:.0f} s (limit {self.limit:.0f} s)")
 
 
 class Lagged(FeedEvent, frozen=True, kw_only=True, tag="lagged"):

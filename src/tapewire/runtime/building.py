@@ -117,7 +117,7 @@ class Builder:
 
         return Driver(
             origin, machine, venue, self._codec(), make_line, ports.clock, events, signer,
-            drop_doubles=options.drop_doubles, membership=membership,
+            drop_doubles=options.drop_doubles, numbers=options.numbers, membership=membership,
         )  # fmt: skip
 
     def _codec(self) -> Codec:

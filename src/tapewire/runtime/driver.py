@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tapewire.config import Numbers
 from tapewire.errors import CredentialsError, FeedError, UsageError
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
+from tapewire.model.book import BookChange
 from tapewire.model.events import Event
 from tapewire.model.line import Handshake, Loss
-from tapewire.model.status import Gap, Quarantined, Stale, Stopped
+from tapewire.model.status import FeedEvent, Gap, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.holes import Holes
+from tapewire.runtime.kept_books import KeptBooks
 from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
 from tapewire.runtime.own_line import OwnLine
+from tapewire.runtime.quarantine import QuarantineLane
+from tapewire.runtime.sampling import Sampling
 from tapewire.runtime.signing import Signer
 from tapewire.session.actions import Action, Close, Connect, Finish, LogIn, Ping, Progress, Publish, Replace, Send
 from tapewire.session.machine import Machine
 from tapewire.transport.contract import Line
 from tapewire.transport.dispatch import Dispatch, HeadDispatch
 from tapewire.venues.contract import Codec, Reading, Venue
-
-#: Streams whose next message is timed at each tick, for the latency figures.
-LATENCY_STREAMS = 4
 
 
 class DriverEvents(NamedTuple):
@@ -54,6 +56,7 @@ class Driver:
         signer: Signer | None,
         *,
         drop_doubles: bool,
+        numbers: Numbers = "float",
         membership: Membership | None = None,
     ) -> None:
         events, self._finished = told
@@ -61,13 +64,14 @@ class Driver:
         self.machine = machine
         if membership is None:
             self.router = Router(
-                codec.classes, self._callback_failed, drop_doubles=drop_doubles, wire_name=venue.wire_name
-            )
+                codec.classes, self.callback_failed,
+                drop_doubles=drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
+            )  # fmt: skip
         else:
             self.router = membership.router
         self.score = None if membership is None else membership.score
         self.connects = 0
-        self.quarantined = 0
+        self.quarantine = QuarantineLane(origin.venue, origin.connection, clock, events.publish)
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
         self.notes = Notes(clock, venue.facts.text_ping)
         self.error: FeedError | None = None
@@ -83,11 +87,12 @@ class Driver:
         self._again: set[Subscription] = set()
         self._stale: set[Subscription] = set()
         self.stopping = False
-        self._sampling: Iterator[Stream] = iter(())
+        self._sampling = Sampling(self.router)
+        self.books = KeptBooks(venue, origin.connection, self.router, numbers, clock, events.fetch, self)
         self.dispatch: Dispatch | HeadDispatch = (
-            Dispatch(codec.decode, self.router.tables, self._careful_road, self._callback_failed)
+            Dispatch(codec.decode, self.router.tables, self._careful_road, self.callback_failed)
             if venue.wire_name is None
-            else HeadDispatch(self.router.heads.table, self._careful_road, self._callback_failed)
+            else HeadDispatch(self.router.heads.table, self._careful_road, self.callback_failed)
         )
         self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
         self.holes = membership or Holes(
@@ -136,6 +141,7 @@ class Driver:
         again, unless the new set asks for a snapshot that the old one did not.
         """
         self.complaints.forget()
+        joined = self.books.joined(joined)
         wishes = self.router.wishes()
         known = {subscription for subscription in joined if subscription in wishes and subscription in self._wished}
         again = {subscription for subscription in known if self._wished[subscription].snapshot}
@@ -143,23 +149,24 @@ class Driver:
         changed, self._wished = wishes != self._wished, wishes
         self.notes.want(wishes)
         if changed:
-            self._tell(self.machine.want, wishes)
+            self.tell(self.machine.want, wishes)
         if again:
-            self._tell(self.machine.refresh, again)
+            self.tell(self.machine.refresh, again)
 
     def inquire(self) -> None:
         """Ask the exchange what it holds; ``Listed`` tells the answer."""
-        self._tell(self.machine.inquire)
+        self.tell(self.machine.inquire)
 
     def stop(self) -> None:
         """End gracefully; ``done`` is set when the line is closed. It takes no new streams from now on."""
         self.stopping = True
-        self._tell(self.machine.stop)
+        self.tell(self.machine.stop)
 
     def kill(self) -> None:
         """Cut at once, without a word: the loop is about to end."""
         self.stopping = True
         self.done.set()
+        self.books.stop()
         if self._timer:
             self._timer.cancel()
         self.line.cut()
@@ -170,7 +177,7 @@ class Driver:
         (self._holders.add if holding else self._holders.discard)(holder)
         if bool(self._holders) != before:
             self.line.hold(holding=not before)
-            self._tell(self.machine.hold, not before)
+            self.tell(self.machine.hold, not before)
 
     # What is not for the short road (transport.dispatch).
 
@@ -182,27 +189,27 @@ class Driver:
             self.notes.word(control)
             if control.kind == "error" and self._signer is not None:
                 self._signer.doubt()
-            self._tell(self.machine.control, control)
-        for item in reading.quarantined:
-            self.quarantined += 1
-            now = self._clock.now()
-            self._events.publish(
-                Quarantined(
-                    venue=self.origin.venue,
-                    connection=self.origin.connection,
-                    at_ns=now.ns,
-                    reason=item.reason,
-                    payload=item.payload,
-                    count=self.quarantined,
-                )
-            )
+            self.tell(self.machine.control, control)
+        self.quarantine.put(reading.quarantined)
 
     def _first_or_cold(self, event: Event, reading: Reading) -> None:
+        if isinstance(event, BookChange):
+            self.books.take(event, reading.stream, reading.head)
+            return
         streams = self.router.find(event, reading.stream)
         for stream in streams:
             self._tell_of(stream, event)  # the gap is told before the message that ends it
-        if not self.router.deliver(event, self._listener_failed, reading.stream, reading.head):
-            return
+        if self.router.deliver(event, self._listener_failed, reading.stream, reading.head):
+            self._delivered(streams, event)
+
+    def cold(self, stream: Stream, event: Event) -> None:
+        """An order book that is kept here, for a stream that is not hot."""
+        if self.router.streams.get(stream.subscription) is stream:  # a callback may have ended it
+            self._tell_of(stream, event)
+            self.router.deliver_to(stream, event, self._listener_failed)
+            self._delivered((stream,), event)
+
+    def _delivered(self, streams: tuple[Stream, ...], event: Event) -> None:
         self.notes.delivered(event)
         for stream in streams:
             for listener in tuple(stream.listeners):
@@ -216,13 +223,15 @@ class Driver:
                 self.line.close(Loss("stale", 1006, f"trades of {event.symbol} were missed"), graceful=False)
             self._again.discard(stream.subscription)
         count = stream.count - stream.base + 1
-        if snapshot or count == 1 or stream.subscription not in self.machine.live:
+        mended = self.books.came(stream.subscription)
+        if snapshot or mended or count == 1 or stream.subscription not in self.machine.live:
             progress = Progress(count, *self._venue.position(event))
-            self._tell(self.machine.first_data, stream.subscription, progress, snapshot)
+            self.tell(self.machine.first_data, stream.subscription, progress, snapshot)
 
     # Facts in, actions out.
 
-    def _tell(self, fact: Callable[..., list[Action]], *details: Any) -> None:
+    def tell(self, fact: Callable[..., list[Action]], *details: Any) -> None:
+        """Tell the machine a fact, and do what it says."""
         if self.done.is_set():
             return
         self._facts.append((fact, details))
@@ -245,8 +254,7 @@ class Driver:
             case Publish(event):
                 if isinstance(event, Stale):
                     self._note_stale(event)
-                self.notes.publish(event)
-                self.holes.hear(event)
+                self.publish(event)
             case Send() | Ping() | LogIn():
                 self._say(action)
             case Replace():
@@ -272,6 +280,11 @@ class Driver:
             case LogIn():
                 self._log_in()
 
+    def publish(self, event: FeedEvent) -> None:
+        """Note and tell what happened on this connection."""
+        self.notes.publish(event)
+        self.holes.hear(event)
+
     def _note_stale(self, event: Stale) -> None:
         if event.over:
             self._stale.discard(event.subscription)
@@ -293,11 +306,11 @@ class Driver:
         self._again.clear()
         self._stale.clear()
         self.router.line_opened()
-        self._tell(self.machine.opened, handshake)
+        self.tell(self.machine.opened, handshake)
 
     def dial_failed(self, loss: Loss) -> None:
         """The dial failed, or was given up."""
-        self._tell(self.machine.failed, loss)
+        self.tell(self.machine.failed, loss)
 
     async def _signature(self) -> dict[str, str]:
         """The headers that show the key: made anew for each dial, and never kept."""
@@ -319,27 +332,27 @@ class Driver:
     def line_lost(self, loss: Loss) -> None:
         """The line is gone."""
         self.notes.lost()
-        progress = {
-            subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
-            for subscription, stream in self.router.streams.items()
-        }
+        progress = self._progress()
         self.router.line_lost()
-        self._tell(self.machine.lost, loss, progress)
+        self.books.line_lost()
+        self.tell(self.machine.lost, loss, progress)
 
     def pong(self, payload: bytes) -> None:
         """A pong came."""
         self.notes.alive()
-        self._tell(self.machine.pong, payload)
+        self.tell(self.machine.pong, payload)
 
     def _tick(self) -> None:
         self._timer = None
-        progress = {
-            subscription: Progress(stream.count - stream.base, None, stream.last)
+        self.tell(self.machine.tick, self._progress())
+        self.notes.look(total_of(self.router))
+        self._sampling.turn()
+
+    def _progress(self) -> dict[Subscription, Progress]:
+        return {
+            subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
             for subscription, stream in self.router.streams.items()
         }
-        self._tell(self.machine.tick, progress)
-        self.notes.look(total_of(self.router))
-        self._sample_latency()
 
     def _set_timer(self) -> None:
         deadline = None if self.done.is_set() else self.machine.deadline
@@ -350,15 +363,6 @@ class Driver:
             self._timer = None
         if deadline is not None:
             self._timer = self._clock.call_at(deadline, self._tick)
-
-    def _sample_latency(self) -> None:
-        for _ in range(LATENCY_STREAMS):
-            stream = next(self._sampling, None)
-            if stream is None:
-                self._sampling = iter(tuple(self.router.streams.values()))
-                return
-            if self.router.is_hot(stream):
-                self.router.chill(stream)
 
     def line_at_fault(self, error: Exception) -> None:
         """A fault of ours."""
@@ -378,6 +382,7 @@ class Driver:
             return
         self.error = error
         self.done.set()
+        self.books.stop()
         if self._timer:
             self._timer.cancel()
         self.line.cut()
@@ -387,7 +392,7 @@ class Driver:
 
     # Callbacks that raise.
 
-    def _callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
+    def callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
         self.complaints.blame(callback, error, self.router.callbacks_of)
 
     def _listener_failed(self, listener: Listener, error: BaseException) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -28,11 +28,12 @@ class Origin(Struct, frozen=True):
 
 
 class Events(NamedTuple):
-    """Whom a connection tells: feed events, snapshots that are done, holes."""
+    """Whom a connection tells: feed events, snapshots that are done, holes; and ``fetch``: REST path → body."""
 
     publish: Callable[[FeedEvent], None]
     snapshot_done: Callable[[Subscription, Listener], None]
     recovery: Recovery
+    fetch: Callable[[str], Awaitable[bytes]]
 
 
 class Membership(Protocol):

@@ -140,8 +140,7 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             # one for each stream: a hundred at once would bury the line that says why, so they are for who asks
             return logging.INFO, f"gap ({event.state}) in {event.subscription}: {event.cause}"
         case Stale():
-            state = "has data again" if event.over else f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
-            return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {state}"
+            return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {event.words}"
         case Lagged():
             return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
         case Taping():

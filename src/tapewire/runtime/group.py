@@ -42,11 +42,9 @@ class Terms(NamedTuple):
 class Member:
     """One line's place in its group (``driver.Membership``)."""
 
-    def __init__(
-        self, group: Group, number: int, codec: Codec, wire_name: Callable[[Subscription], str] | None
-    ) -> None:
+    def __init__(self, group: Group, number: int, codec: Codec, venue: Venue) -> None:
         self._group, self.number = group, number
-        self.router = Relay(codec.classes, self._ear, self._careful, wire_name)
+        self.router = Relay(codec.classes, self._ear, self._careful, venue.wire_name, venue.keeps)
         #: Streams that are silent on this line beyond their rhythm.
         self.stale: dict[Subscription, Stale] = {}
 
@@ -100,8 +98,9 @@ class Group:
         self.origin = origin
         self._venue, self._clock, self._events, self._lag_after = venue, clock, events, terms.lag_after
         self.router = Router(
-            codec.classes, self._callback_failed, drop_doubles=terms.drop_doubles, wire_name=venue.wire_name
-        )
+            codec.classes, self._callback_failed,
+            drop_doubles=terms.drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
+        )  # fmt: skip
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
         self.copies = FirstCopies(len(make))
         self.done = asyncio.Event()
@@ -115,7 +114,7 @@ class Group:
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             None,
         )  # fmt: skip
-        self._members = [Member(self, number, codec, venue.wire_name) for number in range(len(make))]
+        self._members = [Member(self, number, codec, venue) for number in range(len(make))]
         told = DriverEvents(events, self._line_finished)
         self.drivers = tuple(one(told, member) for one, member in zip(make, self._members, strict=True))
 

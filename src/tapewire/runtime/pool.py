@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import FeedError, SubscriptionError, UsageError
@@ -21,6 +22,7 @@ from tapewire.runtime.driver import Driver
 from tapewire.runtime.driving import Events
 from tapewire.runtime.feed_log import FeedLog
 from tapewire.runtime.health import Troubles
+from tapewire.runtime.kept_books import BOOK_TIMEOUT
 from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.limits import LimitFigures, figures_of
 from tapewire.runtime.listing import Listing
@@ -57,7 +59,7 @@ class Past:
         for driver in carrier.drivers:
             self.connects += driver.connects
             self.reconnects += driver.machine.reconnects
-            self.quarantined += driver.quarantined
+            self.quarantined += driver.quarantine.count
             self.better = max((t for t in (self.better, driver.notes.better) if t is not None), default=None)
 
 
@@ -87,7 +89,9 @@ class Pool:
         if ports.tape is not None:
             ports.tape.begin(self.publish)
             self.feed_listeners.append(ports.tape.hear)
-        events = Events(self.publish, self._snapshot_done, self._recovery)
+        events = Events(
+            self.publish, self._snapshot_done, self._recovery, partial(self._rest.get, timeout=BOOK_TIMEOUT)
+        )
         server_clock = ServerClock(venue, self._rest, ports.clock)
         self._builder = Builder(venue, options, limits, ports, server_clock, events, self._finished)
 
@@ -230,7 +234,7 @@ class Pool:
             errors=troubles.errors,
             rejected=troubles.rejected,
             gaps=self.gaps,
-            quarantined=self._past.quarantined + sum(driver.quarantined for driver in self.drivers),
+            quarantined=self._past.quarantined + sum(driver.quarantine.count for driver in self.drivers),
             callback_errors=self._callback_errors(),
             dropped=troubles.dropped,
         )

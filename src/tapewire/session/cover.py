@@ -104,7 +104,7 @@ class Cover:
                 self._away.setdefault(stream, {})[line] = _Absence(now.ns, loss.cause, set(carriers))
             elif stream in positions:
                 bare.append(stream)
-        self._ledger.lost(now, loss, bare, positions)
+        self._ledger.lost(now, loss.cause, bare, positions)
         self._bare.update(bare)
         return told, bare
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
 
-from tapewire.model.line import Loss
 from tapewire.model.status import Gap, GapState, Recovered
 from tapewire.model.subscription import Subscription
 from tapewire.session.actions import Now, Progress
@@ -34,9 +33,9 @@ class Ledger:
         return tuple(self._open.values())
 
     def lost(
-        self, now: Now, loss: Loss, streams: Iterable[Subscription], progress: Mapping[Subscription, Progress]
+        self, now: Now, cause: str, streams: Iterable[Subscription], progress: Mapping[Subscription, Progress]
     ) -> None:
-        """Open a row for each of these streams; one that is open already keeps its start."""
+        """Open a row for each of these streams (``Gap.cause``); one that is open already keeps its start."""
         outage = _Outage(now.t, [], set())
         for stream in streams:
             if stream in self._open:
@@ -44,7 +43,7 @@ class Ledger:
             last = progress.get(stream, Progress())
             self._open[stream] = Gap(
                 venue=self._venue, connection=self._connection, at_ns=now.ns, subscription=stream,
-                cause=loss.cause, state="open", from_ns=now.ns,
+                cause=cause, state="open", from_ns=now.ns,
                 last_id=last.last_id, last_timestamp=last.last_timestamp,
             )  # fmt: skip
             self._outages[stream] = outage

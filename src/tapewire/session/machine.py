@@ -195,7 +195,7 @@ class Machine:
         told = self._subscribed(now)
         if self._closing in ("", "broken"):
             self._was_lost = True
-            self.ledger.lost(now, loss, self._interrupted(progress), progress)
+            self.ledger.lost(now, loss.cause, self._interrupted(progress), progress)
         return [*told, *self._down(now, loss)]
 
     def control(self, now: Now, control: Control) -> list[Action]:

@@ -332,6 +332,14 @@ class Venue(Struct, frozen=True, kw_only=True):
         """A stream's name as its frames say it (``Reading.stream``); None: they do not."""
         return self.changes.name if self.facts.headed and self.changes is not None else None
 
+    def rule(self, subscription: Subscription) -> BookRule | None:
+        """The rule by which its changes make a book; None: it sends no changes."""
+        return None if self.book is None else self.book(subscription)
+
+    def keeps(self, subscription: Subscription) -> bool:
+        """Whether its changes make a book here."""
+        return self.rule(subscription) is not None
+
     def side(self, subscription: Subscription) -> str:
         """The side that a stream comes from."""
         if self.side_by is not None:

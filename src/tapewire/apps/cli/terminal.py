@@ -238,12 +238,7 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             style = "yellow" if event.state in {"open", "unfilled"} else "dim"
             return style, f"gap in {event.subscription} ({event.cause}): {GAP_WORDS[event.state]}{gap_bounds(event)}"
         case Stale():
-            silence = f"silent for {event.silent:.0f} s (limit {event.limit:.0f} s)"
-            return (
-                ("green", f"{event.subscription} has data again")
-                if event.over
-                else ("yellow", f"{event.subscription} {silence}")
-            )
+            return "green" if event.over else "yellow", f"{event.subscription} {event.words}"
         case Lagged():
             return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
         case Taping():
