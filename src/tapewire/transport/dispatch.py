@@ -71,7 +71,7 @@ class HeadDispatch(NamedTuple):
 
         def on_message(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
             try:
-                decode, public, symbol, stream = heads[payload[: payload.find(b"[")]]
+                decode, public, symbol, stream = heads[payload.partition(b"[")[0]]
                 [event] = decode(payload).data
             except Exception:  # whatever is not plain data of a settled stream
                 stream = None

@@ -33,7 +33,7 @@ class HeadedPicowsLine(PicowsLine):
             payload = frame.get_payload_as_bytes()
             if len(payload) > CONTROL_MAX:
                 try:  # as HeadDispatch.on_message
-                    decode, public, symbol, stream = self._heads[payload[: payload.find(b"[")]]
+                    decode, public, symbol, stream = self._heads[payload.partition(b"[")[0]]
                     [event] = decode(payload).data
                 except Exception:  # whatever is not plain data of a settled stream
                     stream = None

@@ -94,7 +94,7 @@ class OkxCodec:
         public = public_class(push.channel)
         if public is None or not push.symbol or push.action == "snapshot" or push.beside:
             return None
-        text = payload[: payload.find(b"[")]
+        text = payload.partition(b"[")[0]
         try:
             said = _HEAD.decode(text + b"[]}")
         except _UNREADABLE:  # a [ in a name
