@@ -120,7 +120,7 @@ class PlainListener(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         transport.send(1, _HELLO)
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - picows' call
         self._take(frame.get_payload_as_bytes())
 
 

@@ -74,10 +74,11 @@ def _wire_class(shape: Shape) -> type:
     assert public is not None  # noqa: S101 - who asks for a decoder has asked for the class
     kind = str(public.__struct_config__.tag) if public is BookChange else _kind(shape.channel)
     names = dict(FIELDS[kind]) | (dict(VOLUMES[shape.counted]) if kind == "ticker" else {})
+    needed = NEEDED.get(kind, ())
     if kind in ("orderbook", "bookChange"):
         names |= {"asks": "asks", "bids": "bids"}
+        needed = ("asks", "bids")
     del names["symbol"]
-    needed = NEEDED.get(kind, ())
     fixed = {"venue": shape.venue, "symbol": "", "channel": shape.channel, "action": "update"}
     fields = [
         (
@@ -107,10 +108,6 @@ def _finish_trade(trade: Any, sides: Mapping[str, str] = SIDES) -> None:
 def _field(info: FieldInfo, name: str, fixed: Mapping[str, str]) -> Any:
     if info.name in fixed:
         return msgspec.field(name=name, default=fixed[info.name])
-    if name in ("asks", "bids"):
-        return msgspec.field(name=name)
-    if info.default_factory is not msgspec.NODEFAULT:
-        return msgspec.field(name=name, default_factory=info.default_factory)
     return msgspec.field(name=name, default=info.default)
 
 

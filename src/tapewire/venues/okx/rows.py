@@ -172,7 +172,7 @@ def _clock(at_ms: int, zone: tzinfo) -> str:
     """The beginning of a window as Upbit writes it."""
     try:
         return datetime.fromtimestamp(at_ms / 1000, zone).strftime(_SECOND_TEXT)
-    except (OverflowError, OSError) as error:
+    except (OverflowError, OSError, ValueError) as error:
         raise ValueError(f"ts: {at_ms} is no time") from error
 
 
