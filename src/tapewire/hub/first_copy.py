@@ -17,6 +17,8 @@ GENERATION_MOST = 8_192
 LEADS = 4_096
 #: Messages of a stream that others must have brought since a line's last one before that line is behind.
 OWED = 3
+#: Milliseconds of the exchange by which lines may differ at any moment: what one has brought is on its way to another.
+NEARLY = 1_000
 #: Candles of one stream whose newest state is known.
 _CANDLES = 16
 
@@ -150,10 +152,10 @@ class FirstCopy:
         if len(self._delivered) > _CANDLES:
             del self._delivered[next(iter(self._delivered))]
 
-    def brought(self, line: int, trade_id: int | None, timestamp: int | None) -> bool:
-        """Whether the line brought this trade lately; of other kinds, anything as new."""
+    def brought(self, line: int, trade_id: int | None) -> bool:
+        """Whether the line brought this trade lately; without an id, whether it is as far as the others, or nearly."""
         if trade_id is None:
-            return self._newest[line] >= (-1 if timestamp is None else timestamp)
+            return self._newest[line] >= max(self._newest) - NEARLY
         message = self._memory.find(trade_id)
         return message is not None and message.counts[line] > 0
 

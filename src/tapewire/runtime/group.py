@@ -222,7 +222,7 @@ class Group:
 
     def _returned(self, line: int, front: Stream, event: Event) -> None:
         number, timestamp = self._venue.position(event)
-        known = front.seen_at(number) > 0 if number is not None else (front.last or -1) >= (timestamp or 0)
+        known = number is not None and front.seen_at(number) > 0
         first = Progress(front.count - front.base + 1, number, timestamp)
         now = self._clock.now()
         for told in self._cover.data(now, line, front.subscription, first, _position(front), known=known):
@@ -240,7 +240,7 @@ class Group:
 
     def _brought(self, line: int, subscription: Subscription, position: Progress) -> bool:
         copy = self.copies.streams.get(subscription)
-        return copy is not None and copy.brought(line, position.last_id, position.last_timestamp)
+        return copy is not None and copy.brought(line, position.last_id)
 
     # What the lines tell.
 

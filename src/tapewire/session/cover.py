@@ -35,14 +35,15 @@ class Cover:
 
     A stream that no line carries any more has a row, from the last message that any of them brought to the first that
     any brings. Of a stream that others carry nothing is missed, if they truly did: a line may be half dead and not
-    know it. So what a line shows first when it is back (of trades the snapshot) must have been brought by one of those
-    that stood in for it, or be brought within ``patience``; else it is a hole after all.
+    know it. So the trade that a line shows first when it is back (its snapshot) must have been brought by one of those
+    that stood in for it, or be brought within ``patience``; of what has no id one of them must then be as far as the
+    line that is back. Else it is a hole after all.
 
     Args:
         venue, connection: of the rows.
         full_state_kinds: whose messages are complete states.
         patience: seconds.
-        brought: whether a line brought this position of a stream.
+        brought: whether a line brought this trade; where it has no id, whether the line is as far as any other.
     """
 
     def __init__(
@@ -165,7 +166,7 @@ class Cover:
 
     def _doubt(self, now: Now, row: Gap, first: Progress, guards: set[int]) -> None:
         doubt = _Doubt(row, first, guards, now.t + self._patience)
-        if not self._disproved(doubt):
+        if first.last_id is None or not self._disproved(doubt):
             self._doubts.append(doubt)
 
     def _disproved(self, doubt: _Doubt) -> bool:

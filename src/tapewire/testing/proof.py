@@ -23,8 +23,9 @@ from tapewire.sim.faults import FaultPlan
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
+from tapewire.testing.lone_faults import LoneFaults
 from tapewire.testing.oracle import Account, account
-from tapewire.testing.weather import weather
+from tapewire.testing.weather import single_line_weather, weather
 from tapewire.transport.contract import Http, LineFactory
 
 MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
@@ -44,6 +45,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
 
     Attributes:
         seed, hours: which, and how long on the exchange's clock.
+        redundancy: lines that carried the same; with more than one the faults hit one line at a time.
         made: trades made while subscribed.
         live, recovered: those delivered as they happened, and those asked for by REST after a loss.
         duplicates: trades delivered more than once.
@@ -71,6 +73,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
     slowest_return: float
     slowest_fill: float
     digest: str
+    redundancy: int = 1
 
     @property
     def broken(self) -> list[str]:
@@ -78,6 +81,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         counts = {
             "delivered twice": self.duplicates, "lost": self.lost, "lost without a word": self.undetected,
             "limits overrun": self.overruns,
+            "had to be recovered although a line stood": self.recovered if self.redundancy > 1 else 0,
         }  # fmt: skip
         broken = [f"{count:,} {words}" for words, count in counts.items() if count]
         return broken + ([] if self.live + self.recovered else ["nothing was delivered"])
@@ -92,7 +96,8 @@ def prove(
         seed: of the market, of the faults and of every draw of the client: the same seed, the same trial.
         hours: how long the faults last on the exchange's clock.
         progress: told now and then the share that is done, 0 to 1.
-        **options: of the client, by their names, beside the defaults.
+        **options: of the client, by their names, beside the defaults. With ``redundancy`` of 2 or more faults hit one
+            line at a time, so that nothing needs to be recovered.
 
     Raises:
         ConfigError: ``hours`` is not more than 0, or an option is impossible.
@@ -108,7 +113,10 @@ class _Trial:
     def __init__(self, seed: int, hours: float, progress: Callable[[float], None], options: dict[str, Any]) -> None:
         self._seed, self._hours, self._progress, self._options = seed, hours, progress, options
         draw = Random(f"weather {seed}").random  # noqa: S311 - repeatable by seed, nothing secret
-        self._simulator = Simulator(Scenario(seed=seed, markets=MARKETS, rate=RATE, faults=weather(draw)))
+        self._redundancy = FeedOptions(redundancy=options.get("redundancy", 1)).redundancy
+        alone, faults = single_line_weather(draw) if self._redundancy > 1 else ((), weather(draw))
+        self._simulator = Simulator(Scenario(seed=seed, markets=MARKETS, rate=RATE, faults=faults))
+        self._lone = LoneFaults(self._simulator, alone, draw)
         self._made: list[TradeEvent] = []
         self._trades: list[TradeEvent] = []
         self._rows: list[Gap] = []
@@ -157,10 +165,13 @@ class _Trial:
     async def _pass(self) -> None:
         """The time with faults and the calm after it; then what was made counts, and may still arrive."""
         simulator, end = self._simulator, self._hours * HOUR
+        lone = asyncio.create_task(self._lone.run(), name="faults of one line")
         while simulator.now < end:
             await elapse(min(STEP, end - simulator.now))
             self._collect()
             self._progress(min(1.0, simulator.now / end))
+        lone.cancel()
+        await asyncio.wait([lone])
         simulator.exchange.faults = FaultPlan((), lambda: 0.0)
         simulator.slow(0)
         calm = CALM
@@ -203,6 +214,7 @@ class _Trial:
             slowest_return=round(self._slowest_return, 3),
             slowest_fill=round(max(fills, default=0.0), 3),
             digest=self._digest.hexdigest(),
+            redundancy=self._redundancy,
         )
 
 

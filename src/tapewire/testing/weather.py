@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tapewire.sim.faults import Fault
+from tapewire.sim.faults import KINDS, Fault
 
 #: Seconds before the first fault: the client may begin in peace.
 PEACE = 60.0
@@ -39,6 +39,17 @@ def weather(draw: Callable[[], float]) -> tuple[Fault, ...]:
         *_of_rest(draw),
         *_of_trades(draw),
     )
+
+
+def single_line_weather(draw: Callable[[], float]) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
+    """For lines that stand in for each other: the faults of one line at a time, and those of everybody.
+
+    The exchange never goes away for everybody at once; it still refuses handshakes, is slow, and its REST fails.
+    """
+    timed = {name: bounds for name, bounds in _LINE.items() if KINDS[name].timed}
+    alone = tuple(_of_a_line(name, least, most, draw) for name, (least, most) in timed.items())
+    whole = [fault for fault in _of_the_exchange(draw) if fault.name != "maintenance"]
+    return alone, (*whole, *_of_rest(draw), *_of_trades(draw))
 
 
 def _of_a_line(name: str, least: float, most: float, draw: Callable[[], float]) -> Fault:

@@ -74,11 +74,15 @@ class Hours(click.FloatRange):
               help="How long the faults last, on the exchange's clock.")  # fmt: skip
 @click.option("--seed", "seeds", type=Seeds(), default="1", show_default=True, metavar="N|A..B",
               help="One trial for each seed.")  # fmt: skip
+@click.option("--redundancy", type=click.IntRange(1, 4), default=1, show_default=True, metavar="N",
+              help="Lines that carry the same; with 2 or more the faults hit one line at a time.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, metavar="N",
               help="Trials at the same time.  [default: one for each processor]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 @click.pass_context
-def prove(context: click.Context, hours: float, seeds: range, jobs: int | None, as_json: bool) -> None:
+def prove(  # noqa: PLR0917 - click names them all
+    context: click.Context, hours: float, seeds: range, redundancy: int, jobs: int | None, as_json: bool
+) -> None:
     """Prove on this machine that nothing is lost: no network, no key, no waiting.
 
     The real client runs on virtual time against the built-in exchange, which drops, breaks, freezes and silences
@@ -93,16 +97,20 @@ def prove(context: click.Context, hours: float, seeds: range, jobs: int | None, 
     gaps        interrupted streams              back      slowest return of live data after a loss
                                                  whole     slowest delivery of all that a loss cost
 
-    Ends with 1 when anything was doubled, lost or overrun. The same seed gives the same output to the byte.
+    Ends with 1 when anything was doubled, lost or overrun; with --redundancy also when anything had to be recovered: as
+    long as one line stands, nothing may be missed. The same seed gives the same output to the byte.
 
     \b
     tapewire prove
     tapewire prove --hours 24 --seed 1..20
+    tapewire prove --redundancy 2
     """  # noqa: D301 - click wants the character
     from tapewire.apps.cli.trials import run_trials  # noqa: PLC0415 - heavy, loaded when used
 
+    options = {"redundancy": redundancy} if redundancy > 1 else {}
+
     proofs: list[Proof] = []
-    for proof in run_trials(seeds, hours, jobs, lambda: None if as_json else click.echo(head())):
+    for proof in run_trials(seeds, hours, jobs, lambda: None if as_json else click.echo(head()), options):
         proofs.append(proof)
         click.echo(json_line(proof), nl=False) if as_json else click.echo(row_of(proof))
     if as_json:
@@ -157,4 +165,6 @@ def verdict(proofs: list[Proof]) -> list[str]:
 
 
 def _again(proof: Proof) -> str:
-    return f"  {', '.join(proof.broken)}; once more: tapewire prove --hours {proof.hours:g} --seed {proof.seed}"
+    again = f"tapewire prove --hours {proof.hours:g} --seed {proof.seed}"
+    again += f" --redundancy {proof.redundancy}" if proof.redundancy > 1 else ""
+    return f"  {', '.join(proof.broken)}; once more: {again}"

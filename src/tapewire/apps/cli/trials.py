@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -28,7 +28,9 @@ class _Stopped(Exception):
     """The trial was given up."""
 
 
-def run_trials(seeds: Sequence[int], hours: float, jobs: int | None, begun: Callable[[], None]) -> Iterator[Proof]:
+def run_trials(
+    seeds: Sequence[int], hours: float, jobs: int | None, begun: Callable[[], None], options: Mapping[str, Any]
+) -> Iterator[Proof]:
     """One trial for each seed; results in the order of the seeds.
 
     Args:
@@ -36,6 +38,7 @@ def run_trials(seeds: Sequence[int], hours: float, jobs: int | None, begun: Call
         hours: how long each is, on the exchange's clock.
         jobs: processes at most; None: one for each processor.
         begun: called when the trials are under way.
+        options: of the client.
 
     Raises:
         FeedError: a process died.
@@ -47,7 +50,7 @@ def run_trials(seeds: Sequence[int], hours: float, jobs: int | None, begun: Call
         task = progress.add_task(f"{len(seeds)} x {hours:g} h", total=len(seeds))
         pool = ProcessPoolExecutor(jobs, context, _begin, (shares, stop))
         try:
-            trials = [pool.submit(_trial, number, seed, hours) for number, seed in enumerate(seeds)]
+            trials = [pool.submit(_trial, number, seed, hours, options) for number, seed in enumerate(seeds)]
             begun()
             for trial in trials:
                 while not _done(trial):
@@ -71,13 +74,13 @@ def _begin(shares: Any, stop: Any) -> None:
     _shared.update(shares=shares, stop=stop)
 
 
-def _trial(number: int, seed: int, hours: float) -> Proof:
+def _trial(number: int, seed: int, hours: float, options: Mapping[str, Any]) -> Proof:
     def progress(share: float) -> None:
         _shared["shares"][number] = share
         if _shared["stop"].is_set():
             raise _Stopped
 
-    return prove(seed, hours, progress)
+    return prove(seed, hours, progress, **options)
 
 
 def _progress() -> Progress:
