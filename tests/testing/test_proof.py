@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tapewire.errors import ConfigError
 from tapewire.sim.faults import KINDS
 from tapewire.testing.proof import prove
-from tapewire.testing.weather import PEACE, weather
+from tapewire.testing.weather import PEACE, single_line_weather, weather
 from tests.sizes import figure, size
 
 #: Seeds whose trial once broke a promise, with the hours it took and what it was.
@@ -32,6 +32,25 @@ def test_nothing_is_lost_doubled_or_overrun_in_any_weather(seed: int) -> None:
     assert proof.recovered > 0, "the faults must have cost something, or the account proves nothing"
     assert proof.unfilled == 0
     figure(f"seed {seed}: {proof.made:,} trades, {proof.recovered:,} recovered, whole within {proof.slowest_fill} s")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(201, 201 + size(3, 100)))
+def test_faults_of_one_line_cost_nothing_while_its_sister_stands(seed: int) -> None:
+    proof = prove(seed, size(2, 24), redundancy=2)
+    assert proof.broken == []
+    assert proof.made == proof.live > 1_000
+    assert (proof.recovered, proof.gaps) == (0, 0)
+    assert proof.reconnects >= 3, "the faults must have hit, or the account proves nothing"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_faults_of_both_lines_are_found_out_and_mended(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapewire.testing.proof.single_line_weather", lambda draw: ((), weather(draw)))
+    proof = prove(seed, size(1, 24), redundancy=2)
+    assert (proof.duplicates, proof.lost, proof.undetected, proof.overruns) == (0, 0, 0, 0)
+    assert proof.recovered > 0
+    assert proof.broken == [f"{proof.recovered} had to be recovered although a line stood"]
 
 
 @pytest.mark.slow
@@ -89,3 +108,12 @@ def test_the_weather_has_every_kind_of_fault_that_costs_something_and_begins_in_
     assert all(fault.at >= PEACE for fault in faults if KINDS[fault.name].timed)
     assert faults == weather(random.Random(1).random)
     assert faults != weather(random.Random(2).random)
+
+
+def test_the_weather_of_single_lines_leaves_nobody_without_one() -> None:
+    alone, whole = single_line_weather(random.Random(1).random)
+    assert {fault.name for fault in alone} == {
+        "drop", "abort", "cut", "freeze", "silence", "garbage", "unknown", "status", "error", "ping"
+    }  # fmt: skip
+    assert {fault.name for fault in whole} == {"refuse", "slow", "rest", "duplicate", "late"}
+    assert all(fault.at >= PEACE and fault.every for fault in alone)
