@@ -251,7 +251,8 @@ class Desk:
 
     def _tell(self, order: Order, state: str, fill: Fill | None = None) -> None:
         event = order_event(order, self._venue, self._market.now_ms, state, fill)
-        self._told.append(Due("myOrder", order.asked.symbol, event=event, account=order.account, fill=fill))
+        asked = order.asked
+        self._told.append(Due("myOrder", asked.symbol, event=event, account=order.account, fill=fill, asked=asked))
         changed = self._purses[order.account].changes()
         if changed:
             assets = [Asset(balance.currency, balance.free, balance.locked) for balance in changed]

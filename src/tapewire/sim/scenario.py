@@ -228,8 +228,11 @@ def recording() -> tuple[Recorded, ...]:
 
 @cache
 def _known(venue: str) -> list[_Row]:
-    rows: list[_Row] = msgspec.json.decode((_DATA / "markets.json").read_bytes()).get(venue)
-    if not rows:
+    listed: dict[str, list[_Row] | str] = msgspec.json.decode((_DATA / "markets.json").read_bytes())
+    rows = listed.get(venue)
+    if isinstance(rows, str):  # the same as another venue's
+        return _known(rows)
+    if rows is None:
         raise ConfigError("venue", venue, "one with simulated markets")
     return rows
 
@@ -247,10 +250,15 @@ def _listing(row: _Row, terms: Terms) -> Listing:
 
 
 def _made_up(code: str, known: dict[str, Listing], side: VenueExchange) -> Listing:
-    """A market that nobody knows: as busy, and at the price, as the first one of its kind."""
+    """A market that nobody knows: as busy, and at the price, as the one most like it (form, quote, base)."""
     terms = side.terms(code, None)
-    alike = [one for one in known.values() if (one.market.quote, one.spot) == (terms.quote, terms.spot)]
-    like = next((one for one in alike if one.market.base == terms.base), alike[0])
+
+    def likeness(one: Listing) -> int:
+        market = one.market
+        same_form = market.symbol.count("-") == code.count("-")
+        return 4 * same_form + 2 * (market.quote == terms.quote) + (market.base == terms.base)
+
+    like = max(known.values(), key=likeness)
     row = (code, terms.base, terms.base, like.price, like.trades, like.books, like.size)
     return _listing(row, side.terms(code, like.price))
 

@@ -18,7 +18,7 @@ from tapewire.config import Secret
 from tapewire.errors import ConfigError
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
-from tapewire.venues.trading import Fill, TradingDesk
+from tapewire.venues.trading import Fill, NewOrder, TradingDesk
 
 
 class Due(NamedTuple):
@@ -32,7 +32,7 @@ class Due(NamedTuple):
 
     Attributes:
         parts: the single matches of a trade that took several at one price, in order; empty: it is one.
-        fill: what an order's event of the state ``trade`` tells of.
+        fill: what an order's event of the state ``trade`` tells of; ``asked``: the order as it was asked for.
         flaw: what is wrong with what is sent, by fault: ``checksum``.
     """
 
@@ -45,6 +45,7 @@ class Due(NamedTuple):
     ms: int = 0
     parts: tuple[TradeEvent, ...] = ()
     fill: Fill | None = None
+    asked: NewOrder | None = None
     flaw: str = ""
 
 
@@ -170,10 +171,11 @@ class SimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Caller(Struct, frozen=True):
-    """Who opened a connection: to which side of the exchange, with which key (public: none)."""
+    """Who opened a connection: to which side of the exchange, with which key (public: none), from which address."""
 
     side: str = "public"
     key: SimKey | None = None
+    address: str = ""
 
 
 class HttpCall(Struct, frozen=True):

@@ -1,0 +1,173 @@
+"""OKX's signed REST calls: orders, fills, balances, answered from the simulated desk (spec/okx.md A8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tapewire.venues.exchange import HttpCall, MarketView, Permission, SimKey
+from tapewire.venues.okx.sim_instruments import instrument
+from tapewire.venues.okx.sim_ledger import Terminals, account_row, executed_row, order_row, seen_order
+from tapewire.venues.okx.sim_rest import BadCall, Query, number
+from tapewire.venues.okx.sim_trade import Counter, Rejected
+from tapewire.venues.trading import Fill, Order, TradingDesk
+
+_DAY_MS = 86_400_000
+_MOST_AT_ONCE = 20
+
+
+class Asked(NamedTuple):
+    """A call whose signature was accepted."""
+
+    query: Query
+    body: bytes
+    key: SimKey
+    market: MarketView
+    desk: TradingDesk
+    said: Terminals
+
+    @property
+    def counter(self) -> Counter:
+        """Where its orders are taken."""
+        return Counter(self.desk, self.market, self.said, self.key)
+
+    def row(self, order: Order) -> dict[str, Any]:
+        """An order as it stands."""
+        return order_row(seen_order(order), self.said.of(order.uuid), self.market)
+
+
+class SignedCall(NamedTuple):
+    """One call: so many in two seconds, what the key must be allowed, what it answers."""
+
+    calls: int
+    permission: Permission
+    make: Callable[[Asked], list[Any]]
+
+
+def read_query(call: HttpCall) -> Query:
+    """Its parameters; of a name that repeats the last."""
+    return {name: value for name, value in call.parameters if value}
+
+
+def _pending(asked: Asked) -> list[Any]:
+    found = [order for order in _meant(asked) if order.state == "wait"]
+    return _page(asked, [asked.row(order) for order in found], "ordId")
+
+
+def _history(asked: Asked) -> list[Any]:
+    """Seven days; cancelled ones without a fill for two hours only."""
+    if not asked.query.get("instType"):
+        raise BadCall("50014", "Parameter instType can not be empty.", 400)
+    now = asked.market.now_ms
+    found = [
+        order
+        for order in _meant(asked)
+        if order.state != "wait" and order.ms >= now - (7 * _DAY_MS if order.fills else _DAY_MS // 12)
+    ]
+    return _page(asked, [asked.row(order) for order in found], "ordId")
+
+
+def _fills(asked: Asked) -> list[Any]:
+    oldest = asked.market.now_ms - 3 * _DAY_MS
+    number_of = asked.query.get("ordId")
+    pairs: list[tuple[Order, Fill]] = [
+        (order, fill) for order in _meant(asked, ended=True) for fill in order.fills if fill.ms >= oldest
+    ]
+    pairs.sort(key=lambda pair: (pair[1].ms, pair[1].trade), reverse=True)
+    rows = [executed_row(order, fill, asked.said.of(order.uuid)) for order, fill in pairs]
+    return _page(asked, [row for row in rows if number_of in (None, row["ordId"])], "billId")
+
+
+def _order(asked: Asked) -> list[Any]:
+    try:
+        return [asked.row(asked.counter.find(asked.query))]
+    except Rejected as rejected:
+        raise BadCall(rejected.code, rejected.message) from None
+
+
+def _balance(asked: Asked) -> list[Any]:
+    wanted = asked.query.get("ccy", "")
+    names = wanted.split(",") if wanted else None
+    balances = asked.desk.balances(asked.key.account)
+    return [account_row([one for one in balances if names is None or one.currency in names], asked.market)]
+
+
+def _positions(asked: Asked) -> list[Any]:  # noqa: ARG001 - the desk trades spot
+    return []
+
+
+def _config(asked: Asked) -> list[Any]:
+    return [{
+        "acctLv": "2", "autoLoan": False, "ctIsoMode": "automatic", "greeksType": "PA", "ip": ",".join(asked.key.ips),
+        "kycLv": "3", "label": asked.key.account, "level": "Lv1", "mgnIsoMode": "automatic",
+        "perm": "read_only,trade" if "trade" in asked.key.permissions else "read_only", "posMode": "net_mode",
+        "roleType": "0", "type": "0", "uid": asked.key.account,
+    }]  # fmt: skip
+
+
+def _place(asked: Asked) -> list[Any]:
+    return _results(asked, asked.counter.place)
+
+
+def _cancel(asked: Asked) -> list[Any]:
+    return _results(asked, asked.counter.cancel)
+
+
+def _results(asked: Asked, act: Callable[[Mapping[str, Any]], dict[str, Any]]) -> list[Any]:
+    try:
+        said = msgspec.json.decode(asked.body, type=dict[str, Any] | list[dict[str, Any]])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadCall("50002", "JSON syntax error", 400) from None
+    bodies = said if isinstance(said, list) else [said]
+    if not 1 <= len(bodies) <= _MOST_AT_ONCE:
+        raise BadCall("50014", f"1 to {_MOST_AT_ONCE} orders", 400)
+    return [act(body) for body in bodies]
+
+
+def _meant(asked: Asked, *, ended: bool = False) -> list[Order]:  # noqa: ARG001 - all orders that are known
+    """Orders of the asked type and market, newest first."""
+    query, found = asked.query, []
+    for order in reversed(asked.desk.orders(asked.key.account)):
+        one = instrument(order.asked.symbol)
+        if (
+            query.get("instType") in (None, one.type, "ANY")
+            and query.get("instId") in (None, one.id)
+            and query.get("instFamily") in (None, one.family)
+        ):
+            found.append(order)
+    kinds, states = query.get("ordType"), query.get("state")
+    rows = [(order, asked.row(order)) for order in found]
+    return [
+        order
+        for order, row in rows
+        if (not kinds or row["ordType"] in kinds.split(",")) and (not states or row["state"] == states)
+    ]
+
+
+def _page(asked: Asked, rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """``after``: older than this id; ``before``: newer; at most ``limit``."""
+    ids = [row[name] for row in rows]
+    after, before = asked.query.get("after"), asked.query.get("before")
+    if after is not None:
+        rows = rows[ids.index(after) + 1 :] if after in ids else []
+        ids = [row[name] for row in rows]
+    if before is not None and before in ids:
+        rows = rows[: ids.index(before)]
+    return list(rows[: number(asked.query, "limit", 100, 100)])
+
+
+SIGNED_CALLS: Mapping[tuple[str, str], SignedCall] = {
+    ("GET", "/api/v5/trade/orders-pending"): SignedCall(60, "view_orders", _pending),
+    ("GET", "/api/v5/trade/orders-history"): SignedCall(40, "view_orders", _history),
+    ("GET", "/api/v5/trade/fills"): SignedCall(60, "view_orders", _fills),
+    ("GET", "/api/v5/trade/order"): SignedCall(60, "view_orders", _order),
+    ("POST", "/api/v5/trade/order"): SignedCall(60, "trade", _place),
+    ("POST", "/api/v5/trade/batch-orders"): SignedCall(300, "trade", _place),
+    ("POST", "/api/v5/trade/cancel-order"): SignedCall(60, "trade", _cancel),
+    ("POST", "/api/v5/trade/cancel-batch-orders"): SignedCall(300, "trade", _cancel),
+    ("GET", "/api/v5/account/balance"): SignedCall(10, "view_accounts", _balance),
+    ("GET", "/api/v5/account/positions"): SignedCall(10, "view_accounts", _positions),
+    ("GET", "/api/v5/account/config"): SignedCall(5, "view_accounts", _config),
+}
