@@ -64,6 +64,7 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
             FeedOptions, "format", "simple",
             """format is 'simple'; it must be "DEFAULT" or "SIMPLE" or "JSON_LIST" or "SIMPLE_LIST\"""",
         ),
+        (FeedOptions, "cursor_file", "", "cursor_file is ''; it must be the name of a file, or None"),
         (FeedOptions, "limits", "planet", """limits is 'planet'; it must be "process" or "host\""""),
         (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
         (FeedOptions, "transport", "aiohttp", """transport is 'aiohttp'; it must be "picows" or "websockets\""""),

@@ -286,6 +286,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             which is the first of them if none is given.
         lines: with ``redundancy``, the ``LineOptions`` of each of its connections; those without take ``line``.
         tape: keep every frame of every connection, every REST answer and what happened to the feed; None: none of it.
+        cursor_file: a file of this program's own in which is kept, about once a second, how far each stream came: the
+            next process that names it begins there, by REST (docs/guarantees.md). Each venue needs one of its own.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
@@ -305,6 +307,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     urls: tuple[str, ...] = ()
     lines: tuple[LineOptions, ...] = ()
     tape: TapeOptions | None = None
+    cursor_file: str | None = None
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
@@ -312,6 +315,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         self._check_lines()
+        if self.cursor_file == "":
+            raise ConfigError("cursor_file", "", "the name of a file, or None")
         for option, address in (("url", self.url), ("rest_url", self.rest_url), *(("urls", url) for url in self.urls)):
             _check_address(option, address, _REST if option == "rest_url" else _WEBSOCKET)
         for option, words in _WORDS.items():

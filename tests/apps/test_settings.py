@@ -73,7 +73,7 @@ def test_another_file_can_be_named_and_must_be_there(tmp_path: Path) -> None:
         ("[line]\nssl_context = 5", r"line\.ssl_context is no setting"),
         (
             "[feed]\nxyzzy = 1",
-            r"feed\.xyzzy is no setting; there are numbers, keep_raw, validate, limits, limits_dir, transport,",
+            r"feed\.xyzzy is no setting; there are numbers, keep_raw, validate, limits, limits_dir, cursor_file,",
         ),
         ("[[feed.lines]]\nssl_context = 5", r"feed\.lines\.ssl_context is no setting"),
         ("[feed]\nredundancy = 9", r"redundancy is 9; it must be a whole number from 1 to 4"),

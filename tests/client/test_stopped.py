@@ -70,8 +70,8 @@ def exchange() -> Iterator[BackgroundSimulator]:
 
 
 @contextmanager
-def started(exchange: BackgroundSimulator) -> Iterator[Program]:
-    command = [sys.executable, str(PROGRAM), exchange.url]
+def started(exchange: BackgroundSimulator, *more: str) -> Iterator[Program]:
+    command = [sys.executable, str(PROGRAM), exchange.url, *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             yield Program(process)
@@ -112,3 +112,27 @@ def made_meanwhile(exchange: BackgroundSimulator) -> set[int | None]:
         while len([trade for trade in witness.trades if not trade.recovered]) <= MISSED:
             witness.next()
         return {trade.sequential_id for trade in witness.trades[1:]}
+
+
+def test_a_process_that_was_killed_begins_where_it_was_when_it_is_started_again(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    cursor = tmp_path / "cursor"
+    with started(exchange, str(cursor)) as first:
+        while not cursor.exists():
+            first.next()
+        first.process.kill()
+        first.process.wait()
+        assert first.process.stdout is not None
+        first.said += [msgspec.json.decode(line) for line in first.process.stdout if line.endswith(b"}\n")]
+    made_meanwhile(exchange)
+    with started(exchange, str(cursor)) as second:
+        row = second.until(type="gap", state="filled")
+        assert (row["cause"], row["recovered"] >= MISSED) == ("restart", True)
+        made = exchange.trades
+        second.until(type="trade", sequential_id=made[-1].sequential_id)
+    found = account(made[:-1], first.trades + second.trades, [])
+    assert found.lost == ()
+    last = first.trades[-1].timestamp or 0
+    again = {number for _, number in found.doubled}
+    assert again <= {trade.sequential_id for trade in first.trades if (trade.timestamp or 0) >= last - 3_500}

@@ -151,3 +151,35 @@ def test_whatever_happens_each_trade_is_delivered_when_it_comes_first(story: lis
     numbers = [step for step in story if isinstance(step, int)]
     assert ear.ids == list(dict.fromkeys(numbers))
     assert stream.doubled == router.doubled == len(numbers) - len(ear.ids)
+
+
+def test_trades_that_another_process_delivered_are_not_delivered_again(router: Router) -> None:
+    both, realtime = Ear(router, "both"), Ear(router)
+    stream = router.streams[TRADE]
+    stream.resume([5, 7, 6])
+    assert (stream.seen_at(6), stream.seen_at(5), stream.seen_at(4)) == (1, 1, 0)
+    hand_over(router, TRADE, 6, "SNAPSHOT")
+    for number in (7, 8):
+        hand_over(router, TRADE, number)
+    assert (both.ids, realtime.ids) == ([8], [8])
+
+
+def test_the_last_trades_that_all_have(router: Router) -> None:
+    both = Ear(router, "both")
+    stream = router.streams[TRADE]
+    hand_over(router, TRADE, 1)
+    hand_over(router, TRADE, 2)
+    assert stream.told_to_all() == ((1, 2), frozenset())
+    router.hole(stream)
+    hand_over(router, TRADE, 4)
+    router.asked(stream, snapshot=True)
+    stream.need(next(iter(stream.listeners)), snapshot=True)
+    hand_over(router, TRADE, 5, "SNAPSHOT")
+    assert stream.told_to_all() == ((1, 2, 4, 5), frozenset({1, 2, 4, 5}))
+    Ear(router)
+    assert stream.told_to_all() == ((1, 2, 4), frozenset({1, 2, 4})), (
+        "who hears no snapshots does not have the one shown"
+    )
+    assert both.ids == [1, 2, 4, 5]
+    router.whole(stream)
+    assert stream.told_to_all() == ((1, 2, 4), frozenset())

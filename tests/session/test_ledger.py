@@ -74,3 +74,22 @@ def test_rows_of_streams_that_nobody_wants_are_handed_out_open() -> None:
     book.data(now(3), B, Progress(1))
     assert book.drop(now(4), [TICKER]) == [row(4, state="open", subscription=TICKER), recovered(4, 3, B)]
     assert book.open == ()
+
+
+def test_streams_that_another_process_saw_last_are_open_from_its_end_on_and_recovered_together() -> None:
+    book = ledger()
+    book.resume(now(9), A, 1_000, Progress(0, 77, 7000))
+    book.resume(now(9), TICKER, 2_000, Progress())
+    assert book.open[0] == row(9, cause="restart", state="open", last_id=77, last_timestamp=7000)
+    (told,) = book.data(now(10), A, Progress(1, 80, 8000))
+    assert isinstance(told, Gap)
+    assert (told.cause, told.state, told.from_ns, told.to_ns) == ("restart", "unfilled", 1_000, 10_000)
+    complete, together = book.data(now(11), TICKER, Progress(1))
+    assert isinstance(complete, Gap)
+    assert (complete.cause, complete.state, complete.from_ns) == ("restart", "full_state", 2_000)
+    assert isinstance(together, Recovered)
+    assert together.subscriptions == (A, TICKER)
+    book.resume(now(12), B, 12_000, Progress())
+    later = book.data(now(13), B, Progress(1))[1]
+    assert isinstance(later, Recovered)
+    assert later.subscriptions == (B,)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
 from tapewire.session import reconcile
-from tapewire.session.reconcile import Balances, Orders
+from tapewire.session.reconcile import HANDED_ON, Balances, Orders, OrdersState
 
 D = Decimal
 
@@ -197,3 +198,38 @@ def test_the_first_word_of_an_order_before_all_are_known_stands_for_its_past() -
     orders.complete = True
     assert orders.missed(order("wait", "2"), []) == []
     assert orders.missed(order("wait", "3"), [fill(3)]) == [fill(3, executed="3", rest="0")]
+
+
+def test_another_process_goes_on_where_this_one_ended() -> None:
+    first = knowing(order("wait"), fill(1, executed="1", rest="2"), order("done", uuid="b"))
+    first.begun_ms = 7
+    state = msgspec.json.decode(msgspec.json.encode(first.state()), type=OrdersState)
+    orders = Orders()
+    orders.resume(state)
+    assert (orders.complete, orders.begun_ms) == (True, 7)
+    assert not orders.is_news(order("wait", "1"))
+    assert not orders.is_news(order("done", uuid="b"))
+    assert orders.vanished([]) == ["a"]
+    ended = order("done", "3")
+    assert orders.missed(ended, [fill(3), fill(2), fill(1)]) == [
+        fill(2, executed="2", rest="1"), fill(3, executed="3", rest="0"), ended,
+    ]  # fmt: skip
+    assert orders.is_news(order("wait", uuid="c"))
+
+
+def test_of_many_orders_that_ended_another_process_is_told_the_last() -> None:
+    orders = knowing(*(order("done", "3", uuid=str(number)) for number in range(HANDED_ON + 5)))
+    assert list(orders.state().ended) == [str(number) for number in range(5, HANDED_ON + 5)]
+
+
+def test_balances_that_changed_between_two_processes_are_news() -> None:
+    def told(**amounts: int) -> MyAssetEvent:
+        assets = [Asset(name, D(amount), D(0)) for name, amount in amounts.items()]
+        return MyAssetEvent(venue="upbit", assets=assets)
+
+    first = Balances()
+    assert not first.told(told(KRW=5, BTC=1))
+    balances = Balances()
+    balances.resume(first.state())
+    assert balances.complete
+    assert balances.missed(told(KRW=5, BTC=2, ETH=3)) == told(BTC=2, ETH=3)

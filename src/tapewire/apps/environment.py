@@ -14,7 +14,7 @@ from tapewire.venues.registry import get_venue
 #: Settings that ``TAPEWIRE_…`` of the same name settles.
 OWN_NAMES = ("venue", "url", "rest_url", "proxy", "format")
 #: The same, of the table ``feed``.
-OWN_FEED_NAMES = ("limits", "limits_dir")
+OWN_FEED_NAMES = ("limits", "limits_dir", "cursor_file")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

@@ -33,7 +33,18 @@ COMMAND_LINE = "command line"
 _KEYS = ("access_key", "secret_key", "passphrase")
 #: Tables of the settings file and what may stand in each.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "feed": ("numbers", "keep_raw", "validate", "limits", "limits_dir", "transport", "redundancy", "urls", "lines"),
+    "feed": (
+        "numbers",
+        "keep_raw",
+        "validate",
+        "limits",
+        "limits_dir",
+        "cursor_file",
+        "transport",
+        "redundancy",
+        "urls",
+        "lines",
+    ),
     "line": tuple(name for name in LineOptions.__struct_fields__ if name not in ("ssl_context", "proxy")),
     "session": SessionOptions.__struct_fields__,
     "mailbox": MailboxOptions.__struct_fields__,
@@ -69,8 +80,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         secret_key: signs (``UPBIT_SECRET_KEY``); beside ``access_key``.
         passphrase: third part of the key, where the venue has one.
         feed: the fields of ``FeedOptions`` numbers, keep_raw, validate, limits (``TAPEWIRE_LIMITS``),
-            limits_dir (``TAPEWIRE_LIMITS_DIR``), transport, redundancy, urls and lines, of which each is one
-            ``[[feed.lines]]`` table.
+            limits_dir (``TAPEWIRE_LIMITS_DIR``), cursor_file (``TAPEWIRE_CURSOR_FILE``), transport, redundancy, urls
+            and lines, of which each is one ``[[feed.lines]]`` table.
         line: the fields of ``LineOptions`` but proxy, which stands above, and ssl_context, which is no text.
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
         mailbox: the fields of ``MailboxOptions``.

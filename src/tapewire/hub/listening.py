@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 
 from tapewire.config import Credentials
 from tapewire.hub.calls import Callback
@@ -161,13 +162,34 @@ class Stream:
             self.patience -= 1
             self.awaiting *= self.patience > 0
 
+    def resume(self, ids: Iterable[int]) -> None:
+        """Another process delivered these trades: none of them is delivered again."""
+        for number in ids:
+            self.recent_ids.append(number)  # type: ignore[union-attr]
+            self.highest = max(self.highest, number)
+
+    def told_to_all(self) -> tuple[Sequence[int | None], frozenset[int]]:
+        """Ids of the last trades that every listener has; and while holes are filled, of all before them and since.
+
+        A trade that only a snapshot showed is told to those who hear snapshots.
+        """
+        ids, known, shown = tuple(self.recent_ids or ()), frozenset(self.known or ()), self.shown
+        if shown is None:
+            return ids, known
+        if self.lasting == self.hearing:
+            return ids, known | {shown} if known else known
+        return tuple(number for number in ids if number != shown), known
+
     def seen_at(self, trade_id: int | None) -> int:
-        """Which message of the stream brought this trade last (1 is the first), 0 for one that is not remembered."""
+        """Which message of the stream brought this trade last, 0 for one that is not remembered.
+
+        1 is the first, or another process delivered it.
+        """
         if trade_id is None or self.recent_ids is None:
             return 0
         for age, known in enumerate(reversed(self.recent_ids)):
             if known == trade_id:
-                return self.count - age
+                return max(1, self.count - age)
         return 0
 
 

@@ -17,6 +17,7 @@ from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
 from tapewire.model.status import Disconnected, FeedEvent, Gap, Subscribed
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
+from tapewire.runtime.cursor_file import AccountState
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.persistence import NotWanted, Persistence
@@ -73,6 +74,20 @@ class AccountWatch:
         self._losses = 0
         self._task: asyncio.Task[None] | None = None
         router.judge = self.told
+
+    def state(self) -> AccountState | None:
+        """For another process: what was told so far; None while it is being read."""
+        if self._task is not None or self._gaps or self._fresh:
+            return None
+        orders = self._orders.state() if self._orders.complete else None
+        return AccountState(orders, self._balances.state() if self._balances.complete else None)
+
+    def resume(self, state: AccountState) -> None:
+        """Begin where another process ended; what this one knows already stays."""
+        if state.orders is not None and not self._orders.complete:
+            self._orders.resume(state.orders)
+        if state.balances is not None and not self._balances.complete:
+            self._balances.resume(state.balances)
 
     def told(self, event: Event) -> bool:
         """The line brought this; True: it was delivered already."""

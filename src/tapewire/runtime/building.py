@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from tapewire.config import Credentials, FeedOptions, LineOptions
 from tapewire.errors import FeedError
 from tapewire.runtime.clock import Clock
+from tapewire.runtime.cursor_file import Aside
 from tapewire.runtime.driver import Driver, DriverEvents
 from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.group import Group, Terms
@@ -45,6 +47,7 @@ class Ports:
         *,
         numbers: Counter[str] | None = None,
         tape: FeedTape | None = None,
+        aside: Aside = asyncio.to_thread,
     ) -> None:
         self.clock = clock
         self.make_line = make_line
@@ -54,6 +57,7 @@ class Ports:
         #: Connections made so far, by venue: those of all pools have names of their own.
         self.numbers: Counter[str] = Counter() if numbers is None else numbers
         self.tape = tape
+        self.aside = aside
 
 
 class Builder:

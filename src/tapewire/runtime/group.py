@@ -22,7 +22,7 @@ from tapewire.runtime.driver import Driver, DriverEvents
 from tapewire.runtime.driving import Events, Origin
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.missed import missed_trades
-from tapewire.session.actions import Progress
+from tapewire.session.actions import Now, Progress
 from tapewire.session.cover import Cover
 from tapewire.venues.contract import Codec, Venue
 
@@ -139,6 +139,10 @@ class Group:
     def callback_errors(self) -> int:
         """Callbacks that raised."""
         return self.complaints.count + sum(driver.complaints.count for driver in self.drivers)
+
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
+        """See ``session.cover``."""
+        self._cover.resume(now, stream, from_ns, last)
 
     @property
     def taken(self) -> tuple[Subscription, ...]:

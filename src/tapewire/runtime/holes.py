@@ -24,6 +24,9 @@ class Holes:
         venue, connection: where the holes are.
         failed: told of a callback that raised.
         signer: signs REST calls, on a connection with a key.
+
+    Attributes:
+        account: who looks after orders and balances; None: nobody can.
     """
 
     def __init__(  # noqa: PLR0917 - each handed in once, by the driver
@@ -39,7 +42,7 @@ class Holes:
     ) -> None:
         self._venue, self._connection, self._router, self._clock = venue, connection, router, clock
         self._publish, self._recovery, self._failed = publish, recovery, failed
-        self._account = None if signer is None else recovery.watch(router, signer, failed)
+        self.account = None if signer is None else recovery.watch(router, signer, failed)
 
     def look(self, stream: Stream, snapshot: Event) -> Gap | None:
         """A stream that was silent while the exchange had trades: the gap is told, and returned."""
@@ -50,7 +53,7 @@ class Holes:
 
     def hear(self, event: FeedEvent) -> None:
         """The machine told something: hand it on, unless it is a hole that can be filled."""
-        taken = self._account is not None and self._account.hear(event)
+        taken = self.account is not None and self.account.hear(event)
         if isinstance(event, Gap) and not taken:
             self.tell(event)
         else:

@@ -18,6 +18,7 @@ from tapewire.errors import UsageError
 from tapewire.model.health import ManagerState
 from tapewire.runtime.building import Ports
 from tapewire.runtime.clock import Clock, LoopClock
+from tapewire.runtime.cursor_file import Aside
 from tapewire.runtime.host_limits import host_gates
 from tapewire.runtime.limits import place_of, shared_gate
 from tapewire.runtime.observed import Observed
@@ -47,7 +48,7 @@ class WebSocketManager(Observed):
     """All clients of one event loop share one: one connection for all subscriptions of a venue and its options.
 
     ``clock``, ``draw`` (0 to 1, for jitter) and ``ticket`` are handed in by tests that move time by hand; ``limits``
-    is the table of what other managers of the process used up already.
+    is the table of what other managers of the process used up already; ``aside`` runs what may wait for a disk.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class WebSocketManager(Observed):
         draw: Callable[[], float] = random.random,
         ticket: Callable[[], str] = lambda: str(uuid.uuid4()),
         limits: dict[LimitsKey, Limits] | None = None,
+        aside: Aside = asyncio.to_thread,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
         self.made_at = self.clock.now().t
         self._ports = ports
         self._draw = draw
         self._ticket = ticket
+        self._aside = aside
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
         self._limits = {} if limits is None else limits
         self._numbers: Counter[str] = Counter()
@@ -155,7 +158,10 @@ class WebSocketManager(Observed):
             tape = None if options.tape is None else FeedTape(venue, options, options.tape, self.clock)
             if tape is not None:
                 make_line, http = tape.tapped(make_line, http)
-            ports = Ports(self.clock, make_line, http, self._draw, self._ticket, numbers=self._numbers, tape=tape)
+            ports = Ports(
+                self.clock, make_line, http, self._draw, self._ticket,
+                numbers=self._numbers, tape=tape, aside=self._aside,
+            )  # fmt: skip
             self._pools[key] = Pool(venue, options, self._limits_at(venue, options), ports)
         return self._pools[key]
 

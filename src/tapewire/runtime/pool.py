@@ -11,6 +11,7 @@ from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import FeedError, SubscriptionError, UsageError
 from tapewire.errors import Rejected as RejectedError
 from tapewire.hub.listening import Listener
+from tapewire.hub.mailbox import Mailbox
 from tapewire.model.health import Reason
 from tapewire.model.market import Market
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, VenueMetrics, latency_statistics
@@ -18,6 +19,7 @@ from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.building import Builder, Carrier, Ports
 from tapewire.runtime.complaints import Complaints
+from tapewire.runtime.cursor_keeper import CursorKeeper
 from tapewire.runtime.driver import Driver
 from tapewire.runtime.driving import Events
 from tapewire.runtime.feed_log import FeedLog
@@ -86,6 +88,7 @@ class Pool:
         self._rest = Rest(venue, options, ports.http, ports.clock, limits, self.publish)
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
+        self._cursor = CursorKeeper(venue.name, options.cursor_file, ports.clock, ports.aside, self)
         if ports.tape is not None:
             ports.tape.begin(self.publish)
             self.feed_listeners.append(ports.tape.hear)
@@ -116,6 +119,11 @@ class Pool:
         return [driver for carrier in self.carriers for driver in carrier.drivers]
 
     @property
+    def mailboxes(self) -> Iterable[Mailbox]:
+        """Of all who have one."""
+        return self.troubles.mailboxes
+
+    @property
     def url(self) -> str:
         return self.options.url or self.venue.facts.url
 
@@ -123,12 +131,13 @@ class Pool:
 
     def add(self, subscription: Subscription, listener: Listener, ended: Ended) -> None:
         """Let ``listener`` hear a stream; ``ended`` is told when it ends without being asked to."""
+        self._cursor.open()
         place = (listener.account, subscription)
         driver = self._place.get(place)
         if driver is None:
             driver = self._place[place] = self._line_for(*place)
         self._ended[listener] = ended
-        driver.router.add(subscription, listener)
+        self._cursor.begin(driver, driver.router.add(subscription, listener))
         self._mark(driver, (subscription,) if listener.needs_snapshot else ())
 
     def remove(self, subscription: Subscription, listener: Listener) -> None:
@@ -138,6 +147,7 @@ class Pool:
         driver = self._place.get(place)
         if driver is None:
             return
+        self._cursor.leave(driver, subscription)
         if driver.router.remove(subscription, listener):
             del self._place[place]
         self._mark(driver)
@@ -150,6 +160,11 @@ class Pool:
 
     async def drained(self) -> None:
         """Wait until connections without subscriptions are closed (at most 4 s, then they are cut)."""
+        await self._let_go()
+        if not self.carriers:
+            await self._cursor.close()
+
+    async def _let_go(self) -> None:
         self._flush()
         leaving = [carrier for carrier in self.carriers if not carrier.router.streams]
         waits = [asyncio.create_task(driver.done.wait()) for driver in leaving]
@@ -277,6 +292,7 @@ class Pool:
     def kill(self) -> None:
         """Cut every connection at once."""
         self._recovery.kill()
+        self._cursor.kill()
         for carrier in self.carriers:
             carrier.kill()
         self.carriers.clear()
@@ -284,6 +300,7 @@ class Pool:
     def publish(self, event: FeedEvent) -> None:
         """Log a feed event, end what it says has ended, hand it to whoever listens."""
         self.gaps += isinstance(event, Gap)
+        self._cursor.hear(event)
         self._hand_on(event)
         if isinstance(event, Rejected) and event.final:
             error = RejectedError(event.venue, event.name, event.message)

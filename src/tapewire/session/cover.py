@@ -109,6 +109,11 @@ class Cover:
         self._bare.update(bare)
         return told, bare
 
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
+        """Another process saw the stream last, at ``from_ns``: whichever line brings it first ends the row."""
+        self._ledger.resume(now, stream, from_ns, last)
+        self._bare.add(stream)
+
     def concerns(self, line: int, stream: Subscription) -> bool:
         """Whether ``data`` must be told of this message: the first on a line, or of a stream with a row."""
         absent = line in self._away.get(stream, ())

@@ -26,6 +26,7 @@ class Ledger:
         self._venue, self._connection, self._full_state_kinds = venue, connection, full_state_kinds
         self._open: dict[Subscription, Gap] = {}
         self._outages: dict[Subscription, _Outage] = {}
+        self._restart: _Outage | None = None
 
     @property
     def open(self) -> tuple[Gap, ...]:
@@ -48,6 +49,19 @@ class Ledger:
             )  # fmt: skip
             self._outages[stream] = outage
             outage.open.add(stream)
+
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
+        """Open the row of a stream that another process saw last, at ``from_ns``."""
+        self._open[stream] = Gap(
+            venue=self._venue, connection=self._connection, at_ns=now.ns, subscription=stream,
+            cause="restart", state="open", from_ns=from_ns, last_id=last.last_id, last_timestamp=last.last_timestamp,
+        )  # fmt: skip
+        t = now.t - (now.ns - from_ns) / 1e9
+        if self._restart is None or not self._restart.open:
+            self._restart = _Outage(t, [], set())
+        self._restart.t = min(self._restart.t, t)
+        self._restart.open.add(stream)
+        self._outages[stream] = self._restart
 
     def data(self, now: Now, stream: Subscription, first: Progress) -> list[Gap | Recovered]:
         """Close the stream's row, if it has one. Returns the row, and the recovery if it was the loss's last."""

@@ -12,12 +12,14 @@ from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
 
 #: Orders that ended, and recovered events whose live ones may still come, that are remembered of an account.
 REMEMBERED = 10_000
+#: Orders that ended, and that another process is told of: REST is asked for those made since shortly before the end.
+HANDED_ON = 1_000
 _ENDED = ("done", "cancel")
 _ZERO = Decimal(0)
 _Mark = tuple[str, str]
 
 
-class _Known(Struct):
+class Known(Struct, omit_defaults=True):
     """How far the story of one order was told: ``executed`` by its events together, ``seen`` as its last one says."""
 
     executed: Decimal = _ZERO
@@ -26,6 +28,14 @@ class _Known(Struct):
     prevented: Decimal = _ZERO
     ended: bool = False
     fills: set[str] = set()
+
+
+class OrdersState(Struct, frozen=True):
+    """What another process must know of an account's orders; see ``Orders``."""
+
+    begun_ms: int | None
+    open: dict[str, Known]
+    ended: dict[str, Known]
 
 
 class Orders:
@@ -40,9 +50,21 @@ class Orders:
         self.complete = False
         self.begun_ms: int | None = None
         self._losses = 0
-        self._open: dict[str, _Known] = {}
-        self._ended: dict[str, _Known] = {}
+        self._open: dict[str, Known] = {}
+        self._ended: dict[str, Known] = {}
         self._marks: dict[_Mark, None] = {}
+
+    def state(self) -> OrdersState:
+        """For another process: all that are open, the last of those that ended."""
+        ended = dict(list(self._ended.items())[-HANDED_ON:])
+        return OrdersState(self.begun_ms, self._open, ended)
+
+    def resume(self, state: OrdersState) -> None:
+        """Begin where another process ended, which knew all that were open."""
+        self.complete, self.begun_ms = True, state.begun_ms
+        for order in (*state.open.values(), *state.ended.values()):
+            order.losses = -1
+        self._open, self._ended = dict(state.open), dict(state.ended)
 
     def told(self, event: MyOrderEvent) -> bool:
         """The stream tells this; True: it was delivered already, recovered from REST that knew it first."""
@@ -92,7 +114,7 @@ class Orders:
             self._note(order)
             return []
         known = self._known(order.uuid)
-        found = _new_fills(order, fills, known or _Known())
+        found = _new_fills(order, fills, known or Known())
         if known is None or (order.state in _ENDED and not known.ended) or not found:
             found.append(order)
         for event in (*found, order):
@@ -103,7 +125,7 @@ class Orders:
             del self._marks[next(iter(self._marks))]
         return found
 
-    def _known(self, uuid: str) -> _Known | None:
+    def _known(self, uuid: str) -> Known | None:
         return self._open.get(uuid) or self._ended.get(uuid)
 
     def _hear(self, event: MyOrderEvent) -> None:
@@ -112,7 +134,7 @@ class Orders:
         if known is None and not self.complete:
             self._note(event)
             return
-        known = known or _Known()
+        known = known or Known()
         told = executed - known.seen
         if known.losses != self._losses:
             told = min(told, _amount(event.volume) if event.state == "trade" else _ZERO)
@@ -122,11 +144,11 @@ class Orders:
 
     def _note(self, event: MyOrderEvent) -> None:
         """REST's word, or the first one of all: whatever it says of the past is told or was before our time."""
-        known = self._known(event.uuid) or _Known()
+        known = self._known(event.uuid) or Known()
         known.executed = known.seen = max(known.executed, known.seen, _amount(event.executed_volume))
         self._keep(event, known)
 
-    def _keep(self, event: MyOrderEvent, known: _Known) -> None:
+    def _keep(self, event: MyOrderEvent, known: Known) -> None:
         known.losses = self._losses
         known.prevented = max(known.prevented, _amount(event.prevented_volume))
         if event.state == "trade" and event.trade_uuid is not None:
@@ -149,6 +171,15 @@ class Balances:
         self._known: dict[str, Asset] = {}
         self._marks: dict[str, Asset] = {}
         self._fresh: set[str] = set()
+
+    def state(self) -> list[Asset]:
+        """For another process: each currency as it was told last."""
+        return list(self._known.values())
+
+    def resume(self, assets: Iterable[Asset]) -> None:
+        """Begin where another process ended, which knew all that there were."""
+        self.complete = True
+        self._known = {asset.currency: asset for asset in assets}
 
     def told(self, event: MyAssetEvent) -> bool:
         """The stream tells this; True: these very values were delivered already, recovered from REST."""
@@ -193,7 +224,7 @@ class Balances:
         return self.complete if known is None else known != asset
 
 
-def _new_fills(order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: _Known) -> list[MyOrderEvent]:
+def _new_fills(order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: Known) -> list[MyOrderEvent]:
     """The newest executions that together are what was not told, each with the sums up to it."""
     missing = _amount(order.executed_volume) - known.executed
     chosen: list[MyOrderEvent] = []
