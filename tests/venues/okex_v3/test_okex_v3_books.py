@@ -62,5 +62,6 @@ def test_the_option_book_of_one_level() -> None:
 
 def test_which_streams_are_kept() -> None:
     assert book(Subscription("orderbook", "BTC-USDT")) == book(STREAM)
+    assert book(Subscription("orderbook", "BTC-USDT", depth=10)) == book(STREAM)
     assert book(Subscription("orderbook", "BTC-USDT", depth=5)) is None
     assert book(Subscription("trade", "BTC-USDT")) is None

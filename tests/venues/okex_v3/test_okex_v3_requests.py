@@ -114,8 +114,9 @@ BOOK = TICK_BY_TICK
         ({"kind": "candle"}, "unit", '"1m", "3m"'),
         ({"kind": "candle", "unit": "60m"}, "unit", '"1H"'),
         ({"depth": 5}, "depth", "left out for ticker"),
-        ({"kind": "orderbook", "depth": 400}, "depth", "5, or left out for the full book"),
-        ({"kind": "orderbook", "depth": True}, "depth", "5, or left out"),
+        ({"kind": "orderbook", "depth": 401}, "depth", "5, any other from 1 to 400, or left out for all"),
+        ({"kind": "orderbook", "depth": 0}, "depth", "5, any other from 1 to 400"),
+        ({"kind": "orderbook", "depth": True}, "depth", "5, any other"),
         ({"kind": "orderbook", "depth": 5, "detail": BOOK}, "detail", "it must be left out"),
         ({"kind": "orderbook", "detail": as_detail({"channel": "books"})}, "detail", f"{BOOK}, or left out"),
         ({"kind": "candle", "unit": "1m", "detail": BOOK}, "detail", f"{INDEX}, or left out"),
@@ -149,6 +150,11 @@ def test_streams_whose_events_look_alike_get_lines_of_their_own() -> None:
     five = Subscription("orderbook", "BTC-USDT", depth=5)
     assert not OKEX_V3.same_line(book, five)
     assert OKEX_V3.same_line(book, book)
+    ten = Subscription("orderbook", "BTC-USDT", depth=10)
+    OKEX_V3.check(ten, None)
+    assert argument(ten) == argument(book) == "spot/depth:BTC-USDT"
+    assert OKEX_V3.same_line(book, ten)
+    assert not OKEX_V3.same_line(book, Subscription("orderbook", "BTC-USDT", detail=TICK_BY_TICK))
     assert OKEX_V3.same_line(five, Subscription("orderbook", "ETH-USDT"))
     candle = Subscription("candle", "BTC-USDT", unit="1m")
     assert not OKEX_V3.same_line(candle, Subscription("candle", "BTC-USDT", unit="1m", detail=INDEX))

@@ -15,8 +15,10 @@ CANDLE_SECONDS: Final = {
 #: Channel of every change of a book, and of candles of an index, as ``Subscription.detail`` names them.
 TICK_BY_TICK = as_detail({"channel": "depth_l2_tbt"})
 INDEX = as_detail({"market": "index"})
-#: Levels of the book that is always sent in full.
-DEPTH = 5
+#: Levels of the book that is always sent in full; any other number is cut from the one that is kept.
+DEPTH: Final = 5
+#: Levels a side of a book that comes as changes (B3).
+LEVELS: Final = 400
 
 
 class Table(NamedTuple):
@@ -74,11 +76,12 @@ def market_of(subscription: Subscription) -> str | None:
 
 
 def table_of(subscription: Subscription) -> Table | None:
-    """What a stream is called; None: there is no such channel."""
+    """What a stream is called; None: there is no such channel. Kept books of all depths are one stream."""
     market = market_of(subscription)
     if market is None:
         return None
-    return _BY_WISH.get((market, subscription.kind, subscription.unit, subscription.depth, subscription.detail))
+    depth = subscription.depth if subscription.depth == DEPTH else None
+    return _BY_WISH.get((market, subscription.kind, subscription.unit, depth, subscription.detail))
 
 
 def argument(subscription: Subscription) -> str:
@@ -103,7 +106,9 @@ def read_argument(text: str) -> Subscription | None:
 
 
 def same_line(one: Subscription, other: Subscription) -> bool:
-    """False where events do not say which of the two they are for: books of one market that differ in depth or channel,
-    candles of an index and of the spot market of the same name.
+    """False where events do not say which of the two they are for: books of one market by different channels, candles of
+    an index and of the spot market of the same name.
     """
-    return one == other or (one.kind, one.unit, one.symbol) != (other.kind, other.unit, other.symbol)
+    if (one.kind, one.unit, one.symbol) != (other.kind, other.unit, other.symbol):
+        return True
+    return table_of(one) == table_of(other)

@@ -8,7 +8,16 @@ from difflib import get_close_matches
 from tapewire.errors import SubscriptionError, UnknownSymbol
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
-from tapewire.venues.okex_v3.channels import CANDLE_SECONDS, DEPTH, INDEX, TABLES, TICK_BY_TICK, market_of, table_of
+from tapewire.venues.okex_v3.channels import (
+    CANDLE_SECONDS,
+    DEPTH,
+    INDEX,
+    LEVELS,
+    TABLES,
+    TICK_BY_TICK,
+    market_of,
+    table_of,
+)
 from tapewire.venues.okex_v3.profile import KINDS, NAME
 from tapewire.venues.okex_v3.symbols import EXAMPLES, guess
 
@@ -62,13 +71,13 @@ def _check_book(subscription: Subscription) -> None:
         return
     if subscription.kind != "orderbook":
         raise SubscriptionError("depth", depth, f"left out for {subscription.kind}: only order books have a depth")
-    if type(depth) is not int or depth != DEPTH:
-        raise SubscriptionError("depth", depth, f"{DEPTH}, or left out for the full book")
+    if type(depth) is not int or not 1 <= depth <= LEVELS:
+        raise SubscriptionError("depth", depth, f"{DEPTH}, any other from 1 to {LEVELS}, or left out for all")
 
 
 def _check_detail(subscription: Subscription, market: str) -> None:
     kind, detail, allowed = subscription.kind, subscription.detail, ""
-    if kind == "orderbook" and subscription.depth is None:
+    if kind == "orderbook" and subscription.depth != DEPTH:
         allowed = TICK_BY_TICK
     elif kind == "candle" and market in ("spot", "index"):  # an index has the form of a spot id
         allowed = INDEX
