@@ -106,7 +106,7 @@ def read_argument(text: str) -> Subscription | None:
 
 
 def same_line(one: Subscription, other: Subscription) -> bool:
-    """False where events do not say which of the two they are for: books of one market by different channels, candles of
+    """False where events do not say which of two they are for: books of one market by different channels, candles of
     an index and of the spot market of the same name.
     """
     if (one.kind, one.unit, one.symbol) != (other.kind, other.unit, other.symbol):
