@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,13 @@ SAYS = {
     "candles_and_books.py": ("spread",),
     "record_with_python.py": ("KRW-BTC_trade.jsonl: ", "misc.jsonl: "),
     "feed_events.py": ("act on KRW-BTC", "-- whole", "-- lost: closed (1001"),
-}
+    "okex_v3_monitor.py": (
+        "BTC-USD-190517: best bid 7,", '{"table":"futures/depth5","data":[{"asks":[[', '{"table":"futures/trade"',
+        "Stopping monitoring...",
+    ),
+}  # fmt: skip
+#: example → the exchange that it is run against, and what else it is told; the others: Upbit
+ELSEWHERE = {"okex_v3_monitor.py": ("okex3", ("--raw",))}
 #: How long an example is let run: longer when that was not enough on a busy machine.
 SECONDS = ("1.2", "5", "20")
 Ran = subprocess.CompletedProcess[str]
@@ -34,18 +41,25 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     faults = ("drop:1001@3.5/3.5",)  # the exchange's time runs five times faster
     done: dict[str, Ran] = {}
     # Without limits: six programs at one address do not know of each other, and one second is five of the exchange.
-    with BackgroundSimulator(rate=120.0, speed=5.0, faults=faults, limits=False) as simulator:
+    with contextlib.ExitStack() as stack:
+        urls = {
+            venue: stack.enter_context(
+                BackgroundSimulator(venue=venue, rate=120.0, speed=5.0, faults=faults, limits=False)
+            ).url
+            for venue in ("upbit", *{venue for venue, _ in ELSEWHERE.values()})
+        }
         for seconds in SECONDS:
             left = [name for name in SAYS if name not in done or not _said_all(done[name])]
-            running = [_start(name, simulator.url, seconds, tmp_path_factory.mktemp("here")) for name in left]
+            running = [_start(name, urls, seconds, tmp_path_factory.mktemp("here")) for name in left]
             for name, process in zip(left, running, strict=True):
                 output, errors = process.communicate(timeout=50)
                 done[name] = subprocess.CompletedProcess(name, process.returncode, output, errors)
     return done
 
 
-def _start(name: str, url: str, seconds: str, place: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", str(FOLDER / name), "--url", url, "--seconds", seconds]
+def _start(name: str, urls: dict[str, str], seconds: str, place: Path) -> subprocess.Popen[str]:
+    venue, more = ELSEWHERE.get(name, ("upbit", ()))
+    command = [sys.executable, "-W", "error", str(FOLDER / name), "--url", urls[venue], "--seconds", seconds, *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place)
 
 

@@ -115,7 +115,7 @@ class _Doctor:
     def __init__(self, venue: str, options: FeedOptions, credentials: Credentials | None, folder: Path) -> None:
         self._venue, self._options, self._credentials = get_venue(venue), options, credentials
         self._folder = folder
-        self._url = options.url or self._venue.facts.url
+        self._url = self._venue.address(options.url)
         self._wall_ns = LoopClock().wall_ns  # a loop's own clock may count in whole milliseconds (uvloop's does)
         self._reach = Reach(place_of(self._url, options), options, self._wall_ns)
         self._client: WebSocketClient | None = None

@@ -49,7 +49,7 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
 
     Raises:
         UnknownName: no such venue is installed.
-        ConfigError: an option has an impossible value.
+        ConfigError: an option has an impossible value; the exchange has ended this venue and no ``url`` is given.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
         self.options = with_changes(options or FeedOptions(), addresses | changes)
+        if manager is None and line_factory is None:
+            self.venue.address(self.options.url)
         self._ears, self._kept = Ears(), DataPool()
         self._feed_ears: list[Ear] = []
         self._component = Component(

@@ -74,10 +74,11 @@ async def probe(
     check_timeout(interval, "interval")
     value = get_venue(venue)
     chosen = with_changes(options or FeedOptions(), {} if url is None else {"url": url})
+    address = value.address(chosen.url)
     now_ns = wall_ns or LoopClock().wall_ns  # a loop's own clock may count in whole milliseconds (uvloop's does)
     make_line = line_factory or real_ports(chosen, now_ns)[0]
     ear, line = _Ear(value, now_ns), make_line(chosen.line, now_ns)
-    handshake = await line.open(chosen.url or value.facts.url, {}, ear)
+    handshake = await line.open(address, {}, ear)
     try:
         yield Sign("connected", handshake.seconds, handshake.url)
         asked = _text(line, ear, value.facts.text_ping, timeout) if text else _frames(line, ear, interval, timeout)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tapewire.book.sequence import BookRule
 from tapewire.config import Credentials, Format, Numbers
+from tapewire.errors import ConfigError
 from tapewire.model.book import BookChange
 from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.market import Market
@@ -56,6 +57,7 @@ class Facts(Struct, frozen=True, kw_only=True):
         ping_most: seconds between them that the user's option may not exceed.
         kinds: what can be subscribed; full_state_kinds: those whose every message is the complete state.
         fatal_statuses: handshake statuses that trying again cannot mend.
+        retired: what is to be said of a venue that the exchange has ended, and what took its place; ``""``: it lives.
         headed: frames name their stream before their data (``Head``).
     """
 
@@ -81,6 +83,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     candle_units: tuple[str, ...]
     full_state_kinds: frozenset[str]
     fatal_statuses: frozenset[int]
+    retired: str = ""
     headed: bool = False
 
 
@@ -339,6 +342,16 @@ class Venue(Struct, frozen=True, kw_only=True):
     def keeps(self, subscription: Subscription) -> bool:
         """Whether its changes make a book here."""
         return self.rule(subscription) is not None
+
+    def address(self, url: str | None) -> str:
+        """The WebSocket address: ``url`` if it is given, else the venue's own.
+
+        Raises:
+            ConfigError: the exchange has ended this venue, so that there is none of its own.
+        """
+        if url is None and self.facts.retired:
+            raise ConfigError("url", None, f"the address of a simulator or of a served recording: {self.facts.retired}")
+        return url or self.facts.url
 
     def side(self, subscription: Subscription) -> str:
         """The side that a stream comes from."""

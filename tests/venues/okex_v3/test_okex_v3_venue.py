@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tapewire import decode
+from tapewire import WebSocketClient, blocking, decode
 from tapewire.config import Credentials, Secret
-from tapewire.errors import CredentialsError, DecodeError
+from tapewire.errors import ConfigError, CredentialsError, DecodeError
 from tapewire.model.market import Market
 from tapewire.venues.contract import Control, Stamp
 from tapewire.venues.okex_v3 import OKEX_V3, position
@@ -104,3 +104,10 @@ def test_decode_reads_frames_as_they_came() -> None:
     assert trade.received_ns == 5
     with pytest.raises(DecodeError, match="okex3: unknown table 'spot/account'"):
         decode("okex3", b'{"table":"spot/account","data":[{}]}')
+
+
+def test_who_names_no_address_is_told_that_the_exchange_has_ended_it() -> None:
+    assert OKEX_V3.address("ws://127.0.0.1:9001/ws/v3") == "ws://127.0.0.1:9001/ws/v3"
+    for make in (WebSocketClient, blocking.WebSocketClient):
+        with pytest.raises(ConfigError, match=r"url is None; it must be the address of a simulator .* retired OKEX v3"):
+            make("monitor", "okex3")

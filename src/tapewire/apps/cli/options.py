@@ -145,7 +145,7 @@ def _feed(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     changes = {name: value for name, value in given.items() if value is not None}
     changes |= {"url": None} if "rest_url" in changes and "url" not in changes else {}
     settings, origin, _ = load_with_origin(given=changes)
-    address = settings.url or settings.feed.url or settings.rest_url or get_venue(settings.venue).facts.url
+    address = settings.url or settings.feed.url or settings.rest_url or get_venue(settings.venue).address(None)
     sources = tuple(sorted(set(origin.values()) - {COMMAND_LINE}))
     options = settings.feed_options(address)
     return Feed(settings.venue, address, options, as_json=as_json, credentials=settings.credentials, sources=sources)
