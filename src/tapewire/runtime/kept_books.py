@@ -76,7 +76,7 @@ class KeptBooks:
         self.books.forget()
         self._mending.forget(self._mending.streams - self._router.streams.keys())
         self._set_timer()
-        known = [subscription for subscription in joined if self._venue.rule(subscription) is not None]
+        known = sorted((stream for stream in joined if self._venue.keeps(stream)), key=str)
         self.books.serve(known)
         return set(joined).difference(known)
 
