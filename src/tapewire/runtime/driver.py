@@ -19,6 +19,7 @@ from tapewire.model.subscription import Subscription, Wish
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.driving import Events, Membership, Origin
+from tapewire.runtime.first_states import FirstStates
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.kept_books import KeptBooks
 from tapewire.runtime.notes import Notes, total_of
@@ -86,6 +87,7 @@ class Driver:
         #: Live streams that are asked again with their snapshot, until it comes.
         self._again: set[Subscription] = set()
         self._stale: set[Subscription] = set()
+        self._states = FirstStates(marked=venue.facts.marks_snapshots)
         self.stopping = False
         self._sampling = Sampling(self.router)
         self.books = KeptBooks(venue, origin.connection, self.router, numbers, clock, events.fetch, self)
@@ -197,6 +199,7 @@ class Driver:
             self.books.take(event, reading.stream, reading.head)
             return
         streams = self.router.find(event, reading.stream)
+        self._states.mark(streams, event)
         for stream in streams:
             self._tell_of(stream, event)  # the gap is told before the message that ends it
         if self.router.deliver(event, self._listener_failed, reading.stream, reading.head):
@@ -293,18 +296,14 @@ class Driver:
             self._again.update(self.router.streams)  # the machine may ask all streams again
 
     def _note_request(self) -> None:
-        live = self.machine.live
-        for subscription, stream in self.router.streams.items():
-            if subscription in self._again:
-                self.router.asked(stream, snapshot=True)
-            elif subscription not in live:
-                self.router.asked(stream, snapshot=stream.wish.snapshot)
+        self._states.asked(self.router, self.machine.live, self._again, self._clock.now().ns)
 
     def line_opened(self, line: Line, handshake: Handshake) -> None:
         """The dial succeeded."""
         self.notes.opened(line)
         self._again.clear()
         self._stale.clear()
+        self._states.clear()
         self.router.line_opened()
         self.tell(self.machine.opened, handshake)
 

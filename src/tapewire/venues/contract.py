@@ -57,6 +57,8 @@ class Facts(Struct, frozen=True, kw_only=True):
         ping_most: seconds between them that the user's option may not exceed.
         kinds: what can be subscribed; full_state_kinds: those whose every message is the complete state.
         fatal_statuses: handshake statuses that trying again cannot mend.
+        marks_snapshots: messages say whether they are snapshots (``Event.stream_type``); else the first one after each
+            request is taken for the stream's state, which the venue sends at once.
         retired: what is to be said of a venue that the exchange has ended, and what took its place; ``""``: it lives.
         headed: frames name their stream before their data (``Head``).
     """
@@ -83,6 +85,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     candle_units: tuple[str, ...]
     full_state_kinds: frozenset[str]
     fatal_statuses: frozenset[int]
+    marks_snapshots: bool = True
     retired: str = ""
     headed: bool = False
 

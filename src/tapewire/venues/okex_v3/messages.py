@@ -305,11 +305,11 @@ _ROWS: dict[tuple[str, bool], tuple[Any, Callable[[Table, str | None, Any], Even
 
 
 def wire_classes() -> dict[type, tuple[type[Event], str, str | None]]:
-    """See ``Codec.classes``: classes of the events that the short road may deliver; changes of books go to a keeper."""
+    """See ``Codec.classes``: what the short road may deliver, changes of books to the book that is kept."""
     plain: dict[type, tuple[type[Event], str, str | None]] = {
         cls: (cls, cls.__struct_config__.tag, None)  # type: ignore[misc]
         for cls in (
-            TickerEvent, TradeEvent, DepthOrderbookEvent,
+            TickerEvent, TradeEvent, DepthOrderbookEvent, BookChange,
             FundingRateEvent, MarkPriceEvent, PriceLimitEvent, IndexTickerEvent,
         )
     }  # fmt: skip

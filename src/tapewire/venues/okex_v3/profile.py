@@ -29,5 +29,6 @@ FACTS = Facts(
     candle_units=tuple(CANDLE_SECONDS),
     full_state_kinds=frozenset(KINDS) - {"trade"},
     fatal_statuses=frozenset({400, 401, 403, 404}),
+    marks_snapshots=False,  # B3
     retired='the exchange has retired OKEX v3 (docs/okex3.md); its feeds are the venue "okx" now',
 )

@@ -77,5 +77,6 @@ def facts(stack: Stack) -> Facts:
             "ticker", "orderbook", "candle", "fundingRate", "markPrice", "indexTicker", "openInterest", "priceLimit",
         }),
         fatal_statuses=frozenset({400, 401, 403, 404}),
+        marks_snapshots=False,  # section A5
         headed=True,  # section A5: ``arg`` comes first
     )  # fmt: skip
