@@ -81,14 +81,13 @@ class Driver:
         self._clock, self._signer, self._events = clock, signer, events
         self._timer: asyncio.TimerHandle | None = None
         self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
-        self._telling = False
+        self._telling = self.stopping = False
         self._holders: set[object] = set()
         self._wished: dict[Subscription, Wish] = {}
         #: Live streams that are asked again with their snapshot, until it comes.
         self._again: set[Subscription] = set()
         self._stale: set[Subscription] = set()
         self._states = FirstStates(marked=venue.facts.marks_snapshots)
-        self.stopping = False
         self._sampling = Sampling(self.router)
         self.books = KeptBooks(venue, origin.connection, self.router, numbers, clock, events.fetch, self)
         self.dispatch: Dispatch | HeadDispatch = (
