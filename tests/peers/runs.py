@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -55,7 +56,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def running(script: str, *arguments: str) -> AsyncIterator[Peer]:
+async def running(script: str, *arguments: str, **environment: str) -> AsyncIterator[Peer]:
     """Run one of this folder's scripts with the peers' Python; it is ended afterwards."""
     if not _PYTHON.exists():
         pytest.fail(
@@ -64,6 +65,7 @@ async def running(script: str, *arguments: str) -> AsyncIterator[Peer]:
     process = await asyncio.create_subprocess_exec(
         str(_PYTHON), str(_HERE / script), *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**20,
+        env={**os.environ, **environment},
     )  # fmt: skip
     try:
         yield Peer(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -59,8 +60,13 @@ class Simulator:
     ) -> None:
         await self.stop()
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, ssl_context: ssl.SSLContext | None = None) -> None:
         """Listen; then ``url`` and ``rest_url`` say where.
+
+        Args:
+            host: an address of this machine.
+            port: 0 takes a free one.
+            ssl_context: speak TLS with its certificate; some clients know no other way.
 
         Raises:
             OSError: the port is taken or the host is not ours.
@@ -70,11 +76,12 @@ class Simulator:
         if self._sockets is not None:
             raise UsageError("this simulator listens already")
         exchange = self.exchange
-        sockets = Sockets(self, compression=self.scenario.compression)
+        sockets = Sockets(self, compression=self.scenario.compression, ssl_context=ssl_context)
         port = await sockets.listen(host, port)
         self._sockets = sockets
         shown = f"[{host}]" if ":" in host else host
-        self.url, self.rest_url = f"ws://{shown}:{port}{exchange.venue.ws_path}", f"http://{shown}:{port}"
+        s = "s" if ssl_context else ""
+        self.url, self.rest_url = f"ws{s}://{shown}:{port}{exchange.venue.ws_path}", f"http{s}://{shown}:{port}"
 
     async def stop(self) -> None:
         """Stop listening, break what is open, stop the clock. A second call does nothing."""

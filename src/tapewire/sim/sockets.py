@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
@@ -41,8 +42,8 @@ class Host(Protocol):
 class Sockets:
     """The port of one simulator."""
 
-    def __init__(self, simulator: Host, *, compression: bool) -> None:
-        self._simulator, self._compression = simulator, compression
+    def __init__(self, simulator: Host, *, compression: bool, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._simulator, self._compression, self._ssl = simulator, compression, ssl_context
         app = web.Application(middlewares=[_constant_errors], client_max_size=_LARGEST)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
@@ -90,7 +91,7 @@ class Sockets:
         loop = asyncio.get_running_loop()
         server = self._runner.server
         assert server is not None  # noqa: S101 - setup() has run
-        self._server = await loop.create_server(server, host, port)
+        self._server = await loop.create_server(server, host, port, ssl=self._ssl)
         self._place = (host, self._server.sockets[0].getsockname()[1])
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tapewire.venues.trading import NewOrder
 from tests.venues.okx.sim_stage import Client, get, login_of, make, run
 
 CAPTURES = Path(__file__).parents[2] / "data" / "okx5"
-#: What was added since 2022, by spec/okx.md A6 (and for the lesser channels by OKX's documents).
-SINCE: dict[str, set[str]] = {
-    "trades": {"count", "source", "seqId"},
-    "books": {"seqId", "prevSeqId"},
-    "books-l2-tbt": {"seqId", "prevSeqId"},
-    "books5": {"seqId"},
-    "bbo-tbt": {"seqId"},
-    "funding-rate": {
-        "formulaType", "impactValue", "interestRate", "maxFundingRate", "method", "minFundingRate", "nextFundingTime",
-        "premium", "prevFundingTime", "settFundingRate", "settState", "ts",
-    },
-}  # fmt: skip
-
-
 #: Of data/rest_okx/instruments_SPOT_cryptofeed-2022-05-13.json, every row.
 LISTED = (
     "alias", "baseCcy", "category", "ctMult", "ctType", "ctVal", "ctValCcy", "expTime", "instId", "instType", "lever",
@@ -46,16 +34,17 @@ def shape(value: Any) -> Any:
 
 
 def recorded() -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """(channel, action) → messages."""
+    """(channel, action) → messages of 2022."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted(CAPTURES.glob("*.jsonl")):
-        if "sent" in path.name or "gocryptotrader" in path.name:  # the latter are of other years, one field each
-            continue
-        for line in path.read_text().splitlines():
-            message = json.loads(line)
+    for path in CAPTURES.glob("*-2022*.jsonl"):
+        for message in () if "sent" in path.name else messages_of(path):
             if "data" in message:
                 found[message["arg"]["channel"], message.get("action", "")].append(message)
     return found
+
+
+def messages_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def pushed(**switches: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -66,7 +55,8 @@ def pushed(**switches: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
     symbols = ("BTC-USDT", "BTC-USDT-SWAP", "BTC-USD-SWAP")
     clients[0].ask(*({"channel": name, "instId": one} for name in names for one in symbols))
     clients[0].ask({"channel": "funding-rate", "instId": "BTC-USD-SWAP"})
-    clients[1].ask({"channel": "candle1m", "instId": "BTC-USDT"})
+    clients[0].ask({"channel": "instruments", "instType": "SPOT"}, {"channel": "status"})
+    clients[1].ask(*({"channel": name, "instId": "BTC-USDT"} for name in ("candle1m", "candle1D", "trades-all")))
     clients[2].say(login_of(clients[2]))
     clients[2].ask({"channel": "books-l2-tbt", "instId": "BTC-USDT"})
     run(okx, 5.0)
@@ -95,24 +85,37 @@ def test_with_the_fields_of_2022_every_channel_is_as_recorded() -> None:
         assert shapes(ours[stream]) == shapes(real[stream]), stream
 
 
-def test_todays_messages_have_more_fields_and_no_others() -> None:
-    real, ours = recorded(), pushed()
-    for (channel, action), messages in real.items():
-        if channel.startswith("candle"):
+def test_todays_messages_are_as_the_specifications_examples() -> None:
+    ours = pushed(lists_instruments=True)
+    private = make()
+    client = Client(private, "private")
+    client.say(login_of(client))
+    client.ask({"channel": "orders", "instType": "ANY"}, {"channel": "account"}, {"channel": "balance_and_position"})
+    private.desk.place("main", NewOrder(symbol="BTC-USDT", side="ask", ord_type="market", volume=Decimal("0.01")))
+    run(private, 1.0)
+    for message in client.pushes():
+        ours[message["arg"]["channel"], message.get("action", "")].append(message)
+    seen = set()
+    for example in messages_of(CAPTURES / "examples_specification.jsonl"):
+        channel = example["arg"]["channel"]
+        if channel == "positions":  # the desk has none
             continue
-        keys = {frozenset(row) for message in messages for row in rows(message)}
-        assert len(keys) == 1
-        today = {frozenset(row) for message in ours[channel, action] for row in rows(message)}
-        assert today == {keys.pop() | SINCE.get(channel, set())}, channel
-    assert {len(row) for message in ours["candle1m", ""] for row in message["data"]} == {9}
-    for name, kind in (("seqId", int), ("prevSeqId", int), ("checksum", int)):
-        assert {type(row[name]) for one in ours["books", "update"] for row in one["data"]} == {kind}
-    assert {row["checksum"] for one in ours["books", "snapshot"] for row in one["data"]} == {0}
-    assert {type(row["count"]) for one in ours["trades", ""] for row in one["data"]} == {str}
+        seen.add(channel)
+        wanted = {json.dumps(fields(example["data"][0]), sort_keys=True)}
+        found = {json.dumps(fields(one["data"][0]), sort_keys=True) for one in ours[channel, example.get("action", "")]}
+        assert found == wanted, channel
+    assert len(seen) == 12
+
+
+def fields(row: Any) -> Any:
+    """Names and types of a row; of lists within it no more than that they are."""
+    if isinstance(row, list):
+        return [len(row), {type(one).__name__ for one in row} == {"str"}]
+    return {name: type(value).__name__ for name, value in row.items()}
 
 
 def test_acknowledgements_of_2022_have_no_connection_id() -> None:
-    lines = [json.loads(line) for line in (CAPTURES / "all_cryptofeed-2022-05-13.jsonl").read_text().splitlines()]
+    lines = messages_of(CAPTURES / "all_cryptofeed-2022-05-13.jsonl")
     real = {json.dumps(shape(one)) for one in lines if "event" in one}
     [ack, *_] = Client(make(fields="2022")).ask({"channel": "tickers", "instId": "BTC-USDT"})
     assert {json.dumps(shape(ack))} == real

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 @click.argument("venue", required=False, shell_complete=venue_names_like)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=9001, show_default=True, help="0 takes any free one.")
+@click.option("--certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="PEM file with certificate and key: listen with TLS (wss, https).")  # fmt: skip
 @click.option("--seed", type=int, help="The same seed gives the same market.  [default: 1]")
 @click.option("--markets", metavar="LIST", help="Codes (KRW-BTC,KRW-ETH) or how many.  [default: ten usual ones]")
 @click.option("--rate", type=float, metavar="N", help="Messages a second of all streams together.")
@@ -41,14 +44,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON object.")
 @click.pass_context
 def simulate(
-    context: click.Context, /, *, venue: str | None, host: str, port: int, markets: str | None, path: Path | None,
-    faults: tuple[str, ...], keys: tuple[str, ...], seconds: float | None, recorded: bool, as_json: bool,
-    **numbers: float | None,
+    context: click.Context, /, *, venue: str | None, host: str, port: int, certificate: Path | None,
+    markets: str | None, path: Path | None, faults: tuple[str, ...], keys: tuple[str, ...], seconds: float | None,
+    recorded: bool, as_json: bool, **numbers: float | None,
 ) -> None:  # fmt: skip
     """Run a simulated exchange until Ctrl-C: WebSocket and REST on one port, no key, no network.
 
     Any client works with it that can be given an address: tapewire, the exchange's own SDK and samples, others.
-    VENUE is upbit (the default), upbit-sg, upbit-id or upbit-th.
+    VENUE is upbit (the default), upbit-sg, upbit-id, upbit-th, okx, okx-eea, okx-us, or okx-demo.
 
     A FAULT is NAME[:VALUE][@START[/EVERY]][xTIMES][%CHANCE], times in seconds: drop:1001@10/30 closes every
     connection after 10 s and then every 30 s. Names: close-after-subscribe, drop, abort, freeze (half-open), silence,
@@ -56,12 +59,14 @@ def simulate(
     book-repeat, book-checksum, book-late, book-reset. Those that happen to connections take :side=public, private …
 
     A KEY's permissions are some of view_accounts, view_orders, trade, or the word none; all of them when left out. The
-    secret is printed: invent one, and use no real key here.
+    secret is printed: invent one, and use no real key here. At OKX its passphrase is sim-passphrase, if a scenario file
+    says no other.
 
     \b
     tapewire simulate upbit --port 9001
     tapewire simulate upbit --markets KRW-BTC,KRW-ETH --fault drop:1001@10/30 --fault freeze@25
     tapewire simulate upbit --customer 2 --key my-key:my-secret:view_orders
+    tapewire simulate okx --markets BTC-USDT,BTC-USDT-SWAP --fault book-lost@10/60
     tapewire simulate upbit --scenario bad-day.toml
     """  # noqa: D301 - click wants the character
     from tapewire.sim.scenario import Scenario, read_scenario  # noqa: PLC0415 - heavy, loaded when used
@@ -73,7 +78,17 @@ def simulate(
     given |= {"recorded": True} if recorded else {}
     given |= {"keys": tuple(map(_key, keys))} if keys else {}
     scenario = _replaced(read_scenario(path) if path else Scenario(), given)
-    context.exit(run(lambda stop: _simulate(stop, scenario, host, port, seconds, as_json=as_json)))
+    tls = _tls(certificate) if certificate else None
+    context.exit(run(lambda stop: _simulate(stop, scenario, (host, port, tls), seconds, as_json=as_json)))
+
+
+def _tls(path: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(path)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError("certificate", str(path), f"a PEM file with a certificate and its key ({error})") from error
+    return context
 
 
 def _markets(text: str) -> int | tuple[str, ...]:
@@ -103,13 +118,18 @@ def _replaced(scenario: Scenario, changes: dict[str, Any]) -> Scenario:
 
 
 async def _simulate(
-    stop: Stop, scenario: Scenario, host: str, port: int, seconds: float | None, *, as_json: bool
+    stop: Stop,
+    scenario: Scenario,
+    place: tuple[str, int, ssl.SSLContext | None],
+    seconds: float | None,
+    *,
+    as_json: bool,
 ) -> None:
     from tapewire.sim.server import Simulator  # noqa: PLC0415
 
-    simulator = Simulator(scenario)
+    simulator, (host, port, tls) = Simulator(scenario), place
     try:
-        await simulator.start(host, port)
+        await simulator.start(host, port, ssl_context=tls)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError("port", port, "a free one (another program listens there; 0 takes any)") from error
