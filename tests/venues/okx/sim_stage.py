@@ -70,7 +70,7 @@ class Client:
         self.peer.receive(self.now, payload, is_text=True)
         return [json.loads(frame) for frame in self.wire.frames[before:]]
 
-    def ask(self, *args: dict[str, Any], op: str = "subscribe", **more: Any) -> list[dict[str, Any]]:
+    def ask(self, *args: object, op: str = "subscribe", **more: Any) -> list[dict[str, Any]]:
         return self.say({"op": op, "args": [*args], **more})
 
     def stay(self, until: float) -> None:

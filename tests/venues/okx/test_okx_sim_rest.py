@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tapewire.errors import ConfigError
+from tapewire.sim.scenario import DEMO_KEY
 from tapewire.venues.exchange import HttpAnswer, HttpCall
 from tapewire.venues.okx.profile import DEMO, GLOBAL
 from tapewire.venues.okx.sim import exchange
 from tests.sim.listed import START_MS
-from tests.venues.okx.sim_stage import DEMO_KEY, get, make, run, signed
+from tests.venues.okx.sim_stage import get, make, run, signed
 
 
 def rows(path: str, now: float = 30.0, **switches: Any) -> list[Any]:
