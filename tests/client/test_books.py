@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tapewire.errors import UsageError
 from tapewire.model.book import BookLevel, DepthOrderbookEvent
 from tapewire.model.events import OrderbookEvent
 from tapewire.model.status import Connected, Gap, Recovered, Stale
@@ -218,3 +219,32 @@ def test_depths_of_one_book_share_its_stream_on_the_wire(venue: str) -> None:
         assert len(stage.simulator.requests) == asked
 
     play(story, venue=venue, markets=MARKETS, **SMALL.get(venue, {}))
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_present_book_can_be_read_and_a_spoilt_one_cannot(venue: str) -> None:
+    async def story(stage: Stage) -> None:
+        ear = Ear(stage, venue)
+        with pytest.raises(UsageError, match="no order book of 'BTC-USDT' is kept"):
+            ear.client.book(ONE)
+        ear.client.keep_latest("orderbook")
+        heard = await ear.listen(depth=10)
+        assert ear.client.book(ONE) is None
+        await stage.after(2)
+        whole, best = ear.client.book(ONE), ear.client.book(ONE, depth=1)
+        assert whole is not None
+        assert best is not None
+        newest = next(event for event in reversed(heard) if event.symbol == ONE)
+        assert (whole.asks[:10], best.asks, best.bids) == (newest.asks, newest.asks[:1], newest.bids[:1])
+        assert len(whole.asks) > 10
+        assert ear.client.latest(ONE, "orderbook") is newest
+        await stage.after(2)  # the changes that came were spoilt, all of them
+        assert ear.client.book_is_spoilt(ONE)
+        assert ear.client.book(ONE) is None
+        assert ear.client.latest(ONE, "orderbook") is None
+        assert ear.client.latest(OTHER, "orderbook") is ear.heard[-1]
+        assert not ear.client.book_is_spoilt(OTHER)
+        history = ear.client.get_data_history(ONE, "orderbook")
+        assert history == [event for event in heard if event.symbol == ONE]  # they were good when they came
+
+    play(story, venue=venue, markets=MARKETS, faults=(f"book-checksum:{ONE}@2.5",), **SMALL.get(venue, {}))

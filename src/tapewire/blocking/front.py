@@ -191,7 +191,8 @@ class WebSocketClient(Snapshots, Private):
 
     def latest(self, symbol: str, kind: str = "ticker", *, unit: str = "1s") -> Event | None:
         """The latest event of a stream that was subscribed with ``subscribe_…``; None when none came, or nobody is
-        subscribed. Takes no waiting; may be called within a callback.
+        subscribed. Takes no waiting; may be called within a callback. Of an order book that is not the exchange's any
+        more (``Stale`` tells why) there is none, until it was fetched anew.
 
         Raises:
             SubscriptionError: there is no such kind.
@@ -202,6 +203,9 @@ class WebSocketClient(Snapshots, Private):
             raise SubscriptionError("kind", kind, " or ".join(kinds))
         if self._closed:
             raise self._is_closed()
+        kept = kind == "orderbook" and self._client.venue.book is not None
+        if kept and self._running().do("latest", lambda: self._client.book_is_spoilt(symbol)):
+            return None
         at = key(kind, symbol, unit if kind in _WITH_UNIT else None)
         found = [event for handle in self._handles if (event := handle.latest(at)) is not None]
         return max(found, key=lambda event: event.received_ns, default=None)

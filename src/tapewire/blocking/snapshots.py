@@ -51,6 +51,10 @@ class Snapshots:
         codes = as_symbols(symbols)
         return self._once(lambda: self._client.candle_snapshot(codes, unit=unit, timeout=timeout), timeout)
 
+    def book(self, symbol: str, *, depth: int | None = None) -> OrderbookEvent | None:
+        """The order book of a subscribed market as it is now, as the asyncio client's ``book``."""
+        return self._running().do("book", lambda: self._client.book(symbol, depth=depth))
+
     def _once(self, ask: Callable[[], Awaitable[list[Result]]], timeout: float) -> list[Result]:
         check_timeout(timeout)
         return self._running().run("the snapshot", ask, timeout + PATIENCE)

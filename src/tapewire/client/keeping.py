@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tapewire.client.books import BookView
 from tapewire.client.component import Component
 from tapewire.client.handle import as_symbols
 from tapewire.client.latest import DataPool, Key, key
@@ -16,7 +17,7 @@ from tapewire.venues.contract import Venue
 _USUAL_UNITS = {"candle": "1s"}
 
 
-class Keeping:
+class Keeping(BookView):
     """What ``WebSocketClient`` keeps, if asked: an event that stays costs a fifth more than one that goes."""
 
     name: str
@@ -51,13 +52,15 @@ class Keeping:
     def latest(self, symbol: str, kind: str = "ticker", *, unit: str | None = None) -> Event | None:
         """The newest event of one stream, None when none came yet. Never waits.
 
-        ``unit`` is that of a candle (``1s`` if none is named) or the time frame of an indicator.
+        ``unit`` is that of a candle (``1s`` if none is named) or the time frame of an indicator. Of an order book that
+        is not the exchange's any more (``Stale`` tells why) there is none either, until it was fetched anew.
 
         Raises:
             SubscriptionError: the venue has no such kind.
             UsageError: this kind is not kept.
         """
-        return self._kept.latest(self._key(symbol, kind, unit))
+        at = self._key(symbol, kind, unit)
+        return None if kind == "orderbook" and self.book_is_spoilt(symbol) else self._kept.latest(at)
 
     def get_latest_data(self, symbol: str, kind: str = "ticker", *, unit: str | None = None) -> Event | None:
         """As ``latest``."""

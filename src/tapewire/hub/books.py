@@ -141,19 +141,23 @@ class Books:
         """Hand the present book to those who wait for a snapshot of one of these; returns those that need no other."""
         served: set[Subscription] = set()
         for subscription in subscriptions:
-            stream, event = self._router.streams.get(subscription), self.book(subscription)
+            stream = self._router.streams.get(subscription)
+            event = self.book(subscription, subscription.depth)
             if stream is not None and event is not None:
                 served.add(subscription)
                 event.stream_type = "SNAPSHOT"
                 self._road.cold(stream, event)
         return served
 
-    def book(self, subscription: Subscription, depth: int | None = None) -> DepthOrderbookEvent | None:
-        """The book of a kept stream as it is now; None: it is not known, or not to be trusted at present."""
+    def book(self, subscription: Subscription, depth: int | None) -> DepthOrderbookEvent | None:
+        """The book of a kept stream as it is now, ``depth`` levels a side (None: all).
+
+        None: it is not known, or not to be trusted at present.
+        """
         shelf = self._shelves.get(self._router.book_of(subscription))
         if shelf is None or not shelf.keeper.good or self._rule_of(subscription) is None:
             return None
-        return shelf.keeper.event(depth or subscription.depth)
+        return shelf.keeper.event(depth)
 
     def _begin(self, name: str, subscription: Subscription) -> Shelf:
         rule = self._rule_of(subscription)

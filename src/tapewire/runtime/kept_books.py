@@ -80,6 +80,14 @@ class KeptBooks:
         self.books.serve(known)
         return set(joined).difference(known)
 
+    def book(self, stream: Subscription, depth: int | None) -> DepthOrderbookEvent | None:
+        """The book of a stream as it is now, ``depth`` levels a side (None: all); None: it is not to be had."""
+        return self.books.book(stream, depth)
+
+    def is_spoilt(self, symbol: str) -> bool:
+        """Whether a book of this market is not the exchange's any more."""
+        return self._mending.is_spoilt(symbol)
+
     def line_lost(self) -> None:
         """No book outlives its line."""
         self.books.line_lost()

@@ -180,6 +180,11 @@ class Pool:
                 driver.kill()
                 self._finished(driver, None)
 
+    def drivers_of(self, place: Place) -> tuple[Driver, ...]:
+        """The connections that carry a stream."""
+        carrier = self._place.get(place)
+        return () if carrier is None else carrier.drivers
+
     def is_live(self, place: Place) -> bool:
         """Whether the stream is confirmed on its connection."""
         driver = self._place.get(place)

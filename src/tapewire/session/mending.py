@@ -66,6 +66,10 @@ class Mending:
         """Those whose books are known here, good or not."""
         return {stream for book in self._books.values() for stream in book.streams}
 
+    def is_spoilt(self, symbol: str) -> bool:
+        """Whether somebody was told that the book of this market is not to be trusted, and not yet that it is again."""
+        return symbol in self._books and bool(self._books[symbol].untold)
+
     def waits(self, t: float, streams: Sequence[Subscription]) -> None:
         """Changes come, and the snapshot before them did not: it is fetched, unless it comes within ``PATIENCE``."""
         book = self._books.get(streams[0].symbol)
