@@ -42,6 +42,7 @@ FIELD_WORDS = {
     "received_ns": "socket read that brought it, ns UTC; 0 from `decode` unless given",
     "final": "the window is over and this is all of it: of Upbit, as REST told afterwards; of OKX, as the stream says",
     "recovered": "the stream missed it, and REST told it afterwards: it may be older than the event before",
+    "polled": "there was no stream, and REST was asked in its place (`poll_after`)",
     "raw": "bytes of the frame, with the option `keep_raw=True`; else None",
     "opening_price": "first price of the day (UTC) or of the candle",
     "high_price": "highest price of the day or of the candle",

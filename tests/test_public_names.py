@@ -60,6 +60,7 @@ NAMES = {
     "OrderbookEvent",
     "OrderbookUnit",
     "PerformanceMetrics",
+    "Polling",
     "PositionEvent",
     "PriceLimitEvent",
     "Quarantined",

@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from tapewire.model.status import Limited as Limited
     from tapewire.model.status import Listed as Listed
     from tapewire.model.status import Notice as Notice
+    from tapewire.model.status import Polling as Polling
     from tapewire.model.status import Quarantined as Quarantined
     from tapewire.model.status import Recovered as Recovered
     from tapewire.model.status import Rejected as Rejected
@@ -123,7 +124,7 @@ _HOMES = {
     "tapewire.model.metrics": ("ConnectionMetrics", "PerformanceMetrics"),
     "tapewire.model.status": (
         "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Limited", "Listed",
-        "Notice", "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed", "Taping",
+        "Notice", "Polling", "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed", "Taping",
     ),
     "tapewire.model.subscription": ("Subscription",),
     "tapewire.profiles": ("profile",),

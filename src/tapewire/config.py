@@ -288,6 +288,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         tape: keep every frame of every connection, every REST answer and what happened to the feed; None: none of it.
         cursor_file: a file of this program's own in which is kept, about once a second, how far each stream came: the
             next process that names it begins there, by REST (docs/guarantees.md). Each venue needs one of its own.
+        poll_after: seconds without a WebSocket stream after which REST is asked in its place, again and again within
+            half of its limits, and what it tells delivered marked ``polled``, until the stream is back; None: never.
         transport: which WebSocket library, ``picows`` or ``websockets`` (an extra).
         line, session, mailbox: the options of each room, see ``LineOptions``, ``SessionOptions``, ``MailboxOptions``.
     """
@@ -308,6 +310,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     lines: tuple[LineOptions, ...] = ()
     tape: TapeOptions | None = None
     cursor_file: str | None = None
+    poll_after: float | None = 30.0
     transport: Literal["picows", "websockets"] = "picows"
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
@@ -317,6 +320,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         self._check_lines()
         if self.cursor_file == "":
             raise ConfigError("cursor_file", "", "the name of a file, or None")
+        _positive(self, "poll_after")
         for option, address in (("url", self.url), ("rest_url", self.rest_url), *(("urls", url) for url in self.urls)):
             _check_address(option, address, _REST if option == "rest_url" else _WEBSOCKET)
         for option, words in _WORDS.items():

@@ -35,7 +35,7 @@ def test_programs_get_one_object_a_trial_and_the_sums() -> None:
     run = tapewire("prove", "--hours", "0.1", "--json")
     first, summary = (json.loads(line) for line in run.stdout.splitlines())
     assert (first["type"], first["seed"], first["lost"]) == ("proof", 1, 0)
-    assert first["made"] == first["live"] + first["recovered"]
+    assert first["made"] == first["live"] + first["recovered"] + first["polled"]
     assert summary == {
         "type": "summary", "trials": 1, "broken": [],
         **{name: first[name] for name in summary if name not in {"type", "trials", "broken"}},

@@ -49,6 +49,7 @@ class Stage:
 
     def client(self, name: str = "me", **options: Any) -> WebSocketClient:
         """A client whose feed events are kept in ``feed``."""
+        options.setdefault("poll_after", None)
         options.setdefault("recover", False)  # the stories of this stage are about what a line misses
         client = WebSocketClient(name, manager=self.manager, **options)
         client.subscribe_feed(self.feed.append)

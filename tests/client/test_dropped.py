@@ -68,7 +68,7 @@ WAYS: dict[str, Callable[[Bot], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_dropped_client_gives_everything_back(way: str, caplog: pytest.LogCaptureFixture) -> None:
     async def story(stage: Stage) -> None:
-        bot = Bot(WebSocketClient("widget", manager=stage.manager, recover=False))
+        bot = Bot(WebSocketClient("widget", manager=stage.manager, recover=False, poll_after=None))
         client, tasks = weakref.ref(bot.client), asyncio.all_tasks()
         bot.client.subscribe_feed(bot.hear_feed)
         handle = await bot.client.subscribe_ticker(["KRW-BTC", "KRW-ETH"], WAYS[way](bot))
@@ -115,7 +115,7 @@ def test_who_stays_hears_on_when_another_client_is_dropped() -> None:
 
 def test_an_iterator_keeps_its_client_until_it_is_dropped_itself() -> None:
     async def story(stage: Stage) -> None:
-        stream = WebSocketClient("nameless", manager=stage.manager, recover=False).trades("KRW-BTC")
+        stream = WebSocketClient("nameless", manager=stage.manager, recover=False, poll_after=None).trades("KRW-BTC")
         gc.collect()
         assert [(await anext(stream)).symbol for _ in range(3)] == ["KRW-BTC"] * 3
         del stream
@@ -315,7 +315,7 @@ def test_subscribing_and_leaving_for_weeks_leaves_nothing_behind() -> None:
         client: WebSocketClient | None = come_and_go.__dict__.get("client")
         if client is None or client._component.manager is not stage.manager:
             client = come_and_go.__dict__["client"] = WebSocketClient(
-                "churn", manager=stage.manager, validate=False, recover=False
+                "churn", manager=stage.manager, validate=False, recover=False, poll_after=None
             )
         symbol = ("KRW-ETH", "KRW-XRP")[number % 2]
         handle = await client.subscribe_trade(symbol, lambda _event: None)
@@ -336,7 +336,7 @@ def test_dropped_clients_leave_nothing_behind() -> None:
     dropped = size(250, 1_000)
 
     async def drop(stage: Stage, number: int) -> None:
-        bot = Bot(WebSocketClient("widget", manager=stage.manager, validate=False, recover=False))
+        bot = Bot(WebSocketClient("widget", manager=stage.manager, validate=False, recover=False, poll_after=None))
         bot.client.subscribe_feed(bot.hear_feed)
         hear = bot.hear_later if number % 2 else bot.hear
         await bot.client.subscribe_trade("KRW-ETH", hear)

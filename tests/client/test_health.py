@@ -81,7 +81,7 @@ def test_the_first_dial_has_five_seconds_then_the_feed_is_unhealthy() -> None:
     async def story() -> list[tuple[str, list[str]]]:
         seen = []
         async with WebSocketClient(
-            line_factory=to(lambda _: None), http=nowhere(), validate=False, connect_timeout=8.0
+            line_factory=to(lambda _: None), http=nowhere(), validate=False, poll_after=None, connect_timeout=8.0
         ) as client:
             await client.subscribe_trade("KRW-BTC", lambda _: None)
             for seconds in (1, 3, 2):
@@ -171,7 +171,7 @@ def test_a_feed_without_data_is_unhealthy_within_a_watch_period_and_stays_so_thr
     async def story() -> None:
         exchange = Dying()
         async with WebSocketClient(
-            line_factory=to(exchange), http=nowhere(), validate=False, recover=False, session=STEADY
+            line_factory=to(exchange), http=nowhere(), validate=False, recover=False, poll_after=None, session=STEADY
         ) as client:
             await client.subscribe_trade(["KRW-BTC", "KRW-ETH"], lambda _: None)
             await elapse(118)
@@ -201,7 +201,8 @@ def test_a_half_open_line_is_never_called_healthy_for_longer_than_a_ping_takes()
 def test_streams_that_were_asked_with_their_snapshot_and_never_answered_are_unhealthy() -> None:
     async def story() -> list[tuple[str, list[str]]]:
         seen = []
-        async with WebSocketClient(line_factory=to(FarEnd.accept), http=nowhere(), validate=False) as client:
+        lines = to(FarEnd.accept)
+        async with WebSocketClient(line_factory=lines, http=nowhere(), validate=False, poll_after=None) as client:
             await client.subscribe_ticker("KRW-BTC", lambda _: None)
             for seconds in (59, 3):
                 await elapse(seconds)

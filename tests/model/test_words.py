@@ -129,8 +129,8 @@ def test_every_feed_event_is_frozen_and_goes_through_json_and_back(cls: type[sta
 
 def test_feed_events_have_a_tag_each() -> None:
     tags = [cls.__struct_config__.tag for cls in FEED_EVENTS]
-    assert len(tags) == 16
-    assert len(set(tags)) == 16
+    assert len(tags) == 17
+    assert len(set(tags)) == 17
 
 
 def test_a_market_is_a_value() -> None:

@@ -14,6 +14,7 @@ from tapewire.model.status import FeedEvent, Limited
 from tapewire.runtime.clock import LoopClock
 from tapewire.runtime.limits import account_of, figures_of, shared_gate
 from tapewire.runtime.rest import Rest
+from tapewire.runtime.turns import Rank
 from tapewire.session.limits import Limits
 from tapewire.testing.clock import elapse, run_virtual
 from tapewire.transport.contract import Answered
@@ -113,7 +114,9 @@ def test_a_minute_of_calls_gets_99_percent_of_what_is_allowed() -> None:
 
 def test_history_goes_last_whoever_came_first() -> None:
     async def story(scene: Scene) -> None:
-        history = [asyncio.ensure_future(scene.rest.get(f"{TRADES}&n={n}", timeout=5, history=True)) for n in range(15)]
+        history = [
+            asyncio.ensure_future(scene.rest.get(f"{TRADES}&n={n}", timeout=5, rank=Rank.HISTORY)) for n in range(15)
+        ]
         await elapse(0.5)
         urgent = [asyncio.ensure_future(scene.rest.get(f"{TRADES}&now={n}", timeout=5)) for n in range(7)]
         history[12].cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from tapewire.config import Credentials
 from tapewire.hub.calls import Callback
@@ -13,6 +14,14 @@ from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
 #: Trade ids remembered per stream: so many that of a busy market those of the last seconds are among them.
 REMEMBERED_TRADES = 1024
+
+
+class Told(Protocol):
+    """What REST told in a stream's place (``hub.polled``)."""
+
+    at_ms: int | None
+
+    def knows(self, event: Event) -> bool: ...
 
 
 class Listener:
@@ -41,7 +50,7 @@ class Stream:
 
     __slots__ = (
         "awaiting", "base", "changed", "count", "deliver", "doubled", "drops", "hearing", "held", "highest", "holes",
-        "known", "last", "lasting", "listeners", "needing", "patience", "recent_ids", "shown", "subscription",
+        "known", "last", "lasting", "listeners", "needing", "patience", "polled", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription, *, drops: bool = True) -> None:
@@ -59,6 +68,8 @@ class Stream:
         self.holes = 0
         self.known: set[int] | None = None
         self.held: Held | None = None
+        #: Set while REST is asked in the stream's place, and until its line is ahead of REST.
+        self.polled: Told | None = None
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )

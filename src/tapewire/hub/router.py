@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from tapewire.hub.calls import Callback, every, hand_over, once, one_call
 from tapewire.hub.heads import Heads
 from tapewire.hub.listening import Listener, Stream
+from tapewire.hub.polled import late
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.contract import Head
 
 #: Realtime messages after which an asked snapshot is no longer waited for (a gateway may know none).
 SNAPSHOT_PATIENCE = 100
+
+
+#: Ids that are known of a stream while it is polled; with more of them the older ones are forgotten.
+KNOWN_MOST = 100_000
 
 
 def _never(_subscription: Subscription) -> bool:
@@ -198,6 +203,11 @@ class Router:
         if not stream.holes:
             stream.known = None
 
+    def trim(self, stream: Stream) -> None:
+        """Forget old trades of a hole that is open for long, if no other looks at them."""
+        if stream.holes == 1 and stream.known is not None and len(stream.known) > KNOWN_MOST:
+            stream.known = {number for number in stream.recent_ids or () if number is not None}
+
     def find(self, event: Event, name: str = "") -> tuple[Stream, ...]:
         """The streams that an event of this connection belongs to; none when nobody wants it.
 
@@ -244,10 +254,13 @@ class Router:
         if isinstance(event, TradeEvent) and stream.doubles(event):
             for listener in stream.unaware(event):
                 hand_over(listener, event, failed)
+        elif stream.polled is not None and stream.polled.knows(event):
+            late(stream, event, failed)
         else:
+            stream.polled = None if not isinstance(event, TradeEvent) else stream.polled
             stream.last = event.timestamp
             self._hear(stream, event, failed)
-        if not stream.awaiting and stream.known is None:
+        if not stream.awaiting and stream.known is None and stream.polled is None:
             self._settle(stream, event.symbol, head)
 
     def _hear(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:

@@ -23,6 +23,7 @@ class Event(Struct, gc=False, kw_only=True, tag_field="type"):
     received_ns: int = 0
     raw: bytes | None = None
     recovered: bool = False
+    polled: bool = False
 
     @property
     def kind(self) -> str:

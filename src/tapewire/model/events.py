@@ -6,6 +6,7 @@ Numbers are ``float``; a client made with ``numbers="decimal"`` gets the same cl
 Times called ``timestamp`` are integer milliseconds as the venue sent them (Unix epoch, UTC); ``received_ns`` is
 integer nanoseconds UTC of the socket read that brought the message (0 when unknown, as in a pure ``decode``).
 ``recovered`` says that the stream missed the event and REST told of it afterwards: it may be older than the one before.
+``polled`` says that there was no stream, and REST was asked in its place (``FeedOptions.poll_after``).
 Fields stand in the order in which Upbit sends them: a decoder that finds the next key where it looks first saves 15 %
 on tickers.
 """

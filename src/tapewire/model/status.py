@@ -88,6 +88,7 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
         last_id, first_id: trade ids on either side, None where the kind has none or nothing was seen.
         last_timestamp, first_timestamp: the venue's milliseconds on either side.
         recovered: how many events were delivered afterwards.
+        polled: it was filled by polling; another row begins where that ended.
         from_ns, to_ns: our clock, nanoseconds UTC: line lost, first data again (None while open).
     """
 
@@ -101,6 +102,7 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
     last_timestamp: int | None = None
     first_timestamp: int | None = None
     recovered: int = 0
+    polled: bool = False
 
 
 class Recovered(FeedEvent, frozen=True, kw_only=True, tag="recovered"):
@@ -141,6 +143,24 @@ class Stale(FeedEvent, frozen=True, kw_only=True, tag="stale"):
         if self.over:
             return "has data again" if self.cause == "silent" else f"has its order book again after {self.silent:.1f} s"
         return _WORDS.get(self.cause, f"silent for {self.silent:.0f} s (limit {self.limit:.0f} s)")
+
+
+class Polling(FeedEvent, frozen=True, kw_only=True, tag="polling"):
+    """REST is asked again and again for these streams, because WebSocket cannot be had; ``over``: not any more.
+
+    Attributes:
+        subscriptions: which streams; their events are marked ``polled``.
+        cause: why there is no stream: a ``Loss.cause``, or ``stale``: the line is open and brings nothing.
+        interval: seconds between two answers of one stream, when all goes well (the slowest of them).
+        error: REST fails, too, and is asked again; empty: it answers.
+        over: their stream is back, or nobody wants them any more.
+    """
+
+    subscriptions: tuple[Subscription, ...]
+    cause: str = ""
+    interval: float = 0.0
+    error: str = ""
+    over: bool = False
 
 
 class Lagged(FeedEvent, frozen=True, kw_only=True, tag="lagged"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -31,6 +31,18 @@ KINDS = ("myOrder", "myAsset")
 OVERLAP = 60.0
 
 Read = TypeVar("Read")
+
+
+#: What a reading came to: messages delivered of each stream, kind → nothing else can be missing, why it failed.
+Done = Callable[[Counter[Subscription], Mapping[str, bool], str], None]
+
+
+class Reading(NamedTuple):
+    """One reading of everything: what was delivered, by stream; from when on; whether it is marked as polled."""
+
+    delivered: Counter[Subscription]
+    since_ns: int
+    polled: bool = False
 
 
 class Told(NamedTuple):
@@ -111,6 +123,14 @@ class AccountWatch:
             return True
         return False
 
+    def poll(self, since_ns: int, done: Done) -> None:
+        """Read everything while there is no line, and deliver what is new, marked ``polled``; the first reading learns.
+
+        Nothing while another reading is under way.
+        """
+        if self._task is None:
+            self._task = asyncio.create_task(self._poll(since_ns, done), name=f"poll account of {self._venue.name}")
+
     def kill(self) -> None:
         """Give up at once."""
         if self._task is not None:
@@ -129,15 +149,26 @@ class AccountWatch:
         finally:
             self._task = None
 
+    async def _poll(self, since_ns: int, done: Done) -> None:
+        reading, state, error = Reading(Counter(), since_ns, polled=True), dict.fromkeys(KINDS, False), ""
+        begun = {"myOrder": self._orders.complete, "myAsset": self._balances.complete}
+        try:
+            await self._read(reading, state, {kind for kind in KINDS if not begun[kind]})
+            done(reading.delivered, state, error)
+        except NotWanted:
+            pass
+        except (VenueError, HttpFailed, CredentialsError) as failed:
+            done(reading.delivered, state, str(failed))
+        finally:
+            self._task = None
+            self._begin()
+
     async def _round(self, gaps: Sequence[Gap]) -> None:
         """One reading of everything; with ``gaps`` what was missed is delivered, and what became of them told."""
-        recovered: Counter[Subscription] = Counter()
-        state = dict.fromkeys(KINDS, False)
         since_ns = min((gap.from_ns for gap in gaps), default=self._clock.wall_ns())
+        reading, state = Reading(Counter(), since_ns), dict.fromkeys(KINDS, False)
         try:
-            for kind, read in (("myOrder", self._read_orders), ("myAsset", self._read_balances)):
-                if self._wants(kind):
-                    state[kind] = await read(since_ns, recovered, learning=not gaps)
+            await self._read(reading, state, set() if gaps else set(KINDS))
         except NotWanted:
             return
         except (VenueError, HttpFailed, CredentialsError) as error:
@@ -151,15 +182,21 @@ class AccountWatch:
                         gap,
                         at_ns=self._clock.wall_ns(),
                         state="filled" if filled else "unfilled",
-                        recovered=recovered[gap.subscription],
+                        recovered=reading.delivered[gap.subscription],
                     )
                 )
 
-    async def _read_orders(self, since_ns: int, recovered: Counter[Subscription], *, learning: bool) -> bool:
+    async def _read(self, reading: Reading, state: dict[str, bool], learning: Collection[str]) -> None:
+        """Everything; ``state`` says of each kind whether nothing can be missing any more."""
+        for kind, read in (("myOrder", self._read_orders), ("myAsset", self._read_balances)):
+            if self._wants(kind):
+                state[kind] = await read(reading, learning=kind in learning)
+
+    async def _read_orders(self, reading: Reading, *, learning: bool) -> bool:
         """Returns whether nothing can be missing any more."""
         losses, complete = self._losses, self._orders.complete
         open_ones = await self._open_orders()
-        closed = await self._closed_orders(since_ns)
+        closed = await self._closed_orders(reading.since_ns)
         vanished = self._orders.vanished((*open_ones, *closed))
         every = [*closed, *await self._by_id(vanished), *open_ones]
         if learning:
@@ -169,11 +206,11 @@ class AccountWatch:
             return True
         for order in sorted(every, key=lambda one: one.order_timestamp or 0):
             for event in await self._news(order):
-                self._deliver(event, recovered)
+                self._deliver(event, reading)
         self._orders.complete = True
         return complete
 
-    async def _read_balances(self, _since_ns: int, recovered: Counter[Subscription], *, learning: bool) -> bool:
+    async def _read_balances(self, reading: Reading, *, learning: bool) -> bool:
         """As ``_read_orders``."""
         losses, complete = self._losses, self._balances.complete
         self._balances.ask()
@@ -183,7 +220,7 @@ class AccountWatch:
         if learning:
             self._balances.learn(told)
         elif (missed := self._balances.missed(told)) is not None:
-            self._deliver(missed, recovered)
+            self._deliver(missed, reading)
         self._balances.complete = True
         return complete
 
@@ -229,10 +266,11 @@ class AccountWatch:
         sign = self._signer.call(self._account, call)
         return await self._persistence.ask(call.address, read, lambda: self._wants(*KINDS), sign, self._whose)
 
-    def _deliver(self, event: MyOrderEvent | MyAssetEvent, recovered: Counter[Subscription]) -> None:
-        raw = self._venue.history.frame(event) if self._options.keep_raw and self._venue.history else None
-        marked = replace(event, received_ns=self._clock.wall_ns(), raw=raw, recovered=True)
-        recovered.update(stream.subscription for stream in self._router.recovered(marked, self._tell.failed))
+    def _deliver(self, event: MyOrderEvent | MyAssetEvent, reading: Reading) -> None:
+        marked = replace(event, received_ns=self._clock.wall_ns(), recovered=not reading.polled, polled=reading.polled)
+        if self._options.keep_raw and self._venue.history:
+            marked = replace(marked, raw=self._venue.history.frame(marked))
+        reading.delivered.update(stream.subscription for stream in self._router.recovered(marked, self._tell.failed))
 
     def _wants(self, *kinds: str) -> bool:
         return _any_of(kinds, self._router.streams)

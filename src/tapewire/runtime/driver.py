@@ -16,11 +16,11 @@ from tapewire.model.events import Event
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.status import FeedEvent, Gap, Stale, Stopped
 from tapewire.model.subscription import Subscription, Wish
+from tapewire.runtime.beside import beside
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.first_states import FirstStates
-from tapewire.runtime.holes import Holes
 from tapewire.runtime.kept_books import KeptBooks
 from tapewire.runtime.notes import Notes, total_of
 from tapewire.runtime.observe import log_internal_error
@@ -63,13 +63,10 @@ class Driver:
         events, self._finished = told
         self.origin = origin
         self.machine = machine
-        if membership is None:
-            self.router = Router(
-                codec.classes, self.callback_failed,
-                drop_doubles=drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
-            )  # fmt: skip
-        else:
-            self.router = membership.router
+        self.router = membership.router if membership is not None else Router(
+            codec.classes, self.callback_failed,
+            drop_doubles=drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
+        )  # fmt: skip
         self.score = None if membership is None else membership.score
         self.connects = 0
         self.quarantine = QuarantineLane(origin.venue, origin.connection, clock, events.publish)
@@ -96,10 +93,9 @@ class Driver:
             else HeadDispatch(self.router.heads.table, self._careful_road, self.callback_failed)
         )
         self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
-        self.holes = membership or Holes(
-            origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
-            signer,
-        )  # fmt: skip
+        self.holes, self.standby, self._beside = beside(
+            membership, origin, venue, machine, self.router, clock, events, self._listener_failed, signer
+        )
 
     # What the pool asks, of one driver as of a group.
 
@@ -149,6 +145,7 @@ class Driver:
         self._again = (self._again | known) & wishes.keys()
         changed, self._wished = wishes != self._wished, wishes
         self.notes.want(wishes)
+        self._beside.want(wishes)
         if changed:
             self.tell(self.machine.want, wishes)
         if again:
@@ -170,6 +167,7 @@ class Driver:
         self.books.stop()
         if self._timer:
             self._timer.cancel()
+        self._beside.end()
         self.line.cut()
 
     def hold(self, holder: object, *, holding: bool) -> None:
@@ -226,7 +224,8 @@ class Driver:
             self._again.discard(stream.subscription)
         count = stream.count - stream.base + 1
         mended = self.books.came(stream.subscription)
-        if snapshot or mended or count == 1 or stream.subscription not in self.machine.live:
+        polled = self._beside.data(stream.subscription)
+        if snapshot or mended or polled or count == 1 or stream.subscription not in self.machine.live:
             progress = Progress(count, *self._venue.position(event))
             self.tell(self.machine.first_data, stream.subscription, progress, snapshot)
 
@@ -285,6 +284,7 @@ class Driver:
     def publish(self, event: FeedEvent) -> None:
         """Note and tell what happened on this connection."""
         self.notes.publish(event)
+        self._beside.hear(event)
         self.holes.hear(event)
 
     def _note_stale(self, event: Stale) -> None:
@@ -383,6 +383,7 @@ class Driver:
         self.books.stop()
         if self._timer:
             self._timer.cancel()
+        self._beside.end()
         self.line.cut()
         if error is not None:
             self.router.line_lost()

@@ -14,7 +14,9 @@ from tapewire.hub.router import Router
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.polling import Polling
 from tapewire.runtime.recovery import Recovery
+from tapewire.runtime.standby import Standby
 
 
 class Origin(Struct, frozen=True):
@@ -28,24 +30,27 @@ class Origin(Struct, frozen=True):
 
 
 class Events(NamedTuple):
-    """Whom a connection tells: feed events, snapshots that are done, holes; and ``fetch``: REST path → body."""
+    """Whom a connection tells: feed events, snapshots done, holes, what has no line; ``fetch``: REST path → body."""
 
     publish: Callable[[FeedEvent], None]
     snapshot_done: Callable[[Subscription, Listener], None]
     recovery: Recovery
+    polling: Polling
     fetch: Callable[[str], Awaitable[bytes]]
 
 
 class Membership(Protocol):
     """What a driver has of a group, when it is one of several that carry the same streams (``runtime.group``).
 
-    ``router`` and the other two stand in for the driver's own router and its holes; ``score`` is what its line does
-    for the group.
+    ``router``, ``standby`` and the last two stand in for the driver's own, and for its holes; ``score`` is what its
+    line does for the group.
     """
 
     @property
     def router(self) -> Router: ...
     @property
     def score(self) -> Score: ...
+    @property
+    def standby(self) -> Standby: ...
     def hear(self, event: FeedEvent) -> None: ...
     def look(self, stream: Stream, snapshot: Event) -> Gap | None: ...

@@ -17,6 +17,7 @@ from tapewire.model.status import (
     Lagged,
     Limited,
     Notice,
+    Polling,
     Quarantined,
     Recovered,
     Rejected,
@@ -141,6 +142,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO, f"gap ({event.state}) in {event.subscription}: {event.cause}"
         case Stale():
             return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {event.words}"
+        case Polling():
+            return _polling(event)
         case Lagged():
             return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
         case Taping():
@@ -167,6 +170,15 @@ def _tape(event: Taping) -> tuple[int, str]:
     if event.mended:
         return logging.WARNING, f"the tape in {event.folder}: cut off {'; '.join(event.mended)}"
     return logging.INFO, f"the tape in {event.folder} is written again ({event.missed:,} records left out so far)"
+
+
+def _polling(event: Polling) -> tuple[int, str]:
+    streams = _streams(event.subscriptions)
+    if event.over:
+        return logging.INFO, f"{streams} not polled any more"
+    if event.error:
+        return logging.WARNING, f"{streams} cannot be polled, either: {event.error}"
+    return logging.WARNING, f"{streams} polled (no WebSocket: {event.cause}), REST every {event.interval:.1f} s"
 
 
 def _what(gap: Gap) -> str:

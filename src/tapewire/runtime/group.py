@@ -22,6 +22,7 @@ from tapewire.runtime.driver import Driver, DriverEvents
 from tapewire.runtime.driving import Events, Origin
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.missed import missed_trades
+from tapewire.runtime.standby import Connection, Standby
 from tapewire.session.actions import Now, Progress
 from tapewire.session.cover import Cover
 from tapewire.venues.contract import Codec, Venue
@@ -52,6 +53,11 @@ class Member:
     def score(self) -> Score:
         """What this line does for the group."""
         return self._group.copies.scores[self.number]
+
+    @property
+    def standby(self) -> Standby:
+        """Stands in for the group's streams."""
+        return self._group.standby
 
     def hear(self, event: FeedEvent) -> None:
         """The line's machine told something."""
@@ -114,6 +120,11 @@ class Group:
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             None,
         )  # fmt: skip
+        connection = Connection(
+            origin.connection, origin.side, venue, self.router, self._cover, self._why_down, self._listener_failed,
+            events.snapshot_done, None,
+        )  # fmt: skip
+        self.standby = events.polling.standby(connection)
         self._members = [Member(self, number, codec, venue) for number in range(len(make))]
         told = DriverEvents(events, self._line_finished)
         self.drivers = tuple(one(told, member) for one, member in zip(make, self._members, strict=True))
@@ -155,6 +166,7 @@ class Group:
         """The router's streams changed; see ``Driver.want``."""
         self.complaints.forget()
         left = self.copies.follow(tuple(self.router.streams))
+        self.standby.want(self.router.streams)
         self.router.gone.clear()  # each line knows what may still come there
         for told in self._cover.drop(self._clock.now(), left):
             self._holes.hear(told)
@@ -210,7 +222,7 @@ class Group:
         copy = self.copies.streams.get(subscription)
         if copy is None:  # nobody wants it any more, which this line is about to be told
             return
-        if self._cover.concerns(line, subscription):
+        if self.standby.data(subscription) or self._cover.concerns(line, subscription):
             copy.begin(line)
             self._returned(line, front, event)
         if event.stream_type != "SNAPSHOT":
@@ -261,6 +273,8 @@ class Group:
         self._events.publish(event)
         if isinstance(event, Disconnected):
             self._lost(member, event.loss)
+        if isinstance(event, Subscribed) or not self.is_open:
+            self.standby.hear(event)
 
     def _confirmed(self, line: int, subscriptions: Sequence[Subscription]) -> None:
         for subscription in subscriptions:
@@ -293,6 +307,7 @@ class Group:
             member.stale[subscription] = event
         if self._is_silent(subscription, carriers) != was:
             self._events.publish(event)
+            self.standby.hear(event)
 
     def _is_silent(self, subscription: Subscription, carriers: frozenset[int]) -> bool:
         return bool(carriers) and all(subscription in self._members[line].stale for line in carriers)
@@ -346,8 +361,14 @@ class Group:
             if len(carriers := self._cover.carriers(subscription)) > 1 and line in carriers
         ), default=0)  # fmt: skip
 
+    def _why_down(self) -> Loss | None:
+        """What ended the last line or dial, None while a line is open."""
+        losses = [driver.machine.last_loss for driver in self.drivers]
+        return None if self.is_open else next((loss for loss in losses if loss is not None), Loss("unreachable"))
+
     def _end(self) -> None:
         self.done.set()
+        self._events.polling.leave(self.standby)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -44,7 +44,8 @@ class ConnectionStatistics(Struct, frozen=True, kw_only=True):
 class Statistics(Struct, frozen=True, kw_only=True):
     """What a client's connections did so far.
 
-    ``recovered``: events that a line missed and REST told. ``doubled``: trades that came twice and were dropped.
+    ``recovered``: events that a line missed and REST told. ``polled``: events that REST told while there was no line.
+    ``doubled``: trades that came twice and were dropped.
     """
 
     connections: tuple[ConnectionStatistics, ...]
@@ -53,6 +54,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     reconnects: int
     gaps: int
     recovered: int
+    polled: int = 0
     doubled: int
     quarantined: int
     callback_errors: int

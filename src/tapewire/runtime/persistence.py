@@ -10,6 +10,7 @@ from tapewire.errors import DecodeError, HttpFailed
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.rest import Rest, Sign
+from tapewire.runtime.turns import Rank
 
 #: Seconds one call may take.
 CALL_TIMEOUT = 5.0
@@ -62,7 +63,9 @@ class Persistence:
         while wanted():
             try:
                 async with self._turns:
-                    body = await self._rest.get(path, timeout=CALL_TIMEOUT, history=True, sign=sign, account=account)
+                    body = await self._rest.get(
+                        path, timeout=CALL_TIMEOUT, rank=Rank.HISTORY, sign=sign, account=account
+                    )
                 return read(body)
             except HttpFailed as failed:
                 if failed.status in FINAL_STATUSES:

@@ -30,6 +30,7 @@ from tapewire.runtime.limits import LimitFigures, figures_of
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
 from tapewire.runtime.observe import Statistics, log_fields, logger
+from tapewire.runtime.polling import Polling
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.rest import Rest
 from tapewire.runtime.signing import ServerClock
@@ -88,12 +89,17 @@ class Pool:
         self._rest = Rest(venue, options, ports.http, ports.clock, limits, self.publish)
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
+        self._polling = Polling(venue, options, self._rest, ports.clock, self.publish)
         self._cursor = CursorKeeper(venue.name, options.cursor_file, ports.clock, ports.aside, self)
         if ports.tape is not None:
             ports.tape.begin(self.publish)
             self.feed_listeners.append(ports.tape.hear)
         events = Events(
-            self.publish, self._snapshot_done, self._recovery, partial(self._rest.get, timeout=BOOK_TIMEOUT)
+            self.publish,
+            self._snapshot_done,
+            self._recovery,
+            self._polling,
+            partial(self._rest.get, timeout=BOOK_TIMEOUT),
         )
         server_clock = ServerClock(venue, self._rest, ports.clock)
         self._builder = Builder(venue, options, limits, ports, server_clock, events, self._finished)
@@ -224,6 +230,7 @@ class Pool:
             reconnects=self._past.reconnects + sum(one.reconnects for one in connections),
             gaps=self.gaps,
             recovered=self.troubles.recovered,
+            polled=self._polling.delivered,
             doubled=self._past.doubled + sum(carrier.router.doubled for carrier in self.carriers),
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
             callback_errors=self._callback_errors(),
@@ -298,6 +305,7 @@ class Pool:
         """Cut every connection at once."""
         self._recovery.kill()
         self._cursor.kill()
+        self._polling.kill()
         for carrier in self.carriers:
             carrier.kill()
         self.carriers.clear()

@@ -8,8 +8,9 @@ from tapewire.config import FeedOptions
 from tapewire.errors import HttpFailed
 from tapewire.model.status import FeedEvent, Limited
 from tapewire.runtime.clock import Clock
-from tapewire.runtime.turns import Turns
+from tapewire.runtime.turns import Rank, Turns
 from tapewire.session.blocks import BLOCKED, LIMITED, Blocks
+from tapewire.session.gate import Gate
 from tapewire.session.limits import Limits
 from tapewire.transport.contract import Answered, Http, HttpFetch
 from tapewire.venues.contract import Venue
@@ -59,7 +60,7 @@ class Rest:
         path: str,
         *,
         timeout: float,  # noqa: ASYNC109 - the limit of one call
-        history: bool = False,
+        rank: Rank = Rank.ASKED,
         sign: Sign | None = None,
         account: str = "",
     ) -> bytes:
@@ -68,16 +69,16 @@ class Rest:
         Args:
             path: with its query.
             timeout: seconds of the call, from its turn on.
-            history: what was missed: it lets all other calls go first.
+            rank: which calls it lets go first.
             sign: makes the headers that show the key.
             account: whose key (``runtime.limits.account_of``), for groups that are counted by account.
 
         Raises:
             HttpFailed: another status, no answer, or the time limit.
         """
-        guessed = self._venue.rest_group(path) if self._venue.rest_group is not None else ""
+        guessed = self.group(path)
         turns = self._turns_of(self._names.get(guessed, guessed), account)
-        sent = await turns.take(last=history)
+        sent = await turns.take(rank)
         headers: Mapping[str, str] = {}
         try:
             answered = await self._ask(self.url + path, timeout, sign)
@@ -90,6 +91,14 @@ class Rest:
         finally:
             self._hear(guessed, account, turns, sent, headers)
         return answered.body
+
+    def group(self, path: str) -> str:
+        """The group of calls that this path counts against."""
+        return self._venue.rest_group(path) if self._venue.rest_group is not None else ""
+
+    def gate(self, group: str, account: str = "") -> Gate:
+        """What a group's limit allows."""
+        return self._turns_of(self._names.get(group, group), account).gate
 
     async def close(self) -> None:
         """Give the connections back; the next call opens them anew."""

@@ -1,13 +1,22 @@
-"""Who waits for a grant of one gate: those in a hurry first, and each in the order they came."""
+"""Who waits for a grant of one gate: those in a hurry first, polling last, and each in the order they came."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+from enum import IntEnum
 from itertools import count
 
 from tapewire.runtime.clock import Clock
 from tapewire.session.gate import Gate
+
+
+class Rank(IntEnum):
+    """Who goes before whom: what somebody waits for, what was missed, what replaces a stream."""
+
+    ASKED = 0
+    HISTORY = 1
+    POLLING = 2
 
 
 class Turns:
@@ -15,14 +24,14 @@ class Turns:
 
     def __init__(self, gate: Gate, clock: Clock) -> None:
         self.gate, self._clock = gate, clock
-        self._waiting: list[tuple[bool, int, asyncio.Future[float]]] = []
+        self._waiting: list[tuple[Rank, int, asyncio.Future[float]]] = []
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self, *, last: bool = False) -> float:
-        """Wait for a grant; the time it was taken at (monotonic seconds). ``last`` lets all others go before."""
+    async def take(self, rank: Rank = Rank.ASKED) -> float:
+        """Wait for a grant; the time it was taken at (monotonic seconds). Lower ranks go before."""
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (last, next(self._numbers), turn))
+        heapq.heappush(self._waiting, (rank, next(self._numbers), turn))
         self._look()
         try:
             return await turn

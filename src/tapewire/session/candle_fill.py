@@ -28,7 +28,7 @@ class CandleFill:
     """
 
     def __init__(self, unit: str, last_ms: int, first_ms: int) -> None:
-        length = int(unit[:-1]) * _MS[unit[-1]]
+        length = length_ms(unit)
         self._begin, self._end = (last_ms - LATE_MS) // length * length, first_ms // length * length
         self._before = self._end
         self._found: dict[int, CandleEvent] = {}
@@ -56,7 +56,7 @@ class CandleFill:
 
     def answer(self, candles: Sequence[CandleEvent]) -> None:
         """The page that was asked for, newest first."""
-        starts = [_start(candle) for candle in candles]
+        starts = [start_of(candle) for candle in candles]
         self._found.update(
             (start, candle) for start, candle in zip(starts, candles, strict=True) if self._begin <= start < self._end
         )
@@ -75,6 +75,11 @@ class CandleFill:
         return [self._found[start] for start in sorted(self._found)]
 
 
+def length_ms(unit: str) -> int:
+    """Milliseconds of one window: ``1s``, ``240m``."""
+    return int(unit[:-1]) * _MS[unit[-1]]
+
+
 def is_missing(stream: Subscription, last_ms: int | None, first_ms: int | None) -> bool:
     """Whether a stream of candles had windows that ended between these two messages."""
     if stream.unit is None or last_ms is None or first_ms is None:
@@ -82,6 +87,7 @@ def is_missing(stream: Subscription, last_ms: int | None, first_ms: int | None) 
     return not CandleFill(stream.unit, last_ms, first_ms).done
 
 
-def _start(candle: CandleEvent) -> int:
+def start_of(candle: CandleEvent) -> int:
+    """When a window began (Unix ms, UTC)."""
     told = datetime.fromisoformat(candle.candle_date_time_utc or "")
     return int(told.replace(tzinfo=UTC).timestamp() * 1000)

@@ -10,7 +10,7 @@ from tapewire.model.line import Loss
 from tapewire.model.status import Gap, Recovered
 from tapewire.model.subscription import Subscription
 from tapewire.session.actions import Now, Progress
-from tapewire.session.ledger import Ledger, closed_row
+from tapewire.session.ledger import Answer, Ledger, closed_row
 
 
 class _Absence(Struct):
@@ -113,6 +113,11 @@ class Cover:
         """Another process saw the stream last, at ``from_ns``: whichever line brings it first ends the row."""
         self._ledger.resume(now, stream, from_ns, last)
         self._bare.add(stream)
+
+    def polled(self, now: Now, stream: Subscription, cause: str, answer: Answer) -> list[Gap]:
+        """See ``Ledger.polled``."""
+        self._bare.add(stream)
+        return self._ledger.polled(now, stream, cause, answer)
 
     def concerns(self, line: int, stream: Subscription) -> bool:
         """Whether ``data`` must be told of this message: the first on a line, or of a stream with a row."""

@@ -47,6 +47,7 @@ class TradeFill:
         self._cursor: int | None = None
         self._days_ago = 0
         self._oldest: int | None = None
+        self._newest: TradeEvent | None = None
         self._doubted = False
         self._unproved = {
             number
@@ -69,6 +70,11 @@ class TradeFill:
     def reached_ms(self) -> int | None:
         """Time stamp of the oldest trade that was read, None before the first."""
         return self._oldest
+
+    @property
+    def newest(self) -> TradeEvent | None:
+        """The trade that was executed last, of all that were read."""
+        return self._newest
 
     def answer(self, trades: Sequence[TradeEvent]) -> None:
         """The page that was asked for, newest first."""
@@ -112,6 +118,8 @@ class TradeFill:
     def _take(self, trade: TradeEvent) -> None:
         time, number = _time(trade), trade.sequential_id
         self._oldest = time if self._oldest is None else min(self._oldest, time)
+        if self._newest is None or _order(trade) > _order(self._newest):
+            self._newest = trade
         if number is None:
             return
         self._unproved.discard(number)

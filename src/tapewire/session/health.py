@@ -41,6 +41,8 @@ class ConnectionFacts(Struct, frozen=True, kw_only=True):
         silent: streams beyond their rhythm, or without the snapshot they asked for, with the time of their last sign.
         last_data: when any stream of it brought something by itself, which a snapshot does not show.
         gaps: interrupted streams without data since, with the beginning.
+        polled: streams that REST is asked for, since they have no data by WebSocket; with the beginning of that.
+        polling_fails: those of them for which REST fails, too, with its words.
     """
 
     name: str
@@ -53,6 +55,8 @@ class ConnectionFacts(Struct, frozen=True, kw_only=True):
     silent: Mapping[Subscription, float] = {}
     last_data: float = float("-inf")
     gaps: Mapping[Subscription, float] = {}
+    polled: Mapping[Subscription, float] = {}
+    polling_fails: Mapping[Subscription, str] = {}
 
 
 class Incident(Struct, frozen=True):
@@ -92,14 +96,17 @@ def reasons_of(connection: ConnectionFacts, now: Now) -> list[Reason]:
     """What is wrong with one connection; nothing, if nobody wants anything of it."""
     if not connection.streams:
         return []
+    found = _polled(connection, now)
     if connection.down_since is not None:
-        return [_down(connection, connection.down_since, now)]
-    found = []
-    if connection.silent:
+        left = tuple(stream for stream in connection.streams if stream not in connection.polled)
+        return [*found, _down(connection, left, connection.down_since, now)] if left else found
+    silent = {stream: since for stream, since in connection.silent.items() if stream not in connection.polled}
+    if silent:
         dead = _is_dead(connection)
         text = "no data, although the line is alive" if dead else "silent beyond its rhythm"
-        found.append(_about(connection, _severity(bad=dead), text, connection.silent, now))
-    gaps = {stream: since for stream, since in connection.gaps.items() if stream not in connection.silent}
+        found.append(_about(connection, _severity(bad=dead), text, silent, now))
+    told_of = connection.silent.keys() | connection.polled.keys()
+    gaps = {stream: since for stream, since in connection.gaps.items() if stream not in told_of}
     if gaps:
         found.append(_about(connection, HealthState.DEGRADED, "no data yet since the line was lost", gaps, now))
     return found
@@ -173,13 +180,28 @@ def named(streams: Iterable[Subscription]) -> str:
     return ", ".join(every[:_NAMED]) + rest
 
 
-def _down(connection: ConnectionFacts, since: float, now: Now) -> Reason:
+def _polled(connection: ConnectionFacts, now: Now) -> list[Reason]:
+    """Streams without a line: told by REST, or by nobody at all."""
+    why = f" ({connection.last_error})" if connection.last_error else ""
+    well = {stream: t for stream, t in connection.polled.items() if stream not in connection.polling_fails}
+    ill = {stream: t for stream, t in connection.polled.items() if stream in connection.polling_fails}
+    found = []
+    if well:
+        text = f"polling: REST is asked in place of WebSocket{why}"
+        found.append(_about(connection, HealthState.DEGRADED, text, well, now))
+    if ill:
+        text = f"no WebSocket{why}, and polling fails: {connection.polling_fails[next(iter(ill))]}"
+        found.append(_about(connection, HealthState.UNHEALTHY, text, ill, now))
+    return found
+
+
+def _down(connection: ConnectionFacts, streams: Sequence[Subscription], since: float, now: Now) -> Reason:
     allowed = connection.failures <= connection.was_open
     recent = now.t - since <= DOWN_GRACE
     what = "line down" if connection.was_open else "no line yet"
     why = f": {connection.last_error}" if connection.last_error and connection.failures else ""
-    text = f"{what}{why}; waiting: {named(connection.streams)}"
-    return Reason(_severity(bad=not (allowed and recent)), connection.name, text, told(since, now), connection.streams)
+    text = f"{what}{why}; waiting: {named(streams)}"
+    return Reason(_severity(bad=not (allowed and recent)), connection.name, text, told(since, now), tuple(streams))
 
 
 def _is_dead(connection: ConnectionFacts) -> bool:

@@ -19,6 +19,22 @@ class _Outage(Struct):
     open: set[Subscription]
 
 
+class Answer(Struct, frozen=True, kw_only=True):
+    """What REST told of a stream that has no line.
+
+    Attributes:
+        before, last: the last message that was delivered before, and now.
+        count: messages delivered between.
+        complete: there were no others; reached_ms: else all since then (Unix ms, UTC; None: not even that is known).
+    """
+
+    before: Progress
+    last: Progress
+    count: int
+    complete: bool = True
+    reached_ms: int | None = None
+
+
 class Ledger:
     """The open rows of one connection; a row that is closed is handed out and forgotten."""
 
@@ -27,6 +43,7 @@ class Ledger:
         self._open: dict[Subscription, Gap] = {}
         self._outages: dict[Subscription, _Outage] = {}
         self._restart: _Outage | None = None
+        self._polled: set[Subscription] = set()
 
     @property
     def open(self) -> tuple[Gap, ...]:
@@ -42,11 +59,7 @@ class Ledger:
             if stream in self._open:
                 continue
             last = progress.get(stream, Progress())
-            self._open[stream] = Gap(
-                venue=self._venue, connection=self._connection, at_ns=now.ns, subscription=stream,
-                cause=cause, state="open", from_ns=now.ns,
-                last_id=last.last_id, last_timestamp=last.last_timestamp,
-            )  # fmt: skip
+            self._open[stream] = self._begun(now, stream, cause, last)
             self._outages[stream] = outage
             outage.open.add(stream)
 
@@ -66,6 +79,7 @@ class Ledger:
     def data(self, now: Now, stream: Subscription, first: Progress) -> list[Gap | Recovered]:
         """Close the stream's row, if it has one. Returns the row, and the recovery if it was the loss's last."""
         row = self._open.pop(stream, None)
+        self._polled.discard(stream)
         if row is None:
             return []
         closed = closed_row(row, now, first, self._full_state_kinds)
@@ -73,15 +87,48 @@ class Ledger:
         outage.closed.append(stream)
         return [closed, *self._recovered(now, outage, stream)]
 
+    def polled(self, now: Now, stream: Subscription, cause: str, answer: Answer) -> list[Gap]:
+        """REST told what came since ``answer.before``: from now on the stream's hole begins at ``answer.last``.
+
+        The row of what was interrupted is handed out when it is first filled so, and any that could not be filled.
+        """
+        row, first = self._open.get(stream), stream not in self._polled
+        if row is None:
+            row = self._begun(now, stream, cause, answer.before)
+            since_ns = (answer.before.last_timestamp or now.ns) * 1_000_000
+            row = structs.replace(row, from_ns=min(now.ns, since_ns))
+            self._outages[stream] = _Outage(now.t, [], {stream})
+            first = first and answer.before.last_timestamp is not None and answer.count > 0
+        self._polled.add(stream)
+        self._open[stream] = self._begun(now, stream, row.cause, answer.last)
+        if answer.complete and not first:
+            return []
+        end = (
+            answer.last if answer.complete or answer.reached_ms is None else Progress(last_timestamp=answer.reached_ms)
+        )
+        return [
+            structs.replace(
+                row, at_ns=now.ns, to_ns=now.ns, state="filled" if answer.complete else "unfilled",
+                first_id=end.last_id, first_timestamp=end.last_timestamp, recovered=answer.count, polled=True,
+            )
+        ]  # fmt: skip
+
     def drop(self, now: Now, streams: Iterable[Subscription]) -> list[Gap | Recovered]:
         """Nobody wants these any more: their rows are handed out as they are, open."""
         told: list[Gap | Recovered] = []
         for stream in streams:
             row = self._open.pop(stream, None)
+            self._polled.discard(stream)
             if row is not None:
                 told.append(structs.replace(row, at_ns=now.ns))
                 told += self._recovered(now, self._outages.pop(stream), stream)
         return told
+
+    def _begun(self, now: Now, stream: Subscription, cause: str, last: Progress) -> Gap:
+        return Gap(
+            venue=self._venue, connection=self._connection, at_ns=now.ns, subscription=stream, cause=cause,
+            state="open", from_ns=now.ns, last_id=last.last_id, last_timestamp=last.last_timestamp,
+        )  # fmt: skip
 
     def _recovered(self, now: Now, outage: _Outage, stream: Subscription) -> list[Recovered]:
         outage.open.discard(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -20,7 +21,8 @@ class Account(Struct, frozen=True, kw_only=True):
 
     Attributes:
         made: trades made.
-        live, recovered: those that came by themselves, and those that were asked for after a loss.
+        live, recovered, polled: those that came by themselves, those that were asked for after a loss, and those that
+            were asked for while there was no line.
         doubled: deliveries of trades that had been delivered before.
         lost: trades that were not delivered.
         undetected: those of the lost that no told gap covers, in the order they were made.
@@ -29,6 +31,7 @@ class Account(Struct, frozen=True, kw_only=True):
     made: int
     live: int
     recovered: int
+    polled: int
     doubled: tuple[Key, ...]
     lost: tuple[TradeEvent, ...]
     undetected: tuple[TradeEvent, ...]
@@ -46,7 +49,7 @@ def account(made: Sequence[TradeEvent], delivered: Iterable[TradeEvent], gaps: I
         gaps: every row of the gap ledger that was told, in order; of one that came again its last state counts.
     """
     first: dict[str, Key] = {}
-    ways: dict[Key, bool] = {}
+    ways: dict[Key, str] = {}
     doubled: list[Key] = []
     for trade in delivered:
         key = trade.symbol, trade.sequential_id
@@ -54,15 +57,16 @@ def account(made: Sequence[TradeEvent], delivered: Iterable[TradeEvent], gaps: I
         if key in ways:
             doubled.append(key)
         else:
-            ways[key] = trade.recovered
+            ways[key] = "polled" if trade.polled else "recovered" if trade.recovered else "live"
     window = _subscribed(made, first)
     lost = tuple(trade for trade in window if (trade.symbol, trade.sequential_id) not in ways)
     spans = _spans(gaps)
-    recovered = sum(ways.get((trade.symbol, trade.sequential_id), False) for trade in window)
+    came = Counter(ways.get((trade.symbol, trade.sequential_id)) for trade in window)
     return Account(
         made=len(window),
-        live=len(window) - len(lost) - recovered,
-        recovered=recovered,
+        live=came["live"],
+        recovered=came["recovered"],
+        polled=came["polled"],
         doubled=tuple(doubled),
         lost=lost,
         undetected=tuple(trade for trade in lost if not _covered(trade, spans.get(trade.symbol, ()))),

@@ -47,7 +47,8 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         seed, hours: which, and how long on the exchange's clock.
         redundancy: lines that carried the same; with more than one the faults hit one line at a time.
         made: trades made while subscribed.
-        live, recovered: those delivered as they happened, and those asked for by REST after a loss.
+        live, recovered, polled: those delivered as they happened, those asked for by REST after a loss, and those asked
+            for while there was no line.
         duplicates: trades delivered more than once.
         lost: trades never delivered although the exchange still had them.
         undetected: trades never delivered and within no gap that was told.
@@ -63,6 +64,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
     made: int
     live: int
     recovered: int
+    polled: int
     duplicates: int
     lost: int
     undetected: int
@@ -84,7 +86,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
             "had to be recovered although a line stood": self.recovered if self.redundancy > 1 else 0,
         }  # fmt: skip
         broken = [f"{count:,} {words}" for words, count in counts.items() if count]
-        return broken + ([] if self.live + self.recovered else ["nothing was delivered"])
+        return broken + ([] if self.live + self.recovered + self.polled else ["nothing was delivered"])
 
 
 def prove(
@@ -204,6 +206,7 @@ class _Trial:
             made=found.made,
             live=found.live,
             recovered=found.recovered,
+            polled=found.polled,
             duplicates=len(found.doubled),
             lost=len(found.lost),
             undetected=len(found.undetected),

@@ -209,17 +209,35 @@ class History(Struct, frozen=True, kw_only=True):
             path of one page, newest first.
         read_trades: its body → trades as the stream would have sent them. Raises DecodeError.
         frame: an event that REST told → the message that the stream would have sent, for recordings.
-        candles_request: symbol, unit, time (Unix ms, UTC) before which windows began → path of one page, newest first.
+        candles_request: symbol, unit, time (Unix ms, UTC) before which windows began (None: the newest) → path of one
+            page, newest first.
         read_candles: unit, its body → candles. Raises DecodeError.
         trades_days: how many days back can be asked; 0: a page knows no days.
     """
 
     trades_request: Callable[[str, int | None, int], str]
     read_trades: Callable[[bytes, Numbers], list[TradeEvent]]
-    candles_request: Callable[[str, str, int], str]
+    candles_request: Callable[[str, str, int | None], str]
     read_candles: Callable[[str, bytes, Numbers], list[CandleEvent]]
     frame: Callable[[Event], bytes]
     trades_days: int = 0
+
+
+class StatePoll(Struct, frozen=True, kw_only=True):
+    """How the present state of several streams of one kind is asked by REST in one call.
+
+    Attributes:
+        most: streams of one call at most.
+        alike: stream → what those of one call must have in common (a depth).
+        request: streams that are alike → the path.
+        read: its body → events as the stream would have sent them, in any order; one that it leaves out is not there.
+            Raises DecodeError.
+    """
+
+    most: int
+    alike: Callable[[Subscription], Any]
+    request: Callable[[Sequence[Subscription]], str]
+    read: Callable[[bytes, Numbers], Sequence[Event]]
 
 
 class Call(Struct, frozen=True):
@@ -296,6 +314,8 @@ class Venue(Struct, frozen=True, kw_only=True):
         book_request: symbol → REST path of a whole book, for one that has a hole and does not come anew by itself;
             read_book: symbol, its body → the book, that names no predecessor. Raises DecodeError.
         history: what a stream missed, by REST; None: nothing can be asked.
+        polls: kind whose every message is the complete state → how it is asked by REST, where no stream can be had.
+            (Trades and candles are asked as by ``history``.)
         account: orders and balances, by REST; None: they cannot be asked.
         exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
             product does not know the simulator.
@@ -330,6 +350,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     book_request: Callable[[str], str] | None = None
     read_book: Callable[[str, bytes], BookChange] | None = None
     history: History | None = None
+    polls: Mapping[str, StatePoll] = MappingProxyType({})
     account: Account | None = None
     exchange: Callable[..., Any] | None = None
 

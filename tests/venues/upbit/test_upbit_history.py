@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 import tapewire
 from tapewire.errors import DecodeError
@@ -61,7 +61,8 @@ def test_what_rest_leaves_out_is_none() -> None:
 @pytest.mark.parametrize("numbers", ["float", "decimal"])
 def test_the_frame_of_a_recovered_trade_reads_as_that_trade(numbers: str) -> None:
     [trade] = history.read_trades("upbit", TICKS, numbers)  # type: ignore[arg-type]
-    [read] = tapewire.decode("upbit", history.frame(trade))
+    assert b"recovered" not in history.frame(trade)
+    [read] = tapewire.decode("upbit", history.frame(replace(trade, recovered=True)))
     assert isinstance(read, TradeEvent)
     assert read.recovered
     as_float = {name: float(value) if isinstance(value, Decimal) else value for name, value in asdict(trade).items()}

@@ -28,6 +28,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[Proof], str]], ...] = (
     ("made", 10, lambda proof: f"{proof.made:,}"),
     ("live", 10, lambda proof: f"{proof.live:,}"),
     ("recovered", 10, lambda proof: f"{proof.recovered:,}"),
+    ("polled", 8, lambda proof: f"{proof.polled:,}"),
     ("twice", 6, lambda proof: f"{proof.duplicates:,}"),
     ("lost", 6, lambda proof: f"{proof.lost:,}"),
     ("untold", 7, lambda proof: f"{proof.undetected:,}"),
@@ -93,9 +94,9 @@ def prove(  # noqa: PLR0917 - click names them all
     made        trades made while subscribed     twice     delivered more than once
     live        delivered as they happened       lost      never delivered
     recovered   delivered after a loss, by REST  untold    lost, and no gap was told
-    overrun     limits, as the exchange counted  lines     lost and had again
-    gaps        interrupted streams              back      slowest return of live data after a loss
-                                                 whole     slowest delivery of all that a loss cost
+    polled      told by REST in a stream's place overrun   limits, as the exchange counted
+    lines       lost and had again               back      slowest return of live data after a loss
+    gaps        interrupted streams              whole     slowest delivery of all that a loss cost
 
     Ends with 1 when anything was doubled, lost or overrun; with --redundancy also when anything had to be recovered: as
     long as one line stands, nothing may be missed. The same seed gives the same output to the byte.
@@ -137,6 +138,7 @@ def totals(proofs: list[Proof]) -> dict[str, Any]:
         "made",
         "live",
         "recovered",
+        "polled",
         "duplicates",
         "lost",
         "undetected",

@@ -55,7 +55,7 @@ class Tally:
         """Count one event."""
         if isinstance(item, Event):
             self.received[kind_of(item)] += 1
-            if item.stream_type == "REALTIME" and item.timestamp is not None and not item.recovered:
+            if item.stream_type == "REALTIME" and item.timestamp is not None and not (item.recovered or item.polled):
                 self._latencies.append(item.received_ns / 1e6 - item.timestamp)
         else:
             self._step(item)

@@ -31,6 +31,7 @@ from tapewire.model.status import (
     Gap,
     Lagged,
     Limited,
+    Polling,
     Quarantined,
     Recovered,
     Rejected,
@@ -239,6 +240,8 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             return style, f"gap in {event.subscription} ({event.cause}): {GAP_WORDS[event.state]}{gap_bounds(event)}"
         case Stale():
             return "green" if event.over else "yellow", f"{event.subscription} {event.words}"
+        case Polling():
+            return _polling(event)
         case Lagged():
             return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
         case Taping():
@@ -256,6 +259,15 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
 def tape_words(event: Taping) -> str:
     """What is good to know of a tape that is written."""
     return f"cut off what a crash left: {'; '.join(event.mended)}" if event.mended else "the tape is written again"
+
+
+def _polling(event: Polling) -> Styled:
+    streams = _some(event.subscriptions)
+    if event.over:
+        return "dim", f"{streams}: not polled any more"
+    if event.error:
+        return "red", f"{streams}: polling fails, too: {event.error}"
+    return "yellow", f"{streams}: no WebSocket ({event.cause}), REST is polled every {event.interval:.1f} s"
 
 
 def _some(things: tuple[object, ...]) -> str:

@@ -2,7 +2,8 @@
 
 profile: facts · symbols and details: what may be asked · fields: names on the wire · messages: its structs ·
 lax and codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures ·
-rest: markets and levels · limits: what it says of them · history, account: what a stream missed ·
+rest: markets and levels · limits: what it says of them · history, account: what a stream missed · polls: where
+there is no stream ·
 sim: Upbit's own side of the talk.
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from tapewire.config import Credentials
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import History, Stamp, Venue
-from tapewire.venues.upbit import account, auth, history, limits, listing, profile, requests, rest, symbols
+from tapewire.venues.upbit import account, auth, history, limits, listing, polls, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _venue(region: profile.Region) -> Venue:
             frame=history.frame,
             trades_days=history.TRADES_DAYS,
         ),
+        polls=polls.polls(region.name),
         account=account.account(region.name),
         exchange=partial(_exchange, region),
     )

@@ -20,6 +20,8 @@ TRADES_PAGE, TRADES_DAYS = 500, 7
 #: Candles of one page (section 9.5).
 CANDLES_PAGE = 200
 
+#: What an event says of itself beyond the message.
+_MARKS = ("recovered", "polled", "final")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -75,23 +77,22 @@ def read_trades(venue: str, body: bytes, numbers: Numbers) -> list[TradeEvent]:
         DecodeError: it is something else.
     """
     rows = read_body(venue, body, list[_Trade], "list of trades")
-    return [_trade(venue, row, _number(numbers)) for row in rows]
+    return [_trade(venue, row, number_of(numbers)) for row in rows]
 
 
 def frame(event: Event) -> bytes:
-    """The DEFAULT message of an event that REST told, marked ``recovered``, without what REST does not tell."""
+    """The DEFAULT message of an event that REST told, with its marks, without what REST does not tell."""
     kind = str(event.__struct_config__.tag)
     said: dict[str, Any] = {"type": f"{kind}.{event.unit}" if isinstance(event, CandleEvent) else kind}
     for attribute, name in attribute_names(kind, simple=False).items():
         value = getattr(event, attribute)
         if value is not None:
             said[name] = value
-    marks = {"recovered": True} | ({"final": True} if isinstance(event, CandleEvent) and event.final else {})
-    return _ENCODER.encode(said | marks)
+    return _ENCODER.encode(said | {mark: True for mark in _MARKS if getattr(event, mark, False)})
 
 
-def candles_request(symbol: str, unit: str, before_ms: int) -> str:
-    """Path of one page of candles, newest first: those that began before ``before_ms`` (Unix ms, UTC).
+def candles_request(symbol: str, unit: str, before_ms: int | None) -> str:
+    """Path of one page of candles, newest first: those that began before ``before_ms`` (Unix ms, UTC; None: newest).
 
     Args:
         symbol: one market.
@@ -99,8 +100,10 @@ def candles_request(symbol: str, unit: str, before_ms: int) -> str:
         before_ms: upper bound, not included.
     """
     kind = "seconds" if unit == "1s" else f"minutes/{unit.removesuffix('m')}"
-    moment = datetime.fromtimestamp(before_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"/v1/candles/{kind}?market={quote(symbol)}&count={CANDLES_PAGE}&to={quote(moment)}"
+    until = ""
+    if before_ms is not None:
+        until = f"&to={quote(datetime.fromtimestamp(before_ms / 1000, UTC).strftime('%Y-%m-%dT%H:%M:%SZ'))}"
+    return f"/v1/candles/{kind}?market={quote(symbol)}&count={CANDLES_PAGE}{until}"
 
 
 def read_candles(venue: str, unit: str, body: bytes, numbers: Numbers) -> list[CandleEvent]:
@@ -110,7 +113,7 @@ def read_candles(venue: str, unit: str, body: bytes, numbers: Numbers) -> list[C
         DecodeError: it is something else.
     """
     rows = read_body(venue, body, list[_Candle], "list of candles")
-    number = _number(numbers)
+    number = number_of(numbers)
     return [
         CandleEvent(
             venue=venue,
@@ -152,5 +155,6 @@ def _trade(venue: str, row: _Trade, number: Any) -> TradeEvent:
     )
 
 
-def _number(numbers: Numbers) -> Any:
+def number_of(numbers: Numbers) -> Any:
+    """What makes a number of the kind asked for of an exact one."""
     return float if numbers == "float" else Decimal

@@ -89,7 +89,7 @@ def frame_decoder(venue: str, format: Format, numbers: Numbers) -> Callable[[byt
 
 def _wire_class(form: Form, name: str, wire: WireType) -> type:
     """Every field of the public class is declared anew: under its wire name, or out of the wire's reach."""
-    own = {"recovered": "recovered", "final": "final"}  # words of our recordings
+    own = {name: name for name in ("recovered", "polled", "final")}  # words of our recordings
     names = attribute_names(wire.kind, simple=form.simple) | own
     fixed = {"venue": form.venue, "unit": wire.unit}
     fields = [
