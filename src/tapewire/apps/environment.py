@@ -16,6 +16,13 @@ OWN_NAMES = ("venue", "url", "rest_url", "proxy", "format")
 #: The same, of the table ``feed``.
 OWN_FEED_NAMES = ("limits", "limits_dir", "cursor_file")
 
+#: Venues whose keys are called otherwise than ``VENUE_ACCESS_KEY`` and ``VENUE_SECRET_KEY``.
+KEY_NAMES: Mapping[str, tuple[str, ...]] = {
+    "okx": ("OKX_API_KEY", "OKX_SECRET_KEY", "OKX_PASSPHRASE"),
+    "okex3": ("OKEX_API_KEY", "OKEX_SECRET_KEY", "OKEX_PASSPHRASE"),
+}
+_PARTS = {2: "both", 3: "all three"}
+
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -118,7 +125,8 @@ def names_without_meaning(environ: Mapping[str, str] | None = None) -> dict[str,
 
 
 def environment_credentials(venue: str = "upbit", environ: Mapping[str, str] | None = None) -> Credentials:
-    """The venue's API key as the environment holds it: ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY``.
+    """The venue's API key as the environment holds it: ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY``, or
+    ``OKX_API_KEY``, ``OKX_SECRET_KEY`` and ``OKX_PASSPHRASE``.
 
     ``WebSocketClient(credentials=tapewire.environment_credentials())`` is the whole use. A key belongs to one region
     (spec/upbit.md section 1); the names are the same for all of them.
@@ -140,19 +148,21 @@ def environment_credentials(venue: str = "upbit", environ: Mapping[str, str] | N
 def find_credentials(venue: str, environ: Mapping[str, str]) -> Credentials | None:
     """As ``environment_credentials``; None when neither variable is set."""
     names = credential_names(venue)
-    access, secret = (environ.get(name, "").strip() for name in names)
-    if not access and not secret:
+    parts = [environ.get(name, "").strip() for name in names]
+    if not any(parts):
         return None
-    if not access or not secret:
-        missing, there = names if not access else names[::-1]
-        raise CredentialsError(missing, f"is not set, though {there} is; a key has both parts")
-    return Credentials(Secret(access), Secret(secret))
+    if not all(parts):
+        missing = " and ".join(name for name, part in zip(names, parts, strict=True) if not part)
+        there = " and ".join(name for name, part in zip(names, parts, strict=True) if part)
+        raise CredentialsError(missing, f"is not set, though {there} is; a key has {_PARTS[len(parts)]} parts")
+    access, secret, *more = map(Secret, parts)
+    return Credentials(access, secret, more[0] if more else None)
 
 
-def credential_names(venue: str) -> tuple[str, str]:
-    """The two variables of a venue's key."""
-    family = venue.partition("-")[0].upper()
-    return f"{family}_ACCESS_KEY", f"{family}_SECRET_KEY"
+def credential_names(venue: str) -> tuple[str, ...]:
+    """The variables of a venue's key: its name, its secret, and where keys have one, its passphrase."""
+    family = venue.partition("-")[0]
+    return KEY_NAMES.get(family, (f"{family.upper()}_ACCESS_KEY", f"{family.upper()}_SECRET_KEY"))
 
 
 def environment_proxy(url: str, environ: Mapping[str, str] | None = None) -> str | None:

@@ -194,9 +194,9 @@ def _named(profile: str | None, strategy: str | None, own: Mapping[str, Any]) ->
 
 
 def _environment_key(venue: str, environ: Mapping[str, str], keys: object) -> dict[str, Any]:
-    """The key's two settings, unless a file of keys was named."""
+    """The key's settings, unless a file of keys was named."""
     found = None if keys else find_credentials(venue, environ)
-    return {} if found is None else {"access_key": found.access_key, "secret_key": found.secret_key}
+    return {} if found is None else {name: part for name in _KEYS if (part := getattr(found, name)) is not None}
 
 
 def _read(asked: str | None) -> tuple[Path | None, dict[str, Any]]:

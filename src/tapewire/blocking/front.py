@@ -19,8 +19,8 @@ from tapewire.blocking.snapshots import Snapshots
 from tapewire.blocking.thread import LoopThread
 from tapewire.client.alerts import Channel, Notice, Rule
 from tapewire.client.handle import as_symbols
+from tapewire.client.keys import as_credentials
 from tapewire.client.latest import key
-from tapewire.client.private import as_credentials
 from tapewire.client.snapshots import check_timeout
 from tapewire.config import Credentials, FeedOptions, MailboxOptions, Secret
 from tapewire.errors import FeedError, SubscriptionError, TimedOut, UsageError
@@ -57,7 +57,8 @@ class WebSocketClient(Snapshots, Private):
         venue: ``upbit``, ``upbit-sg``, ``upbit-id``, ``upbit-th`` or any installed venue.
         url: WebSocket address in place of the venue's: a simulator, a gateway, a served recording.
         rest_url: REST address; by default beside ``url``, or the venue's own.
-        access_key, secret_key: the API key, for ``subscribe_my_order`` and its like; or both as ``credentials``.
+        access_key, secret_key: the API key, for ``subscribe_my_order`` and its like, with its ``passphrase``
+            where the venue has one (OKX); or all as ``credentials``.
         options: all options; further keyword arguments replace single fields (``format="SIMPLE"``).
 
     Raises:
@@ -74,14 +75,15 @@ class WebSocketClient(Snapshots, Private):
         rest_url: str | None = None,
         access_key: str | Secret | None = None,
         secret_key: str | Secret | None = None,
+        passphrase: str | Secret | None = None,
         credentials: Credentials | None = None,
         options: FeedOptions | None = None,
         **changes: Any,
     ) -> None:
         try:
-            credentials = as_credentials(access_key, secret_key, credentials)
+            credentials = as_credentials(access_key, secret_key, credentials, passphrase)
         finally:
-            del access_key, secret_key  # a traceback that shows locals shows no key
+            del access_key, secret_key, passphrase  # a traceback that shows locals shows no key
         self.name = name
         addresses: dict[str, Any] = {"url": url, "rest_url": rest_url}
         self._client = client.WebSocketClient(

@@ -14,9 +14,10 @@ from tapewire.client.ear import Ear
 from tapewire.client.handle import Handle
 from tapewire.client.iterators import Iterators
 from tapewire.client.keeping import Keeping
+from tapewire.client.keys import as_credentials
 from tapewire.client.latest import DataPool
 from tapewire.client.observing import Observing
-from tapewire.client.private import Private, as_credentials
+from tapewire.client.private import Private
 from tapewire.client.snapshots import Snapshots
 from tapewire.client.standing import Standing
 from tapewire.config import Credentials, FeedOptions, Secret
@@ -40,8 +41,9 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         venue: ``upbit``, ``upbit-sg``, ``upbit-id``, ``upbit-th`` or any installed venue.
         url: WebSocket address in place of the venue's: a simulator, a gateway, a served recording.
         rest_url: REST address; by default beside ``url``, or the venue's own.
-        access_key, secret_key: the API key, for what is the account's own (``subscribe_my_order`` …); or both as
-            ``credentials``. Sent only to the venue's (or ``url``'s) host, as a token that is new for each connection.
+        access_key, secret_key: the API key, for what is the account's own (``subscribe_my_order`` …), with its
+            ``passphrase`` where the venue has one (OKX); or all as ``credentials``. Sent only to the host of the venue
+            (or of ``url``), as a token or signature that is new for each connection.
         options: all options; further keyword arguments replace single fields of it and of its ``line`` and
             ``session`` (``format="SIMPLE"``, ``ping_interval=10``).
         manager: the connections to share; by default all clients of one event loop share one.
@@ -61,6 +63,7 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         rest_url: str | None = None,
         access_key: str | Secret | None = None,
         secret_key: str | Secret | None = None,
+        passphrase: str | Secret | None = None,
         credentials: Credentials | None = None,
         options: FeedOptions | None = None,
         manager: WebSocketManager | None = None,
@@ -69,9 +72,9 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         **changes: Any,
     ) -> None:
         try:
-            credentials = as_credentials(access_key, secret_key, credentials)
+            credentials = as_credentials(access_key, secret_key, credentials, passphrase)
         finally:
-            del access_key, secret_key  # a traceback that shows locals shows no key
+            del access_key, secret_key, passphrase  # a traceback that shows locals shows no key
         self.name = name
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}

@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tapewire.client.keys import check_key
 from tapewire.config import Credentials
-from tapewire.errors import ConfigError, CredentialsError, FeedError, SubscriptionError, TimedOut, UsageError
+from tapewire.errors import ConfigError, FeedError, SubscriptionError, TimedOut, UsageError
 from tapewire.hub.listening import Listener
 from tapewire.model.status import FeedEvent, Rejected
 from tapewire.model.subscription import StreamPreference, Subscription
@@ -167,10 +168,8 @@ class Handle:
                 raise SubscriptionError(
                     "stream_preference", "snapshot_only", f'"both" or "realtime_only": {kind} has no snapshot'
                 )
-            if venue.side(subscription) in facts.signed_sides and self._credentials is None:
-                raise CredentialsError(
-                    "access_key, secret_key", f"both are needed for {kind}: WebSocketClient(access_key=…, secret_key=…)"
-                )
+            if venue.side(subscription) in facts.signed_sides:
+                check_key(facts, self._credentials, f"are needed for {kind}")
 
     def _deliver_to(self) -> Callable[[Any], object]:
         if self._deliver is None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tapewire.client.handle import Handle, as_symbols
 from tapewire.client.snapshots import check_timeout
-from tapewire.config import Credentials, MailboxOptions, Secret
-from tapewire.errors import CredentialsError, SubscriptionError, TimedOut
+from tapewire.config import MailboxOptions
+from tapewire.errors import SubscriptionError, TimedOut
 from tapewire.model.events import (
     AnnouncementEvent,
     IndicatorEvent,
@@ -188,39 +188,3 @@ def _whole(indicator: object) -> dict[str, Any]:
         raise SubscriptionError("indicators", indicator, 'such as {"type": "rsi", "params": {"period": 14}}')
     said = {"params": {}} | dict(indicator)
     return {key: value for key, value in said.items() if key != "event_params" or value}
-
-
-def as_credentials(
-    access_key: str | Secret | None, secret_key: str | Secret | None, credentials: Credentials | None
-) -> Credentials | None:
-    """The one key that was given, None for none.
-
-    Raises:
-        CredentialsError: half a key, a key given twice, or one that is no text.
-    """
-    try:
-        access, secret = _secret("access_key", access_key), _secret("secret_key", secret_key)
-    finally:
-        del access_key, secret_key  # a traceback that shows locals shows no key
-    if credentials is not None:
-        if access or secret:
-            raise CredentialsError("credentials", "give either credentials or access_key and secret_key, not both")
-        return credentials
-    if access and secret:
-        return Credentials(access, secret)
-    if access or secret:
-        missing = "secret_key" if access else "access_key"
-        raise CredentialsError(missing, "is missing; a key has two parts, access_key and secret_key")
-    return None
-
-
-def _secret(name: str, given: str | Secret | None) -> Secret | None:
-    """``given`` as a Secret; None for nothing."""
-    if given is None or isinstance(given, Secret):
-        return given
-    is_text, kind = isinstance(given, str), type(given).__name__
-    text = Secret(given.strip()) if is_text and given.strip() else None
-    del given
-    if not is_text:
-        raise CredentialsError(name, f"is {kind}; it must be the text that the exchange issued")
-    return text

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tapewire.client.front import WebSocketClient
+from tapewire.client.keys import as_credentials
 from tapewire.client.lines import real_ports
-from tapewire.client.private import as_credentials
 from tapewire.errors import AuthenticationFailed, FeedError, Lagging, LineLost, TransportError, UsageError
 from tapewire.model.events import TickerEvent
 from tapewire.runtime.manager import WebSocketManager, running_manager
@@ -67,8 +67,8 @@ async def quick_ticker_subscription(
 
 def _wrap_key(options: dict[str, Any]) -> None:
     """Put plain keys out of sight: a traceback that shows locals shows the options too."""
-    access_and_secret = options.pop("access_key", None), options.pop("secret_key", None)
+    parts = options.pop("access_key", None), options.pop("secret_key", None), options.pop("passphrase", None)
     try:
-        options["credentials"] = as_credentials(*access_and_secret, options.get("credentials"))
+        options["credentials"] = as_credentials(*parts[:2], options.get("credentials"), parts[2])
     finally:
-        del access_and_secret
+        del parts

@@ -80,9 +80,11 @@ class Listing:
 
     async def _ask(self) -> dict[str, Market]:
         self._asked_at = self._clock.now().t
-        body = await self._rest.get(self._venue.markets_request, timeout=MARKETS_TIMEOUT)
+        listed: list[Market] = []
+        for path in (self._venue.markets_request, *self._venue.more_markets):
+            listed += self._venue.read_markets(await self._rest.get(path, timeout=MARKETS_TIMEOUT))
         self._good.clear()
-        self._markets = {market.symbol: market for market in self._venue.read_markets(body)}
+        self._markets = {market.symbol: market for market in listed}
         return self._markets
 
     async def _known(self, subscriptions: list[Subscription]) -> Mapping[str, Market] | None:

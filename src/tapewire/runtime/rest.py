@@ -107,8 +107,14 @@ class Rest:
     async def _ask(self, url: str, timeout: float, sign: Sign | None) -> Answered:  # noqa: ASYNC109
         headers = None if sign is None else sign()
         if isinstance(self._http, HttpFetch):
-            return await self._http.fetch(url, timeout=timeout, headers=headers)
-        return Answered(await self._http.get(url, timeout=timeout, headers=headers), {})
+            answered = await self._http.fetch(url, timeout=timeout, headers=headers)
+        else:
+            answered = Answered(await self._http.get(url, timeout=timeout, headers=headers), {})
+        read = self._venue.read_trouble
+        trouble = None if read is None else read(answered.body)
+        if trouble is not None:
+            raise HttpFailed(url, trouble.status, trouble.reason, body=answered.body, headers=answered.headers)
+        return answered
 
     def _turns_of(self, group: str, account: str) -> Turns:
         whose = account if group in self._venue.facts.signed_groups else ""

@@ -68,7 +68,10 @@ class Acknowledged:
         return Heard([told], cut=Loss("stale", 1006, f"{DEAF} requests in a row were not answered") if deaf else None)
 
     def _notice(self, now: Now, control: Control) -> Heard:
-        moving = self._judge(control) == "move"
+        judgement = self._judge(control)
+        if judgement == "drop":
+            return self._drop(now, control)
+        moving = judgement == "move"
         return Heard([self._teller.noticed(now, control, moving=moving)], moving=moving)
 
     def _judge(self, control: Control) -> str:

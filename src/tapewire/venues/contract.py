@@ -26,6 +26,13 @@ class Window(Struct, frozen=True):
     seconds: float
 
 
+class Trouble(Struct, frozen=True):
+    """An error that a REST answer of status 200 tells: the status that says the same, and the exchange's words."""
+
+    status: int
+    reason: str
+
+
 class Remaining(Struct, frozen=True):
     """The exchange's own word on a group of REST calls: ``left`` more within the present ``seconds``."""
 
@@ -42,6 +49,7 @@ class Facts(Struct, frozen=True, kw_only=True):
         sides: name of each side → path that follows ``url``'s own; ``"public"`` is one. A connection speaks to one.
         side_of: kind → its side, where that is not ``"public"``.
         signed_sides: sides that want a key: in the handshake (``Venue.authorize``) or in a message (``Venue.login``).
+        passphrase: a key has a third part.
         event_kinds: kinds that are sent only when something happens: they have no snapshot, and may be silent for
             hours while all is well.
         connects, messages: limits, each kept in every sliding window for all connections to one address (connects
@@ -50,6 +58,8 @@ class Facts(Struct, frozen=True, kw_only=True):
         rest_groups: group of REST calls → its limits (``Venue.rest_group``), of those in ``signed_groups`` by account;
             rest_calls: of a group that is not in it.
         replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
+        first_is_snapshot: frames do not say whether they are a snapshot; the first one of a stream that was asked with
+            its snapshot is.
         acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
         idle_timeout: seconds without traffic after which the exchange closes.
         text_ping: the message that asks for a sign of life where PING frames cannot be sent.
@@ -68,6 +78,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     sides: Mapping[str, str] = MappingProxyType({"public": ""})
     side_of: Mapping[str, str] = MappingProxyType({})
     signed_sides: frozenset[str] = frozenset()
+    passphrase: bool = False
     event_kinds: frozenset[str] = frozenset()
     connects: tuple[Window, ...]
     messages: tuple[Window, ...]
@@ -77,6 +88,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     signed_groups: frozenset[str] = frozenset()
     replaces: bool
     acknowledges: bool
+    first_is_snapshot: bool = False
     idle_timeout: float
     text_ping: bytes
     keep_alive: Literal["frame", "text"] = "frame"
@@ -306,9 +318,11 @@ class Venue(Struct, frozen=True, kw_only=True):
         codec: reader for a connection of that format; ``keep_raw`` puts the frame's bytes into ``event.raw``.
         position: (trade id or None, venue timestamp in ms or None) of an event, for the gap ledger.
         markets_request: REST path of the list of markets; read_markets: its body → markets.
+        more_markets: further paths, whose answers are read alike.
         levels_request, read_levels: the same for the supported order-book levels (None: the venue has none).
         rest_group: REST path → the group whose limit it counts against; None: all calls are one group.
         read_remaining: headers of a REST answer (names in lower case) → what the exchange says is left; None: nothing.
+        read_trouble: body of an answer of status 200 → the error that it tells; None: such an answer is always good.
         read_block: body of a 418 → seconds that it states, None: it states none.
         book: the rule by which a stream's changes make books (``BookChange``); None, or no rule: it sends whole books.
         book_request: symbol → REST path of a whole book, for one that has a hole and does not come anew by itself;
@@ -341,10 +355,12 @@ class Venue(Struct, frozen=True, kw_only=True):
     position: Callable[[Event], tuple[int | None, int | None]]
     markets_request: str
     read_markets: Callable[[bytes], list[Market]]
+    more_markets: tuple[str, ...] = ()
     levels_request: Callable[[Sequence[str]], str] | None = None
     read_levels: Callable[[bytes], dict[str, tuple[float, ...]]] | None = None
     rest_group: Callable[[str], str] | None = None
     read_remaining: Callable[[Mapping[str, str]], Remaining | None] | None = None
+    read_trouble: Callable[[bytes], Trouble | None] | None = None
     read_block: Callable[[bytes], float | None] | None = None
     book: Callable[[Subscription], BookRule | None] | None = None
     book_request: Callable[[str], str] | None = None

@@ -45,6 +45,7 @@ ANY_TYPE = ("myOrder", "myPosition")
 MARKETLESS = ("status", "myAsset", "balanceAndPosition")
 PRIVATE_KINDS = ("myOrder", "myAsset", "myPosition", "balanceAndPosition", "myFill")
 _TIER = ("books50-l2-tbt", "books-l2-tbt")
+_CHOSEN = {as_detail({"channel": name}): name for names in OTHERS.values() for name in names}
 _KINDS = {channel: kind for kind, channel in CHANNELS.items()}
 
 
@@ -64,11 +65,11 @@ def channel_of(subscription: Subscription) -> str:
     of five ``books5``, of any other number or none ``books``, and those that want a login are chosen by ``detail``.
     """
     kind = subscription.kind
-    if kind in OTHERS and subscription.detail:
-        return str(msgspec.json.decode(subscription.detail)["channel"])
+    if kind in OTHERS and subscription.detail in _CHOSEN:
+        return _CHOSEN[subscription.detail]
     if kind == "orderbook":
         return FULL_BOOKS.get(subscription.depth or 0, "books")
-    return f"candle{subscription.unit}" if kind == "candle" else CHANNELS[kind]
+    return f"candle{subscription.unit}" if kind == "candle" else CHANNELS.get(kind, kind)
 
 
 def meaning_of(channel: str) -> Meaning | None:
@@ -115,3 +116,15 @@ def name_of(said: Mapping[str, Any]) -> str:
 def wire_name(subscription: Subscription) -> str:
     """``name_of`` its argument: equal for streams that are one on the wire."""
     return name_of(argument(subscription))
+
+
+def same_line(one: Subscription, other: Subscription) -> bool:
+    """False where one connection may not have both, or would bring each message twice: streams of one market and of
+    all of them (A7.1), deep books of one market beside its usual one (A6.4, 64004).
+    """
+    if one.kind != other.kind:
+        return True
+    if one.kind in PRIVATE_KINDS:
+        return one.symbol == other.symbol or "" not in (one.symbol, other.symbol)
+    first, second = channel_of(one), channel_of(other)
+    return one.symbol != other.symbol or first == second or not {first, second} <= DELTA_BOOKS.keys()

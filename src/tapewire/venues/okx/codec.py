@@ -38,8 +38,9 @@ class OkxCodec:
     def __init__(self, venue: str, _format: Format, numbers: Numbers, keep_raw: bool) -> None:  # noqa: FBT001
         self._venue, self._keep_raw = venue, keep_raw
         self._numbers: Numbers = numbers
+        self.decode: Callable[[bytes], Any] = self._only_event
 
-    def decode(self, payload: bytes) -> Event:
+    def _only_event(self, payload: bytes) -> Event:
         """The only event of a frame; raises ValueError for a frame that is anything else."""
         reading = self.read(payload)
         if len(reading.events) != 1 or reading.quarantined:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tapewire.venues.contract import Facts, Window
+from tapewire.venues.okx import limits
 
 #: Kinds whose messages come only when something happens: no snapshot, and silence is no fault (sections A6, A7).
 EVENT_KINDS = frozenset({
@@ -59,14 +60,18 @@ def facts(stack: Stack) -> Facts:
             "tier": "/public",
         },
         signed_sides=frozenset({"private", "tier"}),  # section A4
+        passphrase=True,  # section A4
         event_kinds=EVENT_KINDS,
         rest_url=f"https://{stack.rest_host}",  # section A1; every REST path begins with /api/v5
         connects=(Window(3, 1.0),),  # section A2, per IP
         messages=(),  # section A2: only requests are counted, by connection
         requests=(Window(480, 3600.0),),  # section A2: subscribe, unsubscribe and login
-        rest_calls=(Window(10, 2.0),),  # section A8: the lowest; see ``limits`` for each call's own
+        rest_calls=(Window(10, 2.0),),  # section A8: the lowest, for calls that are not in ``limits``
+        rest_groups=limits.GROUPS,  # section A8
+        signed_groups=limits.SIGNED_GROUPS,  # section A8
         replaces=False,  # section A5
         acknowledges=True,  # section A5
+        first_is_snapshot=True,  # section A5: the latest known state is sent at once
         idle_timeout=30.0,  # section A3
         text_ping=b"ping",  # section A3
         keep_alive="text",  # section A3
