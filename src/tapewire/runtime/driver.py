@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tapewire.config import Numbers
-from tapewire.errors import CredentialsError, FeedError, UsageError
+from tapewire.errors import CredentialsError, FeedError
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.book import BookChange
@@ -319,9 +319,7 @@ class Driver:
 
     def _log_in(self) -> None:
         """Show the key on the open line; it goes into no note."""
-        if self._signer is None:
-            self.line_impossible(UsageError(f"{self.origin.connection}: a login without a key"))
-            return
+        assert self._signer is not None  # noqa: S101 - a stream of a signed side is refused without a key
         try:
             self.line.send(self._signer.login())
         except CredentialsError as error:

@@ -14,7 +14,7 @@ from tapewire.venues.okx.channels import same_line
 from tapewire.venues.okx.profile import KINDS
 
 MARKETS = {
-    symbol: Market(symbol, *symbol.split("-")[:2])
+    symbol: Market(symbol, symbol.split("-")[0], symbol.split("-")[1])
     for symbol in ("BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP", "BTC-USD-261225")
 }
 SPOT = as_detail({"instType": "SPOT"})

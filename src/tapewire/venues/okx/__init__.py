@@ -8,7 +8,9 @@ rest: markets and time · limits: of calls · history, account: what a stream mi
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Changes, Venue
@@ -16,10 +18,22 @@ from tapewire.venues.okx import auth, channels, limits, profile, refusals, reque
 from tapewire.venues.okx.check import check
 from tapewire.venues.okx.codec import OkxCodec
 
+if TYPE_CHECKING:
+    from tapewire.venues.exchange import SimKey
+    from tapewire.venues.okx.sim import OkxExchange
+
 
 def position(event: Event) -> tuple[int | None, int | None]:
     """(trade id or None, venue timestamp in ms or None): trades have an id that ascends (spec/okx.md A6.2)."""
     return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
+
+
+def _exchange(
+    stack: profile.Stack, switches: Mapping[str, object] | None = None, keys: Iterable[SimKey] = ()
+) -> OkxExchange:
+    from tapewire.venues.okx.sim import exchange  # noqa: PLC0415 - only simulators need it
+
+    return exchange(stack, switches, keys)
 
 
 def _venue(stack: profile.Stack) -> Venue:
@@ -51,6 +65,7 @@ def _venue(stack: profile.Stack) -> Venue:
         rest_group=limits.rest_group,
         read_trouble=rest.read_trouble,
         book=sequence.book,
+        exchange=partial(_exchange, stack),
     )
 
 
