@@ -58,8 +58,6 @@ class Facts(Struct, frozen=True, kw_only=True):
         rest_groups: group of REST calls → its limits (``Venue.rest_group``), of those in ``signed_groups`` by account;
             rest_calls: of a group that is not in it.
         replaces: a new request replaces all earlier ones of the connection (then the whole set is sent each time).
-        first_is_snapshot: frames do not say whether they are a snapshot; the first one of a stream that was asked with
-            its snapshot is.
         acknowledges: the venue answers a good request (else silence for ``quiet_time`` is consent).
         idle_timeout: seconds without traffic after which the exchange closes.
         text_ping: the message that asks for a sign of life where PING frames cannot be sent.
@@ -88,7 +86,6 @@ class Facts(Struct, frozen=True, kw_only=True):
     signed_groups: frozenset[str] = frozenset()
     replaces: bool
     acknowledges: bool
-    first_is_snapshot: bool = False
     idle_timeout: float
     text_ping: bytes
     keep_alive: Literal["frame", "text"] = "frame"

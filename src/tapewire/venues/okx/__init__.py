@@ -65,6 +65,8 @@ def _venue(stack: profile.Stack) -> Venue:
         rest_group=limits.rest_group,
         read_trouble=rest.read_trouble,
         book=sequence.book,
+        book_request=sequence.book_request,
+        read_book=partial(sequence.read_book, stack.name),
         exchange=partial(_exchange, stack),
     )
 

@@ -71,7 +71,6 @@ def facts(stack: Stack) -> Facts:
         signed_groups=limits.SIGNED_GROUPS,  # section A8
         replaces=False,  # section A5
         acknowledges=True,  # section A5
-        first_is_snapshot=True,  # section A5: the latest known state is sent at once
         idle_timeout=30.0,  # section A3
         text_ping=b"ping",  # section A3
         keep_alive="text",  # section A3
