@@ -28,6 +28,7 @@ from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
 from tapewire.venues.upbit.fields import FIELDS, attribute_names
+from tapewire.venues.okx.sim_switches import Switches as OkxSwitches
 from tapewire.venues.upbit.sim import Switches
 
 ROOT = Path(__file__).parents[1]
@@ -345,6 +346,11 @@ def switch_table() -> str:
     return _defaults(Switches)
 
 
+def okx_switch_table() -> str:
+    """Switches of the simulated OKX."""
+    return _defaults(OkxSwitches)
+
+
 def fault_table() -> str:
     """Faults by name, from the table at the top of ``sim.faults``."""
     rows = []
@@ -421,6 +427,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "environment": environment_table,
     "scenario": scenario_table,
     "switches": switch_table,
+    "switches-okx": okx_switch_table,
     "faults": fault_table,
     "error-tree": error_tree,
     "lab": lab_table,
@@ -478,7 +485,9 @@ def _paragraph(text: str) -> str:
 
 def _code(text: str) -> str:
     plain = re.sub(
-        r" \((?:spec(?:/upbit\.md)? [^)]*|section \d+|\d+, \d+|\d\.\d|see `+tapewire\.sim\.faults`+)\)", "", text
+        r" \((?:spec(?:/upbit\.md)? [^)]*|section \d+|\d+, \d+|A?\d\.\d|A\d|Uncertain \d+|see `+tapewire\.sim\.faults`+)\)",
+        "",
+        text,
     )
     return plain.replace("``", "`")
 
