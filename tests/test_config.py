@@ -27,7 +27,7 @@ NUMBERS = {
     LineOptions: ("connect_timeout", "close_timeout", "max_message", "max_fragments", "max_control_rate"),
     SessionOptions: (
         "ping_interval", "ping_timeout", "backoff_base", "backoff_cap", "stable_after",
-        "quiet_time", "stale_after", "stale_factor", "stale_reconnect",
+        "quiet_time", "stale_after", "stale_factor", "stale_reconnect", "lag_after",
     ),
     MailboxOptions: ("size",),
 }  # fmt: skip
@@ -119,6 +119,46 @@ def test_every_option_is_explained(room: type[msgspec.Struct]) -> None:
     inherited = {"transport", "line", "session", "mailbox"}  # explained by their own classes
     missing = [name for name in room.__struct_fields__ if not re.search(rf"\b{name}\b", explained)]
     assert set(missing) <= inherited
+
+
+SECOND = LineOptions(local_address="127.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"redundancy": 0}, "redundancy is 0; it must be a whole number from 1 to 4"),
+        ({"redundancy": 5}, "redundancy is 5; it must be a whole number from 1 to 4"),
+        ({"redundancy": True}, "redundancy is True; it must be a whole number from 1 to 4"),
+        ({"redundancy": 1.5}, "redundancy is 1.5; it must be a whole number from 1 to 4"),
+        ({"redundancy": "2"}, "redundancy is '2'; it must be a whole number from 1 to 4"),
+        ({"urls": ("ws://a",)}, "urls is '1 of them'; it must be used with redundancy=2 or more"),
+        ({"redundancy": 2, "lines": (SECOND,) * 3}, "lines is '3 of them'; it must be used with redundancy=3 or more"),
+        ({"redundancy": 2, "urls": "ws://a"}, "urls is '…'; it must be a tuple of str, one for each line"),
+        ({"redundancy": 2, "lines": ({},)}, "lines is '…'; it must be a tuple of LineOptions, one for each line"),
+        ({"redundancy": 2, "urls": ("http://a",)}, "urls is 'http://a'; it must be a ws:// or wss:// address"),
+        (
+            {"redundancy": 2, "url": "ws://b", "urls": ("ws://a",)},
+            "urls is 'ws://a'; it must be begun with url (ws://b), or used without it",
+        ),
+    ],
+)
+def test_impossible_lines_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        FeedOptions(**changes)
+
+
+def test_the_first_of_several_addresses_is_the_address_and_lists_are_taken() -> None:
+    given: Any = ["ws://a:1", "ws://b:2"]
+    options = FeedOptions(redundancy=2, urls=given, lines=(LineOptions(), SECOND))
+    assert (options.url, options.urls) == ("ws://a:1", ("ws://a:1", "ws://b:2"))
+    assert hash(options) == hash(FeedOptions(redundancy=2, url="ws://a:1", urls=options.urls, lines=options.lines))
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0", "", 5, "::1%"])
+def test_an_address_of_this_host_must_be_one(address: Any) -> None:
+    with pytest.raises(ConfigError, match=r"local_address is .*; it must be an IP address of this host, such as 192"):
+        LineOptions(local_address=address)
 
 
 def test_the_defaults_are_the_documented_ones() -> None:

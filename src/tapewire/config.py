@@ -321,7 +321,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         if self.cursor_file == "":
             raise ConfigError("cursor_file", "", "the name of a file, or None")
         _positive(self, "poll_after")
-        for option, address in (("url", self.url), ("rest_url", self.rest_url), *(("urls", url) for url in self.urls)):
+        for option, address in (*(("urls", url) for url in self.urls), ("url", self.url), ("rest_url", self.rest_url)):
             _check_address(option, address, _REST if option == "rest_url" else _WEBSOCKET)
         for option, words in _WORDS.items():
             if getattr(self, option) not in words:

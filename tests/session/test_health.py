@@ -18,6 +18,7 @@ from tapewire.session.health import (
     lasting,
     named,
     reasons_of,
+    reasons_of_lines,
     score,
     verdict,
 )
@@ -70,6 +71,35 @@ def test_a_line_that_is_down_is_allowed_five_seconds_and_one_try(
     begins = "line down" if was_open else "no line yet"
     why = ": reset" if failures else ""
     assert reason.text == f"{begins}{why}; waiting: trade KRW-BTC, ticker KRW-BTC"
+
+
+def sisters(one: dict[str, object], two: dict[str, object]) -> list[tuple[str, str, str]]:
+    lines = [facts(**one), facts(name="upbit-2", **two)]
+    return [(str(reason.status), reason.connection, reason.text) for reason in reasons_of_lines(lines, NOW)]
+
+
+LONG_DOWN: dict[str, object] = {"down_since": NOW.t - 600, "failures": 9, "last_error": "reset"}
+
+
+def test_of_two_lines_one_down_is_degraded_however_long_and_both_are_what_each_is() -> None:
+    waiting = "line down: reset; waiting: trade KRW-BTC, ticker KRW-BTC"
+    assert sisters({}, {}) == []
+    assert sisters(LONG_DOWN, {}) == [("degraded", "upbit-1", f"{waiting}; carried by upbit-2")]
+    assert sisters(LONG_DOWN, LONG_DOWN) == [("unhealthy", f"upbit-{number}", waiting) for number in (1, 2)]
+
+
+def test_a_stream_is_silent_when_no_open_line_brings_it() -> None:
+    silent: dict[str, object] = {"silent": {TRADE: NOW.t - 61}}
+    words = "trade KRW-BTC: silent beyond its rhythm"
+    assert sisters(silent, {}) == []
+    assert sisters(silent, silent) == [("degraded", f"upbit-{number}", words) for number in (1, 2)]
+    assert sisters(LONG_DOWN, silent)[1:] == [("degraded", "upbit-2", words)]
+    assert sisters({"gaps": {TICKER: NOW.t - 3}}, silent) == []
+
+
+def test_one_line_alone_is_judged_as_ever() -> None:
+    down = facts(**LONG_DOWN)
+    assert reasons_of_lines([down], NOW) == reasons_of(down, NOW)
 
 
 def test_one_silent_stream_beside_one_with_data_is_degraded() -> None:

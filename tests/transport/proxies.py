@@ -13,11 +13,15 @@ from .wire import listening
 
 
 class ProxyServer:
-    """A proxy of one kind. ``asked`` holds the (host, port) of every connection wanted; every name is this machine."""
+    """A proxy of one kind. ``asked`` holds the (host, port) of every connection wanted; every name is this machine.
+
+    ``callers`` are the addresses that they were wanted from.
+    """
 
     def __init__(self, scheme: str, user: str | None = None, password: str = "") -> None:
         self.scheme, self.user, self.password = scheme, user, password
         self.asked: list[tuple[str, int]] = []
+        self.callers: list[str] = []
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,6 +87,7 @@ class ProxyServer:
     async def _relay(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int, welcome: bytes
     ) -> None:
+        self.callers.append(writer.get_extra_info("peername")[0])
         self.asked.append((host, port))
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(welcome)

@@ -71,7 +71,7 @@ class _Memory:
         self._began_ns = 0
         self._newest = [0, 0]  # venue's ms: of the young ones, of the old ones
         #: The newest time stamp of all that was forgotten (ms).
-        self.floor = -1
+        self.floor = -2
 
     def find(self, key: int) -> _Message | None:
         return self._young.get(key) or self._old.get(key)
@@ -79,7 +79,7 @@ class _Memory:
     def put(self, key: int, message: _Message, timestamp: int) -> None:
         age = message.came_ns - self._began_ns
         if age > GENERATION_NS or age < 0 or len(self._young) >= GENERATION_MOST:  # below 0: the wall clock jumped
-            self.floor = max(self.floor, self._newest[1] if self._old else -1)
+            self.floor = max(self.floor, self._newest[1]) if self._old else self.floor
             self._old, self._young = self._young, {}
             self._newest = [0, self._newest[0]]
             self._began_ns = message.came_ns
@@ -95,9 +95,10 @@ class _Memory:
 class FirstCopy:
     """One stream as several lines bring it. Snapshots do not come here: who wants them knows.
 
-    Trades are told apart by their id, everything else by time stamp and content. What one line brings twice is let
-    through twice (the exchange said it twice), a trade then goes to those who drop doubles. Something that nobody
-    brought yet is let through, unless it is a state older than the one told last; of candles each has its own.
+    Trades are told apart by their id, books with a sequence number by that, all else by time stamp and content. What
+    one line brings twice is let through twice (the exchange said it twice), a trade then goes to those who drop
+    doubles. Something that nobody brought yet is let through, unless it is a state older than the one told last; of
+    candles each has its own.
 
     Args:
         scores: one for each line, shared by all streams.
@@ -122,7 +123,7 @@ class FirstCopy:
         message = self._memory.find(key)
         is_trade = isinstance(event, TradeEvent)
         if message is None:
-            if timestamp < (self._memory.floor if is_trade else newest):
+            if timestamp <= self._memory.floor if is_trade else timestamp < newest:
                 self._scores[line].late += 1
                 return False
             self._memory.put(key, _Message(event.received_ns, line, len(self._scores)), timestamp)
@@ -179,6 +180,9 @@ class FirstCopy:
 def _key(event: Event) -> int:
     if isinstance(event, TradeEvent) and event.sequential_id is not None:
         return event.sequential_id
+    sequence = getattr(event, "sequence", None)
+    if sequence is not None:  # of a book that is kept from changes: its content would take long
+        return hash((sequence, event.timestamp))
     received_ns, raw = event.received_ns, event.raw
     event.received_ns, event.raw = 0, None  # what differs from line to line
     key = hash(_encode(event))
