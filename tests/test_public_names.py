@@ -89,6 +89,7 @@ NAMES = {
     "WebSocketException",
     "__version__",
     "alerts",
+    "candles_of",
     "create_websocket_client",
     "decode",
     "environment_credentials",
@@ -99,6 +100,7 @@ NAMES = {
     "metrics",
     "profile",
     "quick_ticker_subscription",
+    "read_parquet",
     "replay",
 }
 

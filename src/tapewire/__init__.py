@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tapewire.client.replaying import Replay as Replay
     from tapewire.client.replaying import Replayed as Replayed
     from tapewire.client.replaying import replay as replay
+    from tapewire.client.resampling import candles_of as candles_of
+    from tapewire.client.tables import read_parquet as read_parquet
     from tapewire.config import Credentials as Credentials
     from tapewire.config import FeedOptions as FeedOptions
     from tapewire.config import LineOptions as LineOptions
@@ -106,6 +108,8 @@ _HOMES = {
         "get_websocket_manager", "markets", "metrics", "quick_ticker_subscription",
     ),
     "tapewire.client.replaying": ("Replay", "Replayed", "replay"),
+    "tapewire.client.resampling": ("candles_of",),
+    "tapewire.client.tables": ("read_parquet",),
     "tapewire.config": (
         "Credentials", "FeedOptions", "LineOptions", "MailboxOptions", "Secret", "SessionOptions", "TapeOptions",
     ),

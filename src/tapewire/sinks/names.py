@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from string import ascii_lowercase, ascii_uppercase, digits
 
 #: Where everything goes that belongs to no market.
@@ -48,6 +49,17 @@ def parse_file_name(name: str) -> tuple[str, str] | None:
     except ValueError:
         return None
     return found if file_name(*found) == name else None
+
+
+def quoted(text: str) -> str:
+    """A folder's name for any text: letters, digits, ``.`` and ``-`` as they are, everything else percent-encoded.
+
+    Never empty, never one that leads out of its folder.
+    """
+    shown = _quote(text, _CODE_SAFE | _KIND_SAFE) or "%"
+    if len(shown) > _WHOLE_NAME:  # what such a long one is called matters less than that no other is called so
+        shown = f"{shown[: _WHOLE_NAME - 64]}{sha256(shown.encode()).hexdigest()}"
+    return shown if shown.strip(".") else shown.replace(".", "%2E")
 
 
 def _quote(text: str, safe: frozenset[int]) -> str:

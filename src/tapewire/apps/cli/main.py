@@ -24,6 +24,8 @@ COMMANDS = {
     "gaps": ("gaps", "What a recording lacks: since when, why, filled or not."),
     "replay": ("replay", "Play raw tapes as if live: to the terminal, a pipe, files."),
     "tape": ("tape", "Raw tapes: what is in them, are they whole, mend them."),
+    "convert": ("convert", "Turn recordings and tapes into Parquet, Parquet into JSON lines."),
+    "query": ("query", "Ask a folder of Parquet files in SQL."),
     "markets": ("markets", "List what can be subscribed."),
     "ping": ("ping", "Ask an exchange for signs of life: does it answer, and how fast?"),
     "doctor": ("doctor", "Try every step towards an exchange and say what to do."),

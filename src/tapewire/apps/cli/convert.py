@@ -1,0 +1,96 @@
+"""``tapewire convert``: recordings and tapes to Parquet, Parquet to JSON lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import click
+
+from tapewire.apps.cli.options import venue_names_like
+from tapewire.apps.cli.running import DONE, FAILED, ended_by_sigterm
+from tapewire.apps.cli.terminal import count_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tapewire.client.converting import Conversion, Source
+
+
+@click.command(short_help="Turn recordings and tapes into Parquet, Parquet into JSON lines.")
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("target", metavar="TARGET", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--venue", default="upbit", show_default=True, shell_complete=venue_names_like, metavar="VENUE",
+              help="Whose JSON a recording holds; tapes and our own events say so themselves.")  # fmt: skip
+@click.option("--numbers", type=click.Choice(["float", "decimal"]), default="float", show_default=True,
+              help="Prices and sizes as floats, or exact.")  # fmt: skip
+@click.option("--zone", type=click.Choice(["UTC", "KST"]), default="UTC", show_default=True,
+              help="Of dates and hours in the names of files.")  # fmt: skip
+@click.pass_context
+def convert(
+    context: click.Context, *, source: Path, target: Path, venue: str, numbers: Literal["float", "decimal"], zone: str
+) -> None:
+    """Turn the recording or raw tape in SOURCE into Parquet files in TARGET: venue/type/symbol/date=…/HH-….parquet.
+
+    What is in TARGET already is skipped, so a run that was interrupted goes on where it was, and a recording that grew
+    is converted again. A tape is played: what REST recovered is in it. With a SOURCE of Parquet files TARGET gets JSON
+    lines.
+
+    \b
+    tapewire convert recording columns
+    tapewire convert ticks columns --numbers decimal --zone KST
+    tapewire convert columns files
+    """  # noqa: D301 - click wants the character
+    from tapewire.client.converting import convert as turn  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.client.converting import sources_of, to_lines  # noqa: PLC0415
+    from tapewire.client.tables import kinds_of  # noqa: PLC0415
+
+    began = time.monotonic()
+    with ended_by_sigterm():
+        if kinds_of(source):
+            count = to_lines(source, target)
+            click.echo(f"{count:,} events to {target} in {time.monotonic() - began:.1f} s")
+            context.exit(DONE)
+        total = sum(one.size for one in sources_of(source))
+        with _Bar(total) as bar:
+            done = turn(source, target, venue=venue, numbers=numbers, zone=zone, progress=bar.progress)
+    click.echo(_summary(done, time.monotonic() - began))
+    context.exit(FAILED if done.unreadable else DONE)
+
+
+def _summary(done: Conversion, seconds: float) -> str:
+    words = [f"{done.events:,} events in {count_of(done.files, 'file')}, {seconds:.1f} s"]
+    words += [f"{count_of(done.skipped, 'source')} were there already"] if done.skipped else []
+    words += [f"{count_of(done.unreadable, 'line')} could not be read"] if done.unreadable else []
+    return "; ".join(words)
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console  # noqa: PLC0415 - heavy, loaded when used
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
+        console = Console(file=sys.stderr)
+        columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._task = self._bar.add_task("", total=total)
+        self._done: dict[Path, int] = {}
+
+    @property
+    def progress(self) -> Callable[[Source, int], None]:
+        return self._progress
+
+    def _progress(self, source: Source, done: int) -> None:
+        self._done[source.path] = done
+        self._bar.update(self._task, completed=sum(self._done.values()))
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

@@ -1,0 +1,241 @@
+"""Turns recordings (folders of JSON lines, raw tapes) into Parquet, and Parquet into JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import DecodeError as Unreadable
+from msgspec import Struct, json
+
+from tapewire.client.front import WebSocketClient
+from tapewire.client.replaying import Replay, recorded_streams, replay
+from tapewire.client.tables import files_of, kinds_of, need_arrow
+from tapewire.errors import ConfigError, DecodeError
+from tapewire.model.event import Event
+from tapewire.model.events import EVENT_CLASSES
+from tapewire.sinks.names import MISC, parse_file_name
+from tapewire.sinks.registry import get_sink
+from tapewire.tape.files import tape_files
+from tapewire.venues.registry import get_venue
+
+if TYPE_CHECKING:
+    from tapewire.sinks.columns import Exactness
+    from tapewire.sinks.dataset import Dataset
+
+#: Where a folder keeps which sources are in it.
+LEDGER = "converted.json"
+#: Events handed over at once.
+_BATCH = 10_000
+
+
+class Source(Struct, frozen=True):
+    """One piece of work: a file of JSON lines, or a whole tape; and what it looked like."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.path.name} {self.size} {self.modified_ns}"
+
+    @property
+    def stem(self) -> str:
+        """The same for the same source: its files are written over when it is converted again."""
+        return hashlib.sha256(str(self.path.absolute()).encode()).hexdigest()[:10]
+
+
+class Conversion(Struct):
+    """What was done: sources converted and skipped (they had not changed), events, lines that could not be read."""
+
+    converted: int = 0
+    skipped: int = 0
+    events: int = 0
+    unreadable: int = 0
+    files: int = 0
+
+
+def sources_of(folder: Path) -> list[Source]:
+    """What there is to convert in a folder: the tape, or each file of JSON lines but ``misc.jsonl``.
+
+    Raises:
+        ConfigError: it is neither a tape nor a recording.
+    """
+    tape = tape_files(folder)
+    if tape:
+        status = tape[-1].stat()
+        return [Source(folder, sum(path.stat().st_size for path in tape), status.st_mtime_ns)]
+    found = [path for path in sorted(folder.rglob("*.jsonl")) if path.name != MISC and parse_file_name(path.name)]
+    if not found:
+        raise ConfigError(
+            "SOURCE", str(folder), "the folder of a tape (*.tape) or of a recording ({code}_{type}.jsonl)"
+        )
+    return [Source(path, (status := path.stat()).st_size, status.st_mtime_ns) for path in found]
+
+
+def convert(
+    folder: Path,
+    target: Path,
+    *,
+    venue: str = "upbit",
+    numbers: Exactness = "float",
+    zone: str = "UTC",
+    progress: Callable[[Source, int], None] = lambda _source, _bytes: None,
+) -> Conversion:
+    """Turn a recording into Parquet files (``sinks.dataset``). Sources that are in the target already are skipped.
+
+    Args:
+        folder: of a tape, or of JSON lines (the exchange's own or our events).
+        target: folder for the files.
+        venue: whose JSON it is; a tape and our own events say so themselves.
+        numbers: ``"float"`` or ``"decimal"``.
+        zone: ``"UTC"`` or ``"KST"``, for dates and hours in names.
+        progress: told how many bytes of a source are done.
+
+    Raises:
+        ConfigError: there is nothing to convert.
+        SinkError: the target cannot be written.
+        TapeError: the tape cannot be read at all.
+    """
+    need_arrow()
+    from tapewire.sinks.dataset import Dataset  # noqa: PLC0415 - pyarrow takes 170 ms to load
+
+    done, ledger = Conversion(), _Ledger(target)
+    for source in sources_of(folder):
+        if source.key in ledger:
+            done.skipped += 1
+            progress(source, source.size)
+            continue
+        dataset = Dataset(target, source.stem, numbers=numbers, zone=zone)
+        try:
+            if source.path.is_dir():
+                _play_into(dataset, source.path, numbers)
+                progress(source, source.size)
+            else:
+                done.unreadable += _read_into(dataset, source, LineReader(venue, numbers), progress)
+            dataset.close()
+        except BaseException:
+            dataset.give_up()
+            raise
+        ledger.add(source.key)
+        done.converted += 1
+        done.events += dataset.events
+        done.files += len(dataset.files)
+    return done
+
+
+def _play_into(dataset: Dataset, folder: Path, numbers: Exactness) -> None:
+    """A tape is played: what was recovered by REST is in it, what came twice is not."""
+    venue, streams = recorded_streams(folder)
+
+    async def program(again: Replay) -> None:
+        async with WebSocketClient("convert", venue, numbers=numbers) as client:
+            batch: list[Event] = []
+
+            def hear(event: Event) -> None:
+                batch.append(event)
+                if len(batch) >= _BATCH:
+                    dataset.write(batch)
+                    batch.clear()
+
+            await client.subscribe(streams, hear)
+            await again.ended()
+            dataset.write(batch)
+
+    replay(folder, program)
+
+
+def _read_into(dataset: Dataset, source: Source, reader: LineReader, progress: Callable[[Source, int], None]) -> int:
+    unreadable = done = 0
+    batch: list[Event] = []
+    for line in _lines(source.path):
+        try:
+            batch += reader.read(line)
+        except (DecodeError, Unreadable):
+            unreadable += 1
+        done += len(line)
+        if len(batch) >= _BATCH:
+            dataset.write(batch)
+            batch.clear()
+            progress(source, done)
+    dataset.write(batch)
+    progress(source, source.size)
+    return unreadable
+
+
+class LineReader:
+    """Reads lines of recordings in either form: the exchange's own JSON, and our events."""
+
+    def __init__(self, venue: str, numbers: Exactness = "float") -> None:
+        self._venue, self._codec = venue, get_venue(venue).codec("DEFAULT", numbers, False)
+
+    def read(self, line: bytes) -> list[Event]:
+        """The events of one line.
+
+        Raises:
+            DecodeError: it is no message of the venue.
+            msgspec.DecodeError: it is no event of ours.
+        """
+        cls = EVENT_CLASSES.get(line[9:30].partition(b'"')[0].decode()) if line.startswith(b'{"type":"') else None
+        if cls is not None and b'"venue":"' in line[:80]:
+            return [json.decode(line, type=cls, strict=False)]
+        reading = self._codec.read(line.rstrip())
+        if reading.quarantined or not reading.events:
+            raise DecodeError(self._venue, "no event is in this line", line)
+        return list(reading.events)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from (line for line in file if line.endswith(b"\n"))
+
+
+class _Ledger:
+    """Which sources a target holds whole; written anew after each, all at once."""
+
+    def __init__(self, target: Path) -> None:
+        self._path = target / LEDGER
+        self._keys: list[str] = []
+        with contextlib.suppress(FileNotFoundError, Unreadable):
+            self._keys = json.decode(self._path.read_bytes(), type=list[str])
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def add(self, key: str) -> None:
+        name, _, _ = key.partition(" ")
+        self._keys = [*(one for one in self._keys if one.partition(" ")[0] != name), key]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_suffix(".part")
+        part.write_bytes(json.encode(self._keys))
+        part.replace(self._path)
+
+
+def to_lines(folder: Path, target: Path) -> int:
+    """Turn Parquet files back into JSON lines, our events in the order of their time stamps; how many there were.
+
+    Raises:
+        SinkError: the target cannot be written.
+    """
+    need_arrow()
+    import pyarrow.parquet as pq  # noqa: PLC0415 - pyarrow takes 170 ms to load
+
+    from tapewire.sinks.columns import events_of  # noqa: PLC0415
+
+    sink, count = get_sink("jsonl")(target, form="event"), 0
+    sink.open()
+    try:
+        for kind in kinds_of(folder):
+            for path in sorted(files_of(folder, kind), key=lambda path: (path.parent.name, path.name)):
+                file = pq.ParquetFile(path)
+                for group in range(file.num_row_groups):
+                    events = events_of(file.read_row_group(group))
+                    sink.write(events)
+                    count += len(events)
+    finally:
+        sink.close()
+    return count

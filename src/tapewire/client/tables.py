@@ -1,0 +1,102 @@
+"""Reads a folder of Parquet files into the table that an analyst has at hand: Arrow, pandas, polars, or events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tapewire.errors import ConfigError, SubscriptionError, UsageError
+from tapewire.model.events import EVENT_CLASSES
+from tapewire.sinks.names import quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+As = Literal["arrow", "pandas", "polars", "events"]
+
+
+def read_parquet(
+    folder: str | Path,
+    kind: str,
+    symbols: str | Iterable[str] = (),
+    *,
+    venue: str | None = None,
+    since_ms: int | None = None,
+    until_ms: int | None = None,
+    columns: Iterable[str] | None = None,
+    form: As = "arrow",
+) -> Any:
+    """All events of one kind in a folder that ``tapewire convert`` made, in the order of their time stamps.
+
+    Args:
+        folder: of the Parquet files.
+        kind: ``"trade"``, ``"ticker"``, ``"orderbook"``, ``"candle"`` …
+        symbols: only these; none named: all.
+        venue: only this one's.
+        since_ms: time stamps from here on (ms since 1970, UTC).
+        until_ms: time stamps before this.
+        columns: only these, in this order; ``"events"`` needs all.
+        form: ``"arrow"`` (``pyarrow.Table``), ``"pandas"``, ``"polars"`` (each must be installed), ``"events"``
+            (a list).
+
+    Raises:
+        SubscriptionError: there is no such kind.
+        ConfigError: nothing of it is in the folder, or an impossible ``form``.
+        UsageError: pyarrow is not installed.
+    """
+    if kind not in EVENT_CLASSES:
+        raise SubscriptionError("kind", kind, f"one of {', '.join(EVENT_CLASSES)}")
+    if form not in ("arrow", "pandas", "polars", "events"):
+        raise ConfigError("form", form, '"arrow", "pandas", "polars" or "events"')
+    wanted = [symbols] if isinstance(symbols, str) else list(symbols)
+    need_arrow()
+    files = list(files_of(Path(folder), kind, wanted, venue))
+    if not files:
+        raise ConfigError("folder", str(folder), f"one with Parquet files of {kind} (see `tapewire convert`)")
+    table = _table(files, since_ms, until_ms, None if columns is None else list(columns))
+    if form == "events":
+        from tapewire.sinks.columns import events_of  # noqa: PLC0415 - pyarrow takes 170 ms to load
+
+        return events_of(table)
+    if form == "polars":
+        return import_module("polars").from_arrow(table)
+    return table.to_pandas() if form == "pandas" else table
+
+
+def need_arrow() -> None:
+    """Raises UsageError where pyarrow is not installed."""
+    if find_spec("pyarrow") is None:
+        raise UsageError("Parquet needs pyarrow: pip install 'tapewire[parquet]'")
+
+
+def files_of(folder: Path, kind: str, symbols: Iterable[str] = (), venue: str | None = None) -> Iterator[Path]:
+    """The Parquet files of a kind, of these symbols (none named: all) and this venue (None: all)."""
+    venues = "*" if venue is None else quoted(venue)
+    places = [quoted(symbol) for symbol in symbols] or ["*"]
+    for place in places:
+        yield from sorted(folder.glob(f"{venues}/{quoted(kind)}/{place}/date=*/*.parquet"))
+
+
+def kinds_of(folder: Path) -> list[str]:
+    """The kinds of events that a folder has Parquet files of."""
+    return [kind for kind in EVENT_CLASSES if next(files_of(folder, kind), None) is not None]
+
+
+def _table(files: list[Path], since_ms: int | None, until_ms: int | None, columns: list[str] | None) -> pa.Table:
+    import pyarrow.compute as pc  # noqa: PLC0415 - pyarrow takes 170 ms to load
+    import pyarrow.dataset as ds  # noqa: PLC0415
+
+    chosen = None
+    if since_ms is not None:
+        chosen = pc.field("timestamp") >= since_ms
+    if until_ms is not None:
+        before = pc.field("timestamp") < until_ms
+        chosen = before if chosen is None else chosen & before
+    files_as_one = ds.dataset([str(path) for path in files], format="parquet")
+    by_time = columns is None or "timestamp" in columns
+    asked = columns if by_time or columns is None else [*columns, "timestamp"]
+    table = files_as_one.to_table(columns=asked, filter=chosen).sort_by("timestamp")
+    return table if by_time else table.drop_columns("timestamp")

@@ -1,0 +1,129 @@
+"""``convert`` and ``query``: recordings and tapes become columns, exactly once, and can be asked."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tapewire import read_parquet
+from tapewire.client.converting import LineReader
+from tapewire.errors import ConfigError, SubscriptionError
+from tapewire.model.events import Event
+from tapewire.testing.background import BackgroundSimulator
+from tests.apps.test_commands import lines, tapewire
+
+
+@pytest.fixture
+def place(exchange: BackgroundSimulator, tmp_path: Path) -> Path:
+    """A recording in ``files``, its tape in ``ticks``."""
+    result = tapewire("record", "KRW-BTC,KRW-ETH", "--url", exchange.url, "--types", "ticker,trade,orderbook.5",
+                      "--seconds", "1", "--tape", "ticks", "--out", "files")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return tmp_path
+
+
+def recorded(folder: Path, kind: str) -> list[Event]:
+    reader = LineReader("upbit")
+    paths = sorted(folder.glob(f"*_{kind}.jsonl"))
+    return [event for path in paths for line in path.read_bytes().splitlines() for event in reader.read(line)]
+
+
+def by_time(events: list[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.timestamp or 0, event.symbol, repr(event)))
+
+
+def test_a_recording_as_columns_is_what_was_recorded(place: Path) -> None:
+    result = tapewire("convert", "files", "columns")
+    assert result.exit_code == 0, result.output
+    for kind in ("ticker", "trade", "orderbook"):
+        live = recorded(place / "files", kind)
+        assert by_time(read_parquet(place / "columns", kind, form="events")) == by_time(live) != []
+    again = tapewire("convert", "files", "columns")
+    assert again.output.startswith("0 events in 0 files")
+    assert "6 sources were there already" in again.output
+
+
+def test_a_tape_as_columns_has_the_times_of_receipt(place: Path) -> None:
+    assert tapewire("convert", "ticks", "columns").exit_code == 0
+    trades = read_parquet(place / "columns", "trade", form="events")
+    live = recorded(place / "files", "trade")
+    assert len(trades) >= len(live) > 0
+    assert all(trade.received_ns > 0 for trade in trades)
+
+
+def test_a_run_that_was_cut_off_goes_on_and_what_grew_is_converted_anew(place: Path) -> None:
+    tapewire("convert", "files", "columns")
+    torn = next((place / "columns").rglob("*.parquet")).with_suffix(".part")
+    torn.write_bytes(b"half a file")
+    path = place / "files" / "KRW-BTC_trade.jsonl"
+    path.write_bytes(path.read_bytes() * 2)
+    again = tapewire("convert", "files", "columns")
+    assert "5 sources were there already" in again.output
+    trades = read_parquet(place / "columns", "trade", "KRW-BTC", form="events")
+    assert len(trades) == len(lines(path)), "its file was written over, not added to"
+
+
+def test_lines_that_cannot_be_read_are_counted_and_fail_the_command(place: Path) -> None:
+    path = place / "files" / "KRW-BTC_trade.jsonl"
+    path.write_bytes(path.read_bytes() + b"{}\nno JSON\n")
+    result = tapewire("convert", "files", "columns")
+    assert (result.exit_code, "2 lines could not be read" in result.output) == (1, True)
+
+
+def test_columns_as_lines_are_our_events(place: Path) -> None:
+    tapewire("convert", "files", "columns", "--numbers", "decimal", "--zone", "KST")
+    result = tapewire("convert", "columns", "back")
+    assert result.exit_code == 0, result.output
+    reader = LineReader("upbit")
+    back = [
+        event
+        for line in (place / "back" / "KRW-ETH_trade.jsonl").read_bytes().splitlines()
+        for event in reader.read(line)
+    ]
+    assert by_time(back) == by_time([e for e in recorded(place / "files", "trade") if e.symbol == "KRW-ETH"])
+
+
+def test_sql_over_columns(place: Path) -> None:
+    tapewire("convert", "files", "columns")
+    trades = recorded(place / "files", "trade")
+    ask = "SELECT symbol, count(*) AS n, sum(trade_volume) AS volume FROM trade GROUP BY symbol ORDER BY symbol"
+    told = [json.loads(line) for line in tapewire("query", ask, "columns", "--json").stdout.splitlines()]
+    assert [(one["symbol"], one["n"]) for one in told] == [
+        (symbol, sum(trade.symbol == symbol for trade in trades)) for symbol in ("KRW-BTC", "KRW-ETH")
+    ]  # fmt: skip
+    table = list(csv.reader(tapewire("query", ask, "columns", "--csv").stdout.splitlines()))
+    assert table[0] == ["symbol", "n", "volume"]
+    assert [row[0] for row in table[1:]] == ["KRW-BTC", "KRW-ETH"]
+    assert "KRW-ETH" in tapewire("query", ask, "columns").output
+    book = tapewire("query", "SELECT orderbook_units[1].ask_price AS p FROM orderbook LIMIT 1", "columns", "--json")
+    assert json.loads(book.stdout)["p"] > 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [("SELEC 1", "a query that DuckDB understands"), ("FROM read_csv('/etc/passwd')", "Permission Error")],
+)
+def test_what_cannot_be_asked_is_said(place: Path, sql: str, words: str) -> None:
+    tapewire("convert", "files", "columns")
+    result = tapewire("query", sql, "columns")
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_reading_names_what_is_wrong(place: Path) -> None:
+    tapewire("convert", "files", "columns")
+    with pytest.raises(SubscriptionError, match="kind is 'trades'"):
+        read_parquet("columns", "trades")
+    with pytest.raises(ConfigError, match="Parquet files of candle"):
+        read_parquet("columns", "candle")
+    with pytest.raises(ConfigError, match="form is 'excel'"):
+        read_parquet("columns", "trade", form="excel")  # type: ignore[arg-type]
+    some = read_parquet("columns", "trade", ["KRW-BTC"], venue="upbit", columns=["trade_price"])
+    assert (some.column_names, some.num_rows > 0) == (["trade_price"], True)
+    first = next(iter(recorded(place / "files", "trade"))).timestamp or 0
+    assert read_parquet("columns", "trade", since_ms=first + 10_000_000).num_rows == 0
+    assert read_parquet("columns", "trade", since_ms=first - 10_000_000, until_ms=first + 10_000_000).num_rows > 0
+    assert tapewire("convert", str(place / "columns" / "upbit" / "trade"), "x").exit_code == 2
