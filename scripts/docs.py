@@ -27,8 +27,8 @@ from tapewire.model import events, status
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
-from tapewire.venues.upbit.fields import FIELDS, attribute_names
 from tapewire.venues.okx.sim_switches import Switches as OkxSwitches
+from tapewire.venues.upbit.fields import FIELDS, attribute_names
 from tapewire.venues.upbit.sim import Switches
 
 ROOT = Path(__file__).parents[1]

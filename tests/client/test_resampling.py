@@ -55,13 +55,16 @@ def test_order_and_windows() -> None:
     [first, second] = candles_of(
         [trade(61_000, "3", 4), trade(5, "2", 2), trade(5, "1", 1), trade(59_999, "0.5", 3)], "1m"
     )
-    assert (first.opening_price, first.high_price, first.low_price, first.trade_price) == (
-        1,
-        2,
-        Decimal("0.5"),
-        Decimal("0.5"),
+    numbers = (
+        "opening_price",
+        "high_price",
+        "low_price",
+        "trade_price",
+        "candle_acc_trade_volume",
+        "candle_acc_trade_price",
     )
-    assert (first.candle_acc_trade_volume, first.candle_acc_trade_price) == (Decimal("0.3"), Decimal("0.35"))
+    told = [str(getattr(first, name)) for name in numbers]
+    assert told == ["1", "2", "0.5", "0.5", "0.3", "0.35"]
     assert (first.candle_date_time_utc, first.candle_date_time_kst) == ("1970-01-01T00:00:00", "1970-01-01T09:00:00")
     assert (second.candle_date_time_utc, second.final, second.unit) == ("1970-01-01T00:01:00", True, "1m")
     assert candles_of([], "1d") == []

@@ -45,9 +45,9 @@ def value(hint: Any, *, exact: bool) -> st.SearchStrategy[Any]:
     if text == "typing.Any":
         return st.none() | st.lists(st.integers(0, 9), max_size=2)
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return st.one_of(
-            st.none() if kind is type(None) else _value(kind, exact=exact) for kind in typing.get_args(hint)
-        )
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        options = [_value(kind, exact=exact) for kind in kinds]
+        return st.one_of(*options, *([st.none()] if len(kinds) < len(typing.get_args(hint)) else []))
     return _value(hint, exact=exact)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Turn recordings and tapes into Parquet, Parquet into JSON lines.")
-@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("target", metavar="TARGET", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--venue", default="upbit", show_default=True, shell_complete=venue_names_like, metavar="VENUE",
               help="Whose JSON a recording holds; tapes and our own events say so themselves.")  # fmt: skip

@@ -21,7 +21,7 @@ _SHOWN = 100
 
 @click.command(short_help="Ask a folder of Parquet files in SQL.")
 @click.argument("sql", metavar="SQL")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "form", flag_value="json", help="One JSON object a line, for programs.")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated, with a line of names.")
 def query(sql: str, folder: Path, form: str | None) -> None:
