@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tapewire.model.events import CandleEvent
-from tapewire.model.subscription import Subscription
-from tapewire.session.candle_fill import LATE_MS, ROUNDS_MOST, CandleFill, is_missing
+from tapewire.session.candle_fill import LATE_MS, ROUNDS_MOST, CandleFill
 
 MINUTE = 60_000
 NOON = 1_786_622_400_000  # a full hour
@@ -71,12 +70,20 @@ def test_pages_that_do_not_reach_back_are_asked_again_and_at_last_given_up() -> 
         ("1m", NOON + 50_000, NOON + 70_000, True),
         ("1s", NOON, NOON + 1_000, True),
         ("240m", NOON + 10_000, NOON + 3_600_000, False),
-        ("1m", None, NOON, False),
-        ("1m", NOON, None, False),
-        (None, NOON, NOON + MINUTE, False),
     ],
 )
-def test_windows_are_missed_if_one_ended_in_between(
-    unit: str | None, last: int | None, first: int | None, missing: bool
-) -> None:
-    assert is_missing(Subscription("candle", "KRW-BTC", unit), last, first) is missing
+def test_windows_are_missed_if_one_ended_in_between(unit: str, last: int, first: int, missing: bool) -> None:
+    assert CandleFill(unit, last, first).done is not missing
+
+
+def test_windows_of_another_kind_are_the_venue_s_to_know() -> None:
+    """A week from Monday to Monday, and messages that bear the time of their window."""
+    monday = 1_672_617_600_000
+    week = 7 * 86_400_000
+
+    def start(ms: int) -> int:
+        return (ms - monday) // week * week + monday
+
+    fill = CandleFill("1W", monday, monday + week, start=start, late_ms=0)
+    assert (fill.request, fill.not_before_ms, fill.done) == (monday + week, monday + week, False)
+    assert CandleFill("1W", monday, monday, start=start, late_ms=0).done

@@ -129,7 +129,7 @@ class Stream:
             found = self.drops and number <= self.highest and number in (self.recent_ids or ())
         else:
             found = number in self.known or number == self.shown
-            self.known.add(number)
+            self.known.update(_ids(event))
         self.doubled += found
         return found
 
@@ -143,6 +143,8 @@ class Stream:
         """A snapshot brought a trade that did not come by itself: those who hear no snapshots do not have it yet."""
         if self.known is not None and self.shown is not None:
             self.known.add(self.shown)
+        if self.known is not None:
+            self.known.update(_ids(event)[1:])
         self.shown = event.sequential_id
 
     def unaware(self, event: TradeEvent) -> tuple[Listener, ...]:
@@ -206,3 +208,9 @@ class Stream:
 
 def _nobody_hears(_event: Event) -> None:
     """What the short road would call on a stream that was never settled."""
+
+
+def _ids(trade: TradeEvent) -> range:
+    """The ids that a trade stands for, its own first (``TradeEvent.count``)."""
+    number = trade.sequential_id or 0
+    return range(number, number - (trade.count or 1), -1)

@@ -209,7 +209,7 @@ class Polling:
         history, unit = self._venue.history, stream.unit or ""
         assert history is not None  # noqa: S101 - ``pollable`` said so
         body = await self._get(history.candles_request(stream.symbol, unit, asks.request))
-        page = self._of(stream, body, history.read_candles(unit, body, self._options.numbers))
+        page = self._of(stream, body, history.read_candles(stream.symbol, unit, body, self._options.numbers))
         if standby.open.get(stream) is entry:
             self._finish(standby, stream, entry, asks.answer(page))
 

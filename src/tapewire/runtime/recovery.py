@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -22,7 +23,7 @@ from tapewire.runtime.observe import logger
 from tapewire.runtime.persistence import NotWanted, Persistence
 from tapewire.runtime.rest import Rest
 from tapewire.runtime.signing import Signer
-from tapewire.session.candle_fill import CandleFill, is_missing
+from tapewire.session.candle_fill import CandleFill
 from tapewire.session.fill import TradeFill
 from tapewire.venues.contract import History, Venue
 
@@ -99,7 +100,7 @@ class Recovery:
         if self._venue.history is None or not self._options.recover:
             return False
         if gap.subscription.kind == "candle" and gap.state == "full_state":
-            return is_missing(gap.subscription, gap.last_timestamp, gap.first_timestamp)
+            return self._candle_fill(self._venue.history, gap) is not None
         # where nothing seems to be missed, a trade published late may have come just then
         return gap.subscription.kind == "trade" and gap.state in ("unfilled", "nothing_missed")
 
@@ -170,8 +171,9 @@ class Recovery:
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
         sides = (gap.last_id, gap.last_timestamp), (gap.first_id, gap.first_timestamp)
+        after = gap.last_id if history.ids_ascend else None
         forgot = len(stream.recent_ids or ()) >= REMEMBERED_TRADES
-        fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides, forgot=forgot)
+        fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides, forgot=forgot, after=after)
         symbol = gap.subscription.symbol
         return Job(
             fill,
@@ -183,14 +185,24 @@ class Recovery:
 
     def _candles(self, history: History, _stream: Stream, gap: Gap) -> Job:
         symbol, unit = gap.subscription.symbol, gap.subscription.unit or ""
-        fill = CandleFill(unit, gap.last_timestamp or 0, gap.first_timestamp or 0)
+        fill = self._candle_fill(history, gap)
+        assert fill is not None  # noqa: S101 - ``takes`` said so
         return Job(
             fill,
             path=lambda: history.candles_request(symbol, unit, fill.request),
-            read=lambda body: self._of(symbol, body, history.read_candles(unit, body, self._options.numbers)),
+            read=lambda body: self._of(symbol, body, history.read_candles(symbol, unit, body, self._options.numbers)),
             too_many=lambda: len(fill.missed()) >= MOST_CANDLES,
             not_before_ms=fill.not_before_ms,
         )
+
+    @staticmethod
+    def _candle_fill(history: History, gap: Gap) -> CandleFill | None:
+        unit, last, first = gap.subscription.unit, gap.last_timestamp, gap.first_timestamp
+        if unit is None or last is None or first is None:
+            return None
+        start = None if history.window is None else partial(history.window, unit)
+        fill = CandleFill(unit, last, first, start=start, late_ms=history.candles_late_ms)
+        return None if fill.done else fill
 
     def _of(self, symbol: str, body: bytes, page: list[Kind]) -> list[Kind]:
         """The page, if it is this market's."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from tapewire.model.events import CandleEvent
-from tapewire.model.subscription import Subscription
 
 #: Milliseconds for which a window's last message may come after its end: they are sent once a second at most, and
 #: trades are published up to 2.2 s late (spec/upbit.md section 8).
 LATE_MS = 3_000
 #: How often the pages are asked again when they do not show the window that the stream had before the hole.
 ROUNDS_MOST = 6
-_MS = {"s": 1_000, "m": 60_000}
+_MS = {"s": 1_000, "m": 60_000, "H": 3_600_000, "D": 86_400_000, "W": 604_800_000}
 
 
 class CandleFill:
@@ -25,11 +25,21 @@ class CandleFill:
     Args:
         unit: of the candles.
         last_ms, first_ms: time stamps of the messages on either side (Unix ms, UTC).
+        start: a time → when its window began (``History.window``); None: windows of so many seconds or minutes.
+        late_ms: for how long after a window's end messages of it may come.
     """
 
-    def __init__(self, unit: str, last_ms: int, first_ms: int) -> None:
-        length = length_ms(unit)
-        self._begin, self._end = (last_ms - LATE_MS) // length * length, first_ms // length * length
+    def __init__(
+        self,
+        unit: str,
+        last_ms: int,
+        first_ms: int,
+        *,
+        start: Callable[[int], int] | None = None,
+        late_ms: int = LATE_MS,
+    ) -> None:
+        begin = start or partial(_even_start, length_ms(unit))
+        self._begin, self._end, self._late_ms = begin(last_ms - late_ms), begin(first_ms), late_ms
         self._before = self._end
         self._found: dict[int, CandleEvent] = {}
         #: How often all was asked again because the pages did not reach back far enough.
@@ -52,7 +62,7 @@ class CandleFill:
     @property
     def not_before_ms(self) -> int:
         """When the last of the windows has all its trades (Unix ms, UTC)."""
-        return self._end + LATE_MS
+        return self._end + self._late_ms
 
     def answer(self, candles: Sequence[CandleEvent]) -> None:
         """The page that was asked for, newest first."""
@@ -76,15 +86,13 @@ class CandleFill:
 
 
 def length_ms(unit: str) -> int:
-    """Milliseconds of one window: ``1s``, ``240m``."""
-    return int(unit[:-1]) * _MS[unit[-1]]
+    """Milliseconds of one window: ``1s``, ``240m``, ``6Hutc``."""
+    span = unit.removesuffix("utc")
+    return int(span[:-1]) * _MS[span[-1]]
 
 
-def is_missing(stream: Subscription, last_ms: int | None, first_ms: int | None) -> bool:
-    """Whether a stream of candles had windows that ended between these two messages."""
-    if stream.unit is None or last_ms is None or first_ms is None:
-        return False
-    return not CandleFill(stream.unit, last_ms, first_ms).done
+def _even_start(length: int, ms: int) -> int:
+    return ms // length * length
 
 
 def start_of(candle: CandleEvent) -> int:

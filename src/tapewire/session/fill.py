@@ -27,6 +27,7 @@ class TradeFill:
         days: how many days back the exchange can be asked; 0: it knows no days.
         sides: (id, time stamp) of the trades on either side of the hole, as far as they are known.
         forgot: some that were delivered are in ``known`` no more.
+        after: ids up to this one were delivered; None: they do not ascend.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class TradeFill:
         days: int,
         sides: Iterable[tuple[int | None, int | None]] = (),
         forgot: bool = False,
+        after: int | None = None,
     ) -> None:
+        self._after = -1 if after is None else after
         self._known, self._days = known, days
         self._late = 0 if forgot else LATEST_MS
         self._boundary, self._kept_since = since_ms - OVERLAP_MS, now_ms - days * DAY_MS
@@ -112,8 +115,11 @@ class TradeFill:
         stream was asked for. If none was forgotten, one may be older by as much as a trade is published late.
         """
         floor = self._boundary if self._known_since is None else max(self._boundary, self._known_since - self._late)
-        new = (trade for number, trade in self._found.items() if number not in self._known)
+        new = (trade for number, trade in self._found.items() if self._is_new(number))
         return sorted((trade for trade in new if _time(trade) >= floor), key=_order)
+
+    def _is_new(self, number: int) -> bool:
+        return number > self._after and number not in self._known
 
     def _take(self, trade: TradeEvent) -> None:
         time, number = _time(trade), trade.sequential_id

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Changes, Venue
-from tapewire.venues.okx import auth, channels, limits, profile, refusals, requests, rest, sequence
+from tapewire.venues.okx import auth, channels, history, limits, profile, refusals, requests, rest, sequence
 from tapewire.venues.okx.check import check
 from tapewire.venues.okx.codec import OkxCodec
 
@@ -67,6 +67,7 @@ def _venue(stack: profile.Stack) -> Venue:
         book=sequence.book,
         book_request=sequence.book_request,
         read_book=partial(sequence.read_book, stack.name),
+        history=history.history(stack.name),
         exchange=partial(_exchange, stack),
     )
 

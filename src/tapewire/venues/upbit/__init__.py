@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tapewire.config import Credentials
-from tapewire.model.events import Event, TradeEvent
+from tapewire.config import Credentials, Numbers
+from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.venues.contract import History, Stamp, Venue
 from tapewire.venues.upbit import account, auth, history, limits, listing, polls, profile, requests, rest, symbols
 from tapewire.venues.upbit.codec import UpbitCodec
@@ -42,6 +42,11 @@ def _exchange(
     return exchange(region, switches, keys)
 
 
+def _read_candles(venue: str, _symbol: str, unit: str, body: bytes, numbers: Numbers) -> list[CandleEvent]:
+    """Each of Upbit's candles names its market."""
+    return history.read_candles(venue, unit, body, numbers)
+
+
 def _venue(region: profile.Region) -> Venue:
     return Venue(
         name=region.name,
@@ -67,7 +72,7 @@ def _venue(region: profile.Region) -> Venue:
             trades_request=history.trades_request,
             read_trades=partial(history.read_trades, region.name),
             candles_request=history.candles_request,
-            read_candles=partial(history.read_candles, region.name),
+            read_candles=partial(_read_candles, region.name),
             frame=history.frame,
             trades_days=history.TRADES_DAYS,
         ),
