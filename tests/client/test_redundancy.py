@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tapewire.config import MailboxOptions
+from tapewire import WebSocketClient
+from tapewire.client.lines import real_ports
+from tapewire.config import LineOptions, MailboxOptions
 from tapewire.errors import FeedError
 from tapewire.errors import Rejected as RejectedError
 from tapewire.model.events import Event, TradeEvent
@@ -18,6 +20,7 @@ from tapewire.model.status import (
     Connecting,
     Disconnected,
     Gap,
+    Polling,
     Recovered,
     Rejected,
     Stale,
@@ -25,7 +28,10 @@ from tapewire.model.status import (
     Subscribed,
 )
 from tapewire.model.subscription import Subscription
-from tapewire.sim.peer import Peer
+from tapewire.runtime.manager import WebSocketManager
+from tapewire.sim.peer import Exchange, Peer
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
 from tests.client.stage import Stage, play, trades
 
 SYMBOLS = ["KRW-BTC", "KRW-ETH"]
@@ -404,3 +410,57 @@ def test_streams_that_leave_and_come_back_are_counted_once_and_both_lines_close(
         assert doubled(heard) == []
 
     play(story, rate=20.0)
+
+
+def test_where_neither_line_can_be_had_rest_is_asked_until_the_first_is_back() -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        async with stage.client(redundancy=2, recover=True, poll_after=10.0) as client:
+            await client.subscribe_trade(SYMBOLS, heard.append)
+            await client.subscribe_ticker(SYMBOLS, heard.append)
+            await stage.after(130)
+            assert client.statistics().polled == sum(event.polled for event in heard) > 0
+            assert len(lines(stage)) == 2
+        sound(stage, heard)
+        told = [event for event in stage.told(Polling) if not event.error]
+        assert {event.connection for event in told} == {"upbit-1+upbit-2"}
+        assert [event.over for event in told] == [False, True]
+
+    play(story, rate=20.0, faults=("abort@40", "refuse:503:retry=12@40x10"))
+
+
+def test_one_line_that_cannot_be_had_is_no_reason_to_poll() -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client(redundancy=2, poll_after=10.0) as client:
+            await (await client.subscribe_trade(SYMBOLS, lambda _: None)).live()
+            await stage.after(40)
+            stage.simulator.refuse(503, times=1_000)
+            lines(stage)[1].abort()
+            await stage.after(60)
+            assert client.statistics().polled == 0
+        assert stage.told(Polling) == []
+
+    play(story, rate=20.0)
+
+
+async def test_over_sockets_each_line_comes_from_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    callers: list[str] = []
+    dial = Exchange.dial
+
+    def noting(exchange: Exchange, now: float, path: str, headers: Any, address: str = "") -> Any:
+        callers.append(address)
+        return dial(exchange, now, path, headers, address)
+
+    monkeypatch.setattr(Exchange, "dial", noting)
+    async with Simulator(Scenario(markets=("KRW-BTC",), rate=200.0)) as simulator:
+        both = (LineOptions(), LineOptions(local_address="127.0.0.2"))
+        async with WebSocketClient(
+            "me", url=simulator.url, redundancy=2, lines=both, manager=WebSocketManager(real_ports)
+        ) as client:
+            stream = client.trades("KRW-BTC")
+            seen = Counter([(await anext(stream)).sequential_id for _ in range(40)])
+            while any(not line.messages.get("trade") for line in client.statistics().connections):
+                seen[(await anext(stream)).sequential_id] += 1
+            await stream.aclose()
+    assert callers == ["127.0.0.1", "127.0.0.2"]
+    assert set(seen.values()) == {1}
