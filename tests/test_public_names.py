@@ -20,6 +20,7 @@ NAMES = {
     "BookLevel",
     "CallbackFailed",
     "CandleEvent",
+    "Conflict",
     "ConfigError",
     "Connected",
     "Connecting",

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from tapewire.model.metrics import ConnectionMetrics as ConnectionMetrics
     from tapewire.model.metrics import PerformanceMetrics as PerformanceMetrics
     from tapewire.model.status import CallbackFailed as CallbackFailed
+    from tapewire.model.status import Conflict as Conflict
     from tapewire.model.status import Connected as Connected
     from tapewire.model.status import Connecting as Connecting
     from tapewire.model.status import Disconnected as Disconnected
@@ -127,8 +128,9 @@ _HOMES = {
     "tapewire.model.health": ("ConnectionState", "HealthState", "HealthStatus", "ManagerState", "SubscriptionState"),
     "tapewire.model.metrics": ("ConnectionMetrics", "PerformanceMetrics"),
     "tapewire.model.status": (
-        "CallbackFailed", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged", "Limited", "Listed",
-        "Notice", "Polling", "Quarantined", "Recovered", "Rejected", "Stale", "Stopped", "Subscribed", "Taping",
+        "CallbackFailed", "Conflict", "Connected", "Connecting", "Disconnected", "FeedEvent", "Gap", "Lagged",
+        "Limited", "Listed", "Notice", "Polling", "Quarantined", "Recovered", "Rejected", "Stale", "Stopped",
+        "Subscribed", "Taping",
     ),
     "tapewire.model.subscription": ("Subscription",),
     "tapewire.profiles": ("profile",),

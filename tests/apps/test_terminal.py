@@ -183,6 +183,11 @@ def gap(state: status.GapState, **known: Any) -> status.Gap:
             "record fell behind: 1,200 events dropped (drop_oldest)",
         ),
         (
+            status.Conflict(**FROM, subscription=TRADES, sequential_id=7, delivered=status.TradeBody(1.5, 2.0, "BID"),
+                            refused=status.TradeBody(), count=4),
+            "two trades of KRW-BTC have the id 7: one is refused",
+        ),
+        (
             status.Limited(**FROM, group="candles", status=418, seconds=30.0),
             "over the limit of candles (HTTP 418): waits 30.0 s",
         ),

@@ -70,6 +70,14 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
             made(status.Limited, group="candles", status=429, seconds=1.0),
             "WARNING", "over the limit of candles: HTTP 429, waits 1.0 s",
         ),
+        (
+            made(
+                status.Conflict, subscription=TRADE, sequential_id=7, delivered=status.TradeBody(1.5, 2.0, "BID"),
+                refused=status.TradeBody(1.5, 3.0, "BID"), count=4,
+            ),
+            "WARNING",
+            "two trades of KRW-BTC have the id 7: BID 2.0 at 1.5 was delivered, BID 3.0 at 1.5 was not (4 so far)",
+        ),
         (made(status.Notice, name="64008", message="Soon.", moving=True), "WARNING", "notice: 64008 Soon."),
         (made(status.Notice, name="count", message=""), "INFO", "notice: count"),
         (
@@ -178,7 +186,8 @@ def test_no_event_has_a_field_that_a_record_refuses(
         "cause": "reset", "state": "open", "from_ns": 0,
         "seconds": 1.0, "silent": 61.0, "limit": 60.0, "subscriber": "me", "rule": "block", "dropped": 1,
         "total_dropped": 1, "size": 1, "reason": "r", "payload": b"x", "count": 1, "group": "g", "status": 429,
-        "error": "e", "traceback": "t", "folder": "ticks",
+        "error": "e", "traceback": "t", "sequential_id": 7,
+        "delivered": status.TradeBody(), "refused": status.TradeBody(), "folder": "ticks",
     }  # fmt: skip
     own = {name: value for name, value in facts.items() if name in made_as.__struct_fields__}
     if made_as is status.Stopped:

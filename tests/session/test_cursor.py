@@ -49,6 +49,14 @@ def test_ids_are_kept_that_came_within_the_window_before_the_last() -> None:
     assert kept.places() == [place(30, 89, *found.ids)], "silence forgets nothing"
 
 
+def test_a_last_trade_that_a_new_line_shows_again_is_no_news() -> None:
+    kept = Cursor()
+    kept.note(now(1), A, seen(3))
+    again = Seen(4, (1, 2, 3, 3), (), 3, True)
+    kept.note(now(40), A, again)
+    assert kept.places() == [place(3, 40, 1, 2, 3)]
+
+
 def test_ids_that_the_stream_forgot_are_not_there_and_none_is_no_id() -> None:
     kept = Cursor()
     kept.note(now(1), A, Seen(5_000, (7, None, 9), (), 3, True))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from tapewire.config import Credentials
+from tapewire.hub.bodies import Bodies
 from tapewire.hub.calls import Callback
 from tapewire.hub.held import Held
 from tapewire.model.events import Event, TradeEvent
+from tapewire.model.status import TradeBody
 from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
 #: Trade ids remembered per stream: so many that of a busy market those of the last seconds are among them.
@@ -49,8 +51,9 @@ class Stream:
     """One subscribed stream on one connection: its counters and who hears it. ``drops``: trades that come twice."""
 
     __slots__ = (
-        "awaiting", "base", "changed", "count", "deliver", "doubled", "drops", "hearing", "held", "highest", "holes",
-        "known", "last", "lasting", "listeners", "needing", "patience", "polled", "recent_ids", "shown", "subscription",
+        "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "deliver", "doubled", "drops",
+        "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
+        "polled", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription, *, drops: bool = True) -> None:
@@ -73,6 +76,10 @@ class Stream:
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )
+        #: What those trades were; how often one came again that was another, and who is told.
+        self.bodies = Bodies() if drops and subscription.kind == "trade" else None
+        self.conflicts = 0
+        self.conflicted: Conflicted | None = None
         #: The highest trade id so far: what is above it is new without a search. Ids do not only rise.
         self.highest = 0
         #: The trade that only a snapshot showed last, and how many trades came twice.
@@ -131,13 +138,24 @@ class Stream:
             found = number in self.known or number == self.shown
             self.known.update(_ids(event))
         self.doubled += found
+        if found and self.bodies is not None and not event.recovered:
+            self._compare(event, self.bodies)
         return found
+
+    def _compare(self, event: TradeEvent, bodies: Bodies) -> None:
+        before = bodies.other_than(event, self.recent_ids or ())
+        if before is not None:
+            self.conflicts += 1
+            if self.conflicted is not None:
+                self.conflicted(self, event, before)
 
     def remember(self, event: TradeEvent) -> None:
         """Keep a trade's id, so that it is not delivered twice."""
         number = event.sequential_id
         self.recent_ids.append(number)  # type: ignore[union-attr]
         self.highest = max(self.highest, number or 0)
+        if self.bodies is not None:
+            self.bodies.keep(event)
 
     def show(self, event: TradeEvent) -> None:
         """A snapshot brought a trade that did not come by itself: those who hear no snapshots do not have it yet."""
@@ -180,6 +198,8 @@ class Stream:
         for number in ids:
             self.recent_ids.append(number)  # type: ignore[union-attr]
             self.highest = max(self.highest, number)
+            if self.bodies is not None:
+                self.bodies.skip()
 
     def told_to_all(self) -> tuple[Sequence[int | None], frozenset[int]]:
         """Ids of the last trades that every listener has; and while holes are filled, of all before them and since.
@@ -204,6 +224,10 @@ class Stream:
             if known == trade_id:
                 return max(1, self.count - age)
         return 0
+
+
+#: Told of a stream's trade that is not delivered, and of what came under its id before.
+Conflicted = Callable[[Stream, TradeEvent, TradeBody], None]
 
 
 def _nobody_hears(_event: Event) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from tapewire.hub.calls import Callback, every, hand_over, once, one_call
 from tapewire.hub.heads import Heads
-from tapewire.hub.listening import Listener, Stream
+from tapewire.hub.listening import Conflicted, Listener, Stream
 from tapewire.hub.polled import late
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import Subscription, Wish
@@ -57,7 +57,9 @@ class Router:
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
         self._failed, self._drop_doubles = failed, drop_doubles
-        self._doubled = 0  # in streams given up
+        self._doubled = self._conflicts = 0  # in streams given up
+        #: Told of a trade that came under the id of another.
+        self.conflicted: Conflicted | None = None
         #: Told each event of the careful road; True: REST told it first, and it was delivered.
         self.judge: Callable[[Event], bool] = lambda _event: False
         #: Streams given up on the present line, with the snapshots under way: frames of them may still come.
@@ -100,6 +102,7 @@ class Router:
 
     def _open(self, stream: Stream) -> Stream:
         self.streams[stream.subscription] = stream
+        stream.conflicted = self.conflicted
         self._enter(stream)
         stream.awaiting, stream.patience = self.gone.pop(stream.subscription, 0), SNAPSHOT_PATIENCE
         return stream
@@ -110,6 +113,7 @@ class Router:
         self._strike(stream)
         self.gone[subscription] = stream.awaiting
         self._doubled += stream.doubled
+        self._conflicts += stream.conflicts
         name = _name(subscription)
         self.retired[name] = self.retired.get(name, 0) + stream.count
 
@@ -298,6 +302,11 @@ class Router:
         """Trades that came twice, streams given up included."""
         return self._doubled + sum(stream.doubled for stream in self.streams.values())
 
+    @property
+    def conflicts(self) -> int:
+        """Those of them that were another trade under the same id."""
+        return self._conflicts + sum(stream.conflicts for stream in self.streams.values())
+
     def callbacks_of(self, callback: Callback) -> Iterable[Listener]:
         """The listeners that a raising callback of the short road belongs to."""
         return (
@@ -322,7 +331,7 @@ class Router:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
         hear = one_call(ears, self._failed)
         if (ids := stream.recent_ids) is not None:
-            hear = once(stream, ids.append, hear) if stream.drops else every(ids.append, hear)
+            hear = once(stream, ids.append, stream.bodies, hear) if stream.drops else every(ids.append, hear)
         stream.deliver = hear
         stream.changed = False
 

@@ -138,7 +138,10 @@ class MailboxMetrics(Struct, frozen=True, kw_only=True):
 
 
 class VenueMetrics(Struct, frozen=True, kw_only=True):
-    """All connections of one venue and its options, ended ones included."""
+    """All connections of one venue and its options, ended ones included.
+
+    ``recovered``, ``doubled``, ``conflicts``: as of ``client.statistics()``.
+    """
 
     venue: str
     url: str
@@ -149,6 +152,9 @@ class VenueMetrics(Struct, frozen=True, kw_only=True):
     errors: int
     rejected: int
     gaps: int
+    recovered: int
+    doubled: int
+    conflicts: int
     quarantined: int
     callback_errors: int
     dropped: int

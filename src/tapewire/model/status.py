@@ -225,6 +225,31 @@ class Notice(FeedEvent, frozen=True, kw_only=True, tag="notice"):
     moving: bool = False
 
 
+class TradeBody(Struct, frozen=True):
+    """What a trade is, its id aside; ``ask_bid`` is the taker's side. None: not told."""
+
+    trade_price: float | None = None
+    trade_volume: float | None = None
+    ask_bid: str | None = None
+
+
+class Conflict(FeedEvent, frozen=True, kw_only=True, tag="conflict"):
+    """The exchange sent two different trades under one id. The first was delivered, the other was not.
+
+    Attributes:
+        subscription: the stream of trades.
+        sequential_id: the id.
+        delivered, refused: what came first, and what came again.
+        count: conflicts of the stream so far; of those within a minute one is told.
+    """
+
+    subscription: Subscription
+    sequential_id: int
+    delivered: TradeBody
+    refused: TradeBody
+    count: int
+
+
 class Listed(FeedEvent, frozen=True, kw_only=True, tag="listed"):
     """The exchange's answer to what it holds for this connection (``client.list_subscriptions``).
 

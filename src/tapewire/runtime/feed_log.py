@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from tapewire.model.line import Loss
 from tapewire.model.status import (
     CallbackFailed,
+    Conflict,
     Connected,
     Disconnected,
     FeedEvent,
@@ -25,6 +26,7 @@ from tapewire.model.status import (
     Stopped,
     Subscribed,
     Taping,
+    TradeBody,
 )
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.observe import logger
@@ -118,6 +120,8 @@ def fields_of(event: FeedEvent) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [str(one) for one in value[:NAMED]]
+    if isinstance(value, TradeBody):
+        return _words(value)
     return str(value) if isinstance(value, Subscription | Loss) else value
 
 
@@ -142,12 +146,10 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO, f"gap ({event.state}) in {event.subscription}: {event.cause}"
         case Stale():
             return logging.INFO if event.over else logging.WARNING, f"{event.subscription} {event.words}"
-        case Polling():
-            return _polling(event)
         case Lagged():
             return logging.WARNING, f"{event.subscriber} fell behind: {event.dropped} dropped ({event.rule})"
-        case Taping():
-            return _tape(event)
+        case Polling() | Taping() | Conflict():
+            return _at_length(event)
         case Limited():
             return logging.WARNING, f"over the limit of {event.group}: HTTP {event.status}, waits {event.seconds:.1f} s"
         case Notice():
@@ -162,6 +164,16 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
             return logging.INFO, f"{_streams(event.subscriptions)} back after {event.seconds:.1f} s"
         case _:
             return logging.DEBUG, str(event)
+
+
+def _at_length(event: Polling | Taping | Conflict) -> tuple[int, str]:
+    match event:
+        case Polling():
+            return _polling(event)
+        case Taping():
+            return _tape(event)
+        case Conflict():
+            return logging.WARNING, _conflict(event)
 
 
 def _tape(event: Taping) -> tuple[int, str]:
@@ -179,6 +191,15 @@ def _polling(event: Polling) -> tuple[int, str]:
     if event.error:
         return logging.WARNING, f"{streams} cannot be polled, either: {event.error}"
     return logging.WARNING, f"{streams} polled (no WebSocket: {event.cause}), REST every {event.interval:.1f} s"
+
+
+def _conflict(event: Conflict) -> str:
+    which = f"two trades of {event.subscription.symbol} have the id {event.sequential_id}"
+    return f"{which}: {_words(event.delivered)} was delivered, {_words(event.refused)} was not ({event.count} so far)"
+
+
+def _words(body: TradeBody) -> str:
+    return f"{body.ask_bid} {body.trade_volume} at {body.trade_price}"
 
 
 def _what(gap: Gap) -> str:

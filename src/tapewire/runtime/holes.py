@@ -12,6 +12,7 @@ from tapewire.hub.router import Router
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.clock import Clock
+from tapewire.runtime.conflicts import Conflicts
 from tapewire.runtime.missed import missed_trades
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.signing import Signer
@@ -42,6 +43,7 @@ class Holes:
     ) -> None:
         self._venue, self._connection, self._router, self._clock = venue, connection, router, clock
         self._publish, self._recovery, self._failed = publish, recovery, failed
+        router.conflicted = Conflicts(venue, connection, clock, publish).hear
         self.account = None if signer is None else recovery.watch(router, signer, failed)
 
     def look(self, stream: Stream, snapshot: Event) -> Gap | None:

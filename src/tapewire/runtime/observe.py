@@ -45,7 +45,8 @@ class Statistics(Struct, frozen=True, kw_only=True):
     """What a client's connections did so far.
 
     ``recovered``: events that a line missed and REST told. ``polled``: events that REST told while there was no line.
-    ``doubled``: trades that came twice and were dropped.
+    ``doubled``: trades that came twice and were dropped; ``conflicts``: those of them that were another trade under
+    the same id.
     """
 
     connections: tuple[ConnectionStatistics, ...]
@@ -56,6 +57,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     recovered: int
     polled: int = 0
     doubled: int
+    conflicts: int
     quarantined: int
     callback_errors: int
     dropped: int

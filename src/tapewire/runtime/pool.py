@@ -52,13 +52,14 @@ class Past:
         self.messages: Counter[str] = Counter()
         self.connects = self.reconnects = 0
         self.quarantined = 0
-        self.callback_errors = self.doubled = 0
+        self.callback_errors = self.doubled = self.conflicts = 0
         self.better: float | None = None
 
     def add(self, carrier: Carrier) -> None:
         self.messages.update(carrier.router.counts())
         self.callback_errors += carrier.callback_errors
         self.doubled += carrier.router.doubled
+        self.conflicts += carrier.router.conflicts
         for driver in carrier.drivers:
             self.connects += driver.connects
             self.reconnects += driver.machine.reconnects
@@ -231,7 +232,8 @@ class Pool:
             gaps=self.gaps,
             recovered=self.troubles.recovered,
             polled=self._polling.delivered,
-            doubled=self._past.doubled + sum(carrier.router.doubled for carrier in self.carriers),
+            doubled=self._doubled(),
+            conflicts=self._conflicts(),
             quarantined=self._past.quarantined + sum(one.quarantined for one in connections),
             callback_errors=self._callback_errors(),
             dropped=dropped,
@@ -261,6 +263,9 @@ class Pool:
             errors=troubles.errors,
             rejected=troubles.rejected,
             gaps=self.gaps,
+            recovered=troubles.recovered,
+            doubled=self._doubled(),
+            conflicts=self._conflicts(),
             quarantined=self._past.quarantined + sum(driver.quarantine.count for driver in self.drivers),
             callback_errors=self._callback_errors(),
             dropped=troubles.dropped,
@@ -282,6 +287,12 @@ class Pool:
         for carrier in self.carriers:
             messages.update(carrier.router.counts())
         return messages
+
+    def _doubled(self) -> int:
+        return self._past.doubled + sum(carrier.router.doubled for carrier in self.carriers)
+
+    def _conflicts(self) -> int:
+        return self._past.conflicts + sum(carrier.router.conflicts for carrier in self.carriers)
 
     def _callback_errors(self) -> int:
         live = sum(carrier.callback_errors for carrier in self.carriers)

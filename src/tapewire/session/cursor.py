@@ -91,10 +91,10 @@ class Cursor:
             self._note_hole(key, seen)
             return
         place = self._places.pop(key, None)  # the newest last
-        if place is not None and self._noted.get(key) == seen.count:
+        noted, self._noted[key] = self._noted.get(key), seen.count
+        if place is not None and noted is not None and _is_known(place, seen, seen.count - noted):
             self._places[key] = replace(place, at_ns=now.ns)
             return
-        self._noted[key] = seen.count
         number = min(seen.count - marks[0].count, len(seen.ids))
         ids = tuple(one for one in seen.ids[len(seen.ids) - int(number) :] if one is not None)
         account, subscription = key
@@ -127,3 +127,8 @@ class Cursor:
             ids = tuple(sorted(seen.known))
             self.changed = self.changed or ids != place.ids
             self._places[key] = replace(place, ids=ids)
+
+
+def _is_known(place: Place, seen: Seen, news: int) -> bool:
+    """Nothing came, or what came are trades of the place: a new line shows the last one again."""
+    return news == 0 or (bool(seen.ids) and set(seen.ids[-news:]) <= set(place.ids))

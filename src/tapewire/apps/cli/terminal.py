@@ -24,6 +24,7 @@ from tapewire.model.events import (
 )
 from tapewire.model.status import (
     CallbackFailed,
+    Conflict,
     Connected,
     Connecting,
     Disconnected,
@@ -246,6 +247,11 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
         case Taping():
             return ("red", f"the tape is not written: {event.reason}") if event.reason else ("dim", tape_words(event))
+        case Conflict():
+            return (
+                "yellow",
+                f"two trades of {event.subscription.symbol} have the id {event.sequential_id}: one is refused",
+            )
         case Limited():
             return "yellow", f"over the limit of {event.group} (HTTP {event.status}): waits {event.seconds:.1f} s"
         case Quarantined():
