@@ -141,7 +141,7 @@ def _markets(block: Block) -> tuple[str, ...] | None:
 
 
 def _venue(block: Block) -> str:
-    found = re.search(r'"(upbit-\w\w)"', block.text)
+    found = re.search(r'"(upbit-\w\w|okx|okex3)"', block.text)
     return found[1] if found else "upbit"
 
 
