@@ -50,6 +50,12 @@ def test_the_whole_event() -> None:
     assert (event.stream_type, event.sequence, event.received_ns, event.raw) == ("REALTIME", 11, 5, b"as it came")
 
 
+def test_numbers_may_begin_anew_with_a_snapshot() -> None:
+    later = snapshot(3, "7:1", "6:1")
+    later.timestamp = 11
+    assert kept(snapshot(10), later, change("7:2", link=(3, 4)))[1] == ["applied"] * 3
+
+
 def test_unknown_levels_are_deleted_in_peace_and_a_second_snapshot_is_taken() -> None:
     keeper, said = kept(snapshot(10), change("500:0", "1:0", link=(10, 11)), snapshot(20, "7:1", "6:1"))
     assert said == ["applied", "applied", "applied"]
@@ -109,6 +115,13 @@ def test_a_snapshot_older_than_the_changes_is_no_good(late: tuple[BookChange, ..
     keeper, said = kept(*late, snapshot(10))
     assert said[-1] == "sequence"
     assert not keeper.good
+
+
+def test_a_snapshot_older_than_a_good_book_is_dropped() -> None:
+    """It was asked for, did not come, and the book was had from elsewhere meanwhile."""
+    keeper, said = kept(snapshot(10), change("101:5", link=(10, 15)), snapshot(12), change("101:6", link=(15, 16)))
+    assert said == ["applied", "applied", "ignored", "applied"]
+    assert sides(keeper)[0] == "101:6 102:2"
 
 
 def test_after_a_hole_a_snapshot_from_elsewhere_helps_too() -> None:

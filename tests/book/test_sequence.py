@@ -68,5 +68,35 @@ def test_what_cannot_be_joined(link: tuple[int | None, int | None]) -> None:
 def test_the_other_two_rules() -> None:
     for rule, said in ((SnapshotsOnly(), "hole"), (Unnumbered(), "next")):
         rule.restart(snapshot(10))
-        assert [rule.follow(change(link=(1, 2))), rule.join(change(link=(1, 2)))] == [said, said]
+        assert rule.follow(change(link=(1, 2))) == said
+        assert rule.since([change(link=(1, 2))]) == ()
         assert not rule.aligns
+
+
+@pytest.mark.parametrize(
+    ("links", "number", "since"),
+    [
+        ([(8, 10), (10, 15), (15, 16)], 10, 1),  # one ends there
+        ([(10, 15), (15, 16)], 10, 0),  # one begins there
+        ([(10, 15), (15, 16)], 12, 0),  # one reaches over it (REST)
+        ([(10, 15), (15, 16)], 16, 2),
+        ([(10, 15), (15, 16)], 20, 2),  # all are in it
+        ([(12, 15), (15, 16)], 10, None),  # too old
+        ([(8, 9), (12, 15)], 10, None),
+        ([(8, 9), (12, 15), (15, 16)], 13, 1),  # what was missed before it is in it
+        ([(90, 95), (95, 3), (3, 5), (5, 8)], 5, 3),  # after a maintenance
+        ([(90, 95), (95, 3), (3, 5), (5, 8)], 4, 2),
+        ([(90, 95), (95, 3), (3, 5), (5, 8)], 9, 4),
+        ([(90, 95), (95, 3), (3, 5)], 90, 0),
+        ([], 5, 0),
+        ([(3, 5)], None, 1),
+    ],
+)
+def test_what_belongs_after_a_snapshot_that_came_late(
+    links: list[tuple[int, int]], number: int | None, since: int | None
+) -> None:
+    chain, aside = Chained(), [change(link=link) for link in links]
+    chain.restart(snapshot(number))
+    late = chain.since(aside)
+    assert late is None if since is None else list(late or ()) == aside[since:]
+    assert all(chain.follow(one) == "next" for one in late or ())

@@ -69,19 +69,19 @@ def told(venue: str, faults: Sequence[str], seconds: float = SECONDS) -> tuple[l
 
 
 @cache
-def truth(venue: str) -> Truth:
+def truth(venue: str, seconds: float = SECONDS) -> Truth:
     """Each book of the exchange by market and time stamp."""
-    heard, stage = told(venue, ())
+    heard, stage = told(venue, (), seconds)
     assert stage.told(Stale) == []
     return {(event.symbol, event.timestamp or 0): picture(event, venue) for event in heard}
 
 
-def check(venue: str, heard: Sequence[DepthOrderbookEvent], stage: Stage) -> float:
+def check(venue: str, heard: Sequence[DepthOrderbookEvent], stage: Stage, seconds: float = SECONDS) -> float:
     """P3: every book that was delivered is true, and none is crossed; each spoilt one was mended within 3 s.
 
     Returns the longest time that a book was spoilt.
     """
-    known, seen = truth(venue), 0
+    known, seen = truth(venue, seconds), 0
     for event in heard:
         key = event.symbol, event.timestamp or 0
         assert not event.asks or not event.bids or event.bids[0].price < event.asks[0].price
@@ -97,17 +97,20 @@ def check(venue: str, heard: Sequence[DepthOrderbookEvent], stage: Stage) -> flo
     return max((event.silent for event in ended), default=0.0)
 
 
-VENUES = ["okex3"]
+VENUES = ["okex3", "okx"]
+#: What spoils a book, and how that shows.
+SPOILING = {"okex3": ("book-checksum", "checksum"), "okx": ("book-lost", "sequence")}
 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_spoilt_book_is_fetched_anew_alone_and_told(venue: str) -> None:
-    heard, stage = told(venue, [f"book-checksum:{ONE}@3x1"])
+    fault, cause = SPOILING[venue]
+    heard, stage = told(venue, [f"{fault}:{ONE}@3x1"])
     begun, ended = stage.told(Stale)
-    assert (begun.cause, begun.over, begun.subscription.symbol) == ("checksum", False, ONE)
+    assert (begun.cause, begun.over, begun.subscription.symbol) == (cause, False, ONE)
     assert ended.over
     [gap] = stage.told(Gap)
-    assert (gap.cause, gap.state, gap.subscription.symbol) == ("checksum", "full_state", ONE)
+    assert (gap.cause, gap.state, gap.subscription.symbol) == (cause, "full_state", ONE)
     assert [event.subscriptions for event in stage.told(Recovered)] == [(begun.subscription,)]
     asked = [sent.payload for sent in stage.simulator.requests if sent.payload != b"ping"]
     assert len(asked) == 3  # all; leave one; join it again
@@ -132,7 +135,7 @@ def drawn(seed: int) -> list[str]:
 @pytest.mark.parametrize("venue", VENUES)
 def test_whatever_happens_to_a_book_only_true_ones_are_delivered(venue: str) -> None:
     troubles, longest = 0, 0.0
-    for seed in range(size(100, 2_000)):
+    for seed in range(size(50, 1_000)):
         faults = drawn(seed)
         heard, stage = told(venue, faults)
         longest = max(longest, check(venue, heard, stage))
@@ -140,7 +143,7 @@ def test_whatever_happens_to_a_book_only_true_ones_are_delivered(venue: str) -> 
         assert spoilt <= ({ONE, OTHER} if any("late" in fault for fault in faults) else {ONE}), faults
         troubles += bool(spoilt)
     assert longest <= 3.0
-    assert troubles > size(40, 800)
+    assert troubles > size(20, 400)
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -248,3 +251,23 @@ def test_the_present_book_can_be_read_and_a_spoilt_one_cannot(venue: str) -> Non
         assert history == [event for event in heard if event.symbol == ONE]  # they were good when they came
 
     play(story, venue=venue, markets=MARKETS, faults=(f"book-checksum:{ONE}@2.5",), **SMALL.get(venue, {}))
+
+
+def test_a_snapshot_that_does_not_come_is_had_by_rest() -> None:
+    """OKX may send none some day (spec/okx.md, Uncertain 1): the changes that came are joined to REST's book."""
+    heard, stage = told("okx", ["book-late:60@0x2"], 6)
+    assert stage.told(Stale) == []
+    begun = {event.symbol: event for event in reversed(heard)}
+    assert [begun[symbol].stream_type for symbol in MARKETS] == ["SNAPSHOT", "SNAPSHOT"]
+    begin_ns = stage.told(Connected)[0].at_ns
+    assert all((event.received_ns - begin_ns) / 1e9 < 3.0 for event in begun.values())
+    check("okx", heard, stage)
+
+
+def test_rest_that_fails_is_asked_again_and_a_late_snapshot_is_dropped() -> None:
+    heard, stage = told("okx", ["book-late:9@0x2", "rest:500@0x3"], 14)
+    assert sorted({event.symbol for event in heard}) == [*MARKETS]
+    check("okx", heard, stage, 14)
+    for symbol in MARKETS:
+        numbers = [event.sequence for event in heard if event.symbol == symbol]
+        assert numbers == sorted(set(numbers), key=lambda number: number or 0)

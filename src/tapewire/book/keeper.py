@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -72,6 +72,8 @@ class Keeper:
         )
 
     def _begin(self, snapshot: BookChange) -> Answer:
+        if self.good and self._is_old(snapshot):
+            return "ignored"
         aside = tuple(self._aside)
         self.spoil()
         try:
@@ -85,10 +87,19 @@ class Keeper:
             return answer
         return self._catch_up(aside)
 
-    def _catch_up(self, aside: tuple[BookChange, ...]) -> Answer:
+    def _is_old(self, snapshot: BookChange) -> bool:
+        """Late, from before the book that is here; by its time, for numbers may begin anew."""
+        here = None if self._told is None else self._told.timestamp
+        return here is not None and snapshot.timestamp is not None and snapshot.timestamp < here
+
+    def _catch_up(self, aside: Sequence[BookChange]) -> Answer:
         """What came before the snapshot and belongs after it."""
-        for change in aside:
-            answer = self._go_on(change, self._continuity.join(change))
+        late = self._continuity.since(aside)
+        if late is None:
+            self.spoil()
+            return "sequence"
+        for change in late:
+            answer = self._go_on(change, self._continuity.follow(change))
             if not self.good:
                 return answer
         return "applied"

@@ -15,7 +15,7 @@ Step = Literal["next", "repeated", "hole"]
 class Continuity(Protocol):
     """Knows where one book stands."""
 
-    #: A snapshot's number says which of the changes that came before it are in it.
+    #: A snapshot's number says which of the changes that came before it are in it: ``since`` can be asked.
     aligns: bool
 
     def restart(self, snapshot: BookChange) -> None:
@@ -26,8 +26,8 @@ class Continuity(Protocol):
         """What the next change is; it counts as applied when the answer is ``next``."""
         ...
 
-    def join(self, change: BookChange) -> Step:
-        """As ``follow``, of a change that may be older than the snapshot, or reach over it."""
+    def since(self, aside: Sequence[BookChange]) -> Sequence[BookChange] | None:
+        """Of the changes that came before the snapshot, those that belong after it; None: it is too old for them."""
         ...
 
 
@@ -42,7 +42,8 @@ class SnapshotsOnly:
     def follow(self, change: BookChange) -> Step:  # noqa: ARG002 - whatever it is
         return "hole"
 
-    join = follow
+    def since(self, aside: Sequence[BookChange]) -> Sequence[BookChange] | None:  # noqa: ARG002 - none is kept
+        return ()
 
 
 class Unnumbered:
@@ -56,7 +57,8 @@ class Unnumbered:
     def follow(self, change: BookChange) -> Step:  # noqa: ARG002 - whatever it is
         return "next"
 
-    join = follow
+    def since(self, aside: Sequence[BookChange]) -> Sequence[BookChange] | None:  # noqa: ARG002 - none is kept
+        return ()
 
 
 class Chained:
@@ -80,18 +82,33 @@ class Chained:
         self._joining = snapshot.previous_sequence is None and snapshot.sequence is not None
 
     def follow(self, change: BookChange) -> Step:
-        if self._joining:
-            return self.join(change)
         previous, number = change.previous_sequence, change.sequence
         if previous == self._last:
             return self._take(previous, number)
+        if self._joining:
+            return self._join(previous, number)
         return "repeated" if (previous, number) == self._link else "hole"
 
-    def join(self, change: BookChange) -> Step:
+    def since(self, aside: Sequence[BookChange]) -> Sequence[BookChange] | None:
+        """By the link, if one of them is linked to the snapshot; by their numbers else, as far as these only rise."""
+        last, newest_first = self._last, range(len(aside) - 1, -1, -1)
+        if last is None:
+            return ()
+        for at in newest_first:
+            if aside[at].sequence == last:
+                return aside[at + 1 :]
+        for at in newest_first:
+            if aside[at].previous_sequence == last:
+                return aside[at:]
+        late = [change for change in aside[_rising(aside) :] if (change.sequence or 0) > last]
+        if late and (late[0].previous_sequence or 0) > last:
+            return None
+        self._joining = self._joining or bool(late)
+        return late
+
+    def _join(self, previous: int | None, number: int | None) -> Step:
         """Of what is in the snapshot already: ``repeated``; the first that reaches beyond it ends the joining."""
-        previous, number, last = change.previous_sequence, change.sequence, self._last
-        if previous == last:
-            return self._take(previous, number)
+        last = self._last
         if previous is None or number is None or last is None or previous > last:
             return "hole"
         return "repeated" if number <= last else self._take(previous, number)
@@ -101,6 +118,17 @@ class Chained:
         if number != previous:
             self._last, self._link = number, (previous, number)
         return "next"
+
+
+def _rising(aside: Sequence[BookChange]) -> int:
+    """From which of them on each is linked to the one before, and the numbers only rise."""
+    for at in range(len(aside) - 1, 0, -1):
+        change = aside[at]
+        if change.previous_sequence != aside[at - 1].sequence or (change.sequence or 0) < (
+            change.previous_sequence or 0
+        ):
+            return at
+    return 0
 
 
 class BookRule(Struct, frozen=True, kw_only=True):
