@@ -22,7 +22,7 @@ from tests.sizes import size
 
 ONE, OTHER = "BTC-USDT", "ETH-USDT"
 MARKETS = (ONE, OTHER)
-SECONDS = 8.0
+SECONDS = 7.0
 Levels = tuple[tuple[float, float], ...]
 Truth = dict[tuple[str, int], tuple[Levels, Levels]]
 #: What each venue's books can be judged by: all levels, or those that the checksum is made of.
@@ -98,6 +98,8 @@ def check(venue: str, heard: Sequence[DepthOrderbookEvent], stage: Stage, second
 
 
 VENUES = ["okex3", "okx"]
+#: Stories of each, 100 in ``make test`` and 2,000 in ``make nightly``: OKX's books are deep, and take their time.
+STORIES = {"okex3": size(70, 1_000), "okx": size(30, 1_000)}
 #: What spoils a book, and how that shows.
 SPOILING = {"okex3": ("book-checksum", "checksum"), "okx": ("book-lost", "sequence")}
 
@@ -135,7 +137,7 @@ def drawn(seed: int) -> list[str]:
 @pytest.mark.parametrize("venue", VENUES)
 def test_whatever_happens_to_a_book_only_true_ones_are_delivered(venue: str) -> None:
     troubles, longest = 0, 0.0
-    for seed in range(size(50, 1_000)):
+    for seed in range(STORIES[venue]):
         faults = drawn(seed)
         heard, stage = told(venue, faults)
         longest = max(longest, check(venue, heard, stage))
@@ -143,7 +145,7 @@ def test_whatever_happens_to_a_book_only_true_ones_are_delivered(venue: str) -> 
         assert spoilt <= ({ONE, OTHER} if any("late" in fault for fault in faults) else {ONE}), faults
         troubles += bool(spoilt)
     assert longest <= 3.0
-    assert troubles > size(20, 400)
+    assert troubles > STORIES[venue] * 0.4
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -149,7 +149,7 @@ def test_a_spoilt_book_is_heard_by_nobody_until_its_snapshot() -> None:
     bench.come(change("101:5", link=(12, 13)))
     bench.come(change("101:6", link=(13, 14)))
     assert bench.troubles == [("sequence", 2), ("waiting", 2)]
-    assert bench.books.book(ALL) is None
+    assert bench.books.book(ALL, None) is None
     assert bench.books.serve([ALL]) == set()
     assert bench.told() == []
     bench.router.expect(bench.router.streams[ALL])
@@ -181,7 +181,7 @@ def test_books_end_with_their_streams_and_with_the_line() -> None:
     assert bench.books.book(ALL, 1) is not None
     bench.router.remove(TWO, other)
     bench.books.forget()
-    assert bench.books.book(ALL) is not None
+    assert bench.books.book(ALL, None) is not None
     bench.router.remove(ALL, listener)
     bench.books.forget()
     assert bench.come(change("101:5", link=(10, 11))) == "careful"
@@ -189,7 +189,7 @@ def test_books_end_with_their_streams_and_with_the_line() -> None:
     bench.listen(ALL, "again")
     bench.come(snapshot(20))
     bench.books.line_lost()
-    assert bench.books.book(ALL) is None
+    assert bench.books.book(ALL, None) is None
     assert bench.come(change("101:5", link=(20, 21))) == "careful"
 
 
