@@ -485,10 +485,9 @@ def _paragraph(text: str) -> str:
 
 def _code(text: str) -> str:
     plain = re.sub(
-        r" \((?:spec(?:/upbit\.md)? [^)]*|section \d+|\d+, \d+|A?\d\.\d|A\d|Uncertain \d+|see `+tapewire\.sim\.faults`+)\)",
-        "",
-        text,
-    )
+        r" \((?:spec(?:/upbit\.md)? [^)]*|section \d+|\d+, \d+|A?\d\.\d|A\d|Uncertain \d+"
+        r"|see `+tapewire\.sim\.faults`+)\)", "", text,
+    )  # fmt: skip
     return plain.replace("``", "`")
 
 

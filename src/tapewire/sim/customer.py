@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from math import log
 
 from tapewire.sim.desk import Desk
@@ -16,7 +16,7 @@ from tapewire.venues.trading import ZERO, NewOrder, Side
 _OPEN = 5  # open orders at the most; then he cancels the oldest
 _CANCELS, _AT_MARKET = 0.15, 0.4
 _LEAST, _MOST = 2, 20  # worth of an order in the smallest that is allowed
-_SATOSHI = Decimal(1).scaleb(-8)
+_LEAST_KNOWN = Decimal(1)
 
 
 class Customer:
@@ -33,7 +33,7 @@ class Customer:
     def __init__(self, desk: Desk, market: SeededMarket, account: str, pause: float, chance: Chance) -> None:
         self._desk, self._market, self._account, self._pause = desk, market, account, pause
         self._draw = chance.random
-        self._symbols = sorted(market.symbols)
+        self._symbols = sorted(symbol for symbol in market.symbols if market.pits[symbol].listing.spot)
         self._wait(0.0)
 
     def _wait(self, at: float) -> None:
@@ -53,7 +53,7 @@ class Customer:
     def _order(self, pit: Pit) -> NewOrder | None:
         """An order that the account can pay; None: it can pay neither side."""
         buys, at_market = self._draw() < 0.5, self._draw() < _AT_MARKET
-        worth = MINIMA[pit.listing.market.quote] * (_LEAST + int(self._draw() * (_MOST - _LEAST)))
+        worth = MINIMA.get(pit.listing.market.quote, _LEAST_KNOWN) * (_LEAST + int(self._draw() * (_MOST - _LEAST)))
         away = 1 + int(self._draw() * 3)
         for side in self._sides(buys=buys):
             asked = self._priced(pit, side, worth, away, at_market=at_market)
@@ -70,7 +70,8 @@ class Customer:
         own, *_ = pit.best(ask=side == "ask")
         ticks = max(1, own + (away if side == "ask" else -away))
         price = pit.tick.decimal(ticks)
-        volume = (worth / price).quantize(_SATOSHI, ROUND_DOWN) + _SATOSHI
+        lot = Decimal(pit.listing.lot).scaleb(-8)
+        volume = (worth / price) // lot * lot + lot
         free = {balance.currency: balance.free for balance in self._desk.balances(self._account)}
         if side == "bid" and free.get(market.quote, ZERO) < worth * 2:
             return None

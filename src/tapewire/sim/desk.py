@@ -13,15 +13,18 @@ from hashlib import sha256
 
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
 from tapewire.sim.book import UNIT
+from tapewire.sim.holdings import Holdings, value
 from tapewire.sim.market import SeededMarket
 from tapewire.sim.pit import Done, Pit
 from tapewire.sim.purse import Purse
 from tapewire.sim.resting import Quote
 from tapewire.sim.rules import check, ticks_of
 from tapewire.venues.exchange import Due
-from tapewire.venues.trading import EXACT, ZERO, Balance, Fill, NewOrder, Order, OrderRefused
+from tapewire.venues.trading import EXACT, ZERO, Balance, Fill, NewOrder, Order, OrderRefused, Position
 
 FEE_RATE = Decimal("0.0005")
+#: How much more than its margin an order of contracts is worth.
+LEVERAGE = 10
 _SATOSHI = Decimal(1).scaleb(-8)
 _ORDERS = 10_000  # kept of each account; the oldest that ended are forgotten
 _STEPS = 1_000  # executions of one order at once; what is left then is cancelled
@@ -43,6 +46,7 @@ class Desk:
         self._venue, self._market, self._seed = venue, market, seed
         self._purses = {name: Purse(balances) for name, balances in accounts.items()}
         self._orders: dict[str, dict[str, Order]] = {name: {} for name in accounts}
+        self._holdings = {name: Holdings() for name in accounts}
         self._waiting: dict[str, tuple[Order, Quote]] = {}
         self._count = 0
         self._told: list[Due] = []
@@ -54,6 +58,10 @@ class Desk:
         """See ``TradingDesk.balances``."""
         return self._purses[account].balances()
 
+    def positions(self, account: str) -> list[Position]:
+        """See ``TradingDesk.positions``."""
+        return self._holdings[account].all()
+
     def orders(self, account: str) -> list[Order]:
         """See ``TradingDesk.orders``."""
         return list(self._orders[account].values())
@@ -63,7 +71,7 @@ class Desk:
         pit = self._market.pits.get(asked.symbol)
         if pit is None:
             raise OrderRefused("market", f"no market {asked.symbol}")
-        check(asked, pit.tick, pit.listing.market.quote, pit.listing.lot)
+        check(asked, pit.tick, pit.listing)
         self._check_known(account, asked)
         with localcontext(EXACT):
             order = self._opened(account, asked, pit)
@@ -102,7 +110,12 @@ class Desk:
 
     def _opened(self, account: str, asked: NewOrder, pit: Pit) -> Order:
         """A new order, its cost locked."""
-        if asked.side == "ask":
+        contract = pit.listing.contract
+        if contract is not None:
+            cost = value(contract, asked.price or ZERO, asked.volume or ZERO)
+            fee = cost * FEE_RATE
+            locked, currency = cost / LEVERAGE + fee, contract.settle
+        elif asked.side == "ask":
             locked, fee, currency = asked.volume or ZERO, ZERO, pit.listing.market.base
         else:
             cost = (asked.price or ZERO) * (1 if asked.volume is None else asked.volume)
@@ -111,7 +124,7 @@ class Desk:
         self._purses[account].lock(currency, locked)
         return Order(
             uuid=self._uuid(), account=account, asked=asked, fee_rate=FEE_RATE, ms=self._market.now_ms, locked=locked,
-            reserved_fee=fee,
+            reserved_fee=fee, contract=contract is not None,
         )  # fmt: skip
 
     def _kept_out(self, order: Order, pit: Pit) -> bool:
@@ -182,18 +195,25 @@ class Desk:
 
     def _fill(self, order: Order, trade: Done, pit: Pit, uuid: str, *, is_maker: bool) -> None:
         price, volume = pit.tick.decimal(trade.price), _decimal(trade.size)
-        funds = price * volume
+        contract = pit.listing.contract
+        funds = price * volume if contract is None else value(contract, price, volume)
         fill = Fill(uuid, price, volume, funds, funds * order.fee_rate, is_maker, trade.buy, trade.ms, trade.id)
         before = order.locked
         order.execute(fill)
         purse, market = self._purses[order.account], pit.listing.market
-        if order.asked.side == "bid":
+        if contract is not None:
+            profit = self._holdings[order.account].trade(pit.symbol, contract, fill, buys=order.asked.side == "bid")
+            purse.release(contract.settle, before - order.locked)
+            purse.settle(contract.settle, profit - fill.fee)
+        elif order.asked.side == "bid":
             purse.spend(market.quote, before - order.locked)
             purse.earn(market.base, volume, price)
         else:
             purse.spend(market.base, volume)
             purse.earn(market.quote, funds - fill.fee)
         self._tell(order, "trade", fill)
+        if contract is not None:
+            self._told.append(Due("myPosition", pit.symbol, account=order.account))
         if order.complete:
             self._end(order, "done")
 
@@ -215,18 +235,17 @@ class Desk:
         amount = volume * ((order.asked.price or ZERO) if order.asked.ord_type == "limit" else pit.tick.decimal(price))
         if whole and order.asked.spends:
             amount = order.remaining_funds
-        currency = pit.listing.market.base if order.asked.side == "ask" else pit.listing.market.quote
-        self._purses[order.account].release(currency, order.prevent(volume, amount))
+        self._purses[order.account].release(_locks(order, pit), order.prevent(volume, amount))
         self._tell(order, "prevented")
         if order.complete:
             self._end(order, "cancel")
 
     def _end(self, order: Order, state: str) -> None:
         self._waiting.pop(order.uuid, None)
-        market = self._market.pits[order.asked.symbol].listing.market
+        pit = self._market.pits[order.asked.symbol]
         released = order.end("done" if state == "done" else "cancel")
         if released:
-            self._purses[order.account].release(market.base if order.asked.side == "ask" else market.quote, released)
+            self._purses[order.account].release(_locks(order, pit), released)
         self._tell(order, state)
 
     def _limit(self, order: Order, pit: Pit) -> int | None:
@@ -283,6 +302,14 @@ def order_event(order: Order, venue: str, now_ms: int, state: str, fill: Fill | 
         smp_type=asked.smp_type, prevented_volume=order.prevented_volume, prevented_locked=order.prevented_locked,
         trade_timestamp=fill.ms if fill else None, order_timestamp=order.ms,
     )  # fmt: skip
+
+
+def _locks(order: Order, pit: Pit) -> str:
+    """The currency that lies in an order."""
+    market, contract = pit.listing.market, pit.listing.contract
+    if contract is not None:
+        return contract.settle
+    return market.base if order.asked.side == "ask" else market.quote
 
 
 def _within(price: int, limit: int | None, *, buys: bool) -> bool:

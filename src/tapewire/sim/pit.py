@@ -16,7 +16,7 @@ from tapewire.sim.book import UNIT, Book
 from tapewire.sim.past import Past, noise
 from tapewire.sim.resting import Quote, Resting
 from tapewire.sim.ticks import Tick, tick_of
-from tapewire.venues.exchange import Ladder, Rhythm
+from tapewire.venues.exchange import Contract, Ladder, Rhythm
 
 _DAY_MS = 86_400_000
 _HISTORY = 50_000  # published trades that REST still knows
@@ -34,6 +34,7 @@ class Listing(Struct, frozen=True, kw_only=True):
         tick: mantissa and power of ten; None: by price, as Upbit's markets.
         lot: the smallest step of a size, in 1e-8.
         spot: bought coins are held; else it is a contract.
+        contract: what one is, where customers can trade it.
     """
 
     market: Market
@@ -44,6 +45,7 @@ class Listing(Struct, frozen=True, kw_only=True):
     tick: tuple[int, int] | None = None
     lot: int = 1
     spot: bool = True
+    contract: Contract | None = None
 
 
 class Done(Struct, frozen=True):

@@ -53,6 +53,12 @@ class Purse:
         self._balances[currency].locked -= amount
         self._changed[currency] = None
 
+    def settle(self, currency: str, amount: Decimal) -> None:
+        """A profit comes in, or a loss or fee goes out as far as there is something."""
+        balance = self._balances.setdefault(currency, Balance(currency))
+        balance.free = max(Decimal(0), balance.free + amount)
+        self._changed[currency] = None
+
     def earn(self, currency: str, amount: Decimal, price: Decimal | None = None) -> None:
         """Something comes in; bought at ``price``, it moves the mean price."""
         balance = self._balances.setdefault(currency, Balance(currency))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tapewire.sim.pit import Listing
 from tapewire.sim.ticks import Tick
 from tapewire.venues.trading import ZERO, Fault, NewOrder, OrderRefused
 
@@ -16,14 +17,13 @@ _LARGEST = Decimal(10) ** 12
 _IN_FORCE = {"limit": (None, "ioc", "fok", "post_only"), "best": ("ioc", "fok"), "price": (None,), "market": (None,)}
 
 
-def check(asked: NewOrder, tick: Tick, quote: str, lot: int = 1) -> None:
+def check(asked: NewOrder, tick: Tick, listing: Listing) -> None:
     """Refuse what the exchange would refuse whatever is in the account.
 
     Args:
         asked: the order.
         tick: of its market.
-        quote: currency of its market.
-        lot: the smallest step of its sizes, in 1e-8.
+        listing: its market.
 
     Raises:
         OrderRefused: names what is wrong.
@@ -36,8 +36,13 @@ def check(asked: NewOrder, tick: Tick, quote: str, lot: int = 1) -> None:
         ticks_of(asked, tick)
     if asked.volume is not None and asked.volume != round(asked.volume, 8):
         raise OrderRefused("volume", f"volume {asked.volume} has more than eight decimals")
-    if asked.volume is not None and asked.volume.scaleb(8) % lot:
-        raise OrderRefused("volume", f"volume {asked.volume} is no multiple of {Decimal(lot).scaleb(-8)}")
+    if asked.volume is not None and asked.volume.scaleb(8) % listing.lot:
+        raise OrderRefused("volume", f"volume {asked.volume} is no multiple of {Decimal(listing.lot).scaleb(-8)}")
+    if listing.contract is not None:
+        if asked.ord_type != "limit":
+            raise OrderRefused("type", f"contracts are traded with a limit, not {asked.ord_type}")
+        return
+    quote = listing.market.quote
     worth = (asked.price or ZERO) * (1 if asked.volume is None else asked.volume)
     if needs_price and worth < MINIMA.get(quote, ZERO):
         raise OrderRefused("minimum", f"{worth} {quote} is less than {MINIMA[quote]} {quote}")

@@ -180,7 +180,9 @@ def _accounts(scenario: Scenario, rows: list[Listing]) -> dict[str, dict[str, De
         for row in rows:
             if row.spot:
                 balances[row.market.base] = Decimal(round(row.size * _AMPLE)) + 1
-        balances |= {row.market.quote: _MONEY.get(row.market.quote, _AMOUNT) for row in rows}
+        for row in rows:
+            currency = row.contract.settle if row.contract else row.market.quote
+            balances[currency] = _MONEY.get(currency, _AMOUNT)
     return {key.account: balances for key in keys_of(scenario)}
 
 
@@ -245,7 +247,7 @@ def _listing(row: _Row, terms: Terms) -> Listing:
     market = Market(symbol=code, base=terms.base, quote=terms.quote, name=name, local_name=local_name, levels=levels)
     return Listing(
         market=market, price=price, trades=trades, books=books, size=size, tick=terms.tick, lot=terms.lot,
-        spot=terms.spot,
+        spot=terms.spot, contract=terms.contract,
     )  # fmt: skip
 
 

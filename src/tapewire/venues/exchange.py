@@ -7,6 +7,7 @@ behind it is any ``MarketView`` (``tapewire.sim.market`` in this package).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, get_args
 from urllib.parse import parse_qsl
@@ -25,8 +26,8 @@ class Due(NamedTuple):
     """Something the exchange publishes now; what is not set here is read from the market's state.
 
     ``kind`` is a kind of event, or ``close``: a candle of ``unit`` closed at ``ms`` (UTC). A ``candle`` stands for the
-    candles of every unit. ``trade`` is set for trades, ``event`` for what only ``account`` may hear, or everybody
-    (an announcement: ``account`` is ``""``). Kinds of venues that have deltas of books: ``orderbook-fast`` (see
+    candles of every unit, ``myPosition`` says that a position of the account changed. ``trade`` is set for trades,
+    ``event`` for what only ``account`` may hear, or everybody (an announcement: ``account`` is ``""``). Kinds of venues that have deltas of books: ``orderbook-fast`` (see
     ``Rhythm``), ``still`` (the book has not changed for a while), ``restart`` (the numbering of the books of ``symbol``
     begins again, ``""``: of all).
 
@@ -49,6 +50,20 @@ class Due(NamedTuple):
     flaw: str = ""
 
 
+class Contract(Struct, frozen=True):
+    """What one contract is.
+
+    Attributes:
+        worth: of one, in coins; of an inverse one in money.
+        settle: the currency that it is paid in.
+        inverse: worth so much money, paid in coins.
+    """
+
+    worth: Decimal
+    settle: str
+    inverse: bool = False
+
+
 class Terms(Struct, frozen=True, kw_only=True):
     """What a venue's code says of a market.
 
@@ -58,6 +73,7 @@ class Terms(Struct, frozen=True, kw_only=True):
         tick: mantissa and power of ten; None: by price, as Upbit's markets.
         lot: the smallest step of a size, in 1e-8.
         spot: bought coins are held; else it is a contract.
+        contract: what one is, where customers can trade it.
     """
 
     base: str
@@ -66,6 +82,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     tick: tuple[int, int] | None = None
     lot: int = 1
     spot: bool = True
+    contract: Contract | None = None
 
 
 class Rhythm(Struct, frozen=True, kw_only=True):

@@ -84,11 +84,29 @@ class Fill(Struct, frozen=True):
     trade: int = 0
 
 
+class Position(Struct):
+    """Contracts of one market.
+
+    ``volume`` is negative for a short position; ``profit`` is what was realized, without the ``fee`` paid; ``trade``
+    and ``ms`` are the last execution's.
+    """
+
+    symbol: str
+    volume: Decimal = ZERO
+    mean: Decimal = ZERO
+    profit: Decimal = ZERO
+    fee: Decimal = ZERO
+    opened_ms: int = 0
+    ms: int = 0
+    trade: int = 0
+
+
 class Order(Struct, kw_only=True):
     """One order from its placement to its end.
 
     At any time: ``executed + prevented + remaining = volume``; of a bid ``paid_fee + remaining_fee = reserved_fee``
-    (what SMP took is reserved no longer); ``locked`` is what lies in it now, 0 after its end.
+    (what SMP took is reserved no longer); ``locked`` is what lies in it now, 0 after its end: of a ``contract`` the
+    margin and the fee, given back part by part as it is executed.
     """
 
     uuid: str
@@ -105,6 +123,7 @@ class Order(Struct, kw_only=True):
     prevented_volume: Decimal = ZERO
     prevented_locked: Decimal = ZERO
     fills: list[Fill] = []
+    contract: bool = False
 
     @property
     def remaining_volume(self) -> Decimal | None:
@@ -131,16 +150,29 @@ class Order(Struct, kw_only=True):
 
     def execute(self, fill: Fill) -> None:
         """Count an execution in."""
+        share = self._share(fill.volume)
         self.fills.append(fill)
         self.executed_volume += fill.volume
         self.executed_funds += fill.funds
         self.paid_fee += fill.fee
-        self.locked -= fill.funds + fill.fee if self.asked.side == "bid" else fill.volume
+        if self.contract:
+            self.locked -= share
+        else:
+            self.locked -= fill.funds + fill.fee if self.asked.side == "bid" else fill.volume
+
+    def _share(self, volume: Decimal) -> Decimal:
+        """What of the margin belongs to so much of what remains."""
+        remaining = self.remaining_volume
+        return self.locked * volume / remaining if remaining else ZERO
 
     def prevent(self, volume: Decimal, amount: Decimal) -> Decimal:
         """Self-match prevention takes ``volume`` (worth ``amount``) away; what that releases, its fee too."""
+        share = self._share(volume)
         self.prevented_volume += volume
-        if self.asked.side == "ask":
+        if self.contract:
+            self.prevented_locked += share
+            released = share
+        elif self.asked.side == "ask":
             self.prevented_locked += volume
             released = volume
         else:
@@ -171,6 +203,10 @@ class TradingDesk(Protocol):
 
     def balances(self, account: str) -> list[Balance]:
         """All currencies of an account, in the order in which it got them."""
+        ...
+
+    def positions(self, account: str) -> list[Position]:
+        """All positions of an account, in the order in which they came; some may be closed."""
         ...
 
     def orders(self, account: str) -> list[Order]:

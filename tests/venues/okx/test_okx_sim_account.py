@@ -303,6 +303,62 @@ class TestAccount:
         assert {row["ordType"] for row in rows} == {"optimal_limit_ioc"}
 
 
+class TestPositions:
+    ARG = {"channel": "positions", "instType": "ANY"}
+
+    def test_bought_contracts_are_held_told_and_sold_again(self) -> None:
+        okx = make()
+        client = listening(okx, self.ARG, {"channel": "balance_and_position"}, {"channel": "account"})
+        place(okx, instId="BTC-USDT-SWAP", tdMode="cross", ordType="market", sz="3", px="")
+        *_, row = told(client, "positions")
+        assert (row["pos"], row["posSide"], row["mgnMode"], row["ccy"]) == ("3", "net", "cross", "USDT")
+        assert 64_000 < float(row["avgPx"]) < 65_500
+        assert float(row["imr"]) == pytest.approx(3 * 0.01 * float(row["markPx"]) / 10)
+        assert [one["posId"] for one in ask(okx, "account/positions?instType=SWAP")] == [row["posId"]]
+        assert ask(okx, f"account/positions?posId={row['posId']}&instId=BTC-USDT-SWAP,ETH-USDT-SWAP")
+        assert ask(okx, "account/positions?instType=FUTURES") == []
+        [*_, both] = told(client, "balance_and_position")
+        assert [(one["instId"], one["pos"]) for one in both["posData"]] == [("BTC-USDT-SWAP", "3")]
+        place(okx, instId="BTC-USDT-SWAP", tdMode="cross", ordType="market", side="sell", sz="3", px="")
+        *_, row = told(client, "positions")
+        assert (row["pos"], row["avgPx"], row["upl"], row["uplRatio"]) == ("0", "0", "0", "")
+        assert ask(okx, "account/positions") == []
+        [cash] = [one for one in ask(okx, "account/balance")[0]["details"] if one["ccy"] == "USDT"]
+        assert Decimal(cash["cashBal"]) == 1_000_000 + Decimal(row["realizedPnl"])
+        assert cash["frozenBal"] == "0"
+
+    def test_inverse_contracts_are_paid_in_coins(self) -> None:
+        okx = make()
+        client = listening(okx, {"channel": "positions", "instType": "SWAP", "instFamily": "BTC-USD"})
+        place(okx, instId="BTC-USD-SWAP", tdMode="isolated", ordType="market", side="sell", sz="20", px="")
+        place(okx, instId="BTC-USDT-SWAP", tdMode="cross", ordType="market", sz="1", px="")
+        rows = told(client, "positions")
+        assert {row["instId"] for row in rows} == {"BTC-USD-SWAP"}
+        assert (rows[-1]["pos"], rows[-1]["ccy"]) == ("-20", "BTC")
+        assert float(rows[-1]["imr"]) == pytest.approx(20 * 100 / float(rows[-1]["markPx"]) / 10)
+        assert float(rows[-1]["notionalUsd"]) == pytest.approx(2_000)
+
+    def test_it_begins_with_what_is_held(self) -> None:
+        okx = make()
+        place(okx, instId="BTC-USDT-261225", tdMode="cross", ordType="market", sz="2", px="")
+        client = Client(okx, "private")
+        client.say(login_of(client))
+        [_, _, push] = client.ask(self.ARG)
+        assert (push["eventType"], [row["pos"] for row in push["data"]]) == ("snapshot", ["2"])
+        [_, _, both] = client.ask({"channel": "balance_and_position"})
+        assert [row["pos"] for row in both["data"][0]["posData"]] == ["2"]
+        client.stay(11.0)
+        assert [one["eventType"] for one in client.pushes() if one["arg"]["channel"] == "positions"] == ["snapshot"] * 3
+
+    def test_margin_lies_in_waiting_orders_and_comes_back(self) -> None:
+        okx = make()
+        number = place(okx, instId="BTC-USDT-SWAP", tdMode="cross", sz="10")["ordId"]
+        [usdt] = [one for one in okx.desk.balances("main") if one.currency == "USDT"]
+        assert usdt.locked == 10 * Decimal("0.01") * 30_000 * (Decimal("0.1") + Decimal("0.0005"))
+        signed(okx, "/api/v5/trade/cancel-order", {"ordId": number}, now=okx.moment)
+        assert [usdt.locked, usdt.free] == [Decimal(0), Decimal(1_000_000)]
+
+
 class TestPages:
     def test_pages_follow_ids(self) -> None:
         okx = make()

@@ -168,7 +168,7 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
         + "".join(f"  key        {access}  secret {secret}\n" for access, secret, _ in keys)
         + "\n"
         "Try it in another terminal:\n\n"
-        f"  tapewire watch {symbols[0]} --url {simulator.url}\n\n"
+        f"  tapewire watch {symbols[0]}{'' if venue == 'upbit' else f' --venue {venue}'} --url {simulator.url}\n\n"
         "or from Python:\n\n"
         f'  url = "{simulator.url}"\n'
         f'  async with WebSocketClient("hello", "{venue}", url=url) as client:\n'

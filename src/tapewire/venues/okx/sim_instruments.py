@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tapewire.errors import ConfigError
 from tapewire.venues.digits import plain, text_of
-from tapewire.venues.exchange import MarketView, Terms
+from tapewire.venues.exchange import Contract, MarketView, Terms
 
 _ID = re.compile(
     r"(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z]+)"
@@ -131,6 +131,7 @@ def terms(code: str, price: float | None) -> Terms:
     return Terms(
         base=one.base, quote=one.quote, tick=None if price is None else _tick(one, price), lot=one.lot,
         spot=one.type == "SPOT",
+        contract=None if one.type == "SPOT" else Contract(one.worth, one.settle, one.inverse),
     )  # fmt: skip
 
 

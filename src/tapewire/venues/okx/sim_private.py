@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,11 @@ from tapewire.venues.digits import plain
 from tapewire.venues.exchange import Answer, Due
 from tapewire.venues.okx.sim_instruments import instrument
 from tapewire.venues.okx.sim_ledger import Terminals, account_row, fill_row, order_row, seen_event
+from tapewire.venues.okx.sim_positions import position_row, short_row
 from tapewire.venues.okx.sim_requests import Refused, Request, Wish
 from tapewire.venues.okx.sim_talk import Talk, next_moment
 from tapewire.venues.okx.sim_trade import Counter
-from tapewire.venues.trading import Balance, TradingDesk
+from tapewire.venues.trading import Balance, Position, TradingDesk
 
 _STATE = ("account", "positions")
 
@@ -65,7 +66,8 @@ class PrivateTalk(Talk):
             return self._whole(wish)
         if wish.channel == "balance_and_position":
             self._cash = {one.currency: one.free + one.locked for one in self._balances()}
-            return [self._both(wish, "snapshot", self._cash, [])]
+            held = [one for one in self._positions() if one.volume]
+            return [self._push(wish, [self._both(self._cash, held)])]
         return []
 
     def realtime(self, due: Due, cache: dict[object, bytes]) -> list[bytes]:  # noqa: ARG002 - nothing is shared
@@ -76,7 +78,14 @@ class PrivateTalk(Talk):
             return self._order(due, due.event)
         if isinstance(due.event, MyAssetEvent):
             return self._assets(due.event)
-        return []
+        return self._position(due.symbol) if due.kind == "myPosition" else []
+
+    def _position(self, symbol: str) -> list[bytes]:
+        """A position changed; one that is closed is told once more."""
+        [found] = [one for one in self._positions() if one.symbol == symbol]
+        wishes = [one for one in self._held.values() if one.channel == "positions" and _meant(one, symbol)]
+        rows = [position_row(found, self._market)]
+        return [self._push(wish, rows, eventType="event_update") for wish in wishes]
 
     def _order(self, due: Due, event: MyOrderEvent) -> list[bytes]:
         assert due.asked is not None  # noqa: S101 - the desk says it with every step
@@ -110,20 +119,29 @@ class PrivateTalk(Talk):
         now = {one.currency: one.free + one.locked for one in self._balances()}
         changed = {currency: total for currency, total in now.items() if self._cash.get(currency) != total}
         self._cash = now
-        return [self._both(wish, "filled", changed, [{"instId": symbol, "tradeId": str(trade)}])]
+        held = [one for one in self._positions() if one.symbol == symbol]
+        row = self._both(changed, held) | {"eventType": "filled", "trades": [{"instId": symbol, "tradeId": str(trade)}]}
+        return [self._push(wish, [row])]
 
-    def _both(self, wish: Wish, event: str, balances: Mapping[str, Decimal], trades: list[dict[str, str]]) -> bytes:
+    def _both(self, balances: Mapping[str, Decimal], positions: Sequence[Position]) -> dict[str, Any]:
         now = str(self._market.now_ms)
         told = [{"ccy": name, "cashBal": plain(total), "uTime": now} for name, total in balances.items()]
-        row = {"pTime": now, "eventType": event, "balData": told, "posData": [], "trades": trades}
-        return self._push(wish, [row])
+        held = [short_row(one) for one in positions]
+        return {"pTime": now, "eventType": "snapshot", "balData": told, "posData": held, "trades": []}
 
     def _whole(self, wish: Wish) -> list[bytes]:
-        rows = [] if wish.channel == "positions" else [account_row(self._asked_for(wish), self._market)]
+        if wish.channel == "positions":
+            found = [one for one in self._positions() if one.volume and _meant(wish, one.symbol)]
+            rows = [position_row(one, self._market) for one in found]
+        else:
+            rows = [account_row(self._asked_for(wish), self._market)]
         return [self._push(wish, rows, eventType="snapshot", curPage=1, lastPage=True)]
 
     def _asked_for(self, wish: Wish) -> list[Balance]:
         return [one for one in self._balances() if wish.sent.get("ccy") in (None, one.currency)]
+
+    def _positions(self) -> list[Position]:
+        return self._desk.positions(self.key.account) if self.key else []
 
     def _balances(self) -> list[Balance]:
         return self._desk.balances(self.key.account) if self.key else []

@@ -10,6 +10,7 @@ import msgspec
 from tapewire.venues.exchange import HttpCall, MarketView, Permission, SimKey
 from tapewire.venues.okx.sim_instruments import instrument
 from tapewire.venues.okx.sim_ledger import Terminals, account_row, executed_row, order_row, seen_order
+from tapewire.venues.okx.sim_positions import position_id, position_row
 from tapewire.venues.okx.sim_rest import BadCall, Query, number
 from tapewire.venues.okx.sim_trade import Counter, Rejected
 from tapewire.venues.trading import Fill, Order, TradingDesk
@@ -94,8 +95,16 @@ def _balance(asked: Asked) -> list[Any]:
     return [account_row([one for one in balances if names is None or one.currency in names], asked.market)]
 
 
-def _positions(asked: Asked) -> list[Any]:  # noqa: ARG001 - the desk trades spot
-    return []
+def _positions(asked: Asked) -> list[Any]:
+    query, found = asked.query, [one for one in asked.desk.positions(asked.key.account) if one.volume]
+    names = query["instId"].split(",") if "instId" in query else None
+    return [
+        position_row(one, asked.market)
+        for one in found
+        if query.get("instType") in (None, instrument(one.symbol).type)
+        and (names is None or one.symbol in names)
+        and query.get("posId") in (None, position_id(one))
+    ]
 
 
 def _config(asked: Asked) -> list[Any]:
