@@ -34,8 +34,16 @@ def say(what: str, **facts: object) -> None:
     print(json.dumps({"what": what, **facts}), flush=True)  # noqa: T201 - how it answers
 
 
-def hearing(side: str) -> Callable[[str], None]:
-    return lambda message: say("heard", side=side, message=json.loads(message))
+def hearing(side: str, last: asyncio.Event | None = None) -> Callable[[str], None]:
+    """Says what it hears; ``last`` is set by the acknowledgement of an unsubscription."""
+
+    def hear(text: str) -> None:
+        message = json.loads(text)
+        say("heard", side=side, message=message)
+        if last is not None and message.get("event") == "unsubscribe":
+            last.set()
+
+    return hear
 
 
 def market_calls(rest: str) -> dict[str, Any]:
@@ -104,8 +112,9 @@ async def main(ws_base: str, rest: str, access: str, secret: str, phrase: str) -
     await private.start()
     await private.subscribe(PRIVATE, hearing("private"))  # it logs in, and waits for five seconds
     await cues(ws_base, rest, (access, secret, phrase), private)
-    await public.unsubscribe(PUBLIC[:1], hearing("public"))
-    await asyncio.sleep(0.3)
+    left = asyncio.Event()
+    await public.unsubscribe(PUBLIC[:1], hearing("public", left))
+    await asyncio.wait_for(left.wait(), 10)
     for connection in (public, business, private):
         await connection.stop()
 

@@ -27,9 +27,9 @@ class Due(NamedTuple):
 
     ``kind`` is a kind of event, or ``close``: a candle of ``unit`` closed at ``ms`` (UTC). A ``candle`` stands for the
     candles of every unit, ``myPosition`` says that a position of the account changed. ``trade`` is set for trades,
-    ``event`` for what only ``account`` may hear, or everybody (an announcement: ``account`` is ``""``). Kinds of venues that have deltas of books: ``orderbook-fast`` (see
-    ``Rhythm``), ``still`` (the book has not changed for a while), ``restart`` (the numbering of the books of ``symbol``
-    begins again, ``""``: of all).
+    ``event`` for what only ``account`` may hear, or everybody (an announcement: ``account`` is ``""``). Kinds of venues
+    that have deltas of books: ``orderbook-fast`` (see ``Rhythm``), ``still`` (the book has not changed for a while),
+    ``restart`` (the numbering of the books of ``symbol`` begins again, ``""``: of all).
 
     Attributes:
         parts: the single matches of a trade that took several at one price, in order; empty: it is one.
