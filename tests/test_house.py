@@ -46,6 +46,8 @@ TIME_AND_CHANCE = {
     "sim/server.py": {"time", "asyncio.sleep"},  # a simulated exchange runs on the real clock, and on the loop's
     "sim/sockets.py": {"asyncio.sleep"},  # a slow network
     "testing/proof.py": {"random"},  # seeded
+    "testing/venue_frames.py": {"random"},  # seeded
+    "testing/venue_peer.py": {"random"},  # seeded
     "testing/clock.py": {"asyncio.sleep"},  # of virtual time
 }
 

@@ -19,7 +19,7 @@ from tapewire.venues.contract import Codec, Reading, Venue
 #: Unix ms between which every exchange's messages lie: 2009 to 2100.
 _SINCE, _UNTIL = 1_230_768_000_000, 4_102_444_800_000
 #: Frames of which every cut is tried; others are cut at a few places.
-_CUT_WHOLE = 300
+_CUT_WHOLE = 60
 
 
 class Frames(Protocol):

@@ -94,8 +94,9 @@ def check_venue(venue: Venue, captures: Iterable[bytes], **known: Any) -> tuple[
     for name, question in QUESTIONS.items():
         try:
             question(case)
-        except AssertionError as error:
-            wrong.append(f"{name.replace('_', ' ')}: {error}")
+        except Exception as error:  # a venue that raises has not passed
+            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+            wrong.append(f"{name.replace('_', ' ')}: {kind}{error}")
     if wrong:
         raise AssertionError(f"{venue.name}: " + "; ".join(wrong))
     return tuple(QUESTIONS)
