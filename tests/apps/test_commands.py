@@ -102,6 +102,17 @@ def test_record_raw_of_simple_list_frames_is_one_simple_object_a_line(
     assert all(trade["ty"] == "trade" for trade in lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl"))
 
 
+def test_record_over_two_lines_writes_each_trade_once(exchange: BackgroundSimulator, tmp_path: Path) -> None:
+    result = tapewire(
+        "record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--redundancy", "2", "--seconds", "1.5"
+    )
+    assert result.exit_code == 0, result.output
+    ids = [trade["sequential_id"] for trade in lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")]
+    assert len(ids) == len(set(ids)) > 5
+    told = lines(tmp_path / "recording" / "misc.jsonl")
+    assert {line["connection"] for line in told if line["type"] == "connected"} >= {"upbit-1", "upbit-2"}
+
+
 def test_only_the_snapshot_and_only_news(exchange: BackgroundSimulator, tmp_path: Path) -> None:
     for only in ("snapshot", "realtime"):
         tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "ticker", "--only", only, "--seconds", "0.5",

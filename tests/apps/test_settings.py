@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tapewire
+from tapewire.apps.cli.main import cli
 from tapewire.apps.environment import (
     UPBIT_NAMES,
     UPBIT_NAMES_WITHOUT_MEANING,
@@ -427,3 +429,29 @@ def test_who_keeps_the_limits_together_is_a_setting_too() -> None:
     assert loaded.origin["feed.limits"] == "environment"
     with pytest.raises(ConfigError, match="redis"):
         load({"TAPEWIRE_LIMITS": "redis"})
+
+
+def test_each_line_of_several_is_a_table_and_takes_the_general_proxy_if_it_names_none() -> None:
+    settle(
+        'proxy = "http://general:3128"\ncompression = true\n'
+        '[feed]\nredundancy = 2\nurls = ["ws://one/", "ws://two/"]\n'
+        '[[feed.lines]]\nlocal_address = "127.0.0.2"\n'
+        '[[feed.lines]]\nproxy = "socks5://me:hush@own:1080"\n'
+    )
+    settings = load({})
+    options = settings.feed_options("ws://one/")
+    assert (options.redundancy, options.url, options.urls) == (2, "ws://one/", ("ws://one/", "ws://two/"))
+    assert [(line.local_address, line.proxy, line.compression) for line in options.lines] == [
+        ("127.0.0.2", "http://general:3128", "deflate"),
+        (None, "socks5://me:hush@own:1080", "deflate"),
+    ]
+    shown = CliRunner().invoke(cli, ["settings", "--json"], catch_exceptions=False).stdout
+    assert "hush" not in shown
+    assert next(json.loads(line)["value"] for line in shown.splitlines() if '"feed.lines"' in line) == 2
+
+
+def test_the_command_line_says_how_many_lines_and_the_rest_of_the_table_stays() -> None:
+    settle('[feed]\nnumbers = "decimal"\nredundancy = 3\n')
+    loaded = load_with_origin({}, {"feed": {"redundancy": 2}})
+    assert (loaded.settings.feed.redundancy, loaded.settings.feed.numbers) == (2, "decimal")
+    assert loaded.origin["feed.redundancy"] == "command line"
