@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -10,7 +11,16 @@ import pytest
 from tapewire import WebSocketClient, decode
 from tapewire.config import LineOptions
 from tapewire.errors import TimedOut
-from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.events import (
+    CandleEvent,
+    Event,
+    MyAssetEvent,
+    MyOrderEvent,
+    OrderbookEvent,
+    TickerEvent,
+    TradeEvent,
+)
+from tapewire.model.line import Loss
 from tapewire.model.status import Disconnected, Gap, Polling
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import LoopClock
@@ -19,6 +29,8 @@ from tapewire.testing.oracle import account
 from tapewire.transport.contract import Answered, Http, HttpFetch, Line
 from tapewire.transport.memory import FarEnd, MemoryLine
 from tests.client.stage import Stage, play, trades
+from tests.client.test_account_recovery import KEY, happened, held, newest, told_of
+from tests.sizes import figure, size
 
 #: What breaks the line at 40 s and refuses any other for a minute, while REST lives.
 AWAY = ("abort@40", "refuse:503:retry=12@40x5")
@@ -359,3 +371,97 @@ def test_raw_frames_carry_the_mark_and_read_as_the_events() -> None:
             assert read == event
 
     play(story, faults=AWAY)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_orders_and_balances_are_read_while_the_private_side_has_no_line(seed: int) -> None:
+    async def story(stage: Stage) -> None:
+        orders: list[MyOrderEvent] = []
+        assets: list[MyAssetEvent] = []
+        async with stage.client(poll_after=10.0, recover=True, **KEY) as client:
+            await (await client.subscribe_my_order(orders.append)).live()
+            await (await client.subscribe_my_asset(assets.append)).live()
+            since_ms = stage.simulator.exchange.market.now_ms
+            await stage.after(95)
+            [reason] = client.get_health_status().reasons
+            assert (reason.status, "polling" in reason.text) == ("degraded", True)
+            early = len([event for event in (*orders, *assets) if event.polled])
+            assert early > 3, "they come while there is no line"
+            await stage.after(120)
+            told = told_of(orders)
+            assert happened(stage.simulator, since_ms) <= told.keys()
+            assert [one for one, count in told.items() if count > 1] == []
+            assert {name: asset for name, asset in newest(assets).items() if held(stage.simulator)[name] != asset} == {}
+            assert client.statistics().polled == len([event for event in (*orders, *assets) if event.polled])
+            assert client.get_health_status().status == "healthy"
+        rows = [gap for gap in stage.told(Gap) if gap.polled]
+        assert {(gap.subscription.kind, gap.state) for gap in rows} == {("myOrder", "filled"), ("myAsset", "filled")}
+        later = [gap for gap in stage.told(Gap) if gap.state == "filled" and not gap.polled]
+        assert {gap.subscription.kind for gap in later} == {"myOrder", "myAsset"}
+        assert min(gap.from_ns for gap in later) > max(gap.to_ns or 0 for gap in rows)
+
+    faults = ("abort:side=private@40", "refuse:503:retry=12:side=private@40x6")
+    play(story, seed=seed, customer=1.0, faults=faults)
+
+
+@pytest.mark.parametrize("lines", [2])
+def test_of_several_lines_rest_stands_in_when_none_is_left(lines: int) -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        async with stage.client(poll_after=10.0, recover=True, redundancy=lines) as client:
+            await client.subscribe(STREAMS, heard.append)
+            await stage.after(180)
+            assert client.get_health_status().status == "healthy"
+        found = account(stage.simulator.trades, trades(heard), stage.told(Gap))
+        assert (len(found.lost), found.doubled, found.undetected) == (0, (), ())
+        assert min(found.polled, found.live) > 20
+        assert in_order(heard)
+        told = stage.told(Polling)
+        assert told[0].connection == "upbit-1+upbit-2"
+        assert told[-1].over
+
+    play(story, faults=("abort@40", "refuse:503:retry=12@40x12"))
+
+
+def test_a_line_that_stands_needs_no_polling() -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client(poll_after=10.0, redundancy=2) as client:
+            await client.subscribe(STREAMS, lambda _event: None)
+            await stage.after(20)
+            driver = stage.manager.pools[0].drivers[0]
+            driver.line.close(Loss("reset"), graceful=False)
+            await stage.after(60)
+            assert driver.machine.state != "open"
+        assert stage.told(Polling) == []
+
+    play(story, faults=("refuse:503:retry=12@10x10",))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(201, 201 + size(2, 40)))
+def test_in_any_weather_no_change_over_costs_a_trade(seed: int) -> None:
+    """Outages of the WebSocket side, of REST, of both, with late and doubled trades, one after the other."""
+    draw = random.Random(seed)
+    faults = ["duplicate%0.03", "late:2%0.05", "garbage@100/90"]
+    outages = size(3, 20)
+    for number in range(outages):
+        begun = 60 + number * 200 + draw.randrange(60)
+        faults.append(f"{draw.choice(['abort', 'drop', 'freeze', 'cut'])}@{begun}")
+        faults.append(f"refuse:{draw.choice(['503', '500', '429'])}:retry=9@{begun}x{draw.randrange(1, 9)}")
+        faults.append(
+            f"rest:{draw.choice(['500', '503', '429'])}@{begun}x{draw.randrange(6)}" if number % 2 else "status@5"
+        )
+
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        async with stage.client(poll_after=8.0, recover=True, ping_interval=10.0, ping_timeout=5.0) as client:
+            await client.subscribe(STREAMS, heard.append)
+            await stage.after(260 + 200 * outages)
+            assert client.get_health_status().status == "healthy"
+        found = account(stage.simulator.trades, trades(heard), stage.told(Gap))
+        assert (len(found.lost), found.doubled, found.undetected) == (0, (), ())
+        assert found.polled > 10
+        assert in_order(heard)
+        figure(f"polling, seed {seed}: {found.made} trades, {found.recovered} recovered, {found.polled} polled")
+
+    play(story, seed=seed, faults=tuple(faults))

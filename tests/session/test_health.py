@@ -219,3 +219,31 @@ def test_health_is_told_in_words() -> None:
     assert str(health) == f"degraded: {reason}; {alone}"
     assert (health.status, health.since, health.last_error_time) == ("degraded", reason.since, None)
     assert reason.since.isoformat() == "1970-01-12T13:46:40+00:00"
+
+
+def test_a_line_that_is_down_is_degraded_as_long_as_rest_stands_in_for_all_of_it() -> None:
+    polled = {TRADE: NOW.t - 90, TICKER: NOW.t - 100}
+    down = {"down_since": NOW.t - 100, "failures": 5, "last_error": "refused (503)"}
+    assert told(facts(**down, polled=polled)) == [
+        ("degraded", "trade KRW-BTC, ticker KRW-BTC: polling: REST is asked in place of WebSocket (refused (503))", 100)
+    ]
+    assert [one[:2] for one in told(facts(**down, polled={TRADE: NOW.t - 90}))] == [
+        ("degraded", "trade KRW-BTC: polling: REST is asked in place of WebSocket (refused (503))"),
+        ("unhealthy", "line down: refused (503); waiting: ticker KRW-BTC"),
+    ]
+
+
+def test_where_rest_fails_too_it_is_unhealthy() -> None:
+    polled = {TRADE: NOW.t - 90, TICKER: NOW.t - 100}
+    connection = facts(down_since=NOW.t - 100, polled=polled, polling_fails={TICKER: "HTTP 500"})
+    assert [one[:2] for one in told(connection)] == [
+        ("degraded", "trade KRW-BTC: polling: REST is asked in place of WebSocket"),
+        ("unhealthy", "ticker KRW-BTC: no WebSocket, and polling fails: HTTP 500"),
+    ]
+
+
+def test_a_silent_stream_that_is_polled_is_told_once() -> None:
+    silent = {TRADE: NOW.t - 90, TICKER: NOW.t - 90}
+    assert [one[:2] for one in told(facts(silent=silent, gaps=silent, polled=silent, last_data=NOW.t - 90))] == [
+        ("degraded", "trade KRW-BTC, ticker KRW-BTC: polling: REST is asked in place of WebSocket")
+    ]

@@ -39,14 +39,20 @@ class Room(NamedTuple):
 
 
 class _Item:
-    """One stream: when its turn comes, how long it waits after a failure, whether it shares calls."""
+    """One stream: when its turn comes, when it had it last, its wait after a failure, whether it shares calls."""
 
-    __slots__ = ("alone", "due", "manner", "wait")
+    __slots__ = ("alone", "asked", "due", "manner", "wait")
 
     def __init__(self, manner: Manner, due: float) -> None:
         self.manner, self.due = manner, due
+        self.asked = -inf
         self.wait = RETRY_FIRST
         self.alone = False
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """Whose turn is first: the longest overdue, and of those the longest not asked."""
+        return self.due, self.asked
 
 
 class Plan(Generic[Key]):
@@ -81,13 +87,14 @@ class Plan(Generic[Key]):
         due = [item for item in self._items.items() if item[1].due <= t and item[1].manner.group in open_now]
         if not due:
             return ()
-        _, first = min(due, key=lambda item: item[1].due)
+        _, first = min(due, key=lambda item: item[1].order)
         with_it = [item for item in due if item[1] is first or _share(first, item[1])]
-        batch = sorted(with_it, key=lambda item: (item[1] is not first, item[1].due))[: first.manner.most]
+        batch = sorted(with_it, key=lambda item: (item[1] is not first, item[1].order))[: first.manner.most]
         group = first.manner.group
         self._calls.setdefault(group, deque(maxlen=self._most(group, t))).append(t)
         interval = self.interval(group, t)
         for _, item in batch:
+            item.asked = t
             item.due = t + max(interval, item.manner.every)
         return tuple(key for key, _ in batch)
 
