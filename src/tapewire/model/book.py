@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, overload
+from sys import float_info
+from typing import Annotated, Literal, overload
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tapewire.model.event import Event
 from tapewire.model.events import OrderbookEvent, OrderbookUnit
@@ -14,14 +15,18 @@ from tapewire.model.events import OrderbookEvent, OrderbookUnit
 Row = tuple[str, ...]
 
 
+#: A decoder that reads texts takes ``"nan"`` for a float: the bounds refuse it.
+_Finite = Annotated[float, Meta(ge=-float_info.max, le=float_info.max)]
+
+
 class BookLevel(Struct, array_like=True, gc=False):
     """One price of one side: what rests there, and in how many orders.
 
     ``liquidated``: a figure that venues no longer fill (spec/okx.md A6.4): 0.
     """
 
-    price: float
-    size: float
+    price: _Finite
+    size: _Finite
     liquidated: int = 0
     orders: int = 0
 

@@ -75,6 +75,17 @@ def test_the_short_road_leaves_what_it_cannot_say_to_the_careful_one() -> None:
                 reading.head.decode(bad)
 
 
+@pytest.mark.parametrize("word", [b'"nan"', b'"-inf"', b'"1e400"', b'""', b"null"])
+def test_a_level_that_is_no_number_is_refused_by_both_roads(word: bytes) -> None:
+    reading = codec().read(BOOK)
+    assert reading.head is not None
+    for text in (b'"111.06"', b'"57745"'):
+        frame = BOOK.replace(text, word)
+        with pytest.raises(msgspec.ValidationError):
+            reading.head.decode(frame)
+        assert len(codec().read(frame).quarantined) == 1
+
+
 BOOK = b'{"arg":{"channel":"bbo-tbt","instId":"BCH-USDT-SWAP"},"data":[{"asks":[["111.06","55154","0","2"]],"bids":[["111.05","57745","0","2"]],"ts":"1670324386802","seqId":363996337}]}'  # noqa: E501
 TRADE = b'{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"130639474","px":"42219.9","sz":"0.12060306","side":"buy","ts":"1630048897897","count":"3","source":"0","seqId":1234}]}'  # noqa: E501
 
