@@ -4,6 +4,7 @@
 
 as ``load_client.py``; NAME says which:
 
+    tapewire-client    the public WebSocketClient, one plain callback
     tapewire-road      line, codec and router of this library, joined as a driver joins them
     tapewire-plain     picows, one msgspec struct of typed fields for both channels, every field optional
     tapewire-channels  picows, the argument first, then a typed struct of its channel
@@ -25,6 +26,7 @@ from msgspec import Raw, Struct
 from picows import WSFrame, WSListener, WSTransport, ws_connect
 
 from benchmarks.load_client import Meter, markets
+from tapewire import WebSocketClient
 from tapewire.config import LineOptions
 from tapewire.hub.listening import Listener
 from tapewire.hub.router import Router
@@ -155,7 +157,7 @@ def _failed(who: object, error: BaseException) -> None:
 
 
 def price_of(name: str) -> Callable[[Any], float]:
-    if name == "tapewire-road":
+    if name in ("tapewire-road", "tapewire-client"):
         return lambda event: event.asks[0].price if type(event) is DepthOrderbookEvent else event.trade_price
     if name == "tapewire-channels":
         return lambda item: item.px if type(item) is Trade else item.asks[0].price
@@ -165,6 +167,8 @@ def price_of(name: str) -> Callable[[Any], float]:
 async def measure(name: str, port: int, last: int, warm: int) -> dict[str, Any]:
     meter, url = OkxMeter(last, warm, name), f"ws://127.0.0.1:{port}/"
     hear = meter.callback()
+    if name == "tapewire-client":
+        return await through_the_client(port, meter, hear)
     if name == "tapewire-road":
         line = MeteredPicowsLine(LineOptions(), time.time_ns)
         await line.open(url, {}, RoadEar(hear))
@@ -173,6 +177,17 @@ async def measure(name: str, port: int, last: int, warm: int) -> dict[str, Any]:
         take = {"tapewire-plain": plain, "tapewire-channels": by_channel}[name](hear)
         await ws_connect(lambda: PlainListener(take), url)
     await asyncio.wait_for(meter.done.wait(), _TIME_LIMIT)
+    return meter.result
+
+
+async def through_the_client(port: int, meter: Meter, hear: Callable[[Any], None]) -> dict[str, Any]:
+    symbols = [f"{market.removeprefix('KRW-')}-USDT" for market in markets(100)]
+    books = [Subscription("orderbook", symbol, depth=5) for symbol in symbols]
+    wanted = [*(Subscription("trade", symbol) for symbol in symbols), *books]
+    url = f"ws://127.0.0.1:{port}"
+    async with WebSocketClient("load", venue="okx", url=url, validate=False, drop_doubles=False) as client:
+        await client.subscribe(wanted, hear)
+        await asyncio.wait_for(meter.done.wait(), _TIME_LIMIT)
     return meter.result
 
 

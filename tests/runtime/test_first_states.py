@@ -89,3 +89,21 @@ def test_a_mark_of_the_venue_stays() -> None:
     event = TickerEvent(venue="v", symbol="A", stream_type="REALTIME")
     states.mark(streams(known, TICKER), event)
     assert event.stream_type == "REALTIME"
+
+
+def test_a_stream_that_has_not_come_is_not_asked_twice_by_a_request_for_others() -> None:
+    known, states = router(), FirstStates(marked=False)
+    for ns in (ASKED_NS, ASKED_NS + 1):
+        states.asked(known, (), (), ns)
+    assert [stream.awaiting for stream in known.streams.values()] == [1, 1]
+    told = [ticker(), ticker()]
+    for event in told:
+        states.mark(streams(known, TICKER), event)
+    assert [event.stream_type for event in told] == ["SNAPSHOT", None]
+
+
+def test_a_stream_whose_first_message_is_no_state_waits_for_none() -> None:
+    known, states = router(), FirstStates(marked=False)
+    states.asked(known, (), (), ASKED_NS)
+    states.mark(streams(known, TRADE), trade(9_000))
+    assert [stream.awaiting for stream in known.streams.values()] == [1, 0]

@@ -29,6 +29,8 @@ class FirstStates:
         for subscription, stream in router.streams.items():
             if subscription in again or subscription not in live:
                 if not self._marked:  # it comes whether it is wished for or not
+                    if subscription in self._asked:  # by another request before: it brings one state
+                        continue
                     self._asked[subscription] = ns
                 router.asked(stream, snapshot=not self._marked or subscription in again or stream.wish.snapshot)
 
@@ -45,3 +47,5 @@ class FirstStates:
             at = event.timestamp
             if not isinstance(event, TradeEvent) or (at is not None and at * 1_000_000 < ns):
                 event.stream_type = "SNAPSHOT"
+            else:
+                stream.wait_less(snapshot=True)  # no state will come: what follows is live
