@@ -179,6 +179,10 @@ def test_a_change_of_a_book_keeps_texts_numbers_and_heartbeats() -> None:
     assert short(first, beat) == codec().read(beat).events[0]
     snapshot = codec().read(update.replace(b'"update"', b'"snapshot"'))
     assert (snapshot.events[0].action, snapshot.head) == ("snapshot", None)  # type: ignore[attr-defined]
+    plain = codec().read(update.replace(b'"8476.98","0"', b"8476.98,0"))
+    assert plain.events[0].asks == [("8476.98", "0", "0", "0")]  # type: ignore[attr-defined]
+    [bad] = codec().read(update.replace(b'"8476.98"', b'["8476.98"]')).quarantined
+    assert bad.reason == "expected a text, got list"
     for broken in (b'"repeat"', b"null", b"3"):
         [bad] = codec().read(update.replace(b'"update"', broken)).quarantined
         assert 'it must be "snapshot" or "update"' in bad.reason
