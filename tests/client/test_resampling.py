@@ -29,7 +29,7 @@ def test_candles_of_the_trades_of_a_stream_are_those_that_rest_tells(unit: str) 
         body = await stage.simulator.http().get(
             "http://x" + venue.history.candles_request("KRW-BTC", unit, end), timeout=5
         )
-        return venue.history.read_candles(unit, body, "decimal")
+        return venue.history.read_candles("KRW-BTC", unit, body, "decimal")
 
     theirs = {one.candle_date_time_utc: one for one in play(story, rate=5.0)}
     ours = candles_of(trades(heard), unit)[1:-1]

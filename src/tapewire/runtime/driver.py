@@ -94,7 +94,7 @@ class Driver:
         )
         self.line = OwnLine(origin.connection, make_line, self._signature, self.dispatch, self)
         self.holes, self.standby, self._beside = beside(
-            membership, origin, venue, machine, self.router, clock, events, self._listener_failed, signer
+            membership, origin, venue, machine, self.router, clock, events, self.listener_failed, signer
         )
 
     # What the pool asks, of one driver as of a group.
@@ -199,14 +199,14 @@ class Driver:
         self._states.mark(streams, event)
         for stream in streams:
             self._tell_of(stream, event)  # the gap is told before the message that ends it
-        if self.router.deliver(event, self._listener_failed, reading.stream, reading.head):
+        if self.router.deliver(event, self.listener_failed, reading.stream, reading.head):
             self._delivered(streams, event)
 
     def cold(self, stream: Stream, event: Event) -> None:
         """An order book that is kept here, for a stream that is not hot."""
         if self.router.streams.get(stream.subscription) is stream:  # a callback may have ended it
             self._tell_of(stream, event)
-            self.router.deliver_to(stream, event, self._listener_failed)
+            self.router.deliver_to(stream, event, self.listener_failed)
             self._delivered((stream,), event)
 
     def _delivered(self, streams: tuple[Stream, ...], event: Event) -> None:
@@ -259,7 +259,7 @@ class Driver:
             case Send() | Ping() | LogIn():
                 self._say(action)
             case Replace():
-                pass  # the exchange will close it: a loss like any other
+                self._events.moving(self)
             case Connect(url):
                 self.connects += 1
                 self.line.dial(url)
@@ -392,5 +392,5 @@ class Driver:
     def callback_failed(self, callback: Callable[[Any], object], error: BaseException) -> None:
         self.complaints.blame(callback, error, self.router.callbacks_of)
 
-    def _listener_failed(self, listener: Listener, error: BaseException) -> None:
+    def listener_failed(self, listener: Listener, error: BaseException) -> None:
         self.complaints.add(listener.name, error)

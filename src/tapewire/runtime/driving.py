@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -30,13 +30,16 @@ class Origin(Struct, frozen=True):
 
 
 class Events(NamedTuple):
-    """Whom a connection tells: feed events, snapshots done, holes, what has no line; ``fetch``: REST path → body."""
+    """Whom a connection tells: feed events, snapshots done, holes, what has no line; ``fetch``: REST path → body;
+    ``moving``: the driver whose line the exchange is about to close.
+    """
 
     publish: Callable[[FeedEvent], None]
     snapshot_done: Callable[[Subscription, Listener], None]
     recovery: Recovery
     polling: Polling
     fetch: Callable[[str], Awaitable[bytes]]
+    moving: Callable[[Any], None]
 
 
 class Membership(Protocol):

@@ -29,6 +29,7 @@ from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.limits import LimitFigures, figures_of
 from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
+from tapewire.runtime.moving import Moves
 from tapewire.runtime.observe import Statistics, log_fields, logger
 from tapewire.runtime.polling import Polling
 from tapewire.runtime.recovery import Recovery
@@ -101,9 +102,11 @@ class Pool:
             self._recovery,
             self._polling,
             partial(self._rest.get, timeout=BOOK_TIMEOUT),
+            self._moving,
         )
         server_clock = ServerClock(venue, self._rest, ports.clock)
         self._builder = Builder(venue, options, limits, ports, server_clock, events, self._finished)
+        self._moves = Moves(ports.clock, self.carriers, self._builder.connection, self._place, self._mark)
 
     # Symbols.
 
@@ -172,6 +175,7 @@ class Pool:
             await self._cursor.close()
 
     async def _let_go(self) -> None:
+        self._moves.tidy()
         self._flush()
         leaving = [carrier for carrier in self.carriers if not carrier.router.streams]
         waits = [asyncio.create_task(driver.done.wait()) for driver in leaving]
@@ -317,6 +321,7 @@ class Pool:
         self._recovery.kill()
         self._cursor.kill()
         self._polling.kill()
+        self._moves.kill()
         for carrier in self.carriers:
             carrier.kill()
         self.carriers.clear()
@@ -342,6 +347,9 @@ class Pool:
             except Exception:  # a user's callback may raise anything; telling it as an event would go in circles
                 fields = log_fields("feed_callback_failed", self.venue.name)
                 logger.exception("%s: a feed callback raised", self.venue.name, extra=fields)
+
+    def _moving(self, driver: Driver) -> None:
+        self._moves.begin(driver)
 
     def _line_for(self, account: Credentials | None, subscription: Subscription) -> Carrier:
         """One whose frames of ``subscription`` could be told apart from all others that may still come."""

@@ -1,0 +1,245 @@
+"""Moves the streams of a connection that the exchange is about to close to a new one, before it does: no gap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from msgspec.structs import replace
+
+from tapewire.config import Credentials
+from tapewire.hub.calls import hand_over
+from tapewire.hub.listening import REMEMBERED_TRADES, Listener, Stream
+from tapewire.model.events import Event, TradeEvent
+from tapewire.model.subscription import Subscription
+from tapewire.runtime.building import Carrier
+from tapewire.runtime.clock import Clock
+from tapewire.runtime.driver import Driver
+from tapewire.runtime.observe import log_fields, logger
+
+#: Seconds between two looks at what the new line brought.
+LOOK = 0.25
+#: Seconds for which both lines are heard: what one of them is behind the other comes in them.
+BOTH = 1.0
+#: Seconds after which a stream that is live goes over although its two lines do not meet, or it brought nothing.
+PATIENCE = 5.0
+#: Seconds after which the rest stays where it is: the exchange closes a minute after its notice (spec/okx.md A5).
+GIVEN_UP = 45.0
+#: Messages of one stream that are kept for the moment at which it goes over.
+KEPT = 10_000
+
+
+@dataclass
+class Tap:
+    """What both lines bring of one stream while it goes over. ``since``: when the new one became live."""
+
+    listener: Listener
+    on_new: deque[Event] = field(default_factory=lambda: deque[Event](maxlen=KEPT))
+    on_old: deque[Event] = field(default_factory=lambda: deque[Event](maxlen=KEPT))
+    witness: Listener | None = None
+    since: float | None = None
+
+
+class Move:
+    """One connection's streams, each going over when the new line has it.
+
+    Args:
+        old, new: the connections.
+        clock: looks from time to time.
+        took_over: told of each stream that the new one has now, with the key it is read with.
+    """
+
+    def __init__(
+        self, old: Driver, new: Driver, clock: Clock, took_over: Callable[[Driver, Driver, Subscription], None]
+    ) -> None:
+        self._old, self._new, self._clock, self._took_over = old, new, clock, took_over
+        self._began = clock.now().t
+        self._taps: dict[Subscription, Tap] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.over = False
+        for subscription, stream in old.router.streams.items():
+            self._tap(subscription, stream)
+        new.want(set())
+        self._look_later()
+
+    def _tap(self, subscription: Subscription, stream: Stream) -> None:
+        account, realtime = self._old.origin.credentials, not stream.wish.snapshot
+        tap = Tap(Listener("move", _nobody, "realtime_only" if realtime else "both", account))
+        tap.listener.callback = tap.on_new.append
+        self._taps[subscription] = tap
+        self._new.router.add(subscription, tap.listener)
+        if realtime:
+            tap.witness = Listener("move", tap.on_old.append, "realtime_only", account)
+            self._old.router.add(subscription, tap.witness)
+
+    def tidy(self) -> None:
+        """Streams that nobody else hears any more need not go over."""
+        for subscription, tap in tuple(self._taps.items()):
+            stream = self._old.router.streams.get(subscription)
+            if stream is None or all(listener is tap.witness for listener in stream.listeners):
+                self._untap(subscription, tap)
+
+    def kill(self) -> None:
+        """End without a word."""
+        self.over = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _untap(self, subscription: Subscription, tap: Tap) -> None:
+        del self._taps[subscription]
+        self._new.router.remove(subscription, tap.listener)
+        if tap.witness is not None:
+            self._old.router.remove(subscription, tap.witness)
+
+    def _look_later(self) -> None:
+        self._timer = self._clock.call_at(self._clock.now().t + LOOK, self._look)
+
+    def _look(self) -> None:
+        t = self._clock.now().t
+        self.tidy()
+        for subscription, tap in tuple(self._taps.items()):
+            if self._is_ready(t, subscription, tap):
+                self._hand_over(subscription, tap)
+        if self._taps and (t - self._began >= GIVEN_UP or self._new.done.is_set()):
+            self._give_up()
+        if self._taps:
+            self._look_later()
+            return
+        self.over = True
+        for driver in (self._old, self._new):
+            if not driver.done.is_set():
+                driver.want(set())
+
+    def _is_ready(self, t: float, subscription: Subscription, tap: Tap) -> bool:
+        if subscription not in self._new.live:
+            tap.since = None
+            return False
+        tap.since = t if tap.since is None else tap.since
+        if t - tap.since >= PATIENCE:
+            return True
+        return t - tap.since >= BOTH and _meet(self._old.router.streams[subscription], subscription, tap)
+
+    def _hand_over(self, subscription: Subscription, tap: Tap) -> None:
+        """From now on the subscribers hear the new line; first what it brought that the old one did not."""
+        old, new = self._old.router.streams[subscription], self._new.router.streams[subscription]
+        missed = _missed(old, tap)
+        listeners = [listener for listener in old.listeners if listener is not tap.witness]
+        for listener in listeners:
+            self._new.router.add(subscription, listener)
+            self._old.router.remove(subscription, listener)
+        _remember(old, new)
+        self._untap(subscription, tap)
+        self._took_over(self._old, self._new, subscription)
+        for event in missed:
+            for listener in listeners:
+                if listener.wants_realtime:
+                    hand_over(listener, event, self._new.listener_failed)
+
+    def _give_up(self) -> None:
+        origin = self._old.origin
+        logger.warning(
+            "%s: %d streams stay until the exchange closes it: no new line had them within %.0f s",
+            origin.connection, len(self._taps), GIVEN_UP, extra=log_fields("move_failed", origin.venue),
+        )  # fmt: skip
+        for subscription, tap in tuple(self._taps.items()):
+            self._untap(subscription, tap)
+        self._old.stopping = False
+
+
+def _nobody(_event: Event) -> None: ...
+
+
+def _meet(old: Stream, subscription: Subscription, tap: Tap) -> bool:
+    """Whether nothing can lie between what the two lines brought."""
+    if subscription.kind != "trade":
+        return bool(tap.on_new) or tap.listener.preference == "realtime_only"
+    first = next((event for event in tap.on_new if isinstance(event, TradeEvent)), None)
+    if first is None or first.sequential_id is None:
+        return False
+    return old.last_id is None or old.last_id >= first.sequential_id - (first.count or 1)
+
+
+def _missed(old: Stream, tap: Tap) -> Sequence[Event]:
+    """What the new line brought and the old one did not."""
+    if not tap.on_new:
+        return ()
+    if isinstance(tap.on_new[0], TradeEvent):
+        known = set(old.recent_ids or ())
+        last = old.last_id or 0
+        return [event for event in tap.on_new if isinstance(event, TradeEvent) and _is_after(event, last, known)]
+    if tap.listener.preference == "realtime_only":
+        told = [_plain(event) for event in tap.on_old]
+        return [event for event in tap.on_new if _plain(event) not in told]
+    newest = tap.on_new[-1]
+    return [newest] if (newest.timestamp or 0) > (old.last or 0) else ()
+
+
+def _is_after(trade: TradeEvent, last: int, known: set[int | None]) -> bool:
+    return trade.sequential_id not in known and (trade.sequential_id or 0) > last
+
+
+def _plain(event: Event) -> Event:
+    """As it is on either line."""
+    return replace(event, received_ns=0, raw=None)
+
+
+def _remember(old: Stream, new: Stream) -> None:
+    """Trades that the old line brought come twice if the new one is behind."""
+    if old.recent_ids is None or new.recent_ids is None:
+        return
+    ids = (*old.recent_ids, *new.recent_ids)
+    new.recent_ids.clear()
+    new.recent_ids.extend(islice(ids, max(0, len(ids) - REMEMBERED_TRADES), None))
+    new.highest = max(old.highest, new.highest)
+
+
+class Moves:
+    """All moves of one pool, of whose parts it is made.
+
+    Args:
+        clock: looks from time to time.
+        carriers: its connections.
+        connect: makes one more, for a key and a side.
+        place: where each stream is.
+        mark: a connection whose streams changed.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        carriers: list[Carrier],
+        connect: Callable[[Credentials | None, str], Carrier],
+        place: dict[tuple[Credentials | None, Subscription], Carrier],
+        mark: Callable[[Carrier], None],
+    ) -> None:
+        self._clock, self._carriers, self._connect, self._place, self._mark = clock, carriers, connect, place, mark
+        self._moves: list[Move] = []
+
+    def begin(self, old: Driver) -> None:
+        """The exchange is about to close this connection. One of several that carry the same needs no other."""
+        self._moves = [move for move in self._moves if not move.over]
+        if old.stopping or old not in self._carriers:
+            return
+        new = self._connect(old.origin.credentials, old.origin.side)
+        assert isinstance(new, Driver)  # noqa: S101 - as the old one was
+        self._carriers.append(new)
+        old.stopping = True  # nothing new goes there
+        self._moves.append(Move(old, new, self._clock, self._took_over))
+
+    def _took_over(self, old: Driver, new: Driver, subscription: Subscription) -> None:
+        self._place[old.origin.credentials, subscription] = new
+        self._mark(old)
+        self._mark(new)
+
+    def tidy(self) -> None:
+        """See ``Move.tidy``."""
+        for move in self._moves:
+            move.tidy()
+
+    def kill(self) -> None:
+        """End them without a word."""
+        for move in self._moves:
+            move.kill()
