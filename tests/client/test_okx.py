@@ -55,7 +55,7 @@ def test_every_match_is_heard_once_although_the_line_was_lost() -> None:
         heard: list[TradeEvent] = []
         await client.subscribe_trade(["BTC-USDT"], heard.append)
         await stage.after(120)
-        states = [gap.state for gap in stage.told(Gap)]
+        states: list[str] = [gap.state for gap in stage.told(Gap)]
         await client.cleanup()
         return heard, states
 

@@ -31,6 +31,7 @@ from tapewire.runtime.listing import Listing
 from tapewire.runtime.metrics import mailbox_metrics, metrics_of, statistics_of
 from tapewire.runtime.moving import Moves
 from tapewire.runtime.observe import Statistics, log_fields, logger
+from tapewire.runtime.past import Past
 from tapewire.runtime.polling import Polling
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.rest import Rest
@@ -44,28 +45,6 @@ STOP_TIMEOUT = 4.0
 Ended = Callable[[Subscription, FeedError | None], None]
 #: One stream as the pool knows it: whose key it is read with (None: nobody's), and which it is.
 Place = tuple[Credentials | None, Subscription]
-
-
-class Past:
-    """Figures of connections that ended."""
-
-    def __init__(self) -> None:
-        self.messages: Counter[str] = Counter()
-        self.connects = self.reconnects = 0
-        self.quarantined = 0
-        self.callback_errors = self.doubled = self.conflicts = 0
-        self.better: float | None = None
-
-    def add(self, carrier: Carrier) -> None:
-        self.messages.update(carrier.router.counts())
-        self.callback_errors += carrier.callback_errors
-        self.doubled += carrier.router.doubled
-        self.conflicts += carrier.router.conflicts
-        for driver in carrier.drivers:
-            self.connects += driver.connects
-            self.reconnects += driver.machine.reconnects
-            self.quarantined += driver.quarantine.count
-            self.better = max((t for t in (self.better, driver.notes.better) if t is not None), default=None)
 
 
 class Pool:
