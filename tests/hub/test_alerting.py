@@ -134,6 +134,13 @@ def test_stale_streams_and_their_return() -> None:
     ]
 
 
+def test_a_spoilt_book_is_a_stale_stream() -> None:
+    bench = Bench(rules.StaleStream()).at(
+        100, said(status.Stale, subscription=BTC, silent=0.0, limit=0.0, cause="sequence")
+    )
+    assert bench.lines == [(100, "[warning] stale: trade KRW-BTC: its order book misses a change and is fetched anew")]
+
+
 def gap(state: status.GapState, stream: Subscription = BTC, **ids: Any) -> status.FeedEvent:
     return said(status.Gap, subscription=stream, cause="reset", state=state, from_ns=0, **ids)
 

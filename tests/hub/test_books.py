@@ -111,6 +111,8 @@ def test_codecs_without_a_hot_class_for_changes_do_as_well() -> None:
     bench.listen(ALL, "all")
     assert [bench.come(snapshot(10)), bench.come(change("101:5", link=(10, 11)))] == ["careful", "careful"]
     assert bench.told() == [("all", "SNAPSHOT", "101:1 102:2"), ("all", "REALTIME", "101:5 102:2")]
+    bench.books.line_lost()
+    assert bench.books.book(ALL, None) is None
 
 
 def test_preferences() -> None:

@@ -63,6 +63,16 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
         ),
         (made(status.Stale, subscription=TRADE, silent=1, limit=1, over=True), "INFO", "trade KRW-BTC has data again"),
         (
+            made(status.Stale, subscription=TRADE, silent=0.0, limit=0.0, cause="sequence"),
+            "WARNING",
+            "trade KRW-BTC its order book misses a change and is fetched anew",
+        ),
+        (
+            made(status.Stale, subscription=TRADE, silent=1.25, limit=0.0, cause="checksum", over=True),
+            "INFO",
+            "trade KRW-BTC has its order book again after 1.2 s",
+        ),
+        (
             made(status.Lagged, subscriber="me:trade", rule="drop_oldest", dropped=3, total_dropped=9, size=10),
             "WARNING", "me:trade fell behind: 3 dropped (drop_oldest)",
         ),

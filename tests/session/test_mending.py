@@ -21,10 +21,13 @@ def test_a_spoilt_book_is_fetched_at_once_and_alone() -> None:
     assert mending.deadline == 5.0
     assert mending.fetch(5.0) == Fetches(anew=(BOOK, TEN))
     assert mending.fetch(5.0) == NOTHING
+    assert mending.is_spoilt("A")
+    assert not mending.is_spoilt("B")
     assert mending.mended(6.0, OTHER) is None
     assert mending.mended(6.0, BOOK) == ("sequence", 1.0)
     assert mending.mended(6.5, TEN) == ("sequence", 1.5)
     assert mending.mended(7.0, TEN) is None
+    assert not mending.is_spoilt("A")
     assert mending.deadline is None
 
 
