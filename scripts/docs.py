@@ -27,6 +27,8 @@ from tapewire.model import events, status
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
+from tapewire.venues.okx.fields import FIELDS as OKX_FIELDS
+from tapewire.venues.okx.fields import VOLUMES as OKX_VOLUMES
 from tapewire.venues.okx.sim_switches import Switches as OkxSwitches
 from tapewire.venues.upbit.fields import FIELDS, attribute_names
 from tapewire.venues.upbit.sim import Switches
@@ -244,6 +246,34 @@ _KIND_WORDS = {
         for kind in ("indicator", "indicator_signal")
     },
 }
+_VENUES = ("Upbit", "OKX")
+#: What OKX sends in another form than one name, one value.
+_OKX_WORDS = {
+    "orderbook": {"asks": "`asks`", "bids": "`bids`", "channel": "`channel`"},
+    "trade": {"trade_timestamp": "`ts`"},
+    "candle": {
+        "timestamp": "`ts`",
+        "candle_date_time_utc": "`ts`",
+        "candle_date_time_kst": "`ts`",
+        "opening_price": "`o`",
+        "high_price": "`h`",
+        "low_price": "`l`",
+        "trade_price": "`c`",
+        "candle_acc_trade_volume": "`vol` (spot), `volCcy` (derivatives)",
+        "candle_acc_trade_price": "`volCcy` (spot), `volCcyQuote` (derivatives)",
+        "contracts": "`vol` (derivatives)",
+        "final": "`confirm`",
+    },
+    "myOrder": {
+        "price": "`fillPx` of an execution, else `px`",
+        "volume": "`fillSz` of an execution, else `sz`",
+        "is_maker": "`execType`",
+    },
+    "myAsset": {"timestamp": "`uTime`", "asset_timestamp": "`uTime`", "assets": "`details`"},
+    "myFill": {"is_maker": "`execType`"},
+    "liquidation": {"timestamp": "`ts` of the newest", "liquidations": "`details`"},
+    "balanceAndPosition": {"balances": "`balData`", "positions": "`posData`", "trades": "`trades`"},
+}
 _MADE_HERE = ("venue", "received_ns", "raw", "unit")
 #: Fields of a gap that its class docstring leaves out.
 _GAP_WORDS = {
@@ -270,19 +300,33 @@ def field_tables() -> str:
 
 def _event_table(kind: str, made: type[events.Event]) -> str:
     full, short = (attribute_names(kind, simple=simple) if kind in FIELDS else {} for simple in (False, True))
+    okx = {} if made is events.OrderbookEvent else _okx_names(kind)
     rows = []
     for field in msgspec.structs.fields(made):
-        wire = (
+        upbit = (
             ""
             if field.name in _MADE_HERE
             else f"`{full[field.name]}` / `{short[field.name]}`"
-            if (field.name in full)
+            if (field.name in full) and not issubclass(made, DepthOrderbookEvent)
             else ""
         )
         words = _KIND_WORDS.get((kind, field.name)) or FIELD_WORDS[field.name]
-        rows.append((f"`{field.name}`", _type(field.type), wire, words))
-    lead = _paragraph(made.__doc__ or "")
-    return f"### {made.__name__}\n\n{lead}\n\n{_table(('Field', 'Type', 'DEFAULT / SIMPLE', 'Meaning'), rows)}"
+        rows.append((f"`{field.name}`", _type(field.type), upbit, okx.get(field.name, ""), words))
+    lead, heads = _paragraph(made.__doc__ or ""), ("Field", "Type", "Upbit", "OKX", "Meaning")
+    used = [place for place, head in enumerate(heads) if head not in _VENUES or any(row[place] for row in rows)]
+    table = _table([heads[place] for place in used], [[row[place] for place in used] for row in rows])
+    return f"### {made.__name__}\n\n{lead}\n\n{table}"
+
+
+def _okx_names(kind: str) -> dict[str, str]:
+    """Attribute → OKX's own name, or names."""
+    names = {attribute: f"`{name}`" for attribute, name in OKX_FIELDS.get(kind, {}).items()} | _OKX_WORDS.get(kind, {})
+    if kind == "ticker":
+        for counted, volumes in OKX_VOLUMES.items():
+            for attribute, name in volumes.items():
+                one = f"`{name}` ({'derivatives' if counted else 'spot'})"
+                names[attribute] = f"{names[attribute]}, {one}" if attribute in names else one
+    return names
 
 
 def feed_tables() -> str:
@@ -485,7 +529,7 @@ def _paragraph(text: str) -> str:
 
 def _code(text: str) -> str:
     plain = re.sub(
-        r" \((?:spec(?:/upbit\.md)? [^)]*|section \d+|\d+, \d+|A?\d\.\d|A\d|Uncertain \d+"
+        r" \((?:spec(?:/(?:upbit|okx)\.md)? [^)]*|section \d+|\d+, \d+|A?\d\.\d|A\d|Uncertain \d+"
         r"|see `+tapewire\.sim\.faults`+)\)", "", text,
     )  # fmt: skip
     return plain.replace("``", "`")
@@ -495,15 +539,7 @@ def _type(made: Any) -> str:
     if typing.get_origin(made) is typing.Literal:
         return "str"
     text = made.__name__ if isinstance(made, type) and not hasattr(made, "__args__") else str(made)
-    for word in (
-        "tapewire.model.events.",
-        "decimal.",
-        "tapewire.model.line.",
-        "tapewire.model.subscription.",
-        "typing.",
-    ):
-        text = text.replace(word, "")
-    return text
+    return re.sub(r"\b[a-z_.]+\.(?=[A-Z])", "", text)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import tapewire
 from tapewire.config import Numbers
 from tapewire.model.book import BookChange, BookLevel, DepthOrderbookEvent
 from tapewire.model.events import Event
@@ -133,6 +134,15 @@ def test_a_side_that_nobody_knew_is_kept_by_the_careful_road() -> None:
     with pytest.raises(KeyError):
         short(reading, frame)
     assert msgspec.structs.asdict(codec().read(frame).events[0])["ask_bid"] == "swap"
+
+
+def test_every_stack_decodes_under_its_own_name() -> None:
+    for name in ("okx", "okx-eea", "okx-us", "okx-demo"):
+        [event] = tapewire.decode(name, TRADE, 5)
+        assert (event.venue, event.symbol, event.received_ns) == (name, "BTC-USDT", 5)
+        assert tapewire.decode(name, b"pong") == []
+        with pytest.raises(tapewire.DecodeError, match="unknown channel 'wonders'"):
+            tapewire.decode(name, TRADE.replace(b'"trades"', b'"wonders"'))
 
 
 def test_the_only_event_of_a_frame_can_be_had_by_itself() -> None:
