@@ -8,7 +8,7 @@ from itertools import pairwise
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import Event, TickerEvent, TradeEvent
 from tapewire.model.status import Connected, Disconnected, Gap, Quarantined, Rejected, Stale, Subscribed
-from tapewire.model.subscription import Subscription
+from tapewire.model.subscription import Subscription, as_detail
 from tapewire.sim.server import Simulator
 from tests.client.stage import Stage, play
 
@@ -155,3 +155,26 @@ def test_realtime_only_hears_no_trade_of_before() -> None:
     heard = play(story, venue="okex3", markets=MARKETS)
     assert heard
     assert all(trade.stream_type is None for trade in heard)
+
+
+def test_the_limits_of_requests_and_of_connects_are_kept() -> None:
+    async def story(stage: Stage) -> list[float]:
+        client = stage.client(venue="okex3")
+        await client.subscribe_trade(["ETH-USDT"], lambda _: None)
+        for _ in range(130):  # 260 requests in four minutes
+            handle = await client.subscribe_trade(["BTC-USDT"], lambda _: None)
+            await stage.after(1)
+            await handle.unsubscribe()
+            await stage.after(1)
+        for depth in (5, None):  # books that need lines of their own
+            await client.subscribe_orderbook(["BTC-USDT"], lambda _: None, depth=depth)
+        tick_by_tick = as_detail({"channel": "depth_l2_tbt"})
+        await client.subscribe([Subscription("orderbook", "BTC-USDT", detail=tick_by_tick)], lambda _: None)
+        await stage.after(5)
+        first = [sent.at for sent in stage.simulator.requests if sent.connection == 1 and sent.payload != b"ping"]
+        assert 100 < len(first) <= 240  # they are gathered when little of the hour is left
+        return stage.simulator.connects
+
+    connects = play(story, venue="okex3", markets=MARKETS, rate=0.5)  # play() refuses any limit that was overrun
+    assert len(connects) == 3
+    assert all(later - earlier >= 1 for earlier, later in pairwise(connects))
