@@ -9,7 +9,7 @@ import pytest
 
 from tapewire.model.events import CandleEvent, TickerEvent, TradeEvent
 from tapewire.session.actions import Progress
-from tapewire.session.candle_fill import LATE_MS
+from tapewire.session.candle_fill import LATE_MS, windows_of
 from tapewire.session.polled import Candles, States, Told, Trades
 
 NOW = 1_786_611_600_000
@@ -124,7 +124,7 @@ class TestTrades:
 
 class TestCandles:
     def test_windows_that_are_over_come_once_and_the_present_one_when_it_changed(self) -> None:
-        candles = Candles("1m", NOW + 30_000)
+        candles = Candles(windows_of("1m"), NOW + 30_000)
         assert candles.request is None
         told = candles.answer([candle(2, 10_000), candle(1, 50_000), candle(0, 59_000), candle(-1, 5_000)])
         assert isinstance(told, Told)
@@ -143,7 +143,7 @@ class TestCandles:
         assert [event.timestamp for event in more.events] == [NOW + 2 * MINUTE + 10_000], "another trade in the same ms"
 
     def test_a_window_is_not_over_while_trades_of_it_may_be_late(self) -> None:
-        candles = Candles("1m", NOW + 30_000)
+        candles = Candles(windows_of("1m"), NOW + 30_000)
         told = candles.answer([candle(1, 1_000), candle(0, 59_000)])
         assert isinstance(told, Told)
         assert [event.final for event in told.events if isinstance(event, CandleEvent)] == [False, False]
@@ -152,13 +152,13 @@ class TestCandles:
         assert [event.final for event in later.events if isinstance(event, CandleEvent)] == [True, False]
 
     def test_what_the_line_brought_is_not_told_again(self) -> None:
-        candles = Candles("1m", NOW + 30_000)
+        candles = Candles(windows_of("1m"), NOW + 30_000)
         told = candles.answer([candle(0, 30_000), candle(-1, 59_000)])
         assert isinstance(told, Told)
         assert (list(told.events), told.newest) == ([], candle(0, 30_000))
 
     def test_pages_are_asked_until_they_reach_the_window_that_is_open(self) -> None:
-        candles = Candles("1m", NOW + 30_000)
+        candles = Candles(windows_of("1m"), NOW + 30_000)
         assert candles.answer([candle(5, 10_000), candle(4, 10_000)]) == "more"
         assert candles.request == NOW + 4 * MINUTE
         told = candles.answer([candle(3, 10_000), candle(-1, 10_000)])
@@ -167,7 +167,7 @@ class TestCandles:
         assert candles.request is None
 
     def test_where_rest_knows_no_more_the_answer_says_so(self) -> None:
-        candles = Candles("1m", NOW + 30_000)
+        candles = Candles(windows_of("1m"), NOW + 30_000)
         assert candles.answer([candle(5, 10_000)]) == "more"
         told = candles.answer([candle(5, 10_000)])
         assert isinstance(told, Told)
@@ -176,10 +176,26 @@ class TestCandles:
 
     @pytest.mark.parametrize("last_ms", [None, NOW])
     def test_a_market_without_candles_has_none(self, last_ms: int | None) -> None:
-        assert Candles("1m", last_ms).answer([]) == Told((), None)
+        assert Candles(windows_of("1m"), last_ms).answer([]) == Told((), None)
 
     def test_without_any_before_the_present_window_is_the_beginning(self) -> None:
-        candles = Candles("1m", None)
+        candles = Candles(windows_of("1m"), None)
         told = candles.answer([candle(1, 10_000), candle(0, 10_000)])
         assert isinstance(told, Told)
         assert told.events == [candle(1, 10_000)]
+
+    def test_where_a_time_stamp_is_the_start_of_its_window_every_state_may_be_new(self) -> None:
+        candles = Candles(windows_of("1m"), NOW, 0)
+        told = candles.answer([candle(0, 0, 2.0)])
+        assert isinstance(told, Told)
+        assert told.events == [candle(0, 0, 2.0)]
+        ended = candles.answer([candle(1, 0), candle(0, 0, 3.0)])
+        assert isinstance(ended, Told)
+        assert [(event.timestamp, event.final) for event in ended.events if isinstance(event, CandleEvent)] == [
+            (NOW, True), (NOW + MINUTE, False),
+        ]  # fmt: skip
+
+
+def test_where_ids_only_rise_those_up_to_the_last_one_are_known() -> None:
+    trades = Trades(0, Progress(last_id=3, last_timestamp=NOW + 3 * SECOND), None, ascending=True)
+    assert ids(trades.answer(page(*range(-10, 7)), {3}, NOW, forgot=False)) == [4, 5, 6]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tapewire.hub.calls import hand_over
 from tapewire.hub.listening import Listener, Stream
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import CandleEvent, Event, TradeEvent
 
 Failed = Callable[[Listener, BaseException], None]
 #: The last touch on an event before it is handed on: our time, the raw message.
@@ -29,8 +29,8 @@ class Polled:
 
     def knows(self, event: Event) -> bool:
         """Whether a line brings a state that REST told already, or an older one."""
-        if isinstance(event, TradeEvent) or event.timestamp is None or self.at_ms is None:
-            return False
+        if isinstance(event, TradeEvent | CandleEvent) or event.timestamp is None or self.at_ms is None:
+            return False  # of one window many states may have one time stamp
         return event.timestamp <= self.at_ms
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from tapewire.runtime.account import AccountWatch
 from tapewire.runtime.clock import Clock
 from tapewire.session.actions import Now, Progress
 from tapewire.session.blind import Blind
+from tapewire.session.candle_fill import windows_of
 from tapewire.session.ledger import Answer
 from tapewire.session.polled import Candles, States, Told, Trades
 from tapewire.venues.contract import Venue
@@ -211,11 +213,14 @@ class Standby:
         last = Progress(last_id=stream.last_id, last_timestamp=stream.last)
         if stream.last is None and row is not None:  # another process saw the stream last
             last = Progress(last_id=row.last_id, last_timestamp=row.last_timestamp)
-        if subscription.kind == "trade":
-            days = venue.history.trades_days if venue.history is not None else 0
-            return Trades(days, last, None if row is None else row.from_ns // 1_000_000)
-        if subscription.kind == "candle":
-            return Candles(subscription.unit or "", last.last_timestamp)
+        history = venue.history
+        if history is not None and subscription.kind == "trade":
+            since_ms = None if row is None else row.from_ns // 1_000_000
+            return Trades(history.trades_days, last, since_ms, ascending=history.ids_ascend)
+        if history is not None and subscription.kind == "candle":
+            unit = subscription.unit or ""
+            window = windows_of(unit) if history.window is None else partial(history.window, unit)
+            return Candles(window, last.last_timestamp, history.candles_late_ms)
         return States(stream.last) if subscription.kind in venue.polls else None
 
     def _row(self, stream: Subscription, entry: Entry, answer: Answer) -> None:

@@ -38,7 +38,7 @@ class CandleFill:
         start: Callable[[int], int] | None = None,
         late_ms: int = LATE_MS,
     ) -> None:
-        begin = start or partial(_even_start, length_ms(unit))
+        begin = start or windows_of(unit)
         self._begin, self._end, self._late_ms = begin(last_ms - late_ms), begin(first_ms), late_ms
         self._before = self._end
         self._found: dict[int, CandleEvent] = {}
@@ -89,6 +89,11 @@ def length_ms(unit: str) -> int:
     """Milliseconds of one window: ``1s``, ``240m``, ``6Hutc``."""
     span = unit.removesuffix("utc")
     return int(span[:-1]) * _MS[span[-1]]
+
+
+def windows_of(unit: str) -> Callable[[int], int]:
+    """A time → when its window of so many seconds or minutes began (both Unix ms, UTC)."""
+    return partial(_even_start, length_ms(unit))
 
 
 def _even_start(length: int, ms: int) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.session.actions import Progress
-from tapewire.session.candle_fill import LATE_MS, length_ms, start_of
+from tapewire.session.candle_fill import LATE_MS, start_of
 from tapewire.session.fill import TradeFill
 from tapewire.session.ledger import Answer
 
@@ -56,10 +56,11 @@ class Trades:
         days: how many days back the exchange can be asked.
         last: of the last trade delivered; since_ms: or else when the stream was interrupted (Unix ms, UTC). None of
             both: the newest trade of the first answer is the beginning.
+        ascending: ids only rise: those up to the last one delivered are known.
     """
 
-    def __init__(self, days: int, last: Progress, since_ms: int | None) -> None:
-        self._days, self._last, self._since_ms = days, last, since_ms
+    def __init__(self, days: int, last: Progress, since_ms: int | None, *, ascending: bool = False) -> None:
+        self._days, self._last, self._since_ms, self._ascending = days, last, since_ms, ascending
         self._fill: TradeFill | None = None
 
     @property
@@ -82,7 +83,10 @@ class Trades:
         fill = self._fill
         if fill is None:
             side = self._last.last_id, self._last.last_timestamp
-            fill = self._fill = TradeFill(known, since, now_ms, days=self._days, sides=(side,), forgot=forgot)
+            after = self._last.last_id if self._ascending else None
+            fill = self._fill = TradeFill(
+                known, since, now_ms, days=self._days, sides=(side,), forgot=forgot, after=after
+            )
         rounds = fill.rounds
         fill.answer(page)
         if not fill.done:
@@ -118,15 +122,16 @@ class Candles:
     A window is over when a later one has a message that came so long after its end that no trade of it can be late.
 
     Args:
-        unit: of the candles.
-        last_ms: time stamp of the last one delivered (Unix ms, UTC); None: there was none.
+        window: a time → when its window began (both Unix ms, UTC).
+        last_ms: time stamp of the last one delivered; None: there was none.
+        late_ms: for how long after a window's end trades of it may come.
     """
 
-    def __init__(self, unit: str, last_ms: int | None) -> None:
-        self._length = length_ms(unit)
+    def __init__(self, window: Callable[[int], int], last_ms: int | None, late_ms: int = LATE_MS) -> None:
+        self._window, self._late_ms = window, late_ms
         self._seen_ms = last_ms
         #: Start of the oldest window that is not over, as far as is known.
-        self._begin: int | None = None if last_ms is None else self._window(last_ms - LATE_MS)
+        self._begin: int | None = None if last_ms is None else window(last_ms - late_ms)
         self._told: dict[int, tuple[Any, ...]] = {}
         self._found: dict[int, CandleEvent] = {}
         self._before: int | None = None
@@ -151,13 +156,13 @@ class Candles:
     def _done(self, found: dict[int, CandleEvent], *, complete: bool) -> Told:
         newest = found[max(found)]
         before = Progress(last_timestamp=self._seen_ms)
-        end = min(max(found), self._window((newest.timestamp or 0) - LATE_MS))
+        end = min(max(found), self._window((newest.timestamp or 0) - self._late_ms))
         begin = self._begin if self._begin is not None else max(found)
         events = [told for start in sorted(found) if start >= begin for told in self._news(start, found[start], end)]
         self._begin = max(begin, end)
         self._told = {start: mark for start, mark in self._told.items() if start >= self._begin}
         self._seen_ms = max([self._seen_ms or 0, *(event.timestamp or 0 for event in events)])
-        last = Progress(last_timestamp=self._begin + LATE_MS)
+        last = Progress(last_timestamp=self._begin + self._late_ms)
         answer = Answer(before=before, last=last, count=len(events), complete=complete, reached_ms=min(found))
         return Told(events, newest, answer)
 
@@ -166,11 +171,9 @@ class Candles:
             return [replace(candle, final=True)]
         mark, seen = _mark(candle), self._told.get(start)
         self._told[start] = mark
-        is_old = seen is None and self._seen_ms is not None and (candle.timestamp or 0) <= self._seen_ms
+        at = candle.timestamp or 0  # the start itself, where the exchange tells no other time: then it says nothing
+        is_old = seen is None and self._seen_ms is not None and start < at <= self._seen_ms
         return [] if is_old or mark == seen else [candle]
-
-    def _window(self, ms: int) -> int:
-        return ms // self._length * self._length
 
 
 def _moment(trade: TradeEvent) -> tuple[int, int]:
