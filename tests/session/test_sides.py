@@ -9,8 +9,7 @@ from tapewire.errors import AuthenticationFailed, ConnectFailed
 from tapewire.model.line import Loss
 from tapewire.model.status import Disconnected, Gap, Recovered, Rejected, Stale, Stopped, Subscribed
 from tapewire.session.actions import Connect, Finish, Ping, Publish, Send
-from tapewire.session.dialling import side_url
-from tapewire.venues.contract import Control
+from tapewire.venues.contract import Control, side_url
 from tests.session.made_up import CLOSED, URL, VENUE, Session, events, stream
 
 

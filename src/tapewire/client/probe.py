@@ -17,7 +17,7 @@ from tapewire.model.line import Loss
 from tapewire.profiles import with_changes
 from tapewire.runtime.clock import LoopClock
 from tapewire.transport.contract import Line, LineFactory
-from tapewire.venues.contract import Venue
+from tapewire.venues.contract import Venue, side_url
 from tapewire.venues.registry import get_venue
 
 #: Signs that wait to be read; an exchange that sends more of them has said enough.
@@ -55,9 +55,9 @@ async def probe(
     Args:
         venue: whom to ask.
         url: WebSocket address in place of the venue's.
-        text: send the venue's text message once (Upbit: ``PING``; it is answered at once and then every 10 s,
-            spec section 6); False: send PING frames.
-        interval: seconds between an answer and the next PING frame.
+        text: send the venue's text message (Upbit: ``PING``, once; it is answered at once and then every 10 s,
+            spec section 6; OKX: ``ping``, again and again); False: send PING frames.
+        interval: seconds between an answer and the next question.
         timeout: seconds to wait for each sign; more than the ten between two of the exchange's.
         options: how the line is made.
         line_factory: lines in place of real sockets (the simulator's, in tests).
@@ -74,14 +74,16 @@ async def probe(
     check_timeout(interval, "interval")
     value = get_venue(venue)
     chosen = with_changes(options or FeedOptions(), {} if url is None else {"url": url})
-    address = value.address(chosen.url)
+    address = side_url(value.address(chosen.url), value.facts.sides["public"])
     now_ns = wall_ns or LoopClock().wall_ns  # a loop's own clock may count in whole milliseconds (uvloop's does)
     make_line = line_factory or real_ports(chosen, now_ns)[0]
     ear, line = _Ear(value, now_ns), make_line(chosen.line, now_ns)
     handshake = await line.open(address, {}, ear)
     try:
         yield Sign("connected", handshake.seconds, handshake.url)
-        asked = _text(line, ear, value.facts.text_ping, timeout) if text else _frames(line, ear, interval, timeout)
+        again = interval if value.facts.keep_alive == "text" else None
+        said = value.facts.text_ping
+        asked = _text(line, ear, said, timeout, again) if text else _frames(line, ear, interval, timeout)
         async with contextlib.aclosing(asked) as signs:
             async for sign in signs:
                 yield sign
@@ -150,13 +152,20 @@ class _Ear:
             self._heard.put_nowait((kind, payload, self.now_ns()))
 
 
-async def _text(line: Line, ear: _Ear, question: bytes, seconds: float) -> AsyncGenerator[Sign, None]:
+async def _text(
+    line: Line, ear: _Ear, question: bytes, seconds: float, again: float | None
+) -> AsyncGenerator[Sign, None]:
+    """``again``: seconds after an answer until the next question; None: more answers come unasked."""
     before = ear.now_ns()
     line.send(question)
     while True:
         _, moment = await ear.next("up", seconds)
         yield Sign("up", _seconds(before, moment))
         before = moment
+        if again is not None:
+            await ear.rest(again)
+            before = ear.now_ns()
+            line.send(question)
 
 
 async def _frames(line: Line, ear: _Ear, interval: float, seconds: float) -> AsyncGenerator[Sign, None]:

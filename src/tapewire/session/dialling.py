@@ -10,7 +10,7 @@ from tapewire.model.line import Loss
 from tapewire.session.backoff import Backoff
 from tapewire.session.blocks import LIMITED
 from tapewire.session.gate import Gate
-from tapewire.venues.contract import Facts
+from tapewire.venues.contract import Facts, side_url
 
 #: A refused key: the token may have been at fault (its nonce, a clock), so one more is tried (RELIABILITY.md D4).
 UNAUTHORIZED = 401
@@ -113,11 +113,3 @@ class Dialling:
             return True
         again, self._one_token_refused = self._one_token_refused, True
         return again
-
-
-def side_url(url: str, path: str) -> str:
-    """The address of a side: its path follows that of ``url``, before any query."""
-    if not path:
-        return url
-    base, mark, query = url.partition("?")
-    return f"{base.rstrip('/')}{path}{mark}{query}"

@@ -38,6 +38,7 @@ __all__ = [
     "Trouble",
     "Venue",
     "Window",
+    "side_url",
 ]
 
 
@@ -325,3 +326,11 @@ class Venue(Struct, frozen=True, kw_only=True):
 
 
 CodecFactory = Callable[[Format, Numbers, bool], Codec]
+
+
+def side_url(url: str, path: str) -> str:
+    """The address of a side (``Facts.sides``): its path follows that of ``url``, before any query."""
+    if not path:
+        return url
+    base, mark, query = url.partition("?")
+    return f"{base.rstrip('/')}{path}{mark}{query}"
