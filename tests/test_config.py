@@ -65,7 +65,17 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
             """format is 'simple'; it must be "DEFAULT" or "SIMPLE" or "JSON_LIST" or "SIMPLE_LIST\"""",
         ),
         (FeedOptions, "cursor_file", "", "cursor_file is ''; it must be the name of a file, or None"),
-        (FeedOptions, "limits", "planet", """limits is 'planet'; it must be "process" or "host\""""),
+        (
+            FeedOptions, "limits", "planet",
+            """limits is 'planet'; it must be "process", "host" or an address of Redis (redis://, rediss://, unix://)""",
+        ),
+        (
+            FeedOptions, "limits", "http://me:word@x",
+            (
+                """limits is 'an address with user:password@'; it must be "process", "host" or an address of Redis """
+                "(redis://, rediss://, unix://)"
+            ),
+        ),
         (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
         (FeedOptions, "transport", "aiohttp", """transport is 'aiohttp'; it must be "picows" or "websockets\""""),
         (FeedOptions, "recovery_order", "after", """recovery_order is 'after'; it must be "merged" or "before\""""),

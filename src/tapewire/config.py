@@ -262,6 +262,10 @@ def _has_place(address: str) -> bool:
         return False
 
 
+#: How addresses of Redis begin.
+REDIS = ("redis://", "rediss://", "unix://")
+
+
 class FeedOptions(Struct, frozen=True, kw_only=True):
     """All options of one venue's feed.
 
@@ -273,7 +277,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         keep_raw: put the frame's bytes into every event's ``raw``.
         validate: check symbols against the venue's list of markets before subscribing.
         limits: who keeps the exchange's limits together: all clients of this ``"process"``, or of the whole ``"host"``
-            (every program whose ``limits`` say so, and that uses the same ``limits_dir``).
+            (every program whose ``limits`` say so, and that uses the same ``limits_dir``), or of all hosts that name
+            the same Redis: ``redis://``, ``rediss://`` (TLS) or ``unix://``, an extra.
         limits_dir: where the programs of a host meet; None: a directory of this user's own.
         drop_doubles: deliver a trade once, however often the exchange sends it (of each market 1,024 ids are known).
         recover: ask by REST for what a lost line missed (trades, candles, orders, balances), and deliver it marked
@@ -300,7 +305,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     numbers: Numbers = "float"
     keep_raw: bool = False
     validate: bool = True
-    limits: Literal["process", "host"] = "process"
+    limits: str = "process"
     limits_dir: str | None = None
     drop_doubles: bool = True
     recover: bool = True
@@ -318,6 +323,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         self._check_lines()
+        self._check_limits()
         if self.cursor_file == "":
             raise ConfigError("cursor_file", "", "the name of a file, or None")
         _positive(self, "poll_after")
@@ -326,6 +332,13 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         for option, words in _WORDS.items():
             if getattr(self, option) not in words:
                 raise ConfigError(option, getattr(self, option), " or ".join(map(_quoted, words)))
+
+    def _check_limits(self) -> None:
+        if str(self.limits).startswith(REDIS):
+            force_setattr(self, "limits", HiddenText(self.limits))  # a password may stand in it
+        elif self.limits not in ("process", "host"):
+            shown = "an address with user:password@" if "@" in str(self.limits) else self.limits
+            raise ConfigError("limits", shown, f'"process", "host" or an address of Redis ({", ".join(REDIS)})')
 
     def _check_lines(self) -> None:
         if not (_is_number(self.redundancy) and self.redundancy in range(1, MOST_LINES + 1)):
@@ -348,7 +361,6 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
 #: Options that are one word of these.
 _WORDS = {
     "format": ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"),
-    "limits": ("process", "host"),
     "numbers": ("float", "decimal"),
     "recovery_order": ("merged", "before"),
     "transport": ("picows", "websockets"),

@@ -223,8 +223,8 @@ def test_a_directory_that_cannot_be_used_is_refused_at_once(tmp_path: Path, monk
     monkeypatch.setattr(host_limits, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match="this system has no file locks"):
         host_gates(None, ("upbit", "x"))
-    with pytest.raises(ConfigError, match='limits is \'redis\'; it must be "process" or "host"'):
-        FeedOptions(limits="redis")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match='limits is \'redis\'; it must be "process", "host" or an address of Redis'):
+        FeedOptions(limits="redis")
 
 
 async def together(url: str, limits: str, folder: Path, calls: int) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from tapewire.config import FeedOptions
+from tapewire.config import REDIS, FeedOptions
 from tapewire.errors import UsageError
 from tapewire.model.health import ManagerState
 from tapewire.runtime.building import Ports
@@ -23,6 +23,7 @@ from tapewire.runtime.host_limits import host_gates
 from tapewire.runtime.limits import place_of, shared_gate
 from tapewire.runtime.observed import Observed
 from tapewire.runtime.pool import Pool
+from tapewire.runtime.redis_limits import redis_gates
 from tapewire.runtime.taping import FeedTape
 from tapewire.session.limits import Limits
 from tapewire.transport.contract import Http, LineFactory
@@ -198,6 +199,8 @@ class WebSocketManager(Observed):
         key = (*place, options.limits, options.limits_dir)
         if key not in self._limits:
             make = shared_gate if options.limits == "process" else host_gates(options.limits_dir, place)
+            if options.limits.startswith(REDIS):
+                make = redis_gates(options.limits, place, make)
             self._limits.setdefault(key, Limits(venue.facts, make))
         return self._limits[key]
 

@@ -63,6 +63,8 @@ def shown(name: str, value: Any) -> Any:
         return "***" if value is not None else None
     if name == "proxy" and value is not None:
         return address(value)
+    if name == "limits":
+        return address(str(value))
     if name == "headers":
         return [header for header, _ in value]
     if name in {"alerts", "lines"}:
