@@ -36,16 +36,16 @@ def test_nothing_is_lost_doubled_or_overrun_in_any_weather(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(201, 201 + size(3, 100)))
+@pytest.mark.parametrize("seed", range(201, 201 + size(2, 100)))
 def test_faults_of_one_line_cost_nothing_while_its_sister_stands(seed: int) -> None:
-    proof = prove(seed, size(2, 24), redundancy=2)
+    proof = prove(seed, size(3, 48) / 2, redundancy=2)
     assert proof.broken == []
     assert proof.made == proof.live > 1_000
     assert (proof.recovered, proof.gaps) == (0, 0)
     assert proof.reconnects >= 3, "the faults must have hit, or the account proves nothing"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_faults_of_both_lines_are_found_out_and_mended(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tapewire.testing.proof.single_line_weather", lambda draw: ((), weather(draw)))
     proof = prove(seed, size(1, 24), redundancy=2)
