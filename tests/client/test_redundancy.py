@@ -354,12 +354,13 @@ def test_a_full_mailbox_holds_both_lines() -> None:
             slow.append(event)
             await stage.simulator.reached(stage.simulator.now + 2)
 
-        async with stage.client(redundancy=2, lag_after=None) as client:
+        async with stage.client(redundancy=2) as client:
             mailbox = MailboxOptions(size=2, rule="block")
             await (await client.subscribe_trade(SYMBOLS, hear, mailbox=mailbox)).live()
             await stage.after(120)
             assert client.statistics().dropped == 0
         assert doubled(slow) == []
+        assert stage.told(Disconnected)[2:] == [], "of lines that are not read nobody is behind: both end at the end"
 
     play(story, rate=12.0)
 

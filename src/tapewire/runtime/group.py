@@ -25,10 +25,9 @@ from tapewire.runtime.missed import missed_trades
 from tapewire.runtime.standby import Connection, Standby
 from tapewire.session.actions import Now, Progress
 from tapewire.session.cover import Cover
+from tapewire.session.laggards import LOOK, Laggards
 from tapewire.venues.contract import Codec, Venue
 
-#: Seconds between two looks at how the lines stand to each other.
-LOOK = 1.0
 #: Seconds within which a line must bring what its sister showed, where ``lag_after`` is switched off.
 PATIENCE = 5.0
 
@@ -102,7 +101,9 @@ class Group:
         make: Sequence[Callable[[DriverEvents, Member], Driver]],
     ) -> None:
         self.origin = origin
-        self._venue, self._clock, self._events, self._lag_after = venue, clock, events, terms.lag_after
+        self._venue, self._clock, self._events = venue, clock, events
+        patience = terms.lag_after or PATIENCE
+        self._laggards = Laggards(terms.lag_after, patience)
         self.router = Router(
             codec.classes, self._callback_failed,
             drop_doubles=terms.drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
@@ -113,9 +114,7 @@ class Group:
         self.stopping = False
         self._finished = finished
         self._timer: asyncio.TimerHandle | None = None
-        self._cover = Cover(
-            origin.venue, origin.connection, venue.facts.full_state_kinds, terms.lag_after or PATIENCE, self._brought
-        )
+        self._cover = Cover(origin.venue, origin.connection, venue.facts.full_state_kinds, patience, self._brought)
         self._holes = Holes(
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             None,
@@ -192,6 +191,7 @@ class Group:
 
     def hold(self, holder: object, *, holding: bool) -> None:
         """Stop reading every line while anybody holds."""
+        self._laggards.hold(self._clock.now().t, holder, holding=holding)
         for driver in self.drivers:
             driver.hold(holder, holding=holding)
 
@@ -333,25 +333,24 @@ class Group:
             self._timer = self._clock.call_at(self._clock.now().t + LOOK, self._look)
 
     def _look(self) -> None:
-        for gap in self._cover.look(self._clock.now()):
-            self._holes.hear(gap)
-        if self._lag_after is not None:
-            self._replace_laggard(self._lag_after)
+        now = self._clock.now()
+        if self._laggards.can_tell(now.t):
+            for gap in self._cover.look(now):
+                self._holes.hear(gap)
+            behind = [self._behind(line) / 1000 for line in range(len(self.drivers))]
+            line = self._laggards.find(behind, self._stands_alone)
+            if line is not None:
+                others = (one for one in self.drivers if one.is_open and one is not self.drivers[line])
+                names = ", ".join(one.origin.connection for one in others)
+                loss = Loss("lagging", 1006, f"{behind[line]:.1f} s behind {names}")
+                self.drivers[line].line.close(loss, graceful=False)
         self._set_timer()
 
-    def _replace_laggard(self, most: float) -> None:
-        """Break the line that is behind its sisters, if these carry all that it does and none of them is behind."""
-        behind = [self._behind(line) / 1000 for line in range(len(self.drivers))]
-        late = [line for line, seconds in enumerate(behind) if seconds > most]
-        if len(late) != 1:
-            return
-        [line] = late
-        sisters = [other for other in range(len(self.drivers)) if other != line and self.drivers[other].is_open]
-        carried = [one for one in self.copies.streams if line in self._cover.carriers(one)]
-        if all(self._cover.carriers(one).intersection(sisters) for one in carried):
-            names = ", ".join(self.drivers[other].origin.connection for other in sisters)
-            loss = Loss("lagging", 1006, f"{behind[line]:.1f} s behind {names}")
-            self.drivers[line].line.close(loss, graceful=False)
+    def _stands_alone(self, line: int) -> bool:
+        """Whether it carries a stream that no other open line does."""
+        others = {other for other, driver in enumerate(self.drivers) if other != line and driver.is_open}
+        carriers = (self._cover.carriers(one) for one in self.copies.streams)
+        return any(line in those and not those & others for those in carriers)
 
     def _behind(self, line: int) -> int:
         """Milliseconds of the exchange: the worst of the streams that this line and another carry."""

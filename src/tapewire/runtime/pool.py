@@ -192,8 +192,8 @@ class Pool:
     def inquire(self) -> list[str]:
         """Ask the exchange what it holds, for each connection that has streams: their names. ``Listed`` answers."""
         self._flush()
-        possible = self.venue.encode_list is not None
-        asked = [driver for driver in self.drivers if possible and driver.router.streams and not driver.stopping]
+        drivers = [driver for driver in self.drivers if not (driver.stopping or driver.done.is_set())]
+        asked = [driver for driver in drivers if self.venue.encode_list is not None and driver.router.streams]
         for driver in asked:
             driver.inquire()
         return [driver.origin.connection for driver in asked]
