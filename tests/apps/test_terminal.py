@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tapewire.apps.cli import terminal
 from tapewire.apps.cli.news import News
 from tapewire.model import status
+from tapewire.model.book import BookLevel, DepthOrderbookEvent
+from tapewire.model.derivatives import Liquidation, LiquidationEvent, MarkPriceEvent, PriceLimitEvent
 from tapewire.model.events import (
     AnnouncementEvent,
     Asset,
@@ -27,6 +29,7 @@ from tapewire.model.events import (
     TradeEvent,
 )
 from tapewire.model.line import Loss
+from tapewire.model.positions import PositionEvent
 from tapewire.model.subscription import Subscription
 
 FROM: dict[str, Any] = {"venue": "upbit", "connection": "upbit-1", "at_ns": 2_000_000_000}
@@ -134,6 +137,34 @@ def test_sizes(size: int, shown: str) -> None:
             CandleEvent(venue="u", symbol="KRW-BTC", unit="1s", candle_date_time_utc="2026-01-01T00:00:00",
                         opening_price=1.0, high_price=4.0, low_price=0.5, trade_price=2.0),
             "KRW-BTC      candle.1s  2026-01-01T00:00:00Z  O 1  H 4  L 0.5  C 2",
+        ),
+        (
+            TickerEvent(venue="okx", symbol="BTC-USDT", trade_price=30236.0, acc_trade_volume_24h=17602.0),
+            "BTC-USDT     ticker     30,236  24h 17.6K",
+        ),
+        (
+            DepthOrderbookEvent(venue="okx", symbol="BTC-USDT", asks=[BookLevel(2.0, 4.0)], bids=[BookLevel(1.0, 3.0)]),
+            "BTC-USDT     orderbook  bid 1 × 3  ask 2 × 4",
+        ),
+        (
+            MarkPriceEvent(venue="okx", symbol="BTC-USDT", market_type="MARGIN", mark_price=42310.6, timestamp=1),
+            "BTC-USDT     markPrice  market type MARGIN  mark price 42,310.6",
+        ),
+        (
+            PriceLimitEvent(venue="okx", symbol="BTC-USDT", highest_bid=200.0, enabled=True),
+            "BTC-USDT     priceLimit highest bid 200  enabled yes",
+        ),
+        (
+            LiquidationEvent(venue="okx", symbol="BTC-USDT-SWAP", liquidations=[Liquidation()]),
+            "BTC-USDT-SWAP liquidation 1 liquidations",
+        ),
+        (
+            PositionEvent(venue="okx", symbol="BTC-USDT-SWAP", position=Decimal(-1500), trade_id=7, fields={"x": 1}),
+            "BTC-USDT-SWAP myPosition position -1,500  trade id 7",
+        ),
+        (
+            PriceLimitEvent(venue="okx", symbol="BTC-USDT", enabled=False),
+            "BTC-USDT     priceLimit enabled no",
         ),
     ],
 )  # fmt: skip

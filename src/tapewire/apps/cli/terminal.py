@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tapewire.apps.cli.plain_facts import plain_facts
 from tapewire.model.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -128,8 +129,8 @@ def event_line(event: Event) -> str:
 def _facts(event: Event) -> str:
     match event:
         case TickerEvent():
-            rate = f"{(event.signed_change_rate or 0) * 100:+.2f}%"
-            return f"{price(event.trade_price)}  {rate}  24h {amount(event.acc_trade_volume_24h)}"
+            rate = "" if event.signed_change_rate is None else f"  {event.signed_change_rate * 100:+.2f}%"
+            return f"{price(event.trade_price)}{rate}  24h {amount(event.acc_trade_volume_24h)}"
         case TradeEvent():
             side = {"ASK": "sell", "BID": "buy"}.get(event.ask_bid or "", event.ask_bid)
             return f"{side} {price(event.trade_volume)} at {price(event.trade_price)}  id {event.sequential_id}"
@@ -166,7 +167,7 @@ def _own_facts(event: Event) -> str:
             trigger = f"{event.trigger}  " if isinstance(event, IndicatorSignalEvent) else ""
             return f"{event.candle_date_time_utc}Z  {event.indicator} {trigger}{values}"
         case _:
-            return ""
+            return plain_facts(event)
 
 
 def _exact(number: Decimal | None) -> str:
