@@ -13,6 +13,7 @@ from tapewire.config import Secret
 from tapewire.sim.peer import Exchange
 from tapewire.sim.scenario import DEMO_KEY
 from tapewire.venues.exchange import SimKey
+from tapewire.venues.okx import sim_ledger as ledger
 from tapewire.venues.trading import NewOrder
 from tests.venues.okx.sim_stage import Client, get, login_of, make, run, signed
 
@@ -103,6 +104,7 @@ class TestOrders:
         assert [row["tradeId"] for row in told_fills] == [row["tradeId"] for row in fills]
         listed = ask(okx, f"trade/fills?instType=SPOT&ordId={number}")
         assert [row["tradeId"] for row in reversed(listed)] == [row["tradeId"] for row in fills]
+        assert ask(okx, f"trade/fills-history?instType=SPOT&ordId={number}") == listed
 
     def test_a_waiting_order_is_met_by_the_market(self) -> None:
         okx = make(markets=("BTC-USDT",))
@@ -395,6 +397,21 @@ class TestPages:
         [row] = ask(make(), "account/config")
         assert (row["posMode"], row["perm"]) == ("net_mode", "read_only,trade")
         assert ask(make(), "account/positions") == []
+        assert [one["ccy"] for one in ask(make(), "asset/currencies")] == ["BTC", "ETH", "USD", "USDT"]
+        assert [one["ccy"] for one in ask(make(), "asset/currencies?ccy=ETH,XRP")] == ["ETH"]
+
+    def test_what_was_said_with_an_order_is_kept_of_the_latest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ledger, "_KEPT", 1)
+        okx = make()
+        for tag in ("first", "second"):
+            place(okx, tag=tag)
+        assert [row["tag"] for row in ask(okx, "trade/orders-pending")] == ["second", ""]
+
+    def test_a_coin_without_a_price_in_dollars_is_worth_nothing(self) -> None:
+        [row] = ask(make(markets=("ETH-USDT",)), "account/balance")
+        worth = {one["ccy"]: float(one["eqUsd"]) for one in row["details"]}
+        assert worth["BTC"] == 0
+        assert worth["ETH"] > 0
 
 
 def test_messages_are_json_of_texts() -> None:

@@ -113,7 +113,10 @@ def test_a_book_is_kept_for_listeners_only() -> None:
     run(okx, 3.0)
     client.ask(BOOKS, op="unsubscribe")
     run(okx, 6.0)
+    other = Client(okx, now=6.0)
+    other.ask(BOOKS)
     client.ask(BOOKS)
+    other.ask(BOOKS, op="unsubscribe")
     run(okx, 9.0)
     keeper = kept(client)
     assert keeper.holes() == []

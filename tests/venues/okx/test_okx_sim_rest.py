@@ -151,6 +151,7 @@ class TestOthers:
 
     def test_options_are_listed_by_family(self) -> None:
         [row] = rows("public/instruments?instType=OPTION&instFamily=BTC-USD")
+        assert rows("public/instruments?instType=OPTION&uly=BTC-USD") == [row]
         assert (row["optType"], row["stk"], row["ctType"], row["tickSz"]) == ("C", "90000", "", "0.0005")
 
     def test_too_many_calls_get_429_with_the_wait_if_it_is_stated(self) -> None:

@@ -45,9 +45,9 @@ def _time(_: Query, shown: Shown) -> list[Any]:
 
 def _instruments(query: Query, shown: Shown) -> list[Any]:
     kind = _type(query)
-    if kind == "OPTION" and not query.get("instFamily"):
+    if kind == "OPTION" and not _family(query):
         raise BadCall("50014", "Parameter instFamily can not be empty.", 400)
-    rows = shown.rows.instruments(kind, query.get("instFamily", ""))
+    rows = shown.rows.instruments(kind, _family(query))
     if (symbol := query.get("instId")) is not None:
         rows = [row for row in rows if row["instId"] == symbol]
         if not rows:
@@ -56,7 +56,7 @@ def _instruments(query: Query, shown: Shown) -> list[Any]:
 
 
 def _tickers(query: Query, shown: Shown) -> list[Any]:
-    kind, family = _type(query), query.get("instFamily", "")
+    kind, family = _type(query), _family(query)
     found = map(instrument, shown.market.symbols)
     return [shown.rows.ticker(one.id) for one in found if one.type == kind and family in ("", one.family)]
 
@@ -133,6 +133,11 @@ def _status(query: Query, shown: Shown) -> list[Any]:
 
 def _named(make: Callable[[Rows, str], dict[str, Any]]) -> Callable[[Query, Shown], list[Any]]:
     return lambda query, shown: [make(shown.rows, _symbol(query, shown))]
+
+
+def _family(query: Query) -> str:
+    """By REST it may still be called ``uly`` (ccxt 4.5 does)."""
+    return query.get("instFamily") or query.get("uly", "")
 
 
 def _type(query: Query) -> str:

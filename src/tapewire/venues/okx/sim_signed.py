@@ -71,7 +71,15 @@ def _history(asked: Asked) -> list[Any]:
 
 
 def _fills(asked: Asked) -> list[Any]:
-    oldest = asked.market.now_ms - 3 * _DAY_MS
+    return _fills_since(asked, asked.market.now_ms - 3 * _DAY_MS)
+
+
+def _fills_history(asked: Asked) -> list[Any]:
+    """Three months. Not in the specification: ccxt asks so."""
+    return _fills_since(asked, asked.market.now_ms - 90 * _DAY_MS)
+
+
+def _fills_since(asked: Asked, oldest: int) -> list[Any]:
     number_of = asked.query.get("ordId")
     pairs: list[tuple[Order, Fill]] = [
         (order, fill) for order in _meant(asked, ended=True) for fill in order.fills if fill.ms >= oldest
@@ -105,6 +113,21 @@ def _positions(asked: Asked) -> list[Any]:
         and (names is None or one.symbol in names)
         and query.get("posId") in (None, position_id(one))
     ]
+
+
+def _currencies(asked: Asked) -> list[Any]:
+    """What there is; nothing can be paid in or out. Not in the specification: ccxt asks for it when it has a key."""
+    names = sorted({coin for symbol in asked.market.symbols for coin in symbol.split("-")[:2]})
+    wanted = asked.query["ccy"].split(",") if "ccy" in asked.query else names
+    return [
+        {
+            "canDep": False, "canInternal": False, "canWd": False, "ccy": name, "chain": f"{name}-{name}",
+            "ctAddr": "", "fee": "0", "logoLink": "", "mainNet": True, "maxFee": "0", "maxWd": "0", "minDep": "0",
+            "minFee": "0", "minWd": "0", "name": name, "wdTickSz": "8",
+        }
+        for name in names
+        if name in wanted
+    ]  # fmt: skip
 
 
 def _config(asked: Asked) -> list[Any]:
@@ -171,6 +194,7 @@ SIGNED_CALLS: Mapping[tuple[str, str], SignedCall] = {
     ("GET", "/api/v5/trade/orders-pending"): SignedCall(60, "view_orders", _pending),
     ("GET", "/api/v5/trade/orders-history"): SignedCall(40, "view_orders", _history),
     ("GET", "/api/v5/trade/fills"): SignedCall(60, "view_orders", _fills),
+    ("GET", "/api/v5/trade/fills-history"): SignedCall(10, "view_orders", _fills_history),
     ("GET", "/api/v5/trade/order"): SignedCall(60, "view_orders", _order),
     ("POST", "/api/v5/trade/order"): SignedCall(60, "trade", _place),
     ("POST", "/api/v5/trade/batch-orders"): SignedCall(300, "trade", _place),
@@ -179,4 +203,5 @@ SIGNED_CALLS: Mapping[tuple[str, str], SignedCall] = {
     ("GET", "/api/v5/account/balance"): SignedCall(10, "view_accounts", _balance),
     ("GET", "/api/v5/account/positions"): SignedCall(10, "view_accounts", _positions),
     ("GET", "/api/v5/account/config"): SignedCall(5, "view_accounts", _config),
+    ("GET", "/api/v5/asset/currencies"): SignedCall(12, "view_accounts", _currencies),
 }
