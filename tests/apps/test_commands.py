@@ -25,6 +25,7 @@ from tapewire.apps.cli.running import Stop, run
 from tapewire.config import Secret
 from tapewire.testing.background import BackgroundSimulator
 from tapewire.venues.exchange import SimKey
+from tests.transport.certificates import Authority
 
 SCRIPT = str(Path(sys.executable).with_name("tapewire"))
 PATIENCE = 10.0
@@ -373,6 +374,29 @@ def test_simulate_shows_the_keys_that_it_was_given() -> None:
     assert facts["urls"] == {
         side: facts["url"] + path for side, path in (("public", ""), ("private", "/private"), ("info", "/info"))
     }
+
+
+def test_simulate_of_another_venue_says_what_its_keys_and_users_need() -> None:
+    how = ("simulate", "okx", "--port", "0", "--seconds", "0.05", "--markets", "BTC-USDT")
+    shown = tapewire(*how).output
+    assert re.search(r"key        sim-access-key  secret \S+  passphrase sim-passphrase\n", shown)
+    assert re.search(r"business   ws://127\.0\.0\.1:\d+/ws/v5/business\n", shown)
+    assert re.search(r"tapewire watch BTC-USDT --venue okx --url ws://127\.0\.0\.1:\d+/ws/v5\n", shown)
+    assert json.loads(tapewire(*how, "--json").output)["keys"][0]["passphrase"] == "sim-passphrase"
+
+
+def test_simulate_speaks_tls_with_a_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.server("okx")
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "okx.key").read_bytes() + (tmp_path / "okx.pem").read_bytes())
+    how = ("simulate", "okx", "--port", "0", "--seconds", "0.05", "--markets", "BTC-USDT", "--json")
+    facts = json.loads(tapewire(*how, "--certificate", str(both)).output)
+    assert [facts[name].partition(":")[0] for name in ("url", "rest_url")] == ["wss", "https"]
+    both.write_text("no certificate")
+    result = tapewire(*how, "--certificate", str(both))
+    assert result.exit_code == 2
+    assert "it must be a PEM file with a certificate and its key" in result.output
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import logging
 import struct
 from collections.abc import AsyncIterator
+from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET, create_connection
 from typing import Any
 
@@ -22,6 +23,7 @@ from tapewire.sim.link import Unreachable
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.venues.upbit.auth import authorize, rest_authorize
+from tests.transport.certificates import Authority
 
 BOOKS = '[{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC"]},{"type":"ticker","codes":["KRW-BTC"]}]'
 PATIENCE = 10.0
@@ -44,6 +46,24 @@ async def the_end(socket: aiohttp.ClientWebSocketResponse) -> aiohttp.WSMessage:
         message = await received(socket)
         if message.type is not WSMsgType.BINARY:
             return message
+
+
+async def test_it_speaks_tls_with_a_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    trusting = authority.trusting()
+    simulator = Simulator(Scenario(venue="okx", markets=("BTC-USDT",)))
+    await simulator.start(ssl_context=authority.server("okx"))
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{simulator.rest_url}/api/v5/public/time", ssl=trusting) as answer:
+                assert (await answer.json())["code"] == "0"
+            async with session.ws_connect(simulator.urls["public"], ssl=trusting) as socket:
+                await socket.send_str("ping")
+                assert (await received(socket)).data == "pong"
+                simulator.abort()
+                assert (await received(socket)).type is WSMsgType.CLOSED
+    finally:
+        await simulator.stop()
 
 
 async def raw(simulator: Simulator, *headers: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:

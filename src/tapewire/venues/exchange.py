@@ -152,6 +152,7 @@ class MarketView(Protocol):
         ...
 
 
+_USUAL = "sim-passphrase"
 #: What a key may do: see balances, see orders, place and cancel orders.
 Permission = Literal["view_accounts", "view_orders", "trade"]
 
@@ -185,6 +186,11 @@ class SimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ConfigError("access_key", self.access_key, "a text that is not empty")
         if unknown := sorted(self.permissions - set(get_args(Permission))):
             raise ConfigError("permissions", unknown[0], f"some of {', '.join(get_args(Permission))}")
+
+    @property
+    def phrase(self) -> str:
+        """The passphrase, in clear."""
+        return _USUAL if self.passphrase is None else self.passphrase.reveal()
 
 
 class Caller(Struct, frozen=True):
@@ -276,6 +282,7 @@ class VenueExchange(Protocol):
     """One exchange's own side: addresses, talk, REST.
 
     ``idle_close`` is the close of a connection that is silent for ``idle_timeout``; None: it is just cut.
+    ``passphrases``: keys have one.
     """
 
     ws_path: str
@@ -285,6 +292,7 @@ class VenueExchange(Protocol):
     idle_timeout: float
     idle_close: tuple[int, str] | None
     rhythm: Rhythm
+    passphrases: bool
     connects: tuple[tuple[int, float], ...]
     messages: tuple[tuple[int, float], ...]
     messages_per_address: bool

@@ -146,7 +146,7 @@ async def _simulate(
 def _greet(simulator: Simulator, *, as_json: bool) -> None:
     symbols = list(simulator.exchange.market.symbols)
     venue = simulator.scenario.venue
-    keys = [(key.access_key, key.secret_key.reveal(), sorted(key.permissions)) for key in simulator.keys]
+    has_phrases = simulator.exchange.venue.passphrases
     if as_json:
         addresses: dict[str, Any] = {
             "venue": venue,
@@ -154,8 +154,8 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
             "rest_url": simulator.rest_url,
             "markets": symbols,
         }
-        names = ("access_key", "secret_key", "permissions")
-        addresses |= {"urls": simulator.urls, "keys": [dict(zip(names, key, strict=True)) for key in keys]}
+        keys = [_key_facts(key, has_phrase=has_phrases) for key in simulator.keys]
+        addresses |= {"urls": simulator.urls, "keys": keys}
         click.echo(json_line(addresses).decode(), nl=False)
         return
     more = f" … and {len(symbols) - 8} more" if len(symbols) > 8 else ""
@@ -165,7 +165,7 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
         f"  WebSocket  {simulator.url}\n"
         + "".join(f"  {side:<9}  {url}\n" for side, url in simulator.urls.items() if side != "public")
         + f"  REST       {simulator.rest_url}\n"
-        + "".join(f"  key        {access}  secret {secret}\n" for access, secret, _ in keys)
+        + "".join(_key_line(key, has_phrase=has_phrases) for key in simulator.keys)
         + "\n"
         "Try it in another terminal:\n\n"
         f"  tapewire watch {symbols[0]}{'' if venue == 'upbit' else f' --venue {venue}'} --url {simulator.url}\n\n"
@@ -176,6 +176,16 @@ def _greet(simulator: Simulator, *, as_json: bool) -> None:
         "          print(trade.trade_price, trade.trade_volume)\n\n"
         "Ctrl-C stops it."
     )
+
+
+def _key_facts(key: SimKey, *, has_phrase: bool) -> dict[str, Any]:
+    facts = {"access_key": key.access_key, "secret_key": key.secret_key.reveal()}
+    return facts | ({"passphrase": key.phrase} if has_phrase else {}) | {"permissions": sorted(key.permissions)}
+
+
+def _key_line(key: SimKey, *, has_phrase: bool) -> str:
+    phrase = f"  passphrase {key.phrase}" if has_phrase else ""
+    return f"  key        {key.access_key}  secret {key.secret_key.reveal()}{phrase}\n"
 
 
 def _farewell(simulator: Simulator) -> None:

@@ -36,6 +36,7 @@ class OkexExchange:
     ws_path = PATH
     paths: Mapping[str, str] = {PATH: "public"}
     is_text = False
+    passphrases = True
     too_many = "30026"
     idle_timeout = FACTS.idle_timeout
     idle_close: tuple[int, str] | None = None  # B1 says that it closes, not how

@@ -15,7 +15,6 @@ from tapewire.venues.exchange import SimKey
 
 _WINDOW_MS = 30_000
 #: Of a key that names none.
-_PASSPHRASE = "sim-passphrase"  # noqa: S105 - of the simulator, for all to see
 
 
 class LoginRefused(Exception):
@@ -51,8 +50,7 @@ class Keys:
         key = self._keys.get(name)
         if key is None:
             raise LoginRefused(30006, "Invalid OK_ACCESS_KEY")
-        known = _PASSPHRASE if key.passphrase is None else key.passphrase.reveal()
-        if not hmac.compare_digest(passphrase.encode(), known.encode()):
+        if not hmac.compare_digest(passphrase.encode(), key.phrase.encode()):
             raise LoginRefused(30015, "Invalid OK_ACCESS_PASSPHRASE")
         made = hmac.digest(key.secret_key.reveal().encode(), f"{moment}GET/users/self/verify".encode(), hashlib.sha256)
         if not hmac.compare_digest(base64.b64encode(made), signature.encode()):

@@ -51,6 +51,7 @@ class OkxExchange:
 
     ws_path = "/ws/v5"
     is_text = True
+    passphrases = True
     too_many = "60014"
     idle_timeout = 30.0  # A3
     idle_close: tuple[int, str] | None = (4004, "No data received in 30s.")

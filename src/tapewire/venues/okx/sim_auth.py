@@ -17,7 +17,6 @@ from tapewire.venues.okx.sim_requests import Refused
 
 _EXPIRES_MS = 30_000  # A4; of REST by analogy (Uncertain 12)
 _VERIFY = "GET/users/self/verify"
-_USUAL = "sim-passphrase"
 
 
 class Unauthorized(Exception):
@@ -61,7 +60,7 @@ class Doorman:
         key = self._keys.get(str(access))
         if key is None:
             raise Refused("60032")
-        if not _same(said.get("passphrase"), _passphrase(key)):
+        if not _same(said.get("passphrase"), key.phrase):
             raise Refused("60024")
         if not _same(said.get("sign"), _signature(key, stamp + _VERIFY)):
             raise Refused("60007")
@@ -84,7 +83,7 @@ class Doorman:
             raise Unauthorized("50119", "API key doesn't exist")
         if (headers.get("x-simulated-trading") == "1") is not self._demo:
             raise Unauthorized("50101", "APIKey does not match current environment.")
-        if not _same(phrase, _passphrase(key)):
+        if not _same(phrase, key.phrase):
             raise Unauthorized("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.")
         path = call.path + (f"?{call.query}" if call.query else "")
         if not _same(sign, _signature(key, stamp + call.method + path + call.body.decode("utf-8", "replace"))):
@@ -92,10 +91,6 @@ class Doorman:
         if key.ips and call.address not in key.ips:
             raise Unauthorized("50110", f"Your IP {call.address} is not included in your API key's IP whitelist.")
         return key
-
-
-def _passphrase(key: SimKey) -> str:
-    return _USUAL if key.passphrase is None else key.passphrase.reveal()
 
 
 def _signature(key: SimKey, text: str) -> str:

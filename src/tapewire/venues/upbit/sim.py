@@ -47,6 +47,7 @@ class UpbitExchange:
     origin: tuple[int, float] | None = (1, 10.0)  # section 7.1
     idle_close: tuple[int, str] | None = None
     rhythm = Rhythm()
+    passphrases = False
 
     def __init__(self, region: Region, switches: Switches | None = None, keys: Iterable[SimKey] = ()) -> None:
         known = facts(region)
