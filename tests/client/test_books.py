@@ -245,6 +245,8 @@ def test_the_present_book_can_be_read_and_a_spoilt_one_cannot(venue: str) -> Non
         assert ear.client.latest(ONE, "orderbook") is newest
         await stage.after(2)  # the changes that came were spoilt, all of them
         assert ear.client.book_is_spoilt(ONE)
+        texts = [reason.text for reason in ear.client.get_health_status().reasons]
+        assert texts == [f"orderbook {ONE}.10: order book with a hole, fetched anew"]
         assert ear.client.book(ONE) is None
         assert ear.client.latest(ONE, "orderbook") is None
         assert ear.client.latest(OTHER, "orderbook") is ear.heard[-1]

@@ -106,6 +106,14 @@ def test_one_silent_stream_beside_one_with_data_is_degraded() -> None:
     assert told(facts(silent={TRADE: NOW.t - 61})) == [("degraded", "trade KRW-BTC: silent beyond its rhythm", 61)]
 
 
+def test_a_book_with_a_hole_is_not_called_silent() -> None:
+    silent = {BOOK: NOW.t - 1, TRADE: NOW.t - 61}
+    assert told(facts(streams=(TRADE, TICKER, BOOK), watched=3, silent=silent, spoilt=frozenset({BOOK}))) == [
+        ("degraded", "orderbook KRW-BTC: order book with a hole, fetched anew", 1),
+        ("degraded", "trade KRW-BTC: silent beyond its rhythm", 61),
+    ]
+
+
 def test_a_feed_whose_every_stream_is_silent_is_dead() -> None:
     silent = {TRADE: NOW.t - 61, TICKER: NOW.t - 70}
     assert told(facts(silent=silent, last_data=NOW.t)) == [

@@ -22,6 +22,7 @@ def test_a_spoilt_book_is_fetched_at_once_and_alone() -> None:
     assert mending.fetch(5.0) == Fetches(anew=(BOOK, TEN))
     assert mending.fetch(5.0) == NOTHING
     assert mending.is_spoilt("A")
+    assert mending.untold == {BOOK, TEN}
     assert not mending.is_spoilt("B")
     assert mending.mended(6.0, OTHER) is None
     assert mending.mended(6.0, BOOK) == ("sequence", 1.0)

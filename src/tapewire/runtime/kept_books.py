@@ -84,6 +84,11 @@ class KeptBooks:
         """The book of a stream as it is now, ``depth`` levels a side (None: all); None: it is not to be had."""
         return self.books.book(stream, depth)
 
+    @property
+    def spoilt_streams(self) -> set[Subscription]:
+        """Streams whose book is not the exchange's any more."""
+        return self._mending.untold
+
     def is_spoilt(self, symbol: str) -> bool:
         """Whether a book of this market is not the exchange's any more."""
         return self._mending.is_spoilt(symbol)

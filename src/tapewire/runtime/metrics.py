@@ -100,6 +100,7 @@ def facts_of(driver: Driver, now: Now, quiet_kinds: frozenset[str], patience: fl
         failures=machine.attempt,
         last_error=notes.last_error,
         silent=_unanswered(driver, now, quiet_kinds, patience) | notes.stale | _mute(driver, now),
+        spoilt=frozenset(driver.books.spoilt_streams),
         last_data=float("-inf") if notes.last_realtime is None else notes.last_realtime,
         polled={stream: entry.since for stream, entry in driver.standby.open.items()},
         polling_fails={stream: entry.error for stream, entry in driver.standby.open.items() if entry.error},

@@ -39,6 +39,7 @@ class ConnectionFacts(Struct, frozen=True, kw_only=True):
         failures: dials and lines lost in a row.
         last_error: why, in words.
         silent: streams beyond their rhythm, or without the snapshot they asked for, with the time of their last sign.
+        spoilt: those of them that are silent because their order book has a hole.
         last_data: when any stream of it brought something by itself, which a snapshot does not show.
         gaps: interrupted streams without data since, with the beginning.
         polled: streams that REST is asked for, since they have no data by WebSocket; with the beginning of that.
@@ -53,6 +54,7 @@ class ConnectionFacts(Struct, frozen=True, kw_only=True):
     failures: int = 0
     last_error: str | None = None
     silent: Mapping[Subscription, float] = {}
+    spoilt: frozenset[Subscription] = frozenset()
     last_data: float = float("-inf")
     gaps: Mapping[Subscription, float] = {}
     polled: Mapping[Subscription, float] = {}
@@ -100,7 +102,11 @@ def reasons_of(connection: ConnectionFacts, now: Now) -> list[Reason]:
     if connection.down_since is not None:
         left = tuple(stream for stream in connection.streams if stream not in connection.polled)
         return [*found, _down(connection, left, connection.down_since, now)] if left else found
-    silent = {stream: since for stream, since in connection.silent.items() if stream not in connection.polled}
+    quiet = {stream: since for stream, since in connection.silent.items() if stream not in connection.polled}
+    spoilt = {stream: since for stream, since in quiet.items() if stream in connection.spoilt}
+    if spoilt:
+        found.append(_about(connection, HealthState.DEGRADED, "order book with a hole, fetched anew", spoilt, now))
+    silent = {stream: since for stream, since in quiet.items() if stream not in spoilt}
     if silent:
         dead = _is_dead(connection)
         text = "no data, although the line is alive" if dead else "silent beyond its rhythm"
@@ -206,9 +212,10 @@ def _down(connection: ConnectionFacts, streams: Sequence[Subscription], since: f
 
 def _is_dead(connection: ConnectionFacts) -> bool:
     """Nothing comes at all: every stream that should speak is silent, or none has since the first of them fell."""
-    if len(connection.silent) >= connection.watched:
+    silent = {stream: since for stream, since in connection.silent.items() if stream not in connection.spoilt}
+    if len(silent) >= connection.watched:
         return True
-    return connection.last_data <= max(connection.silent.values()) + _TOGETHER
+    return connection.last_data <= max(silent.values()) + _TOGETHER
 
 
 def _severity(*, bad: bool) -> HealthState:

@@ -66,8 +66,13 @@ class Mending:
         """Those whose books are known here, good or not."""
         return {stream for book in self._books.values() for stream in book.streams}
 
+    @property
+    def untold(self) -> set[Subscription]:
+        """Those of which was told that their book is not to be trusted, and not yet that it is again."""
+        return {stream for book in self._books.values() for stream in book.untold}
+
     def is_spoilt(self, symbol: str) -> bool:
-        """Whether somebody was told that the book of this market is not to be trusted, and not yet that it is again."""
+        """Whether one of them is of this market."""
         return symbol in self._books and bool(self._books[symbol].untold)
 
     def waits(self, t: float, streams: Sequence[Subscription]) -> None:
