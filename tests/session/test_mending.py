@@ -95,6 +95,14 @@ def test_changes_without_a_snapshot_are_not_waited_for_for_ever() -> None:
         assert mending.deadline is None
 
 
+def test_a_hole_soon_after_a_late_snapshot_is_mended_at_once() -> None:
+    mending = Mending(by_rest=True)
+    mending.waits(0.0, (BOOK,))
+    assert mending.mended(0.4, BOOK) is None
+    mending.spoilt(0.5, (BOOK,), "sequence")
+    assert mending.fetch(0.5) == Fetches(anew=(BOOK,))
+
+
 def test_a_book_that_is_being_mended_waits_for_nothing_else() -> None:
     mending = Mending(by_rest=True)
     mending.spoilt(0.0, (BOOK,), "sequence")

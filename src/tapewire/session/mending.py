@@ -79,8 +79,8 @@ class Mending:
         """Changes come, and the snapshot before them did not: it is fetched, unless it comes within ``PATIENCE``."""
         book = self._books.get(streams[0].symbol)
         if book is None or not book.spoilt:
-            book = self._books[streams[0].symbol] = _Book(tuple(streams), "sequence", t, set(), fetches=1, asked=t)
-            book.wait(t, PATIENCE)
+            book = _Book(tuple(streams), "sequence", t, set(), fetches=1, due=t + PATIENCE)
+            self._books[streams[0].symbol] = book
 
     def spoilt(self, t: float, streams: Sequence[Subscription], cause: StaleCause) -> bool:
         """A book is not the exchange's. False: it was spoilt already, and what came to mend it was no good."""
