@@ -464,3 +464,33 @@ async def test_over_sockets_each_line_comes_from_its_own_address(monkeypatch: py
             await stream.aclose()
     assert callers == ["127.0.0.1", "127.0.0.2"]
     assert set(seen.values()) == {1}
+
+
+@pytest.mark.parametrize("venue", ["okx", "okex3"])
+def test_on_other_exchanges_too_with_books_that_are_kept_from_changes(venue: str) -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        books: list[Event] = []
+        async with stage.client(venue=venue, redundancy=2, recover=True) as client:
+            await (await client.subscribe_trade("BTC-USDT", heard.append)).live()
+            await client.subscribe_orderbook("BTC-USDT", books.append)
+            await stage.after(20)
+            for which in (0, 1):
+                lines(stage)[which].abort()
+                await stage.after(20)
+            lines(stage)[0].freeze()
+            await stage.after(30)
+            figures = client.statistics()
+        made = [trade.sequential_id for trade in stage.simulator.trades if trade.symbol == "BTC-USDT"]
+        got = [trade.sequential_id for trade in trades(heard)]
+        begun = next(index for index, number in enumerate(made) if number in got)
+        assert set(made[begun:]) <= set(got)
+        assert len(set(got)) == len(got) > 50
+        assert (figures.gaps, figures.recovered, stage.told(Gap)) == (0, 0, [])
+        assert [event.loss.cause for event in stage.told(Disconnected)][:3] == ["reset", "reset", "lagging"]
+        times = [event.timestamp or 0 for event in books]
+        assert times == sorted(times)
+        assert len(times) > 100
+        assert [event.stream_type for event in books].count("SNAPSHOT") <= 1
+
+    play(story, venue=venue, markets=("BTC-USDT", "ETH-USDT"), rate=20.0)
