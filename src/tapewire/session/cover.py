@@ -166,8 +166,8 @@ class Cover:
 
     def drop(self, now: Now, streams: Iterable[Subscription]) -> list[Gap | Recovered]:
         """Nobody wants these any more: their rows are handed out as they are, open."""
-        gone = set(streams)
-        self._bare -= gone
+        gone = dict.fromkeys(streams)
+        self._bare.difference_update(gone)
         self._doubts = [doubt for doubt in self._doubts if doubt.row.subscription not in gone]
         for stream in gone:
             self._carriers.pop(stream, None)
