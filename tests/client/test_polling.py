@@ -457,11 +457,32 @@ def test_in_any_weather_no_change_over_costs_a_trade(seed: int) -> None:
         async with stage.client(poll_after=8.0, recover=True, ping_interval=10.0, ping_timeout=5.0) as client:
             await client.subscribe(STREAMS, heard.append)
             await stage.after(260 + 200 * outages)
+            until = len(stage.simulator.trades)
+            await stage.after(10)  # for those that are late
             assert client.get_health_status().status == "healthy"
-        found = account(stage.simulator.trades, trades(heard), stage.told(Gap))
+        found = account(stage.simulator.trades[:until], trades(heard), stage.told(Gap))
         assert (len(found.lost), found.doubled, found.undetected) == (0, (), ())
         assert found.polled > 10
         assert in_order(heard)
         figure(f"polling, seed {seed}: {found.made} trades, {found.recovered} recovered, {found.polled} polled")
 
     play(story, seed=seed, faults=tuple(faults))
+
+
+def test_a_venue_with_ids_and_windows_of_its_own_is_polled_in_the_same_way() -> None:
+    async def story(stage: Stage) -> None:
+        heard: list[Event] = []
+        streams = [Subscription(kind, "BTC-USDT") for kind in ("trade", "ticker")]
+        candles = [Subscription("candle", "BTC-USDT", unit=unit) for unit in ("1m", "1H")]
+        async with stage.client(venue="okx", poll_after=10.0, recover=True) as client:
+            await client.subscribe([*streams, *candles], heard.append)
+            await stage.after(130)
+            assert client.get_health_status().status == "healthy"
+        found = account(stage.simulator.trades, trades(heard), stage.told(Gap))
+        assert (len(found.lost), found.doubled, found.undetected) == (0, (), ())
+        polled = Counter((type(event), getattr(event, "unit", None)) for event in heard if event.polled)
+        assert min(polled.values()) > 5
+        assert polled.keys() == {(TradeEvent, None), (TickerEvent, None), (CandleEvent, "1m"), (CandleEvent, "1H")}
+        assert in_order(heard)
+
+    play(story, venue="okx", markets=("BTC-USDT", "ETH-USDT"), faults=AWAY)

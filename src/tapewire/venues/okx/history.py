@@ -13,10 +13,10 @@ import msgspec
 
 from tapewire.config import Numbers
 from tapewire.errors import DecodeError
-from tapewire.model.events import CandleEvent, Event, TradeEvent
+from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.venues.contract import History
 from tapewire.venues.okx.channels import Meaning
-from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, SIDES
+from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, SIDES, VOLUMES
 from tapewire.venues.okx.rest import read_data
 from tapewire.venues.okx.rows import Push, read_row
 from tapewire.venues.okx.symbols import in_contracts
@@ -30,6 +30,8 @@ _LENGTHS = {"s": 1_000, "m": 60_000, "H": _HOUR_MS, "D": _DAY_MS, "W": 7 * _DAY_
 _AHEAD = 8
 #: 1 January 1970 was a Thursday; weeks begin on Mondays.
 _TO_MONDAY = 4 * _DAY_MS
+#: Kind → the channel of its push, as far as REST is asked for it.
+_CHANNELS = {"trade": "trades", "ticker": "tickers"}
 _WIRE_SIDES = {ours: theirs for theirs, ours in SIDES.items()}
 
 
@@ -44,7 +46,7 @@ def trades_request(symbol: str, cursor: int | None, _days_ago: int) -> str:
 def read_trades(venue: str, body: bytes, numbers: Numbers) -> list[TradeEvent]:
     """Its body → trades, newest first. Raises DecodeError."""
     push = Push(venue, "trades-all", Meaning("trade"), "", numbers)
-    return _read(venue, push, body, TradeEvent, "list of trades")
+    return read_rows(venue, push, body, TradeEvent, "list of trades")
 
 
 def candles_request(symbol: str, unit: str, before_ms: int | None) -> str:
@@ -59,7 +61,7 @@ def candles_request(symbol: str, unit: str, before_ms: int | None) -> str:
 def read_candles(venue: str, symbol: str, unit: str, body: bytes, numbers: Numbers) -> list[CandleEvent]:
     """Its body → candles, newest first. Raises DecodeError."""
     push = Push(venue, f"candle{unit}", Meaning("candle", unit=unit), symbol, numbers)
-    return _read(venue, push, body, CandleEvent, "list of candles")
+    return read_rows(venue, push, body, CandleEvent, "list of candles")
 
 
 def window_start(unit: str, ms: int) -> int:
@@ -82,8 +84,7 @@ def frame(event: Event) -> bytes:
     if isinstance(event, CandleEvent):
         argument = {"channel": f"candle{event.unit}", "instId": event.symbol}
         return _frame(argument, _candle_row(event))
-    channel = "trades" if isinstance(event, TradeEvent) else ""
-    return _frame({"channel": channel, "instId": event.symbol}, _row(event))
+    return _frame({"channel": _CHANNELS.get(event.kind, ""), "instId": event.symbol}, _row(event))
 
 
 def history(venue: str) -> History:
@@ -106,7 +107,10 @@ def _frame(argument: Mapping[str, str], row: Any) -> bytes:
 
 def _row(event: Event) -> dict[str, str]:
     kind = str(event.__struct_config__.tag)
-    said = {name: _text(getattr(event, attribute, None)) for attribute, name in FIELDS[kind].items()}
+    names = dict(FIELDS[kind])
+    if isinstance(event, TickerEvent):
+        names |= VOLUMES[in_contracts(event.symbol)]
+    said = {name: _text(getattr(event, attribute, None)) for attribute, name in names.items()}
     if "side" in said:
         said["side"] = _WIRE_SIDES.get(said["side"], said["side"])
     return {name: value for name, value in said.items() if value}
@@ -124,7 +128,8 @@ def _text(value: object) -> str:
     return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
 
 
-def _read(venue: str, push: Push, body: bytes, made: type[Any], what: str) -> list[Any]:
+def read_rows(venue: str, push: Push, body: bytes, made: type[Any], what: str) -> list[Any]:
+    """A body with the rows of a push → events of one class. Raises DecodeError, which says ``what`` it is not."""
     rows = read_data(venue, body, list[Any], what)
     try:
         events = [read_row(push, row) for row in rows]
