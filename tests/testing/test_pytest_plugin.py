@@ -45,6 +45,30 @@ def test_a_users_test_gets_a_simulator_of_its_own_scenario(pytester: pytest.Pyte
     result.assert_outcomes(passed=2)
 
 
+_OKX_TEST = """
+import json, urllib.request
+import pytest
+
+@pytest.fixture
+def okx_scenario():
+    return {"markets": ("BTC-USDT-SWAP",)}
+
+def test_rest(okx_simulator):
+    address = okx_simulator.rest_url + "/api/v5/public/instruments?instType=SWAP"
+    assert [row["instId"] for row in json.loads(urllib.request.urlopen(address).read())["data"]] == ["BTC-USDT-SWAP"]
+    assert okx_simulator.urls["business"].endswith("/ws/v5/business")
+
+def test_another_venue(okx_simulator, upbit_simulator):
+    assert okx_simulator.rest_url != upbit_simulator.rest_url
+"""
+
+
+def test_a_users_test_gets_a_simulated_okx_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(_OKX_TEST)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result.assert_outcomes(passed=2)
+
+
 def test_loading_the_plugin_imports_nothing_of_tapewire_but_itself() -> None:
     code = (
         "import pytest, sys; before = set(sys.modules); import tapewire.testing.pytest_plugin;"

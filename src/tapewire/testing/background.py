@@ -55,6 +55,11 @@ class BackgroundSimulator:
         return self._simulator.url
 
     @property
+    def urls(self) -> dict[str, str]:
+        """Side → address; what is served under ``url`` itself is ``public``."""
+        return self._simulator.urls
+
+    @property
     def rest_url(self) -> str:
         """``http://127.0.0.1:PORT``."""
         return self._simulator.rest_url

@@ -6,6 +6,8 @@
         bot = MyBot(url=upbit_simulator.url)
         ...
         upbit_simulator.drop(1001)
+
+``okx_simulator`` is the same of OKX.
 """
 
 from __future__ import annotations
@@ -23,6 +25,21 @@ if TYPE_CHECKING:
 def upbit_scenario() -> dict[str, object]:
     """Keyword arguments of ``tapewire.sim.scenario.Scenario`` for ``upbit_simulator``; override it in your tests."""
     return {}
+
+
+@pytest.fixture
+def okx_scenario() -> dict[str, object]:
+    """The same for ``okx_simulator``."""
+    return {}
+
+
+@pytest.fixture
+def okx_simulator(okx_scenario: dict[str, object]) -> Iterator[BackgroundSimulator]:
+    """A simulated OKX, as ``upbit_simulator`` is a simulated Upbit."""
+    from tapewire.testing.background import BackgroundSimulator  # noqa: PLC0415 - only when a test asks for it
+
+    with BackgroundSimulator(**{"venue": "okx", **okx_scenario}) as simulator:
+        yield simulator
 
 
 @pytest.fixture

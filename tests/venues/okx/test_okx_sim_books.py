@@ -91,6 +91,17 @@ def test_snapshot_and_changes_make_the_book_that_rest_shows(channel: str, depth:
     assert {len(side) for side in keeper.sides()} <= {depth, len(book["bids"])}
 
 
+def test_the_books_of_2022_hold_together_by_their_checksums() -> None:
+    client = Client(make(fields="2022"))
+    client.ask(BOOKS)
+    client.wait(10.0)
+    keeper = kept(client)
+    assert (keeper.bad_sums, keeper.chain) == (0, [])
+    sums = [one["data"][0]["checksum"] for one in client.pushes()]
+    assert len(set(sums)) > 50
+    assert 0 not in sums
+
+
 def test_numbers_are_the_same_for_everybody_and_not_consecutive() -> None:
     okx = make()
     one = Client(okx)

@@ -7,9 +7,24 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.venues.okx.sim_stage import Client, get, login_of, make, run
 
+_FUZZED = make(limits=False)
+_WORDS = st.sampled_from(
+    ["op", "args", "id", "subscribe", "unsubscribe", "login", "order", "channel", "instId", "instType", "tickers",
+     "books", "BTC-USDT", "account", "apiKey", "sign", "timestamp", "passphrase", "sim-access-key", "candle1m", "extraParams"]
+)  # fmt: skip
+_JSON = st.dictionaries(
+    _WORDS,
+    st.recursive(
+        st.one_of(_WORDS, st.integers(), st.none(), st.text(max_size=5)),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_WORDS, inner, max_size=4)),
+        max_leaves=8,
+    ),
+)
 TICKERS = {"channel": "tickers", "instId": "BTC-USDT"}
 DEEP = {"channel": "books-l2-tbt", "instId": "BTC-USDT"}
 
@@ -195,6 +210,66 @@ class TestLimits:
         kinds = ["SPOT"] * 20 + ["SWAP", "SPOT"]
         assert [get(okx, path + kind)["code"] for kind in kinds] == ["0"] * 21 + ["50011"]
         assert get(okx, path + "SPOT", now=2.1)["code"] == "0"
+
+
+class TestFaults:
+    """The scenarios that Upbit has, too."""
+
+    @pytest.mark.parametrize(
+        ("fault", "end"),
+        [("drop:4006@5", (4006, "")), ("abort@5", "abort"), ("cut@5", "cut"), ("freeze@5", "freeze")],
+    )
+    def test_connections_end(self, fault: str, end: Any) -> None:
+        client = Client(make(fault))
+        client.ask(TICKERS)
+        client.wait(6.0)
+        assert client.wire.ends == [end]
+
+    def test_one_path_alone(self) -> None:
+        okx = make("drop:side=business@5")
+        public, business = Client(okx), Client(okx, "business")
+        run(okx, 6.0)
+        assert (public.wire.ends, business.wire.ends) == ([], [(1000, "")])
+
+    def test_silence_and_strange_frames(self) -> None:
+        client = Client(make("silence:10@2", "garbage@5", "unknown@6"))
+        client.ask(TICKERS)
+        run(client.okx, 2.0)
+        before = len(client.wire.frames)
+        run(client.okx, 11.9)
+        strange = client.wire.frames[before:]
+        assert len(strange) == 2
+        assert b"no JSON" in strange[0]
+        run(client.okx, 15.0)
+        assert len(client.wire.frames) > before + 2
+
+    def test_trades_twice_and_late(self) -> None:
+        client = Client(make("duplicate%0.5", "late:2%0.2"))
+        client.ask({"channel": "trades", "instId": "BTC-USDT"})
+        client.stay(60.0)
+        ids = [int(one["data"][0]["tradeId"]) for one in client.pushes()]
+        assert len(set(ids)) < len(ids)
+        assert ids != sorted(ids)
+
+    def test_maintenance_and_refusals(self) -> None:
+        okx = make("maintenance:5:status=503@5", "refuse:403@20", "rest:500@20x1")
+        client = Client(okx)
+        client.ask(TICKERS)
+        run(okx, 6.0)
+        assert client.wire.ends == ["abort"]
+        assert getattr(okx.dial(6.0, "/ws/v5/public", {}), "status", None) == 503
+        assert Client(okx, now=11.0).ask(TICKERS)[0]["event"] == "subscribe"
+        run(okx, 20.0)
+        assert getattr(okx.dial(20.0, "/ws/v5/public", {}), "status", None) == 403
+
+    @given(st.one_of(st.binary(max_size=300), _JSON.map(lambda value: json.dumps(value).encode())))
+    @settings(max_examples=200, deadline=None)
+    def test_whatever_a_client_says_is_answered(self, payload: bytes) -> None:
+        for side in ("public", "private"):
+            client = Client(_FUZZED, side, now=_FUZZED.moment)
+            client.peer.receive(_FUZZED.moment, payload, is_text=True)
+            assert client.wire.frames or client.wire.ends
+            client.peer.close(1000)
 
 
 class TestNews:

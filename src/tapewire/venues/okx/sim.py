@@ -68,7 +68,8 @@ class OkxExchange:
         self.switches = switches or Switches()
         self.paths: Mapping[str, str] = {f"{self.ws_path}/{side}": side for side in _SIDES}  # A1
         self._doorman = Doorman(keys, demo=stack.demo)
-        self._books, self._said = Books(), Terminals()
+        self._books = Books(summed=self.switches.checksums or self.switches.fields == "2022")
+        self._said = Terminals()
         self._census = Census(self.switches.connections_most)
         self._rows: Rows | None = None
 

@@ -39,7 +39,7 @@ BOOK_CHANNELS: Mapping[str, BookChannel] = {
 
 
 class Change(NamedTuple):
-    """What one message of a book says; ``size`` 0 takes a price away. ``sum`` is the checksum of the book after it."""
+    """What one message of a book says; size 0 takes a price away. ``sum``: checksum of the book after it, or 0."""
 
     asks: list[tuple[int, int]]
     bids: list[tuple[int, int]]
@@ -75,8 +75,8 @@ class Numbers:
 class Tape:
     """One channel of one market."""
 
-    def __init__(self, channel: BookChannel, numbers: Numbers, ladder: Ladder) -> None:
-        self.channel, self._numbers = channel, numbers
+    def __init__(self, channel: BookChannel, numbers: Numbers, ladder: Ladder, *, summed: bool) -> None:
+        self.channel, self._numbers, self._summed = channel, numbers, summed
         self.listeners = 0
         self._book = _cut(ladder, channel.depth)
         self._number = numbers.of(ladder)
@@ -95,26 +95,30 @@ class Tape:
             return
         asks = sorted(_difference(before.asks, self._book.asks))
         bids = sorted(_difference(before.bids, self._book.bids), reverse=True)
-        self.latest = Change(asks, bids, ladder.power, ms, checksum(self._book), previous, number)
+        self.latest = Change(asks, bids, ladder.power, ms, self._sum(), previous, number)
 
     def still(self, ms: int) -> None:
         """Nothing changed for a minute: an empty change with equal ids, or the book again."""
         if self.channel.is_whole:
             self.latest = self.snapshot(ms)
         else:
-            book, number = self._book, self._number
-            self.latest = Change([], [], book.power, ms, checksum(book), number, number)
+            number = self._number
+            self.latest = Change([], [], self._book.power, ms, self._sum(), number, number)
 
     def snapshot(self, ms: int) -> Change:
         """The whole book as it was told last."""
         asks, bids, power = self._book
-        return Change([*asks.items()], [*bids.items()], power, ms, checksum(self._book), -1, self._number)
+        return Change([*asks.items()], [*bids.items()], power, ms, self._sum(), -1, self._number)
+
+    def _sum(self) -> int:
+        return checksum(self._book) if self._summed and not self.channel.is_whole else 0
 
 
 class Books:
-    """All tapes of one exchange."""
+    """All tapes of one exchange; ``summed``: with true checksums."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, summed: bool = False) -> None:
+        self._summed = summed
         self._numbers: dict[str, Numbers] = {}
         self._tapes: dict[str, dict[str, Tape]] = {}
 
@@ -122,7 +126,7 @@ class Books:
         """One more listener of a channel."""
         tapes = self._tapes.setdefault(symbol, {})
         if channel not in tapes:
-            tapes[channel] = Tape(BOOK_CHANNELS[channel], self._of(symbol), market.ladder(symbol))
+            tapes[channel] = Tape(BOOK_CHANNELS[channel], self._of(symbol), market.ladder(symbol), summed=self._summed)
         tapes[channel].listeners += 1
         return tapes[channel]
 

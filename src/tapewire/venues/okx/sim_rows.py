@@ -40,7 +40,6 @@ class Rows:
     def __init__(self, market: MarketView, books: Books, switches: Switches) -> None:
         self._market, self._books = market, books
         self._is_old = switches.fields == "2022"
-        self._summed = self._is_old or switches.checksums
         self._days: dict[str, tuple[int, float, float, float]] = {}
 
     def ticker(self, symbol: str) -> dict[str, Any]:
@@ -86,7 +85,7 @@ class Rows:
             row["instId"] = symbol
         row["ts"] = str(change.ms)
         if not is_whole:
-            row["checksum"] = (change.sum if self._summed else 0) ^ (1 if flaw == "checksum" else 0)
+            row["checksum"] = change.sum ^ (1 if flaw == "checksum" else 0)
         if not self._is_old:
             row |= {"seqId": change.number} if is_whole else {"seqId": change.number, "prevSeqId": change.previous}
         return row
