@@ -15,7 +15,8 @@ from tests.venues.okx.sim_stage import Client, get, login_of, make, run
 _FUZZED = make(limits=False)
 _WORDS = st.sampled_from(
     ["op", "args", "id", "subscribe", "unsubscribe", "login", "order", "channel", "instId", "instType", "tickers",
-     "books", "BTC-USDT", "account", "apiKey", "sign", "timestamp", "passphrase", "sim-access-key", "candle1m", "extraParams"]
+     "books", "BTC-USDT", "account", "apiKey", "sign", "timestamp", "passphrase", "sim-access-key", "candle1m",
+     "extraParams"]
 )  # fmt: skip
 _JSON = st.dictionaries(
     _WORDS,
