@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 
 from tapewire.model.book import DepthOrderbookEvent
-from tapewire.model.events import Event, TickerEvent, TradeEvent
+from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.model.status import Connected, Disconnected, Gap, Quarantined, Rejected, Stale, Subscribed
 from tapewire.model.subscription import Subscription, as_detail
 from tapewire.sim.server import Simulator
@@ -178,3 +178,32 @@ def test_the_limits_of_requests_and_of_connects_are_kept() -> None:
     connects = play(story, venue="okex3", markets=MARKETS, rate=0.5)  # play() refuses any limit that was overrun
     assert len(connects) == 3
     assert all(later - earlier >= 1 for earlier, later in pairwise(connects))
+
+
+def test_what_a_loss_cost_is_asked_by_rest_and_told() -> None:
+    async def story(stage: Stage) -> tuple[list[TradeEvent], list[CandleEvent]]:
+        client = stage.client(venue="okex3", recover=True)
+        trades: list[TradeEvent] = []
+        candles: list[CandleEvent] = []
+        await client.subscribe_trade([FUTURE], trades.append)
+        await client.subscribe_candle([FUTURE], candles.append, unit="1m")
+        await stage.after(30)
+        stage.simulator.maintenance(150)
+        await stage.after(240)
+        assert {gap.state for gap in stage.told(Gap)} <= {
+            "filling",
+            "filled",
+            "unfilled",
+            "full_state",
+            "nothing_missed",
+        }
+        return trades, candles
+
+    trades, candles = play(story, venue="okex3", markets=MARKETS)
+    numbers = sorted({trade.sequential_id or 0 for trade in trades})
+    assert len(numbers) == len(trades)
+    assert numbers[-1] - numbers[0] == len(numbers) - 1
+    assert sum(trade.recovered for trade in trades) > 50
+    minutes = sorted({candle.timestamp or 0 for candle in candles})
+    assert [later - earlier for earlier, later in pairwise(minutes)] == [60_000] * (len(minutes) - 1)
+    assert any(candle.final and candle.recovered for candle in candles)

@@ -101,7 +101,7 @@ class Polling:
         if stream.kind in ACCOUNT_KINDS:
             return self._venue.account is not None and self._options.recover
         if stream.kind in ("trade", "candle"):
-            return self._venue.history is not None
+            return self._venue.history is not None and (stream.kind == "trade" or not stream.detail)
         return stream.kind in self._venue.polls
 
     def down(self, side: str) -> float | None:
@@ -197,7 +197,7 @@ class Polling:
         history = self._venue.history
         assert history is not None  # noqa: S101 - ``pollable`` said so
         body = await self._get(history.trades_request(stream.symbol, *asks.request))
-        page = self._of(stream, body, history.read_trades(body, self._options.numbers))
+        page = self._of(stream, body, history.read_trades(stream.symbol, body, self._options.numbers))
         if standby.open.get(stream) is not entry:
             return
         known, forgot = entry.stream.known, len(entry.stream.recent_ids or ()) >= REMEMBERED_TRADES

@@ -99,7 +99,7 @@ class Recovery:
         """Whether this hole can be filled at all."""
         if self._venue.history is None or not self._options.recover:
             return False
-        if gap.subscription.kind == "candle" and gap.state == "full_state":
+        if gap.subscription.kind == "candle" and gap.state == "full_state" and not gap.subscription.detail:
             return self._candle_fill(self._venue.history, gap) is not None
         # where nothing seems to be missed, a trade published late may have come just then
         return gap.subscription.kind == "trade" and gap.state in ("unfilled", "nothing_missed")
@@ -178,7 +178,7 @@ class Recovery:
         return Job(
             fill,
             path=lambda: history.trades_request(symbol, *fill.request),
-            read=lambda body: self._of(symbol, body, history.read_trades(body, self._options.numbers)),
+            read=lambda body: self._of(symbol, body, history.read_trades(symbol, body, self._options.numbers)),
             too_many=lambda: len(known) >= MOST_KNOWN,
             settle=SETTLE,
         )

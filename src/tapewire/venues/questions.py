@@ -34,7 +34,7 @@ class History(Struct, frozen=True, kw_only=True):
     Attributes:
         trades_request: symbol, an id that the trades are to be older than (None: the newest), how many UTC days ago →
             path of one page, newest first.
-        read_trades: its body → trades as the stream would have sent them. Raises DecodeError.
+        read_trades: symbol, its body → trades as the stream would have sent them. Raises DecodeError.
         frame: an event that REST told → the message that the stream would have sent, for recordings.
         candles_request: symbol, unit, time (Unix ms, UTC) before which windows began (None: the newest) → path of one
             page, newest first.
@@ -46,7 +46,7 @@ class History(Struct, frozen=True, kw_only=True):
     """
 
     trades_request: Callable[[str, int | None, int], str]
-    read_trades: Callable[[bytes, Numbers], list[TradeEvent]]
+    read_trades: Callable[[str, bytes, Numbers], list[TradeEvent]]
     candles_request: Callable[[str, str, int | None], str]
     read_candles: Callable[[str, str, bytes, Numbers], list[CandleEvent]]
     frame: Callable[[Event], bytes]

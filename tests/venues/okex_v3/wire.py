@@ -141,6 +141,7 @@ def _candle(market: str, unit: str, row: dict[str, Any], values: dict[str, Any],
         ["candle_acc_trade_volume", ""] if market in ("spot", "index") else ["contracts", "candle_acc_trade_volume"]
     )
     values |= {name: number(value) for name, value in zip(names, figures, strict=False) if name}
+    values["timestamp"] = _ms(begin)
     return CandleEvent(**values, unit=unit, candle_date_time_utc=begin.removesuffix(".000Z"))
 
 

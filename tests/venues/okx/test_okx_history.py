@@ -34,7 +34,7 @@ def test_the_newest_trades_come_from_one_call_and_older_ones_by_their_ids() -> N
 
 
 def test_trades_are_read_newest_first() -> None:
-    first, second = HISTORY.read_trades(TRADES, "decimal")
+    first, second = HISTORY.read_trades("", TRADES, "decimal")
     assert first == TradeEvent(
         venue="okx", symbol="BTC-USDT", timestamp=1654161646974, trade_timestamp=1654161646974, ask_bid="ASK",
         trade_price=Decimal("29963.2"), trade_volume=Decimal("0.00001"),  # type: ignore[arg-type]
@@ -69,14 +69,14 @@ def test_candles_are_asked_by_the_time_before_which_they_began(unit: str, before
 @pytest.mark.parametrize("body", [b"{}", b'{"code":"0","data":[{"instId":"A-B"}]}', b'{"code":"51001","msg":"no"}'])
 def test_what_is_no_page_is_told(body: bytes) -> None:
     with pytest.raises(DecodeError, match="no list of trades"):
-        HISTORY.read_trades(body, "float")
+        HISTORY.read_trades("", body, "float")
     with pytest.raises(DecodeError, match="no list of candles"):
         HISTORY.read_candles("A-B", "1m", body, "float")
 
 
 @pytest.mark.parametrize("numbers", ["float", "decimal"])
 def test_what_was_recovered_is_recorded_as_the_stream_would_have_sent_it(numbers: Numbers) -> None:
-    told = [*HISTORY.read_trades(TRADES, numbers), *HISTORY.read_candles("BTC-USDT-SWAP", "1m", CANDLES, numbers)]
+    told = [*HISTORY.read_trades("", TRADES, numbers), *HISTORY.read_candles("BTC-USDT-SWAP", "1m", CANDLES, numbers)]
     for event in told:
         [back] = GLOBAL.codec("DEFAULT", numbers, False).read(HISTORY.frame(event)).events
         assert back == event

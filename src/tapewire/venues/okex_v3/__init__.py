@@ -2,7 +2,8 @@
 
 profile: facts · symbols: instrument ids · channels: streams and their names · check: what may be asked · times:
 ISO 8601 · inflate: frame → text · messages and codec: text → events · sequence: what makes books · requests: wishes →
-payloads · refusals: error codes · auth: login · rest: markets · sim: OKEX's own side of the talk.
+payloads · refusals: error codes · auth: login · rest: markets · history: what a stream missed · sim: OKEX's own side of
+the talk.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tapewire.venues.contract import Changes, Venue
 from tapewire.venues.okex_v3 import auth, channels, profile, refusals, requests, rest, sequence
 from tapewire.venues.okex_v3.check import check
 from tapewire.venues.okex_v3.codec import OkexCodec
+from tapewire.venues.okex_v3.history import HISTORY
 
 if TYPE_CHECKING:
     from tapewire.venues.exchange import SimKey
@@ -53,5 +55,6 @@ OKEX_V3 = Venue(
     markets_request=rest.MARKETS_REQUEST,
     read_markets=rest.read_markets,
     book=sequence.book,
+    history=HISTORY,
     exchange=_exchange,
 )

@@ -224,10 +224,12 @@ def _texts(level: tuple[str | int, ...]) -> Row:
 def _candle(table: Table, _action: str | None, row: _Candle[Any]) -> CandleEvent:
     figures, contracts = row.candle, table.market not in ("spot", "index")
     begin = figures.begin
-    milliseconds(begin)  # what is no time is refused
-    candle: CandleEvent = _CANDLES[table.unit](
+    candle: CandleEvent = _CANDLES[
+        table.unit
+    ](
         venue=NAME,
         symbol=row.instrument_id,
+        timestamp=milliseconds(begin),  # the only time that is told
         unit=table.unit,
         candle_date_time_utc=begin[:19],
         opening_price=figures.open,

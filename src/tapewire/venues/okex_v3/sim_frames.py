@@ -155,11 +155,6 @@ def face_value(base: str) -> int:
     return 100 if base == "BTC" else 10
 
 
-def _orders(price: str, size: str) -> int:
-    """How many orders a level holds; the market does not say."""
-    return 0 if size == "0" else 1 + len(price + size) % 4
-
-
 def _tail(orders: int, switches: Switches, *, spot: bool) -> Sequence[str | int]:
     if switches.levels == "count":
         return (orders,) if spot else (0, orders)

@@ -91,7 +91,7 @@ def history(venue: str) -> History:
     """All of this as the contract has it."""
     return History(
         trades_request=trades_request,
-        read_trades=partial(read_trades, venue),
+        read_trades=lambda _symbol, body, numbers: read_trades(venue, body, numbers),
         candles_request=candles_request,
         read_candles=partial(read_candles, venue),
         frame=frame,

@@ -70,7 +70,7 @@ def _venue(region: profile.Region) -> Venue:
         read_block=limits.read_block,
         history=History(
             trades_request=history.trades_request,
-            read_trades=partial(history.read_trades, region.name),
+            read_trades=lambda _symbol, body, numbers: history.read_trades(region.name, body, numbers),
             candles_request=history.candles_request,
             read_candles=partial(_read_candles, region.name),
             frame=history.frame,
