@@ -23,13 +23,14 @@ SAYS = {
     "candles_and_books.py": ("spread",),
     "record_with_python.py": ("KRW-BTC_trade.jsonl: ", "misc.jsonl: "),
     "feed_events.py": ("act on KRW-BTC", "-- whole", "-- lost: closed (1001"),
+    "kimchi_premium.py": ("kimchi premium ", "BTC-USDT on okx", "KRW-USDT on upbit", "drawn in premium.svg"),
     "okex_v3_monitor.py": (
         "BTC-USD-190517: best bid 7,", '{"table":"futures/depth5","data":[{"asks":[[', '{"table":"futures/trade"',
         "Stopping monitoring...",
     ),
 }  # fmt: skip
 #: example → the exchange that it is run against, and what else it is told; the others: Upbit
-ELSEWHERE = {"okex_v3_monitor.py": ("okex3", ("--raw",))}
+ELSEWHERE = {"okex_v3_monitor.py": ("okex3", ("--raw",)), "kimchi_premium.py": ("upbit", ("--simulate",))}
 #: How long an example is let run: longer when that was not enough on a busy machine.
 SECONDS = ("1.2", "5", "20")
 Ran = subprocess.CompletedProcess[str]
