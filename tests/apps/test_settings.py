@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 import tapewire
 from tapewire.apps.cli.main import cli
+from tapewire.apps.cli.options import Patience
 from tapewire.apps.environment import (
     UPBIT_NAMES,
     UPBIT_NAMES_WITHOUT_MEANING,
@@ -78,6 +80,7 @@ def test_another_file_can_be_named_and_must_be_there(tmp_path: Path) -> None:
             r"feed\.xyzzy is no setting; there are numbers, keep_raw, validate, limits, limits_dir, cursor_file,",
         ),
         ("[[feed.lines]]\nssl_context = 5", r"feed\.lines\.ssl_context is no setting"),
+        ("[feed]\npoll_after = 0", r"poll_after is 0.0; it must be more than 0"),
         ("[feed]\nredundancy = 9", r"redundancy is 9; it must be a whole number from 1 to 4"),
         ("[profile.office.session]\npng = 5", r"profile\.office\.session\.png is no setting"),
         ("[profile.office]\nuse_profile = 'x'", r"profile\.office\.use_profile is no setting"),
@@ -455,3 +458,11 @@ def test_the_command_line_says_how_many_lines_and_the_rest_of_the_table_stays() 
     loaded = load_with_origin({}, {"feed": {"redundancy": 2}})
     assert (loaded.settings.feed.redundancy, loaded.settings.feed.numbers) == (2, "decimal")
     assert loaded.origin["feed.redundancy"] == "command line"
+
+
+def test_when_rest_is_asked_in_place_of_a_stream_is_a_setting() -> None:
+    settle("[feed]\npoll_after = 12.5\n")
+    assert load({}).feed_options("ws://one/").poll_after == 12.5
+    assert load({}, {"feed": {"poll_after": Patience().convert("never", None, None)}}).feed.poll_after == inf
+    settle("[feed]\npoll_after = inf\n")
+    assert load({}).feed.poll_after == inf

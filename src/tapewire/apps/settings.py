@@ -40,6 +40,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "limits",
         "limits_dir",
         "cursor_file",
+        "poll_after",
         "transport",
         "redundancy",
         "urls",
@@ -80,8 +81,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         secret_key: signs (``UPBIT_SECRET_KEY``); beside ``access_key``.
         passphrase: third part of the key, where the venue has one.
         feed: the fields of ``FeedOptions`` numbers, keep_raw, validate, limits (``TAPEWIRE_LIMITS``),
-            limits_dir (``TAPEWIRE_LIMITS_DIR``), cursor_file (``TAPEWIRE_CURSOR_FILE``), transport, redundancy, urls
-            and lines, of which each is one ``[[feed.lines]]`` table.
+            limits_dir (``TAPEWIRE_LIMITS_DIR``), cursor_file (``TAPEWIRE_CURSOR_FILE``), poll_after (``inf``: never),
+            transport, redundancy, urls and lines, of which each is one ``[[feed.lines]]`` table.
         line: the fields of ``LineOptions`` but proxy, which stands above, and ssl_context, which is no text.
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
         mailbox: the fields of ``MailboxOptions``.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,16 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Patience(Seconds):
+    """As ``Seconds``, or ``never``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return inf if value == "never" else super().convert(value, param, ctx)
+
+
 SECONDS = Seconds()
+#: Options of a command that are fields of ``FeedOptions``.
+_OF_FEED = ("redundancy", "poll_after")
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,8 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
     ) -> None:  # fmt: skip
         log_to_stderr(verbose=verbose)
         given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
-        redundancy = rest.pop("redundancy", None)
-        given |= {"feed": None if redundancy is None else {"redundancy": redundancy}}
+        of_feed = {name: value for name in _OF_FEED if (value := rest.pop(name, None)) is not None}
+        given |= {"feed": of_feed or None}
         given |= {"use_profile": profile, "keys": keys, "rest_url": rest_url}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
         command(feed=_feed(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
@@ -231,6 +240,12 @@ _FEED_OPTIONS = (
         type=click.IntRange(1, 4),
         metavar="N",
         help="Connections that carry the same streams; the first copy of each message counts.  [default: 1]",
+    ),
+    click.option(
+        "--poll-after",
+        type=Patience(),
+        metavar="S",
+        help="Ask REST in place of a stream that WebSocket has not brought for S seconds; 'never'.  [default: 30]",
     ),
     click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds."),
     click.option(
