@@ -113,6 +113,7 @@ FEED_EVENTS: list[type[status.FeedEvent]] = [
 VALUES: dict[str, Any] = {
     "loss": Loss("closed", 1000), "subscription": Subscription("trade", "KRW-BTC"), "state": "open", "payload": b"x",
     "subscriptions": (Subscription("trade", "KRW-BTC"),), "url": "ws://x", "retry_in": 1.5,
+    "delivered": status.TradeBody(1.0, 2.0, "BID"), "refused": status.TradeBody(),
 }  # fmt: skip
 
 
@@ -129,8 +130,8 @@ def test_every_feed_event_is_frozen_and_goes_through_json_and_back(cls: type[sta
 
 def test_feed_events_have_a_tag_each() -> None:
     tags = [cls.__struct_config__.tag for cls in FEED_EVENTS]
-    assert len(tags) == 17
-    assert len(set(tags)) == 17
+    assert len(tags) == 18
+    assert len(set(tags)) == 18
 
 
 def test_a_market_is_a_value() -> None:
