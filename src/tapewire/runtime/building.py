@@ -85,7 +85,9 @@ class Builder:
 
     def connection(self, account: Credentials | None, side: str) -> Carrier:
         """One more, for this side of the venue, with this key."""
-        options, connects = self._options, self._limits.connects(account_of(account))
+        # Who logs in by message has shown no key when he connects: the exchange knows his address alone.
+        options, shown = self._options, account if self._venue.authorize else None
+        connects = self._limits.connects(account_of(shown))
         if options.redundancy > 1 and side not in self._venue.facts.signed_sides:
             return self._group(side, Gate([Window(1, APART)], MARGIN, connects))
         events = DriverEvents(self._events, self._finished)
