@@ -438,6 +438,18 @@ def test_simulate_on_a_taken_port_is_wrong_usage(exchange: BackgroundSimulator) 
 
 
 @pytest.mark.slow
+def test_the_demo_of_okx_loses_nothing_in_silence_either(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    code = run(lambda stop: perform(stop, tmp_path / "demo", 7.0, 1, venue="okx", as_json=True))
+    summary = json.loads(capsysbinary.readouterr().out.splitlines()[-1])
+    assert (code, summary["lost_in_silence"]) == (0, 0)
+    assert summary["made"] > 20
+    assert set(summary["received"]) == {"ticker", "trade", "orderbook", "candle.1s"}
+    assert {"BTC-USDT_trade.jsonl", "ETH-USDT_orderbook.jsonl"} <= {file["name"] for file in summary["files"]}
+
+
+@pytest.mark.slow
 def test_the_demo_loses_the_line_twice_and_nothing_in_silence(
     tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,9 +19,23 @@ if TYPE_CHECKING:
     from tapewire.model.events import TradeEvent
     from tapewire.sim.server import Simulator
 
-_MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
-_RECORDED = ("KRW-LAMB", "KRW-WAVES", "BTC-XTZ")
-_TYPES = "ticker,trade,orderbook,candle.1s"
+
+class Play(NamedTuple):
+    """What the demo shows of one exchange: markets, those of recorded traffic too, and which streams of them."""
+
+    name: str
+    markets: tuple[str, ...]
+    recorded: tuple[str, ...]
+    types: str
+
+
+_PLAYS = {
+    "upbit": Play(
+        "Upbit", ("KRW-BTC", "KRW-ETH", "KRW-XRP"), ("KRW-LAMB", "KRW-WAVES", "BTC-XTZ"),
+        "ticker,trade,orderbook,candle.1s",
+    ),
+    "okx": Play("OKX", ("BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP"), (), "ticker,trade,orderbook,candle.1s"),
+}  # fmt: skip
 #: Shares of the demo's time after which the line is closed, and later left half-open.
 _CLOSED_AT, _FROZEN_AT = 0.25, 0.55
 #: Seconds at the end in which trades may still arrive that were made before them.
@@ -32,22 +46,24 @@ _SETTLE = 0.5
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for the recording.  [default: demo-recording, or -2, -3 … if that is there]")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(10, 28), default=20, show_default=True, metavar="S", help="10 to 28.")
+@click.option("--venue", type=click.Choice(tuple(_PLAYS)), default="upbit", show_default=True, help="Whose exchange.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same market.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 @click.pass_context
-def demo(context: click.Context, out: Path | None, seconds: float, seed: int, as_json: bool) -> None:
+def demo(context: click.Context, *, out: Path | None, seconds: float, venue: str, seed: int, as_json: bool) -> None:
     """See the main job done: connect, subscribe, lose the line twice, come back, record, account for every trade.
 
-    Starts a simulated Upbit on this machine, fed with recorded traffic and a seeded market, and records six
-    markets from it over a real socket. The line is closed once and left half-open once, on purpose. The summary
-    compares the files with the simulator's own log: each trade is in them or inside the bounds of a told gap.
+    Starts a simulated Upbit on this machine, fed with recorded traffic and a seeded market (OKX: a seeded market
+    alone), and records its markets over a real socket. The line is closed once and left half-open once, on purpose.
+    The summary compares the files with the simulator's own log: each trade is in them or inside the bounds of a told
+    gap.
     """
     log_to_stderr(verbose=False)
     folder = out or _fresh_folder()
-    context.exit(run(lambda stop: perform(stop, folder, seconds, seed, as_json=as_json)))
+    context.exit(run(lambda stop: perform(stop, folder, seconds, seed, venue=venue, as_json=as_json)))
 
 
-async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: bool) -> None:
+async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, venue: str = "upbit", as_json: bool) -> None:
     """The whole demo; ``stop`` holds the exit code afterwards.
 
     Args:
@@ -55,6 +71,7 @@ async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: 
         out: folder for the recording.
         seconds: how long it takes.
         seed: of the simulated market.
+        venue: ``upbit`` or ``okx``.
         as_json: print JSON lines.
     """
     from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
@@ -64,14 +81,16 @@ async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: 
     from tapewire.sim.server import Simulator  # noqa: PLC0415
     from tapewire.sinks.registry import get_sink  # noqa: PLC0415
 
-    loop = asyncio.get_running_loop()
-    async with Simulator(Scenario(seed=seed, markets=_MARKETS, recorded=True)) as simulator:
-        feed, sink, ending, started = _feed(simulator, as_json=as_json), get_sink("jsonl")(out), Stop(), loop.time()
+    loop, play = asyncio.get_running_loop(), _PLAYS[venue]
+    scenario = Scenario(venue=venue, seed=seed, markets=play.markets, recorded=bool(play.recorded))
+    async with Simulator(scenario) as simulator:
+        feed, ending, started = _feed(simulator, venue, play, as_json=as_json), Stop(), loop.time()
+        sink = get_sink("jsonl")(out)
         reporter = reporter_for(
             feed,
             sink,
             loop.time,
-            intro=f"{len(feed.subscriptions)} streams of a simulated Upbit at {simulator.url}, {seconds:g} s, to {out}",
+            intro=f"{len(feed.subscriptions)} streams of {play.name}, simulated at {feed.address}, {seconds:g} s → {out}",
             title=lambda: f"tapewire demo {loop.time() - started:.0f}/{seconds:g} s",
         )
         async with feed.client("demo") as client:
@@ -87,7 +106,7 @@ async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, as_json: 
     if account.get("lost_in_silence"):
         stop.ask(FAILED)
     elif not as_json:
-        _goodbye(out)
+        _goodbye(out, venue, play)
 
 
 async def _conduct(
@@ -111,13 +130,13 @@ async def _conduct(
     return made
 
 
-def _feed(simulator: Simulator, *, as_json: bool) -> Feed:
+def _feed(simulator: Simulator, venue: str, play: Play, *, as_json: bool) -> Feed:
     from tapewire.config import FeedOptions, SessionOptions  # noqa: PLC0415
 
     session = SessionOptions(ping_interval=2.0, ping_timeout=1.0, backoff_base=0.5, quiet_time=1.0)
     options = FeedOptions(url=simulator.url, rest_url=simulator.rest_url, keep_raw=True, session=session)
-    wanted = subscriptions((*_MARKETS, *_RECORDED), _TYPES)
-    return Feed("upbit", simulator.url, options, tuple(wanted), as_json=as_json)
+    wanted = subscriptions((*play.markets, *play.recorded), play.types)
+    return Feed(venue, simulator.url, options, tuple(wanted), as_json=as_json)
 
 
 def _account(made: list[TradeEvent] | None, tally: Tally, out: Path, venue: str) -> dict[str, int]:
@@ -138,8 +157,9 @@ def _fresh_folder() -> Path:
     return next(path for path in names if not path.exists())
 
 
-def _goodbye(out: Path) -> None:
+def _goodbye(out: Path, venue: str, play: Play) -> None:
+    market = play.markets[0]
     click.echo(
-        f"\nLook:   head -2 {out}/KRW-BTC_trade.jsonl {out}/misc.jsonl"
-        "\nGo on:  tapewire simulate upbit    tapewire watch KRW-BTC    tapewire --help"
+        f"\nLook:   head -2 {out}/{market}_trade.jsonl {out}/misc.jsonl"
+        f"\nGo on:  tapewire simulate {venue}    tapewire watch {market}    tapewire --help"
     )
