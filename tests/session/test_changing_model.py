@@ -139,9 +139,9 @@ class Exchange(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Left alone, and answered, both sides come to what is wanted, but for what was refused."""
-        for _ in range(400):
+        for _ in range(80):
             self.answer(1_000)
-            self.pass_time(3.0)
+            self.pass_time(5.0)
         good = {stream(one) for one in self.wished} - {stream(one) for one in BAD}
         assert self.talk.machine.live == good
         assert self.served == {name(one) for one in good}
@@ -150,8 +150,8 @@ class Exchange(RuleBasedStateMachine):
 
 TestExchange = Exchange.TestCase
 TestExchange.settings = settings(
-    max_examples=size("EXAMPLES", 60),
-    stateful_step_count=size("STEPS", 30),
+    max_examples=size(60, 5_000),
+    stateful_step_count=size(40, 100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
