@@ -90,7 +90,7 @@ async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, venue: st
             feed,
             sink,
             loop.time,
-            intro=f"{len(feed.subscriptions)} streams of {play.name}, simulated at {feed.address}, {seconds:g} s → {out}",
+            intro=f"{len(feed.subscriptions)} streams of {play.name}, simulated at {feed.address}, for {seconds:g} s",
             title=lambda: f"tapewire demo {loop.time() - started:.0f}/{seconds:g} s",
         )
         async with feed.client("demo") as client:
