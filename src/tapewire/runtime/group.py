@@ -22,6 +22,7 @@ from tapewire.runtime.driver import Driver, DriverEvents
 from tapewire.runtime.driving import Events, Origin
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.missed import missed_trades
+from tapewire.runtime.stale_streams import StaleStreams
 from tapewire.runtime.standby import Connection, Standby
 from tapewire.session.actions import Now, Progress
 from tapewire.session.cover import Cover
@@ -45,8 +46,6 @@ class Member:
     def __init__(self, group: Group, number: int, codec: Codec, venue: Venue) -> None:
         self._group, self.number = group, number
         self.router = Relay(codec.classes, self._ear, self._careful, venue.wire_name, venue.keeps)
-        #: Streams that are silent on this line beyond their rhythm.
-        self.stale: dict[Subscription, Stale] = {}
 
     @property
     def score(self) -> Score:
@@ -115,6 +114,7 @@ class Group:
         self._finished = finished
         self._timer: asyncio.TimerHandle | None = None
         self._cover = Cover(origin.venue, origin.connection, venue.facts.full_state_kinds, patience, self._brought)
+        self._stale = StaleStreams(len(make), self._cover.carriers, self._tell_stale, clock.wall_ns)
         self._holes = Holes(
             origin.venue, origin.connection, self.router, clock, events.publish, events.recovery, self._listener_failed,
             None,
@@ -169,9 +169,9 @@ class Group:
         self.router.gone.clear()  # each line knows what may still come there
         for told in self._cover.drop(self._clock.now(), left):
             self._holes.hear(told)
+        self._stale.follow(self.router.streams)
         for member, driver in zip(self._members, self.drivers, strict=True):
             if not driver.done.is_set():
-                member.stale = {one: event for one, event in member.stale.items() if one in self.router.streams}
                 member.router.follow(self.router.streams)
                 driver.want(joined)
         self._set_timer()
@@ -266,7 +266,7 @@ class Group:
             case Gap() | Recovered():
                 return
             case Stale():
-                self._stale(member, event)
+                self._stale.hear(member.number, event)
                 return
             case Subscribed():
                 self._confirmed(member.number, event.subscriptions)
@@ -282,10 +282,11 @@ class Group:
             if copy is not None and line not in self._cover.carriers(subscription):
                 copy.begin(line)
         self._cover.confirmed(line, subscriptions)
+        self._stale.judge(subscriptions)
 
     def _lost(self, member: Member, loss: Loss) -> None:
         """A line is gone, or could not be had: then it carried nothing."""
-        member.stale.clear()
+        self._stale.lost(member.number)
         if loss.cause == "stopped":
             self._cover.left(member.number)
             return
@@ -294,23 +295,13 @@ class Group:
         self.copies.lost(member.number)
         for subscription in bare:
             self.router.anew(self.router.streams[subscription])
+        self._stale.judge(tuple(self.router.streams))
         for gap in told:
             self._holes.hear(gap)
 
-    def _stale(self, member: Member, event: Stale) -> None:
-        """A stream is silent if it is so on every line that carries it."""
-        subscription, carriers = event.subscription, self._cover.carriers(event.subscription)
-        was = self._is_silent(subscription, carriers)
-        if event.over:
-            member.stale.pop(subscription, None)
-        else:
-            member.stale[subscription] = event
-        if self._is_silent(subscription, carriers) != was:
-            self._events.publish(event)
-            self.standby.hear(event)
-
-    def _is_silent(self, subscription: Subscription, carriers: frozenset[int]) -> bool:
-        return bool(carriers) and all(subscription in self._members[line].stale for line in carriers)
+    def _tell_stale(self, event: Stale) -> None:
+        self._events.publish(event)
+        self.standby.hear(event)
 
     def _line_finished(self, driver: Driver, error: FeedError | None) -> None:
         """One line has ended for good; the group ends with the last."""
