@@ -1,1 +1,1 @@
-"""The public test kit: a clock moved by hand, the simulated exchange as a pytest fixture."""
+"""The public test kit: a clock moved by hand, the simulated exchange as a fixture, the list that venues must pass."""

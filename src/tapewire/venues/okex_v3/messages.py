@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cache, partial, reduce
 from operator import or_
 from sys import float_info
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,8 @@ _MAX = Decimal(float_info.max)
 _FLOAT = Annotated[float, msgspec.Meta(ge=-float_info.max, le=float_info.max)]
 _ID = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _LEVEL = Annotated[tuple[str | int, ...], msgspec.Meta(min_length=2)]
+
+_TEXT = {str}
 
 N = TypeVar("N")
 
@@ -211,14 +213,17 @@ def _change(table: Table, action: str | None, row: _Change) -> BookChange:
         timestamp=milliseconds(row.timestamp),
         channel=table.channel,
         action="snapshot" if action == "partial" else "update",
-        asks=[_texts(level) for level in row.asks],
-        bids=[_texts(level) for level in row.bids],
+        asks=_texts(row.asks),
+        bids=_texts(row.bids),
         checksum=row.checksum,
     )
 
 
-def _texts(level: tuple[str | int, ...]) -> Row:
-    return tuple(map(str, level))
+def _texts(levels: list[tuple[str | int, ...]]) -> list[Row]:
+    """As they are, unless one has a number (before mid 2019)."""
+    if {type(one) for level in levels for one in level} <= _TEXT:
+        return cast("list[Row]", levels)
+    return [tuple(map(str, level)) for level in levels]
 
 
 def _candle(table: Table, _action: str | None, row: _Candle[Any]) -> CandleEvent:
