@@ -24,7 +24,7 @@ from tapewire.apps import environment, settings, table
 from tapewire.apps.cli.main import COMMANDS, cli
 from tapewire.apps.cli.view.controls import KEYS
 from tapewire.model import events, status
-from tapewire.model.book import DepthOrderbookEvent
+from tapewire.model.book import BookChange, DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
 from tapewire.venues.okx.fields import FIELDS as OKX_FIELDS
@@ -142,6 +142,9 @@ FIELD_WORDS = {
     "source": "OKX: `0` ordinary, `1` an RPI order",
     "count": "number of trades that this one stands for (OKX `trades`); the last of them has the id",
     "sequence": "the venue's number of this message in its order of books and trades",
+    "previous_sequence": "number of the state that it changes, -1 of a snapshot",
+    "checksum": "signed CRC-32 of the state after it; 0 or None: none",
+    "action": "`snapshot` replaces the book, `update` changes it",
     "channel": "the venue's word for the kind of book: `books5`, `bbo-tbt`, `books` …",
     "asks": (
         "list of `BookLevel`, the best first: `price`, `size`, `orders` (how many); in JSON `[price, size, 0, orders]`"
@@ -225,6 +228,8 @@ _KIND_WORDS = {
     ("myAsset", "symbol"): 'always `""`: balances belong to no market',
     ("announcement", "symbol"): 'always `""`: notices belong to no market',
     ("announcement", "uuid"): "id of the notice",
+    ("bookChange", "asks"): "list of levels as they came: texts of price and size, …, number of orders; size 0: gone",
+    ("bookChange", "bids"): "the same of the bids",
     ("status", "symbol"): 'always `""`: maintenance belongs to no market',
     ("status", "state"): "`scheduled`, `ongoing`, `pre_open`, `completed` or `canceled`",
     ("status", "title"): "what is done",
@@ -250,6 +255,7 @@ _VENUES = ("Upbit", "OKX")
 #: What OKX sends in another form than one name, one value.
 _OKX_WORDS = {
     "orderbook": {"asks": "`asks`", "bids": "`bids`", "channel": "`channel`"},
+    "bookChange": {"asks": "`asks`", "bids": "`bids`", "channel": "`channel`", "action": "`action`"},
     "trade": {"trade_timestamp": "`ts`"},
     "candle": {
         "timestamp": "`ts`",
@@ -295,6 +301,7 @@ def field_tables() -> str:
     """A table for each market event: attribute, type, name on the wire, meaning."""
     made: dict[str, list[type[events.Event]]] = {kind: [one] for kind, one in events.EVENT_CLASSES.items()}
     made["orderbook"].append(DepthOrderbookEvent)
+    made["bookChange"] = [BookChange]
     return "\n".join(_event_table(kind, one) for kind, those in made.items() for one in those).rstrip() + "\n"
 
 
@@ -312,7 +319,7 @@ def _event_table(kind: str, made: type[events.Event]) -> str:
         )
         words = _KIND_WORDS.get((kind, field.name)) or FIELD_WORDS[field.name]
         rows.append((f"`{field.name}`", _type(field.type), upbit, okx.get(field.name, ""), words))
-    lead, heads = _paragraph(made.__doc__ or ""), ("Field", "Type", "Upbit", "OKX", "Meaning")
+    lead, heads = _paragraph((made.__doc__ or "").split("Attributes:")[0]), ("Field", "Type", "Upbit", "OKX", "Meaning")
     used = [place for place, head in enumerate(heads) if head not in _VENUES or any(row[place] for row in rows)]
     table = _table([heads[place] for place in used], [[row[place] for place in used] for row in rows])
     return f"### {made.__name__}\n\n{lead}\n\n{table}"

@@ -17,6 +17,7 @@ NAMES = {
     "AuthenticationFailed",
     "BackpressureError",
     "BalanceAndPositionEvent",
+    "BookChange",
     "BookLevel",
     "CallbackFailed",
     "CandleEvent",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tapewire.errors import FeedError as FeedError
     from tapewire.errors import SubscriptionError as SubscriptionError
     from tapewire.errors import UnknownSymbol as UnknownSymbol
+    from tapewire.model.book import BookChange as BookChange
     from tapewire.model.book import BookLevel as BookLevel
     from tapewire.model.book import DepthOrderbookEvent as DepthOrderbookEvent
     from tapewire.model.events import AnnouncementEvent as AnnouncementEvent
@@ -118,7 +119,7 @@ _HOMES = {
         "AuthenticationFailed", "ConfigError", "CredentialsError", "DecodeError", "FeedError", "SubscriptionError",
         "UnknownSymbol",
     ),
-    "tapewire.model.book": ("BookLevel", "DepthOrderbookEvent"),
+    "tapewire.model.book": ("BookChange", "BookLevel", "DepthOrderbookEvent"),
     "tapewire.model.events": (
         "AnnouncementEvent", "Asset", "BalanceAndPositionEvent", "CandleEvent", "Event", "FillEvent",
         "FundingRateEvent", "IndexTickerEvent", "IndicatorEvent", "IndicatorSignalEvent", "InstrumentEvent",

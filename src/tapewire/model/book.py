@@ -104,6 +104,8 @@ class DepthOrderbookEvent(_WithoutUnits, gc=False, kw_only=True, tag="orderbook"
 class BookChange(Event, gc=False, kw_only=True, tag="bookChange"):
     """What one message says of a book that is kept: all of it, or what changed (spec/okx.md A6.4).
 
+    ``tapewire.decode`` gives it; subscribers hear whole books.
+
     Attributes:
         channel: the venue's word for the kind of book (``books``, ``books-l2-tbt``).
         action: ``snapshot`` replaces the book, ``update`` changes it.
