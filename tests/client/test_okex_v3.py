@@ -207,3 +207,23 @@ def test_what_a_loss_cost_is_asked_by_rest_and_told() -> None:
     minutes = sorted({candle.timestamp or 0 for candle in candles})
     assert [later - earlier for earlier, later in pairwise(minutes)] == [60_000] * (len(minutes) - 1)
     assert any(candle.final and candle.recovered for candle in candles)
+
+
+def test_two_lines_carry_the_same_and_a_bad_book_on_one_costs_nothing() -> None:
+    async def story(stage: Stage) -> tuple[list[TradeEvent], list[Event]]:
+        client = stage.client(venue="okex3", redundancy=2)
+        trades: list[TradeEvent] = []
+        books: list[Event] = []
+        await client.subscribe_trade(["BTC-USDT"], trades.append)
+        await client.subscribe_orderbook(["BTC-USDT"], books.append)
+        await stage.after(30)
+        assert len(stage.simulator.connects) == 2
+        assert not stage.told(Gap)
+        return trades, books
+
+    trades, books = play(story, venue="okex3", markets=MARKETS, faults=("book-checksum@10x1",))
+    numbers = [trade.sequential_id or 0 for trade in trades]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    times = [book.timestamp or 0 for book in books]
+    assert times == sorted(times)
+    assert len(times) > 150

@@ -25,7 +25,7 @@ from tapewire.venues.exchange import Caller, VenueExchange
 
 _START_MS = 1_700_000_000_000
 #: Seconds of the exchange that are listened to.
-_WHILE = 30.0
+_WHILE = 20.0
 
 
 class Plays(Protocol):

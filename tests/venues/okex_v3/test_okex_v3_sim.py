@@ -128,7 +128,7 @@ def test_frames_have_the_keys_and_types_of_the_captures() -> None:
         if "table" in said and said["data"][0].get("asks", True) and said["data"][0].get("bids", True):
             captured.setdefault((said["table"], said.get("action")), set()).add(json.dumps(form(said)))
     talk = Talk(limits=False)
-    said = [one for one in [*talk.ask(*NAMES), *talk.wait(20)] if "table" in one]
+    said = [one for one in [*talk.ask(*NAMES), *talk.wait(8)] if "table" in one]
     compared: Counter[str] = Counter()
     for one in said:
         row = one["data"][0]
@@ -142,10 +142,10 @@ def test_frames_have_the_keys_and_types_of_the_captures() -> None:
 
 def test_every_frame_is_read_as_it_was_sent() -> None:
     talk = Talk(limits=False)
-    said = [one for one in [*talk.ask(*NAMES), *talk.wait(20)] if "table" in one]
+    said = [one for one in [*talk.ask(*NAMES), *talk.wait(8)] if "table" in one]
     codec = OKEX_V3.codec("DEFAULT", "float", False)
     frames = [frame for frame in talk.wire.raw if codec.read(frame).events]
-    assert len(frames) == len(said) > 1000
+    assert len(frames) == len(said) > 300
     for frame in frames:
         assert codec.read(frame).events == (expected(inflate(frame)),)
 
@@ -154,10 +154,10 @@ def test_every_frame_is_read_as_it_was_sent() -> None:
 def test_books_fit_their_changes_whoever_joins_when(levels: str) -> None:
     talk = Talk(limits=False, switches={"levels": levels})
     talk.ask("spot/depth:BTC-USDT", "futures/depth_l2_tbt:BTC-USD-190517")
-    talk.wait(5.05)
+    talk.wait(3.05)
     talk.ask("spot/depth_l2_tbt:BTC-USDT", "futures/depth:BTC-USD-190517")
     talk.ask("spot/depth:BTC-USDT", "spot/depth:BTC-USDT")  # a second snapshot of a held book
-    talk.wait(15)
+    talk.wait(6)
     codec, answers = OKEX_V3.codec("DEFAULT", "float", False), Counter[str]()
     books: dict[tuple[str, str], Keeper] = {}
     for frame in talk.wire.raw:
@@ -167,7 +167,7 @@ def test_books_fit_their_changes_whoever_joins_when(levels: str) -> None:
             assert rule is not None
             answers[books.setdefault((event.channel, event.symbol), Keeper(rule, "float")).apply(event)] += 1
     assert (answers.keys() <= {"applied", "ignored"}, len(books)) == (True, 4)
-    assert answers["applied"] > 500
+    assert answers["applied"] > 150
 
 
 def test_a_quiet_book_is_told_again_without_levels() -> None:
