@@ -37,6 +37,7 @@ class Owner(Protocol):
     def callback_failed(self, callback: Callback, error: BaseException) -> None: ...
     def tell(self, fact: Callable[..., list[Action]], *details: Any) -> None: ...
     def publish(self, event: FeedEvent) -> None: ...
+    def line_at_fault(self, error: Exception) -> None: ...
 
 
 class KeptBooks:
@@ -157,7 +158,7 @@ class KeptBooks:
         for subscription in fetches.by_rest:
             task = asyncio.ensure_future(self._by_rest(subscription))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._fetched)
         self._set_timer()
 
     async def _by_rest(self, subscription: Subscription) -> None:
@@ -172,6 +173,12 @@ class KeptBooks:
             return
         book.received_ns = self._clock.wall_ns()
         self.books.mend(subscription, book)
+
+    def _fetched(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):  # a fault of ours must end loudly
+            self._owner.line_at_fault(error)
 
     def _set_timer(self) -> None:
         deadline = self._mending.deadline
