@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import traceback
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tapewire.config import Credentials
-from tapewire.errors import CredentialsError, SubscriptionError, UnknownSymbol
-from tapewire.model.events import Event, TradeEvent
+from tapewire.errors import AuthenticationFailed, CredentialsError, SubscriptionError, UnknownSymbol
+from tapewire.model.events import Event, MyAssetEvent, TradeEvent
 from tapewire.model.status import Connected, Disconnected, Gap, Notice, Quarantined, Rejected
 from tapewire.model.subscription import Subscription, as_detail
+from tapewire.sim.scenario import DEMO_KEY
 from tests.client.stage import Stage, play
 
 MARKETS = ("BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP")
@@ -93,6 +96,40 @@ def test_a_line_that_the_exchange_will_close_is_left_before_with_nothing_missed(
         assert max(later - earlier for earlier, later in pairwise(times)) < 5_000
 
 
+def test_where_no_new_line_can_be_had_the_streams_stay_and_the_loss_is_told() -> None:
+    async def story(stage: Stage) -> tuple[list[TradeEvent], list[Gap]]:
+        client = stage.client(venue="okx", recover=False, backoff_cap=5.0)
+        heard: list[TradeEvent] = []
+        await client.subscribe_trade(["BTC-USDT"], heard.append)
+        await stage.after(220)
+        gaps = stage.told(Gap)
+        assert len([event for event in stage.told(Disconnected) if event.loss.cause == "closed"]) == 1
+        assert [driver.origin.connection for driver in client._component.pool.drivers] == ["okx-1"]
+        await client.cleanup()
+        return heard, gaps
+
+    heard, gaps = okx(story, faults=("upgrade:60@20x1", "refuse:503@19.9x60"), rate=5.0)
+    numbers = covered(heard)
+    assert numbers == sorted(set(numbers))
+    assert [gap.cause for gap in gaps] == ["closed"]
+
+
+def test_a_stream_that_is_given_up_during_a_move_does_not_go_over() -> None:
+    async def story(stage: Stage) -> list[str]:
+        client = stage.client(venue="okx")
+        handle = await client.subscribe_trade(["BTC-USDT"], lambda _event: None)
+        await client.subscribe_ticker(["BTC-USDT"], lambda _event: None)
+        await stage.after(20.5)
+        assert [event.moving for event in stage.told(Notice)] == [True]
+        await handle.unsubscribe()
+        await stage.after(20)
+        streams = [str(one) for driver in client._component.pool.drivers for one in driver.router.streams]
+        await client.cleanup()
+        return streams
+
+    assert okx(story, faults=("upgrade@20x1",)) == ["ticker BTC-USDT"]
+
+
 def test_a_wrong_market_is_told_with_what_is_near_and_a_missing_part_of_the_key_at_once() -> None:
     async def story(stage: Stage) -> None:
         client = stage.client(venue="okx", validate=True)
@@ -109,3 +146,38 @@ def test_a_wrong_market_is_told_with_what_is_near_and_a_missing_part_of_the_key_
         await half.cleanup()
 
     okx(story)
+
+
+PARTS = {"access_key": "sim-access-key", "secret_key": DEMO_KEY.secret_key.reveal(), "passphrase": "sim-passphrase"}
+
+
+def test_private_streams_begin_when_the_login_was_answered() -> None:
+    async def story(stage: Stage) -> list[str]:
+        client = stage.client(venue="okx", **PARTS)
+        assets: list[MyAssetEvent] = []
+        await (await client.subscribe_my_asset(assets.append)).live()
+        await (await client.subscribe_my_order(lambda _event: None)).live()
+        await stage.after(5)
+        assert assets
+        assert not stage.told(Rejected)
+        operations = [json.loads(sent.payload)["op"] for sent in stage.simulator.requests if sent.payload != b"ping"]
+        await client.cleanup()
+        return operations
+
+    assert okx(story) == ["login", "subscribe", "subscribe"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_wrong_key_ends_it_and_no_part_of_a_key_is_shown(part: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(stage: Stage) -> tuple[str, str]:
+        client = stage.client(venue="okx", **(PARTS | {part: "CANARY-NOT-IT"}))
+        handle = await client.subscribe_my_order(lambda _event: None)
+        with pytest.raises(AuthenticationFailed) as refused:
+            await handle.live()
+        await client.cleanup()
+        shown = "".join(traceback.format_exception(refused.value)) + repr(stage.feed) + caplog.text
+        return str(refused.value), shown
+
+    said, shown = okx(story)
+    assert said.startswith("okx refused the key: 401 600")
+    assert not [text for text in ("CANARY", *PARTS.values()) if text in shown]

@@ -16,6 +16,7 @@ from tests.session.made_up import VENUE, Session
 MOST = 4
 JUDGEMENTS: dict[str, Judgement] = {
     "BAD": "drop", "BUSY": "retry", "EXPIRED": "login", "WRONG_KEY": "fatal", "UPGRADE": "move", "COUNT": "tell",
+    "FULL": "drop",
 }  # fmt: skip
 
 

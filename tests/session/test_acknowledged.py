@@ -11,6 +11,7 @@ from tapewire.model.line import Loss
 from tapewire.model.status import Disconnected, Notice, Rejected, Stopped, Subscribed
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.session.actions import Close, Connect, Finish, LogIn, Progress, Replace, Send
+from tapewire.venues.contract import Control
 from tests.session.answering import Talk
 from tests.session.made_up import CLOSED, URL, events, sent, stream
 
@@ -272,6 +273,13 @@ def test_a_notice_is_told_and_one_of_the_line_s_end_is_followed() -> None:
     told = talk.tell("notice", "COUNT")
     assert told == [talk.event(Notice, name="COUNT", message="")]
     assert talk.tell("notice", "UPGRADE") == [talk.event(Notice, name="UPGRADE", message="", moving=True), Replace()]
+
+
+def test_a_notice_may_end_a_stream() -> None:
+    talk = up("A", "B")
+    told = talk.machine.control(talk.now, Control("notice", "FULL", "too many connections have <A>"))
+    [rejected] = events(told, Rejected)
+    assert (rejected.subscriptions, rejected.final) == ((stream("A"),), True)
 
 
 # login

@@ -120,17 +120,17 @@ class Move:
         tap.since = t if tap.since is None else tap.since
         if t - tap.since >= PATIENCE:
             return True
-        return t - tap.since >= BOTH and _meet(self._old.router.streams[subscription], subscription, tap)
+        return t - tap.since >= BOTH and is_whole(self._old.router.streams[subscription], tap)
 
     def _hand_over(self, subscription: Subscription, tap: Tap) -> None:
         """From now on the subscribers hear the new line; first what it brought that the old one did not."""
         old, new = self._old.router.streams[subscription], self._new.router.streams[subscription]
-        missed = _missed(old, tap)
+        missed = missed_by_old(old, tap)
         listeners = [listener for listener in old.listeners if listener is not tap.witness]
         for listener in listeners:
             self._new.router.add(subscription, listener)
             self._old.router.remove(subscription, listener)
-        _remember(old, new)
+        remember_ids(old, new)
         self._untap(subscription, tap)
         self._took_over(self._old, self._new, subscription)
         for event in missed:
@@ -152,9 +152,9 @@ class Move:
 def _nobody(_event: Event) -> None: ...
 
 
-def _meet(old: Stream, subscription: Subscription, tap: Tap) -> bool:
+def is_whole(old: Stream, tap: Tap) -> bool:
     """Whether nothing can lie between what the two lines brought."""
-    if subscription.kind != "trade":
+    if old.subscription.kind != "trade":
         return bool(tap.on_new) or tap.listener.preference == "realtime_only"
     first = next((event for event in tap.on_new if isinstance(event, TradeEvent)), None)
     if first is None or first.sequential_id is None:
@@ -162,7 +162,7 @@ def _meet(old: Stream, subscription: Subscription, tap: Tap) -> bool:
     return old.last_id is None or old.last_id >= first.sequential_id - (first.count or 1)
 
 
-def _missed(old: Stream, tap: Tap) -> Sequence[Event]:
+def missed_by_old(old: Stream, tap: Tap) -> Sequence[Event]:
     """What the new line brought and the old one did not."""
     if not tap.on_new:
         return ()
@@ -186,7 +186,7 @@ def _plain(event: Event) -> Event:
     return replace(event, received_ns=0, raw=None)
 
 
-def _remember(old: Stream, new: Stream) -> None:
+def remember_ids(old: Stream, new: Stream) -> None:
     """Trades that the old line brought come twice if the new one is behind."""
     if old.recent_ids is None or new.recent_ids is None:
         return
