@@ -112,6 +112,8 @@ class Move:
         for driver in (self._old, self._new):
             if not driver.done.is_set():
                 driver.want(set())
+                if not driver.router.streams:
+                    driver.stop()
 
     def _is_ready(self, t: float, subscription: Subscription, tap: Tap) -> bool:
         if subscription not in self._new.live:
