@@ -226,6 +226,7 @@ class _Flow:
         if rhythm.ticker_pause is not None:
             self._tickers = _Stream(market, "ticker", self._symbol, rhythm.ticker_pause)
             self._told.append(self._tickers)
+        self._books_alone = len(self._told) == 1
 
     def start(self, at: float) -> None:
         self._market.at(at + self._market.wait(self._listing.trades), self._trade)
@@ -265,6 +266,8 @@ class _Flow:
 
     def changed(self, at: float) -> Iterable[Due]:
         """The book changed: whoever tells of it does so now, or when the pause since the last time is over."""
+        if self._books_alone:
+            return self._books.changed(at)
         return [due for stream in self._told for due in stream.changed(at)]
 
     def publish(self, trade: Done, at: float) -> Iterable[Due]:
