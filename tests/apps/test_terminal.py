@@ -219,6 +219,10 @@ def gap(state: status.GapState, **known: Any) -> status.Gap:
             "two trades of KRW-BTC have the id 7: one is refused",
         ),
         (
+            status.Notice(**FROM, name="64008", message="Closing soon.", moving=True),
+            "notice 64008 Closing soon.",
+        ),
+        (
             status.Limited(**FROM, group="candles", status=418, seconds=30.0),
             "over the limit of candles (HTTP 418): waits 30.0 s",
         ),

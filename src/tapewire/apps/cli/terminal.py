@@ -33,6 +33,7 @@ from tapewire.model.status import (
     Gap,
     Lagged,
     Limited,
+    Notice,
     Polling,
     Quarantined,
     Recovered,
@@ -255,6 +256,8 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
             )
         case Limited():
             return "yellow", f"over the limit of {event.group} (HTTP {event.status}): waits {event.seconds:.1f} s"
+        case Notice():
+            return "yellow" if event.moving else "dim", f"notice {event.name} {event.message}".rstrip()
         case Quarantined():
             return "yellow", f"unreadable frame kept apart: {event.reason}: {event.payload[:60]!r}"
         case CallbackFailed():
