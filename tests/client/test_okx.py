@@ -96,6 +96,22 @@ def test_a_line_that_the_exchange_will_close_is_left_before_with_nothing_missed(
         assert max(later - earlier for earlier, later in pairwise(times)) < 5_000
 
 
+def test_of_two_lines_that_carry_the_same_one_after_the_other_is_left() -> None:
+    async def story(stage: Stage) -> list[TradeEvent]:
+        client = stage.client(venue="okx", recover=False, redundancy=2)
+        heard: list[TradeEvent] = []
+        await client.subscribe_trade(["BTC-USDT"], heard.append)
+        await stage.after(120)
+        reasons = [event.loss.reason for event in stage.told(Disconnected)]
+        assert (len(reasons), reasons.count("left before the exchange closes it")) == (2, 1)
+        assert stage.told(Gap) == []
+        await client.cleanup()
+        return heard
+
+    numbers = covered(okx(story, faults=("upgrade@20x1",), rate=5.0))
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 def test_where_no_new_line_can_be_had_the_streams_stay_and_the_loss_is_told() -> None:
     async def story(stage: Stage) -> tuple[list[TradeEvent], list[Gap]]:
         client = stage.client(venue="okx", recover=False, backoff_cap=5.0)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from tapewire.config import Credentials
 from tapewire.hub.calls import hand_over
 from tapewire.hub.listening import REMEMBERED_TRADES, Listener, Stream
 from tapewire.model.events import Event, TradeEvent
+from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.building import Carrier
 from tapewire.runtime.clock import Clock
@@ -28,6 +30,7 @@ BOTH = 1.0
 PATIENCE = 5.0
 #: Seconds after which the rest stays where it is: the exchange closes a minute after its notice (spec/okx.md A5).
 GIVEN_UP = 45.0
+RENEWED = Loss("closed", None, "left before the exchange closes it")
 #: Messages of one stream that are kept for the moment at which it goes over.
 KEPT = 10_000
 
@@ -219,17 +222,32 @@ class Moves:
     ) -> None:
         self._clock, self._carriers, self._connect, self._place, self._mark = clock, carriers, connect, place, mark
         self._moves: list[Move] = []
+        #: Lines that were left, by their number: until there is another, the driver carries nothing.
+        self._left: WeakKeyDictionary[Driver, int] = WeakKeyDictionary()
 
     def begin(self, old: Driver) -> None:
-        """The exchange is about to close this connection. One of several that carry the same needs no other."""
+        """The exchange is about to close this connection."""
         self._moves = [move for move in self._moves if not move.over]
-        if old.stopping or old not in self._carriers:
+        if old.stopping:
+            return
+        if old not in self._carriers:
+            self._renew(old)
             return
         new = self._connect(old.origin.credentials, old.origin.side)
         assert isinstance(new, Driver)  # noqa: S101 - as the old one was
         self._carriers.append(new)
         old.stopping = True  # nothing new goes there
         self._moves.append(Move(old, new, self._clock, self._took_over))
+
+    def _renew(self, old: Driver) -> None:
+        """One of several that carry the same is left at once if another has it all; else the exchange closes it, when
+        the others have come back.
+        """
+        sisters = next(carrier.drivers for carrier in self._carriers if old in carrier.drivers)
+        others = [other for other in sisters if other is not old and other.connects != self._left.get(other)]
+        if any(other.is_open and old.live <= other.live for other in others):
+            self._left[old] = old.connects
+            old.line.close(RENEWED, graceful=True)
 
     def _took_over(self, old: Driver, new: Driver, subscription: Subscription) -> None:
         self._place[old.origin.credentials, subscription] = new
