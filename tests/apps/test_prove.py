@@ -45,8 +45,9 @@ def test_programs_get_one_object_a_trial_and_the_sums() -> None:
 def test_a_broken_promise_is_said_with_the_way_to_see_it_again() -> None:
     kept = prove(1, 0.1)
     broken = replace(kept, seed=9, hours=24.0, lost=2, duplicates=1)
+    counts = f"{2 * kept.made:,} trades, {2 * kept.candles:,} candles, {2 * kept.orders:,} orders"
     assert verdict([kept, broken]) == [
-        f"2 trials, 24.1 h on the exchange's clock, {2 * kept.made:,} trades: 1 trial broke a promise.",
+        f"2 trials, 24.1 h on the exchange's clock, {counts}: 1 trial broke a promise.",
         "  1 delivered twice, 2 lost; once more: tapewire prove --hours 24 --seed 9",
     ]
     assert totals([kept, broken])["broken"] == [9]

@@ -50,14 +50,6 @@ class Cable:
     def plug(self) -> None:
         run("ip", "netns", "exec", self.namespace, "ip", "link", "set", "far", "up")
 
-    def throttle(self, rate: str) -> None:
-        """What the exchange sends comes no faster than this."""
-        shape = ("tbf", "rate", rate, "burst", "16kbit", "latency", "60s")
-        run("ip", "netns", "exec", self.namespace, "tc", "qdisc", "add", "dev", "far", "root", *shape)
-
-    def free(self) -> None:
-        run("ip", "netns", "exec", self.namespace, "tc", "qdisc", "del", "dev", "far", "root")
-
     def lose(self, share: float) -> None:
         """Of what the exchange sends and gets so much vanishes."""
         for chain in ("INPUT", "OUTPUT"):

@@ -10,10 +10,11 @@ from tapewire.hub.held import HELD_SECONDS, Held
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.events import Event
-from tapewire.model.status import FeedEvent, Gap
+from tapewire.model.status import Disconnected, FeedEvent, Gap, Stale
+from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.conflicts import Conflicts
-from tapewire.runtime.missed import missed_trades
+from tapewire.runtime.missed import missed_candles, missed_trades
 from tapewire.runtime.recovery import Recovery
 from tapewire.runtime.signing import Signer
 
@@ -43,6 +44,8 @@ class Holes:
     ) -> None:
         self._venue, self._connection, self._router, self._clock = venue, connection, router, clock
         self._publish, self._recovery, self._failed = publish, recovery, failed
+        #: Streams of candles on a line of which some stream fell silent, until a snapshot shows how far they are.
+        self._suspects: set[Subscription] = set()
         router.conflicted = Conflicts(venue, connection, clock, publish).hear
         self.account = None if signer is None else recovery.watch(router, signer, failed)
 
@@ -51,10 +54,19 @@ class Holes:
         gap = missed_trades(self._venue, self._connection, self._clock.now(), stream, snapshot)
         if gap is not None:
             self.tell(gap)
+        elif stream.subscription in self._suspects:
+            self._suspects.discard(stream.subscription)
+            candles = missed_candles(self._venue, self._connection, self._clock.now(), stream, snapshot)
+            if candles is not None and self._recovery.takes(candles):
+                self.tell(candles)
         return gap
 
     def hear(self, event: FeedEvent) -> None:
         """The machine told something: hand it on, unless it is a hole that can be filled."""
+        if isinstance(event, Stale) and not event.over:
+            self._suspects.update(one for one in self._router.streams if one.kind == "candle")
+        elif isinstance(event, Disconnected):
+            self._suspects.clear()  # the gap ledger tells what it cost
         taken = self.account is not None and self.account.hear(event)
         if isinstance(event, Gap) and not taken:
             self.tell(event)

@@ -45,6 +45,8 @@ class LoneFaults:
         victim = peers[int(self._draw() * len(peers))]
         if well == [victim]:
             victim = next(peer for peer in peers if peer is not victim)
+        if fault.side not in (None, victim.side):
+            return
         self._harmed[victim.number] = now
         self.struck += 1
         DEEDS[fault.name](_Alone(self._simulator.exchange, victim), now, fault)

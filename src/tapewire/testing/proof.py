@@ -12,19 +12,20 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.client import WebSocketClient
-from tapewire.config import FeedOptions
+from tapewire.config import Credentials, FeedOptions, Secret
 from tapewire.errors import ConfigError
-from tapewire.model.events import Event, TradeEvent
-from tapewire.model.status import FeedEvent, Gap, Recovered
+from tapewire.model.events import CandleEvent, Event, MyOrderEvent, TradeEvent
+from tapewire.model.status import FeedEvent, Gap, Recovered, Subscribed
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import LoopClock
 from tapewire.runtime.manager import WebSocketManager
 from tapewire.sim.faults import FaultPlan
-from tapewire.sim.scenario import Scenario
+from tapewire.sim.scenario import DEMO_KEY, Scenario
 from tapewire.sim.server import Simulator
 from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
 from tapewire.testing.lone_faults import LoneFaults
 from tapewire.testing.oracle import Account, account
+from tapewire.testing.other_streams import judge_candles, judge_orders
 from tapewire.testing.weather import single_line_weather, weather
 from tapewire.transport.contract import Http, LineFactory
 
@@ -32,6 +33,10 @@ MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 #: Messages a second of the market: busy enough that each outage costs trades.
 RATE = 1.5
 HOUR = 3600.0
+#: The stream of candles that is judged; of its windows as many are read at each report as fit into three of them.
+UNIT, WINDOWS = "1m", 32
+#: Seconds between two orders of the account.
+CUSTOMER = 60.0
 #: Seconds of peace at the end in which everything must come right, and as many more until it has, at the most.
 CALM, LONGEST_CALM = 900.0, 7_200.0
 #: Seconds in which the last trades that count may still arrive.
@@ -52,8 +57,11 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         duplicates: trades delivered more than once.
         lost: trades never delivered although the exchange still had them.
         undetected: trades never delivered and within no gap that was told.
+        candles, candles_wrong: windows of one stream of candles, and those that did not end as the exchange's own did.
+        orders, orders_missed, orders_twice: orders that ended, and those whose end was never told, or more than once.
         overruns: limits overrun, as the exchange counted.
-        reconnects: lines that were lost and came back; gaps: interrupted streams; unfilled: gaps that stayed.
+        reconnects: lines that were lost and came back; gaps: interrupted public streams; unfilled: gaps of any
+            that stayed.
         slowest_return: seconds from the loss of a line to data of all its streams, the worst.
         slowest_fill: seconds from the loss to the delivery of all trades that were missed, the worst.
         digest: SHA-256 of all that was delivered and told: the same seed gives the same.
@@ -68,6 +76,11 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
     duplicates: int
     lost: int
     undetected: int
+    candles: int
+    candles_wrong: int
+    orders: int
+    orders_missed: int
+    orders_twice: int
     overruns: int
     reconnects: int
     gaps: int
@@ -82,7 +95,8 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         """The promises that were not kept, in words; none: all were."""
         counts = {
             "delivered twice": self.duplicates, "lost": self.lost, "lost without a word": self.undetected,
-            "limits overrun": self.overruns,
+            "limits overrun": self.overruns, "candles wrong": self.candles_wrong,
+            "ends of orders missed": self.orders_missed, "ends of orders told twice": self.orders_twice,
             "had to be recovered although a line stood": self.recovered if self.redundancy > 1 else 0,
         }  # fmt: skip
         broken = [f"{count:,} {words}" for words, count in counts.items() if count]
@@ -117,11 +131,16 @@ class _Trial:
         draw = Random(f"weather {seed}").random  # noqa: S311 - repeatable by seed, nothing secret
         self._redundancy = FeedOptions(redundancy=options.get("redundancy", 1)).redundancy
         alone, faults = single_line_weather(draw) if self._redundancy > 1 else ((), weather(draw))
-        self._simulator = Simulator(Scenario(seed=seed, markets=MARKETS, rate=RATE, faults=faults))
+        scenario = Scenario(seed=seed, markets=MARKETS, rate=RATE, faults=faults, customer=CUSTOMER)
+        self._simulator = Simulator(scenario)
         self._lone = LoneFaults(self._simulator, alone, draw)
         self._made: list[TradeEvent] = []
         self._trades: list[TradeEvent] = []
         self._rows: list[Gap] = []
+        self._candles: list[CandleEvent] = []
+        self._windows: dict[str, CandleEvent] = {}
+        self._orders: list[MyOrderEvent] = []
+        self._orders_since: int | None = None
         self._slowest_return = 0.0
         self._digest = hashlib.sha256()
 
@@ -135,11 +154,14 @@ class _Trial:
             self._ports, clock=LoopClock(loop.wall_ns), draw=draw, ticket=lambda: f"t{next(numbers)}"
         )
         try:
-            async with WebSocketClient("proof", manager=manager, **self._options) as client:
+            key = Credentials(Secret(DEMO_KEY.access_key), DEMO_KEY.secret_key)
+            async with WebSocketClient("proof", manager=manager, credentials=key, **self._options) as client:
                 client.subscribe_feed(self._told)
                 await client.subscribe_trade(MARKETS, self._trade)
                 others = [Subscription("ticker", MARKETS[0]), Subscription("orderbook", MARKETS[1])]
                 await client.subscribe(others, self._hear)
+                await client.subscribe_candle(MARKETS[0], self._candle, unit=UNIT)
+                await client.subscribe_my_order(self._order)
                 await self._pass()
                 figures = client.statistics()
         finally:
@@ -157,8 +179,19 @@ class _Trial:
         self._trades.append(event)
         self._hear(event)
 
+    def _candle(self, event: CandleEvent) -> None:
+        self._candles.append(event)
+        self._hear(event)
+
+    def _order(self, event: MyOrderEvent) -> None:
+        self._orders.append(event)
+        self._hear(event)
+
     def _told(self, event: FeedEvent) -> None:
         self._digest.update(msgspec.json.encode(event))
+        if isinstance(event, Subscribed) and self._orders_since is None:
+            private = any(stream.kind == "myOrder" for stream in event.subscriptions)
+            self._orders_since = self._simulator.exchange.market.now_ms + 1 if private else None
         if isinstance(event, Gap):
             self._rows.append(event)
         elif isinstance(event, Recovered):
@@ -195,9 +228,15 @@ class _Trial:
         log = self._simulator.exchange.market.trades_made
         while log:
             self._made.append(log.popleft())
+        market = self._simulator.exchange.market
+        for candle in market.candles(MARKETS[0], UNIT, market.now_ms, WINDOWS)[1:]:  # the first goes on
+            self._windows[candle.candle_date_time_utc or ""] = candle
 
     def _judge(self, reconnects: int) -> Proof:
         found: Account = account(self._made, self._trades, self._rows)
+        candles = judge_candles(self._windows, self._candles)
+        since = self._orders_since
+        orders = judge_orders(self._simulator.orders() if since is not None else (), self._orders, since or 0)
         ledger = self._ledger()
         fills = [(gap.at_ns - gap.from_ns) / 1e9 for gap in ledger if gap.state == "filled"]
         return Proof(
@@ -210,9 +249,14 @@ class _Trial:
             duplicates=len(found.doubled),
             lost=len(found.lost),
             undetected=len(found.undetected),
+            candles=candles.judged,
+            candles_wrong=len(candles.wrong),
+            orders=orders.ended,
+            orders_missed=len(orders.missed),
+            orders_twice=len(orders.twice),
             overruns=len(self._simulator.violations),
             reconnects=reconnects,
-            gaps=len(ledger),
+            gaps=sum(gap.subscription.kind != "myOrder" for gap in ledger),
             unfilled=sum(gap.state in {"open", "filling", "unfilled"} for gap in ledger),
             slowest_return=round(self._slowest_return, 3),
             slowest_fill=round(max(fills, default=0.0), 3),

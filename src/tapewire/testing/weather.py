@@ -22,6 +22,8 @@ _LINE = {
     "ping": (60.0, 3_600.0),
     "close-after-subscribe": (1_800.0, 14_400.0),
 }
+#: What nobody can notice on a line that is silent when all is well (docs/guarantees.md).
+_PUBLIC = frozenset({"silence"})
 _CODES = ("1000", "1001", "1006", "1011", "1012", "4000")
 #: An occasion comes to something so often: faults do not stand in a row like soldiers.
 _CHANCE = 0.6
@@ -55,7 +57,8 @@ def single_line_weather(draw: Callable[[], float]) -> tuple[tuple[Fault, ...], t
 def _of_a_line(name: str, least: float, most: float, draw: Callable[[], float]) -> Fault:
     every = _between(least, most, draw)
     value = {"drop": _one_of(_CODES, draw), "error": "NEW_KIND"}.get(name, "")
-    return Fault(name=name, value=value, at=PEACE + every * draw(), every=every, chance=_CHANCE)
+    side = "public" if name in _PUBLIC else None
+    return Fault(name=name, value=value, side=side, at=PEACE + every * draw(), every=every, chance=_CHANCE)
 
 
 def _of_the_exchange(draw: Callable[[], float]) -> list[Fault]:

@@ -88,7 +88,8 @@ def prove(  # noqa: PLR0917 - click names them all
 
     The real client runs on virtual time against the built-in exchange, which drops, breaks, freezes and silences
     lines, sends garbage, refuses handshakes and REST calls, goes away for maintenance, is slow, and sends trades
-    late or twice, all by chance from the seed. Then each trade that was made is looked for among those delivered.
+    late or twice, all by chance from the seed. Then each trade that was made is looked for among those delivered, the
+    last message of each candle is held against the exchange's own, and the end of each order must have been told once.
 
     \b
     made        trades made while subscribed     twice     delivered more than once
@@ -98,8 +99,8 @@ def prove(  # noqa: PLR0917 - click names them all
     lines       lost and had again               back      slowest return of live data after a loss
     gaps        interrupted streams              whole     slowest delivery of all that a loss cost
 
-    Ends with 1 when anything was doubled, lost or overrun; with --redundancy also when anything had to be recovered: as
-    long as one line stands, nothing may be missed. The same seed gives the same output to the byte.
+    Ends with 1 when anything was doubled, lost, wrong or overrun; with --redundancy also when any trade had to be
+    recovered: as long as one line stands, nothing may be missed. The same seed gives the same output to the byte.
 
     \b
     tapewire prove
@@ -142,6 +143,11 @@ def totals(proofs: list[Proof]) -> dict[str, Any]:
         "duplicates",
         "lost",
         "undetected",
+        "candles",
+        "candles_wrong",
+        "orders",
+        "orders_missed",
+        "orders_twice",
         "overruns",
         "reconnects",
         "gaps",
@@ -157,9 +163,8 @@ def totals(proofs: list[Proof]) -> dict[str, Any]:
 def verdict(proofs: list[Proof]) -> list[str]:
     """What it all comes to, for people."""
     total = totals(proofs)
-    done = (
-        f"{count_of(total['trials'], 'trial')}, {total['hours']:,g} h on the exchange's clock, {total['made']:,} trades"
-    )
+    done = f"{count_of(total['trials'], 'trial')}, {total['hours']:,g} h on the exchange's clock, "
+    done += f"{total['made']:,} trades, {total['candles']:,} candles, {total['orders']:,} orders"
     broken = [proof for proof in proofs if proof.broken]
     if not broken:
         return [f"{done}: none lost, none delivered twice, no limit overrun."]

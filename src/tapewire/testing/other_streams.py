@@ -1,0 +1,80 @@
+"""Judges what was heard of candles and orders: against the exchange's own (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from tapewire.model.events import CandleEvent, MyOrderEvent
+from tapewire.venues.trading import Order
+
+#: Milliseconds between two messages of a stream of candles (spec/upbit.md 4.4): the last state may not be sent.
+SPACING_MS = 1_000
+_ENDS = ("done", "cancel")
+
+
+class CandleAccount(Struct, frozen=True, kw_only=True):
+    """``judged``: windows that began after the first heard one; ``wrong``: starts of those whose last message was not
+    the exchange's final state, or that never came.
+    """
+
+    judged: int
+    wrong: tuple[str, ...]
+
+
+class OrderAccount(Struct, frozen=True, kw_only=True):
+    """``ended``: orders made since that ended; ``missed``: those whose end was not told; ``twice``: more than once."""
+
+    ended: int
+    missed: tuple[str, ...]
+    twice: tuple[str, ...]
+
+
+def judge_candles(made: Mapping[str, CandleEvent], heard: Iterable[CandleEvent]) -> CandleAccount:
+    """Of one stream.
+
+    Args:
+        made: the exchange's windows that are over, by their start (ISO 8601, UTC).
+        heard: what the subscriber was given, in order; of each window the last wins.
+    """
+    last: dict[str, CandleEvent] = {}
+    first = ""
+    for candle in heard:
+        start = candle.candle_date_time_utc or ""
+        first = first or start
+        if not (start in last and last[start].final and not candle.final):
+            last[start] = candle
+    due = {start: candle for start, candle in made.items() if first and start > first}
+    wrong = (start for start, candle in due.items() if start not in last or _differs(last[start], candle))
+    return CandleAccount(judged=len(due), wrong=tuple(sorted(wrong)))
+
+
+def _differs(heard: CandleEvent, made: CandleEvent) -> bool:
+    """What a stream leaves out between two messages at the end of a window nobody can hear."""
+    silence = (made.timestamp or 0) - (heard.timestamp or 0)
+    return _state(heard) != _state(made) and (heard.final or not 0 <= silence <= SPACING_MS)
+
+
+def judge_orders(made: Sequence[Order], heard: Iterable[MyOrderEvent], since_ms: int) -> OrderAccount:
+    """Of one account: ends of orders that were made since (Unix ms, UTC).
+
+    Args:
+        made: the exchange's orders.
+        heard: what the subscriber was given.
+        since_ms: when its stream was live.
+    """
+    told = Counter((event.uuid, event.state) for event in heard if event.state in _ENDS)
+    due = {(order.uuid, order.state) for order in made if order.ms >= since_ms and order.state in _ENDS}
+    return OrderAccount(
+        ended=len(due),
+        missed=tuple(sorted(uuid for uuid, state in due if (uuid, state) not in told)),
+        twice=tuple(sorted(uuid for (uuid, _), count in told.items() if count > 1)),
+    )
+
+
+def _state(candle: CandleEvent) -> tuple[float | None, ...]:
+    return (
+        candle.opening_price, candle.high_price, candle.low_price, candle.trade_price, candle.candle_acc_trade_volume,
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""The judge of candles and orders finds what is wrong, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tapewire.model.events import CandleEvent, MyOrderEvent
+from tapewire.testing.other_streams import judge_candles, judge_orders
+
+
+def candle(minute: int, price: float, **facts: Any) -> CandleEvent:
+    start = f"2026-08-13T09:0{minute}:00"
+    return CandleEvent(venue="upbit", symbol="KRW-BTC", candle_date_time_utc=start, trade_price=price, **facts)
+
+
+def told(uuid: str, state: str) -> MyOrderEvent:
+    return MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid=uuid, state=state)
+
+
+@dataclass
+class Made:
+    """As much of an order as is judged."""
+
+    uuid: str
+    state: str
+    ms: int
+    fills: list[Any] = field(default_factory=list)
+
+
+def test_of_each_window_after_the_first_the_last_message_counts() -> None:
+    made = {
+        str(one.candle_date_time_utc): one for one in (candle(minute, 5.0, timestamp=10_000) for minute in range(5))
+    }
+    heard = [candle(1, 1.0), candle(2, 4.0), candle(2, 5.0), candle(3, 4.0), candle(2, 4.0)]
+    found = judge_candles(made, heard)
+    assert found.judged == 3
+    assert found.wrong == ("2026-08-13T09:02:00", "2026-08-13T09:03:00", "2026-08-13T09:04:00")
+    mended = judge_candles(made, [*heard, *(candle(minute, 5.0, final=True) for minute in (2, 3, 4)), candle(3, 4.0)])
+    assert mended.wrong == (), "a window that is final stays so"
+    assert judge_candles(made, []).judged == 0
+
+
+@pytest.mark.parametrize(("heard_at", "final", "right"), [(9_500, False, True), (8_500, False, False),
+                                                          (9_500, True, False)])  # fmt: skip
+def test_what_the_stream_leaves_out_in_the_last_second_of_a_window_is_not_held_against_the_client(
+    heard_at: int, final: bool, right: bool
+) -> None:
+    made = {"2026-08-13T09:02:00": candle(2, 5.0, timestamp=10_000)}
+    found = judge_candles(made, [candle(1, 1.0), candle(2, 4.0, timestamp=heard_at, final=final)])
+    assert (found.wrong == ()) is right
+
+
+def test_each_end_is_told_once() -> None:
+    made = [Made("old", "done", 5), Made("a", "done", 10), Made("b", "cancel", 11), Made("c", "wait", 12)]
+    heard = [told("a", "wait"), told("a", "done"), told("a", "done"), told("c", "wait")]
+    found = judge_orders(made, heard, 10)  # type: ignore[arg-type]
+    assert (found.ended, found.missed, found.twice) == (2, ("b",), ("a",))
