@@ -58,6 +58,7 @@ MADE: list[tuple[errors.FeedError, str, bool]] = [
         False,
     ),
     (errors.SinkError("/d/x.jsonl", "disk full"), "/d/x.jsonl: disk full", False),
+    (errors.TapeError("/d/000001.tape", "is no tape"), "/d/000001.tape: is no tape", False),
 ]
 
 
