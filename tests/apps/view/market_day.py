@@ -45,7 +45,8 @@ def statistics(**changes: Any) -> Statistics:
     )  # fmt: skip
     known: dict[str, Any] = {
         "connections": (one,), "messages": {"ticker": 400, "trade": 600}, "total_processed": 1000, "reconnects": 0,
-        "gaps": 0, "recovered": 0, "quarantined": 0, "callback_errors": 0, "dropped": 0, "doubled": 0, "conflicts": 0, "polled": 0,
+        "gaps": 0, "recovered": 0, "quarantined": 0, "callback_errors": 0, "dropped": 0, "doubled": 0,
+        "conflicts": 0, "polled": 0,
         "latency_ms": LatencyStatistics(100, 53.2, 60.0, 71.8, 80.0),
     }  # fmt: skip
     return Statistics(**known | changes)
