@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from tapewire.client import WebSocketClient
 from tapewire.config import FeedOptions
 from tapewire.errors import ConnectFailed, SinkError, TimedOut
 from tapewire.model.events import TradeEvent
-from tapewire.model.status import Disconnected, Gap
+from tapewire.model.status import Disconnected, Gap, Stopped
 from tapewire.model.subscription import Subscription
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
@@ -136,6 +136,30 @@ async def test_a_feed_whose_first_try_is_still_running_is_a_failure_too() -> Non
         async with feed.client("silent") as client:
             with pytest.raises(TimedOut, match=rf"connecting to {url}: no answer within 0\.05 s"):
                 await feeding.follow(client, feed, Stop(), hear=lambda _: None)
+
+
+def test_a_line_that_is_dead_at_the_end_is_no_failure() -> None:
+    """Half-open: nobody answers the close, which takes two seconds; then all is told."""
+
+    def later(simulator: Simulator) -> None:
+        asyncio.get_running_loop().call_later(15.0, simulator.freeze)
+
+    assert isinstance(_followed(later)[-1], Stopped)
+
+
+async def test_what_cannot_be_taken_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "_FINISH", 0.05)
+    simulator, stop = Simulator(Scenario(markets=("KRW-BTC",), rate=500.0)), Stop()
+
+    async def slow(source: AsyncIterable[Item]) -> None:
+        async for _item in source:
+            stop.ask(0)
+            await asyncio.Event().wait()
+
+    async with WebSocketClient(options=FEED.options, line_factory=simulator.lines(), http=simulator.http()) as client:
+        with pytest.raises(TimedOut, match=r"taking what was received: no answer within 0\.05 s"):
+            await feeding._until_stopped(client, FEED, stop, slow)  # noqa: SLF001 - with a consumer that never comes back
+    await simulator.stop()
 
 
 def test_a_feed_that_lost_its_line_later_is_none() -> None:

@@ -66,6 +66,11 @@ def connected(seconds: int, reconnect: int) -> Connected:
     )
 
 
+def second(event: FeedEvent) -> FeedEvent:
+    """As told of the second line."""
+    return replace(event, connection="upbit-2")
+
+
 def test_each_row_is_read_as_it_was_told_last_and_other_lines_are_passed_over(tmp_path: Path) -> None:
     folder = recording(
         tmp_path, b'{"raw":"hello"}', replace(FILLED, state="filling", recovered=0), COMPLETE,
@@ -100,6 +105,41 @@ def test_a_line_that_we_closed_and_streams_that_were_stopped_are_no_gaps(tmp_pat
     stopped = Stopped(venue="upbit", connection="upbit-1", at_ns=START, reason="stopped")
     folder = recording(tmp_path, live(1, BTC), lost(2, "stopped"), lost(3), live(4, BTC), stopped, lost(5))
     assert recorded_gaps(folder) == ()
+
+
+class TestSeveralLines:
+    """With ``redundancy`` a stream is lost when no line carries it; its rows name all lines."""
+
+    UP = (connected(0, 0), live(1, BTC), second(connected(0, 0)), second(live(1, BTC)))
+
+    def test_the_loss_of_one_is_no_gap(self, tmp_path: Path) -> None:
+        back = (connected(4, 1), live(5, BTC))
+        assert recorded_gaps(recording(tmp_path, *self.UP, lost(2), *back, second(lost(6)))) == ()
+
+    def test_the_loss_of_both_is_one_from_the_second_on(self, tmp_path: Path) -> None:
+        (row,) = recorded_gaps(recording(tmp_path, *self.UP, lost(2), second(lost(3)), lost(4), second(lost(5))))
+        assert (row.subscription, row.state, row.from_ns) == (BTC, "open", START + 3 * SECOND)
+
+    def test_the_row_of_the_group_tells_it(self, tmp_path: Path) -> None:
+        told = replace(FILLED, connection="upbit-1+upbit-2", from_ns=START + 3 * SECOND, to_ns=START + 4 * SECOND)
+        loss = (*self.UP, lost(2), second(lost(3)), connected(4, 1), told)
+        assert recorded_gaps(recording(tmp_path, *loss)) == (told,)
+        (_, again) = recorded_gaps(recording(tmp_path, *loss, lost(5)))
+        assert (again.state, again.from_ns) == ("open", START + 5 * SECOND)
+
+    @pytest.mark.parametrize("killed_in_outage", [True, False])
+    def test_the_next_process_may_have_one_line(self, tmp_path: Path, *, killed_in_outage: bool) -> None:
+        outage = (lost(2), second(lost(3))) if killed_in_outage else ()
+        folder = recording(tmp_path, *self.UP, *outage, connected(9, 0), live(10, BTC), lost(11))
+        assert [(row.state, row.to_ns) for row in recorded_gaps(folder)] == [
+            *([("unfilled", START + 9 * SECOND)] if killed_in_outage else []), ("open", None),
+        ]  # fmt: skip
+
+
+def test_venues_in_one_folder_are_told_apart(tmp_path: Path) -> None:
+    other = [replace(event, venue="okx", connection="okx-1") for event in (connected(0, 0), live(1, BTC))]
+    (row,) = recorded_gaps(recording(tmp_path, connected(0, 0), live(1, BTC), *other, lost(2)))
+    assert (row.venue, row.state) == ("upbit", "open")
 
 
 def test_a_pipe_gets_a_line_for_each_gap_and_the_figures_beside(tmp_path: Path) -> None:
@@ -206,10 +246,12 @@ def test_one_gap_is_one() -> None:
     assert in_words(summary_of([replace(FILLED, recovered=1)])) == "1 gap: 1 filled; 1 event recovered"
 
 
-def test_the_ledger_of_a_real_recording(exchange: BackgroundSimulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [1, 2])
+def test_the_ledger_of_a_real_recording(exchange: BackgroundSimulator, tmp_path: Path, lines: int) -> None:
     arguments = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--out", "ticks")
-    with started(*arguments, cwd=tmp_path) as process:
-        read_until(process, "live")
+    with started(*arguments, f"--redundancy={lines}", cwd=tmp_path) as process:
+        for line in range(lines):
+            read_until(process, f"upbit-{line + 1}: 1 stream")
         exchange.abort()
         read_until(process, "recovered")
         process.send_signal(signal.SIGTERM)

@@ -272,7 +272,7 @@ class Group:
                 self._confirmed(member.number, event.subscriptions)
         self._events.publish(event)
         if isinstance(event, Disconnected):
-            self._lost(member, event.loss)
+            self._lost(member, event)
         if isinstance(event, Subscribed) or not self.is_open:
             self.standby.hear(event)
 
@@ -284,14 +284,15 @@ class Group:
         self._cover.confirmed(line, subscriptions)
         self._stale.judge(subscriptions)
 
-    def _lost(self, member: Member, loss: Loss) -> None:
-        """A line is gone, or could not be had: then it carried nothing."""
+    def _lost(self, member: Member, event: Disconnected) -> None:
+        """A line is gone, or could not be had: then it carried nothing. A gap begins at the very moment that was told."""
         self._stale.lost(member.number)
-        if loss.cause == "stopped":
+        if event.loss.cause == "stopped":
             self._cover.left(member.number)
             return
         positions = {one: _position(stream) for one, stream in self.router.streams.items() if stream.wish.realtime}
-        told, bare = self._cover.lost(self._clock.now(), member.number, loss, positions)
+        now = Now(self._clock.now().t, event.at_ns)
+        told, bare = self._cover.lost(now, member.number, event.loss, positions)
         self.copies.lost(member.number)
         for subscription in bare:
             self.router.anew(self.router.streams[subscription])

@@ -21,9 +21,9 @@ from tapewire.sinks.runner import RunnerOptions, SinkRunner
 #: Events that may wait for the sink: more than a minute of a busy exchange. Then the oldest go, told as ``Lagged``.
 _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
 
-#: Seconds to write what was received when the end is asked for, then for a write that hangs: with the line's own
-#: closing (2 s) a stop takes five seconds at most.
-_FINISH, _GIVE_UP = 1.5, 1.5
+#: Seconds to write what was received and to close the line (a dead one takes 2) when the end is asked for, then for
+#: a write that hangs: a stop takes five seconds at most.
+_FINISH, _GIVE_UP = 2.5, 1.5
 
 
 async def serve_metrics(client: WebSocketClient, feed: Feed) -> None:
@@ -39,6 +39,7 @@ async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, 
 
     Raises:
         FeedError: the feed failed for good, or writing did (or hung); all that could be written is.
+        TimedOut: what was received could not be taken in time when the end was asked for.
     """
 
     async def consume(source: AsyncIterable[Item]) -> None:
@@ -72,7 +73,11 @@ async def _until_stopped(
         _, late = await asyncio.wait({running}, timeout=_FINISH)
         if late:
             running.cancel()
-        await running
+            await asyncio.gather(asyncio.wait({running}), client.cleanup())
+        if not running.cancelled():
+            running.result()
+        elif not last_words.due:  # else all is taken, and only a dead line would not close
+            raise TimedOut("taking what was received", _FINISH)
         if not stop.asked:
             last_words.complain(feed)
     finally:
@@ -88,7 +93,8 @@ class _LastWords:
     """
 
     def __init__(self) -> None:
-        self.begun = False
+        self.begun = False  # the end was asked for
+        self.due = False  # all that the stream had was taken
         self.events: list[FeedEvent] = []
         self._connected = False
         self._loss: Loss | None = None
@@ -116,6 +122,7 @@ async def _to_the_end(
 ) -> AsyncIterator[Item]:
     async for item in stream:
         yield item
+    last_words.due = True
     await client.cleanup()
     for event in last_words.events:
         yield event

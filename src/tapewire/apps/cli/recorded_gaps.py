@@ -54,53 +54,71 @@ def _events(lines: Iterable[bytes]) -> Iterable[Told]:
 
 
 class _Reading:
-    """What a recording said so far."""
+    """What a recording said so far. A line is (venue, connection)."""
 
     def __init__(self) -> None:
         self._told = GapRows(_MOST)
-        self._live: dict[str, dict[Subscription, None]] = {}
-        #: Losses that no gap told of yet.
+        #: Lines of the process that records, and whether each stands now.
+        self._stands: dict[tuple[str, str], bool] = {}
+        self._live: dict[tuple[str, str], dict[Subscription, None]] = {}
+        #: Losses that no gap told of yet, by venue and stream.
         self._untold: dict[tuple[str, Subscription], Gap] = {}
 
     def rows(self) -> tuple[Gap, ...]:
         return self._told.with_open(self._untold.values())
 
     def hear(self, event: Told) -> None:
+        line = event.venue, event.connection
         match event:
             case Gap():
                 self._told.hear(event)
                 self._tell(event)
             case Subscribed():
-                self._live.setdefault(event.connection, {}).update(dict.fromkeys(event.subscriptions))
+                self._live.setdefault(line, {}).update(dict.fromkeys(event.subscriptions))
+                self._stands[line] = True
             case Disconnected():
                 self._lose(event)
-            case Connected() if not event.reconnect:
-                self._begin(event)
+            case Connected():
+                if not event.reconnect and line in self._stands:
+                    self._begin(event)
+                self._stands[line] = True
             case Stopped():
-                self._live.pop(event.connection, None)
-            case _:
-                pass
+                self._end(line)
 
     def _tell(self, row: Gap) -> None:
-        """The row covers what was lost at its beginning or later, on whichever connection that was."""
-        for key, lost in tuple(self._untold.items()):
-            if key[1] == row.subscription and row.from_ns <= lost.from_ns:
-                del self._untold[key]
+        """The row covers what was lost at its beginning or later, and whoever told it has the stream again."""
+        lost = self._untold.get((row.venue, row.subscription))
+        if lost is not None and row.from_ns <= lost.from_ns:
+            del self._untold[row.venue, row.subscription]
+        for name in row.connection.split("+") if row.to_ns else ():
+            if self._stands.get((row.venue, name)):
+                self._live.setdefault((row.venue, name), {})[row.subscription] = None
 
     def _lose(self, event: Disconnected) -> None:
+        """Lost is what no other line of the venue carries (``redundancy``)."""
+        line = event.venue, event.connection
+        streams = self._live.pop(line, {})
         if event.loss.cause == "stopped":
-            self._live.pop(event.connection, None)
+            self._end(line)
             return
-        for stream in self._live.get(event.connection, ()):
-            lost = Gap(
-                venue=event.venue, connection=event.connection, at_ns=event.at_ns, subscription=stream,
-                cause=event.loss.cause, state="open", from_ns=event.at_ns,
-            )  # fmt: skip
-            self._untold.setdefault((event.connection, stream), lost)
+        if line in self._stands:
+            self._stands[line] = False
+        carried = {stream for (venue, _), live in self._live.items() if venue == event.venue for stream in live}
+        for stream in streams:
+            if stream not in carried:
+                lost = Gap(
+                    venue=event.venue, connection=event.connection, at_ns=event.at_ns, subscription=stream,
+                    cause=event.loss.cause, state="open", from_ns=event.at_ns,
+                )  # fmt: skip
+                self._untold.setdefault((event.venue, stream), lost)
 
     def _begin(self, event: Connected) -> None:
-        """A connection of this name was new: another process records, and what the last one had lost is over."""
-        self._live.pop(event.connection, None)
-        for key in [key for key in self._untold if key[0] == event.connection]:
-            row = replace(self._untold.pop(key), state="unfilled", to_ns=event.at_ns, at_ns=event.at_ns)
-            self._told.hear(row)
+        """A line of this name was new, and had not ended: another process records, and the last one's losses are over."""
+        for line in [line for line in self._stands if line[0] == event.venue]:
+            self._end(line)
+        for key in [key for key in self._untold if key[0] == event.venue]:
+            self._told.hear(replace(self._untold.pop(key), state="unfilled", to_ns=event.at_ns, at_ns=event.at_ns))
+
+    def _end(self, line: tuple[str, str]) -> None:
+        self._stands.pop(line, None)
+        self._live.pop(line, None)
