@@ -158,7 +158,7 @@ async def test_what_cannot_be_taken_in_time_is_told(monkeypatch: pytest.MonkeyPa
 
     async with WebSocketClient(options=FEED.options, line_factory=simulator.lines(), http=simulator.http()) as client:
         with pytest.raises(TimedOut, match=r"taking what was received: no answer within 0\.05 s"):
-            await feeding._until_stopped(client, FEED, stop, slow)  # noqa: SLF001 - with a consumer that never comes back
+            await feeding._until_stopped(client, FEED, stop, slow)
     await simulator.stop()
 
 

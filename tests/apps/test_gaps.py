@@ -251,7 +251,7 @@ def test_the_ledger_of_a_real_recording(exchange: BackgroundSimulator, tmp_path:
     arguments = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--out", "ticks")
     with started(*arguments, f"--redundancy={lines}", cwd=tmp_path) as process:
         for line in range(lines):
-            read_until(process, f"upbit-{line + 1}: 1 stream")
+            read_until(process, f"upbit-{line + 1}: trade KRW-BTC live")
         exchange.abort()
         read_until(process, "recovered")
         process.send_signal(signal.SIGTERM)

@@ -285,7 +285,7 @@ class Group:
         self._stale.judge(subscriptions)
 
     def _lost(self, member: Member, event: Disconnected) -> None:
-        """A line is gone, or could not be had: then it carried nothing. A gap begins at the very moment that was told."""
+        """A line is gone, or could not be had: then it carried nothing. A gap begins when that was told."""
         self._stale.lost(member.number)
         if event.loss.cause == "stopped":
             self._cover.left(member.number)

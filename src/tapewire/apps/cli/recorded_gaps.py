@@ -113,7 +113,7 @@ class _Reading:
                 self._untold.setdefault((event.venue, stream), lost)
 
     def _begin(self, event: Connected) -> None:
-        """A line of this name was new, and had not ended: another process records, and the last one's losses are over."""
+        """A line of this name was new, and had not ended: another process records; the last one's losses are over."""
         for line in [line for line in self._stands if line[0] == event.venue]:
             self._end(line)
         for key in [key for key in self._untold if key[0] == event.venue]:
