@@ -95,6 +95,16 @@ def test_it_is_over_when_another_process_records(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_what_the_next_process_filled_is_told_by_its_row(tmp_path: Path) -> None:
+    """It began where the killed one was (``cursor_file``), once in the outage and once before it."""
+    first = (connected(0, 0), live(1, BTC), lost(2), connected(9, 0))
+    filled = replace(FILLED, cause="restart", from_ns=START + 2 * SECOND, to_ns=START + 10 * SECOND)
+    later = replace(filled, from_ns=START + 11 * SECOND, to_ns=START + 30 * SECOND)
+    again = (live(10, BTC), lost(12), connected(29, 0))
+    assert recorded_gaps(recording(tmp_path, *first, filled, *again, later)) == (filled, later)
+    assert [row.state for row in recorded_gaps(recording(tmp_path, *first, *again, later))] == ["unfilled", "filled"]
+
+
 def test_a_row_that_covers_a_loss_tells_it(tmp_path: Path) -> None:
     told = replace(FILLED, from_ns=START + 2 * SECOND, to_ns=START + 4 * SECOND)
     folder = recording(tmp_path, connected(0, 0), live(1, BTC), lost(2), connected(3, 1), told)

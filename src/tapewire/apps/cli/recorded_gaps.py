@@ -63,9 +63,11 @@ class _Reading:
         self._live: dict[tuple[str, str], dict[Subscription, None]] = {}
         #: Losses that no gap told of yet, by venue and stream.
         self._untold: dict[tuple[str, Subscription], Gap] = {}
+        #: The same of the process before this one, which may fill them yet (``cursor_file``).
+        self._left: dict[tuple[str, Subscription], Gap] = {}
 
     def rows(self) -> tuple[Gap, ...]:
-        return self._told.with_open(self._untold.values())
+        return self._told.with_open((*self._left.values(), *self._untold.values()))
 
     def hear(self, event: Told) -> None:
         line = event.venue, event.connection
@@ -87,9 +89,10 @@ class _Reading:
 
     def _tell(self, row: Gap) -> None:
         """The row covers what was lost at its beginning or later, and whoever told it has the stream again."""
-        lost = self._untold.get((row.venue, row.subscription))
-        if lost is not None and row.from_ns <= lost.from_ns:
-            del self._untold[row.venue, row.subscription]
+        key = row.venue, row.subscription
+        for losses in (self._untold, self._left):
+            if key in losses and row.from_ns <= losses[key].from_ns:
+                del losses[key]
         for name in row.connection.split("+") if row.to_ns else ():
             if self._stands.get((row.venue, name)):
                 self._live.setdefault((row.venue, name), {})[row.subscription] = None
@@ -117,7 +120,9 @@ class _Reading:
         for line in [line for line in self._stands if line[0] == event.venue]:
             self._end(line)
         for key in [key for key in self._untold if key[0] == event.venue]:
-            self._told.hear(replace(self._untold.pop(key), state="unfilled", to_ns=event.at_ns, at_ns=event.at_ns))
+            if key in self._left:
+                self._told.hear(self._left[key])
+            self._left[key] = replace(self._untold.pop(key), state="unfilled", to_ns=event.at_ns, at_ns=event.at_ns)
 
     def _end(self, line: tuple[str, str]) -> None:
         self._stands.pop(line, None)
