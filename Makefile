@@ -29,7 +29,8 @@ demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 	@$(BIN)/tapewire demo
 
 # The rooms that decide are pure: their tests must take every branch of them.
-PURE_TESTS := tests/model tests/venues tests/session tests/hub tests/sim tests/test_config.py tests/test_errors.py
+PURE_TESTS := tests/model tests/book tests/venues tests/session tests/hub tests/sim tests/tape/test_format.py \
+  tests/test_config.py tests/test_errors.py
 
 test: check servers $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage
 	$(BIN)/python scripts/coverage.py $(PURE_TESTS)

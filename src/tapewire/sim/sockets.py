@@ -39,6 +39,10 @@ class Host(Protocol):
     def wake(self) -> None: ...
 
 
+#: Turns of the loop from a connection that the system accepted to one that the server knows.
+_TURNS = 4
+
+
 class Sockets:
     """The port of one simulator."""
 
@@ -70,6 +74,8 @@ class Sockets:
                 await self._back
         if self._server is not None:
             self._server.close()
+        for _ in range(_TURNS):  # whom the port had let in already becomes a connection, which the runner then closes
+            await asyncio.sleep(0)
         for link in list(self._links):
             link.abort(reset=False)
         await self._runner.cleanup()
