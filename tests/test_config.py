@@ -17,7 +17,9 @@ from tapewire.config import (
     MailboxOptions,
     Secret,
     SessionOptions,
+    TapeOptions,
 )
+from tapewire.credentials import HiddenBytes
 from tapewire.errors import ConfigError, FeedError
 from tapewire.profiles import profile, with_changes
 
@@ -227,6 +229,19 @@ def test_an_unknown_option_is_told_with_those_that_are_near() -> None:
         with_changes(FeedOptions(), {"formt": "SIMPLE"})
     with pytest.raises(ConfigError, match=r"see docs/options.md"):
         with_changes(FeedOptions(), {"xyzzy": 1})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("fsync", "sometimes"), ("file_size", 0), ("keep_bytes", -1), ("folder", "")]
+)
+def test_a_tape_that_cannot_be_kept_is_refused(option: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=option):
+        TapeOptions(**{option: value})  # type: ignore[arg-type]
+
+
+def test_what_shows_a_key_shows_itself_nowhere() -> None:
+    message = HiddenBytes(b'{"op":"login"}')
+    assert (repr(message), f"{[message]}", bytes(message)) == ("b'***'", "[b'***']", b'{"op":"login"}')
 
 
 def test_a_secret_is_equal_to_itself_and_shown_nowhere() -> None:

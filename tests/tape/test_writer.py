@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tapewire.config import TapeOptions
-from tapewire.errors import ConfigError, TapeError
+from tapewire.errors import TapeError
 from tapewire.tape.checking import check_tape, repair_tape
 from tapewire.tape.files import Damage, tape_files
 from tapewire.tape.format import Header, Kind, Missing, Record
@@ -206,11 +206,3 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     with pytest.raises(TapeError):
         writer(folder)
     assert elsewhere.read_bytes() == b"precious"
-
-
-@pytest.mark.parametrize(
-    ("option", "value"), [("fsync", "sometimes"), ("file_size", 0), ("keep_bytes", -1), ("folder", "")]
-)
-def test_impossible_options_are_refused(option: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=option):
-        TapeOptions(**{"folder": "x", option: value})  # type: ignore[arg-type]

@@ -48,8 +48,16 @@ def test_of_each_window_after_the_first_the_last_message_counts() -> None:
 def test_what_the_stream_leaves_out_in_the_last_second_of_a_window_is_not_held_against_the_client(
     heard_at: int, final: bool, right: bool
 ) -> None:
-    made = {"2026-08-13T09:02:00": candle(2, 5.0, timestamp=10_000)}
+    made = {"2026-08-13T09:02:00": candle(2, 5.0, timestamp=10_000, unit="1m")}
     found = judge_candles(made, [candle(1, 1.0), candle(2, 4.0, timestamp=heard_at, final=final)])
+    assert (found.wrong == ()) is right
+
+
+@pytest.mark.parametrize(("changed_at", "right"), [(59_900, True), (58_900, False), (30_000, False)])
+def test_a_change_in_the_last_second_of_a_window_is_told_with_the_next_one(changed_at: int, *, right: bool) -> None:
+    begin = 1_786_611_720_000  # 2026-08-13T09:02:00Z
+    made = {"2026-08-13T09:02:00": candle(2, 5.0, timestamp=begin + changed_at, unit="1m")}
+    found = judge_candles(made, [candle(1, 1.0), candle(2, 4.0, timestamp=begin + 20_000)])
     assert (found.wrong == ()) is right
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from msgspec import DecodeError, Struct, json
 
-if sys.version_info >= (3, 14):
+if sys.version_info >= (3, 14):  # pragma: no cover - the one or the other on each Python
     from compression import zstd
 else:
     from backports import zstd

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -52,9 +53,21 @@ def judge_candles(made: Mapping[str, CandleEvent], heard: Iterable[CandleEvent])
 
 
 def _differs(heard: CandleEvent, made: CandleEvent) -> bool:
-    """What a stream leaves out between two messages at the end of a window nobody can hear."""
-    silence = (made.timestamp or 0) - (heard.timestamp or 0)
-    return _state(heard) != _state(made) and (heard.final or not 0 <= silence <= SPACING_MS)
+    """What a stream leaves out at the end of a window nobody can hear.
+
+    A change soon after a message waits for the next one, and so does one that is published late: of what happened in a
+    window's last moments the message would be the next window's.
+    """
+    changed, told = made.timestamp or 0, heard.timestamp or 0
+    unheard = told <= changed and (changed - told <= SPACING_MS or _end_ms(made) - changed <= SPACING_MS)
+    return _state(heard) != _state(made) and (heard.final or not unheard)
+
+
+def _end_ms(candle: CandleEvent) -> int:
+    """When its window ends (Unix ms, UTC)."""
+    start = datetime.fromisoformat(f"{candle.candle_date_time_utc}+00:00")
+    unit = candle.unit or "1s"
+    return round(start.timestamp() * 1000) + int(unit[:-1]) * {"s": 1_000, "m": 60_000}[unit[-1]]
 
 
 def judge_orders(made: Sequence[Order], heard: Iterable[MyOrderEvent], since_ms: int) -> OrderAccount:

@@ -1,0 +1,41 @@
+"""What a venue says of itself through its values, whichever it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tapewire.model.events import TickerEvent, TradeEvent
+from tapewire.model.subscription import Subscription
+from tapewire.venues.registry import get_venue
+
+BOOKS = {"okx": "BTC-USDT", "okex3": "BTC-USDT", "upbit": "KRW-BTC"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "headed"), [("upbit", False, False), ("okx", True, True), ("okex3", True, False)]
+)
+def test_which_books_are_kept_and_which_frames_name_their_stream(name: str, *, kept: bool, headed: bool) -> None:
+    venue = get_venue(name)
+    book = Subscription("orderbook", BOOKS[name])
+    assert (venue.keeps(book), venue.rule(book) is not None) == (kept, kept)
+    assert (venue.wire_name is not None) == headed
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_only_trades_have_an_id(name: str) -> None:
+    position, common = get_venue(name).position, {"venue": name, "symbol": BOOKS[name], "timestamp": 7}
+    assert position(TradeEvent(sequential_id=3, **common)) == (3, 7)  # type: ignore[arg-type]
+    assert position(TickerEvent(**common)) == (None, 7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["upbit", "okx"])
+def test_the_newest_page_of_candles_needs_no_time(name: str) -> None:
+    history = get_venue(name).history
+    assert history is not None
+    newest, older = (history.candles_request(BOOKS[name], "1m", before) for before in (None, 1_786_611_600_000))
+    assert older.startswith(newest)
+    assert older != newest
+    assert history.read_candles(BOOKS[name], "1m", EMPTY[name], "float") == []
+
+
+EMPTY = {"upbit": b"[]", "okx": b'{"code":"0","msg":"","data":[]}'}
