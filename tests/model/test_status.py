@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tapewire.model.status import Stale
+from tapewire.model.status import Stale, StaleCause
 from tapewire.model.subscription import Subscription
 
 
@@ -23,7 +23,7 @@ def test_a_stale_stream_in_words(facts: dict[str, object], words: str) -> None:
 
 
 def test_a_spoilt_book_says_why() -> None:
-    causes = ("sequence", "checksum", "unreadable")
+    causes: tuple[StaleCause, ...] = ("sequence", "checksum", "unreadable")
     book = Subscription("orderbook", "A-B")
     told = [
         Stale(venue="v", connection="c", at_ns=1, subscription=book, silent=0.0, limit=0.0, cause=cause).words
