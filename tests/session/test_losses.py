@@ -86,6 +86,7 @@ def test_d3_half_open_is_seen_within_interval_and_timeout_at_any_moment() -> Non
         (Loss("refused", status=503), 0.0),
         (Loss("refused", status=500, retry_after=3.0), 3.0),
         (Loss("refused", status=418), 30.0),
+        (Loss("refused", status=302), 0.0),
         (Loss("unreachable", reason="TLS"), 0.0),
         (Loss("unreachable", reason="name resolution"), 0.0),
         (Loss("unreachable", reason="refused"), 0.0),
