@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tapewire.sim.deeds import DEEDS
 from tapewire.sim.faults import Fault, FaultPlan
@@ -40,16 +40,27 @@ class LoneFaults:
     def _strike(self, now: float, fault: Fault) -> None:
         peers = self._simulator.exchange.everyone()
         well = [peer for peer in peers if now - self._harmed.setdefault(peer.number, now) >= WELL]
-        if not well or len(peers) < 2:  # a line that was never seen before counts from now on
+        if not peers:  # a line that was never seen before counts from now on
             return
-        victim = peers[int(self._draw() * len(peers))]
-        if well == [victim]:
-            victim = next(peer for peer in peers if peer is not victim)
-        if fault.side not in (None, victim.side):
+        victim = self._spared(peers[int(self._draw() * len(peers))], peers, well)
+        if victim is None or fault.side not in (None, victim.side):
             return
         self._harmed[victim.number] = now
         self.struck += 1
         DEEDS[fault.name](_Alone(self._simulator.exchange, victim), now, fault)
+
+    @staticmethod
+    def _spared(victim: Peer, peers: Sequence[Peer], well: Sequence[Peer]) -> Peer | None:
+        """Who may be hit in its place, or itself: of the lines that carry the same one must stay that is well.
+
+        The other sides have one line each, which nobody stands in for.
+        """
+        if victim.side != "public":
+            return victim
+        sisters = [peer for peer in peers if peer.side == victim.side and peer is not victim]
+        if any(peer in well for peer in sisters):
+            return victim
+        return sisters[0] if sisters and victim in well else None
 
 
 class _Alone:
