@@ -239,6 +239,17 @@ def test_a_tape_that_cannot_be_kept_is_refused(option: str, value: object) -> No
         TapeOptions(**{option: value})  # type: ignore[arg-type]
 
 
+def test_a_tape_is_kept_as_it_was_asked() -> None:
+    options = TapeOptions(folder="ticks", keep_bytes=10**9, keep_seconds=None)
+    assert FeedOptions(tape=options).tape == options
+
+
+def test_limits_kept_by_redis_show_no_password() -> None:
+    limits = FeedOptions(limits="redis://:hunter2@127.0.0.1:6379").limits
+    assert str(limits) == "redis://:hunter2@127.0.0.1:6379"
+    assert "hunter2" not in repr(limits)
+
+
 def test_what_shows_a_key_shows_itself_nowhere() -> None:
     message = HiddenBytes(b'{"op":"login"}')
     assert (repr(message), f"{[message]}", bytes(message)) == ("b'***'", "[b'***']", b'{"op":"login"}')
