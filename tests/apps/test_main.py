@@ -90,7 +90,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["watch", "KRW-BTC", "--seconds", "nan"], "'nan' is no number of seconds"),
         (["record", "KRW-BTC", "--seconds", "inf"], "'inf' is no number of seconds"),
         (["record", "KRW-BTC", "--url", "http://127.0.0.1:9001"], "it must be a ws:// or wss:// address"),
-        (["watch", "KRW-BTC", "--venue", "binance"], "no venue is called 'binance'; known: upbit, upbit-id"),
+        (["watch", "KRW-BTC", "--venue", "binance"], "no venue is called 'binance'; known: okex3, okx, okx-demo"),
         (["watch", "KRW-BTC", "--url", "ftp://x"], "url is 'ftp://x'; it must be a ws:// or wss:// address"),
         (["watch", "KRW-BTC", "--proxy", "ftp://u:hunter2@x"], "proxy is 'ftp://…'; it must be"),
         (["simulate", "binance"], "no venue is called 'binance'"),
@@ -151,7 +151,7 @@ def test_completion_scripts(shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "count", "found"),
     [
-        ("tapewire re", 1, "plain,record\n"),
+        ("tapewire re", 1, "plain,record\nplain,replay\n"),
         ("tapewire watch --venue upbit-", 3, "plain,upbit-id\nplain,upbit-sg\nplain,upbit-th\n"),
         ("tapewire nonsense x", 2, ""),
     ],

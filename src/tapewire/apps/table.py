@@ -21,6 +21,7 @@ _UNITS = {
     "control frames": "frames/s",
     "events": "events",
     "tries": "tries",
+    "connections": "lines",
     "times": "×",
     "messages a second": "1/s",
     "messages a minute": "1/min",
