@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import os
 import shutil
@@ -13,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-HERE, THERE = "10.231.77.1", "10.231.77.2"
 PORT = 9001
+NETWORKS = 1 << 14  # of four addresses each, in 10.231.0.0/16
 
 
 def why_not() -> str:
@@ -36,12 +37,15 @@ def run(*command: str) -> None:
 class Cable:
     """The way to the exchange."""
 
-    def __init__(self, ours: str, namespace: str) -> None:
-        self.ours, self.namespace = ours, namespace
+    def __init__(self, number: int) -> None:
+        """Addresses of its own, so that neither a second run nor what a killed one left behind is in the way."""
+        self.ours, self.namespace = f"tw{number}", f"tapewire-{number}"
+        network = ipaddress.ip_address("10.231.0.0") + number % NETWORKS * 4
+        self.here, self.there = str(network + 1), str(network + 2)
 
     @property
     def url(self) -> str:
-        return f"ws://{THERE}:{PORT}/websocket/v1"
+        return f"ws://{self.there}:{PORT}/websocket/v1"
 
     def pull(self) -> None:
         """As a cable that is pulled out: nothing is told to either end."""
@@ -71,7 +75,7 @@ class Cable:
         return {number: at for number, at in found.items() if number >= since}
 
     def _page(self, cursor: str) -> list[dict[str, Any]]:
-        address = f"http://{THERE}:{PORT}/v1/trades/ticks?market=KRW-BTC&count=500{cursor}"
+        address = f"http://{self.there}:{PORT}/v1/trades/ticks?market=KRW-BTC&count=500{cursor}"
         with urllib.request.urlopen(address, timeout=10) as answer:
             return list(json.load(answer))
 
@@ -79,17 +83,16 @@ class Cable:
 @contextmanager
 def exchange(rate: float) -> Iterator[Cable]:
     """An exchange in a namespace of its own, and the way there."""
-    number = os.getpid() % 100_000
-    cable = Cable(f"tw{number}", f"tapewire-{number}")
+    cable = Cable(os.getpid())
     run("ip", "netns", "add", cable.namespace)
     try:
         far = ("ip", "netns", "exec", cable.namespace)
         run("ip", "link", "add", cable.ours, "type", "veth", "peer", "name", "far", "netns", cable.namespace)
-        run("ip", "addr", "add", f"{HERE}/30", "dev", cable.ours)
+        run("ip", "addr", "add", f"{cable.here}/30", "dev", cable.ours)
         run("ip", "link", "set", cable.ours, "up")
-        run(*far, "ip", "addr", "add", f"{THERE}/30", "dev", "far")
+        run(*far, "ip", "addr", "add", f"{cable.there}/30", "dev", "far")
         cable.plug()
-        command = [*far, sys.executable, "-m", "tapewire", "simulate", "upbit", "--host", THERE, "--port", str(PORT),
+        command = [*far, sys.executable, "-m", "tapewire", "simulate", "upbit", "--host", cable.there, "--port", str(PORT),
                    "--markets", "KRW-BTC", "--rate", str(rate), "--json"]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
