@@ -92,8 +92,8 @@ def exchange(rate: float) -> Iterator[Cable]:
         run("ip", "link", "set", cable.ours, "up")
         run(*far, "ip", "addr", "add", f"{cable.there}/30", "dev", "far")
         cable.plug()
-        command = [*far, sys.executable, "-m", "tapewire", "simulate", "upbit", "--host", cable.there, "--port", str(PORT),
-                   "--markets", "KRW-BTC", "--rate", str(rate), "--json"]  # fmt: skip
+        command = [*far, sys.executable, "-m", "tapewire", "simulate", "upbit", "--markets", "KRW-BTC",
+                   "--host", cable.there, "--port", str(PORT), "--rate", str(rate), "--json"]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
