@@ -9,9 +9,8 @@ import tempfile
 from collections import OrderedDict
 from pathlib import Path
 
-from msgspec import DecodeError, json
-
 from tapewire.errors import SinkError
+from tapewire.sinks.lines import is_json
 from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of
 
 _FLAGS = (
@@ -164,12 +163,3 @@ def _read_tail(handle: int, size: int) -> bytes:
         if not tail or tail.endswith(b"\n"):
             return tail
     return tail
-
-
-def is_json(line: bytes) -> bool:
-    """Whether this is one whole JSON value."""
-    try:
-        json.decode(line)
-    except (DecodeError, RecursionError):
-        return False
-    return True

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from msgspec import DecodeError, Raw, json, structs
+from msgspec import json, structs
 
 from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import CandleEvent, Event
 from tapewire.model.status import Quarantined
 from tapewire.sinks.contract import Item, Promise, Written
-from tapewire.sinks.folder import Folder, is_json
+from tapewire.sinks.folder import Folder
+from tapewire.sinks.lines import as_text, misc_line, one_line
 from tapewire.sinks.names import MISC, file_name
 
 Form = Literal["raw", "event"]
-
-_LIST = json.Decoder(list[Raw])
 
 
 class JsonlSink:
@@ -115,7 +113,7 @@ class JsonlSink:
     def _keep_torn(self) -> None:
         while self._folder.torn:
             name, torn = self._folder.torn.pop()
-            self._folder.append(MISC, self._encoder.encode({"torn_from": name, **_as_text(torn)}) + b"\n")
+            self._folder.append(MISC, self._encoder.encode({"torn_from": name, **as_text(torn)}) + b"\n")
 
     def _safe(self) -> str:
         files = [file for file in self.written() if file.events]
@@ -124,42 +122,6 @@ class JsonlSink:
         count = sum(file.events for file in files)
         until = f", the last whole batch of {_shown(self._last_ns)}" if self._last_ns else ""
         return f"safe there: {count:,} lines in {len(files):,} {'file' if len(files) == 1 else 'files'}{until}"
-
-
-def misc_line(payload: bytes) -> bytes:
-    """A frame that is no market event, as one line (spec/upbit.md: errors, status; REQUIREMENTS S0-62 to 64)."""
-    if payload.lstrip()[:1] == b"{" and (line := one_line(payload)) is not None and is_json(line):
-        return line
-    return json.encode(_as_text(payload))
-
-
-def one_line(payload: bytes) -> bytes | None:
-    """A JSON payload without line breaks; None when it is no UTF-8, which would spoil the file it goes to,
-    or a list frame of several elements, of which a line can hold only one.
-    """
-    if payload[:1] == b"[":
-        elements = _LIST.decode(payload)
-        if len(elements) != 1:
-            return None
-        payload = bytes(elements[0])
-    if b"\n" in payload or b"\r" in payload:
-        try:
-            payload = json.format(payload, indent=-1)
-        except (DecodeError, RecursionError):
-            return None
-    if not payload.isascii():
-        try:
-            payload.decode()
-        except UnicodeDecodeError:
-            return None
-    return payload
-
-
-def _as_text(payload: bytes) -> dict[str, str]:
-    try:
-        return {"raw": payload.decode()}
-    except UnicodeDecodeError:
-        return {"raw_base64": base64.b64encode(payload).decode()}
 
 
 def _time_of(item: Item) -> int:
