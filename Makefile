@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 # Debian's packages of the servers that tests start by themselves.
 SERVERS := redis-server
 
-.PHONY: help demo test nightly check format coverage lab bench lock clean servers
+.PHONY: help demo test nightly check format coverage chaos lab bench lock clean servers
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -49,6 +49,9 @@ check: $(STAMP)  ## format, lint, spelling, types, import rules
 format: $(STAMP)  ## lay out the code, mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+chaos: $(STAMP)  ## kill -9, full disks and stops of real recorders, at the plan's full numbers (half an hour)
+	TAPEWIRE_NIGHTLY=1 $(BIN)/python -m pytest tests/chaos -s --timeout 1800 $(PYTEST)
 
 lab: $(STAMP) $(PEERS_STAMP)  ## the fault lab: tapewire and its peers against a misbehaving server
 	$(BIN)/python -m benchmarks.lab

@@ -202,6 +202,10 @@ class MailboxOptions(Struct, frozen=True, kw_only=True):
 _WEBSOCKET, _REST = ("ws://", "wss://"), ("http://", "https://")
 
 
+#: When the disk itself is to have a tape: see ``TapeOptions``.
+FsyncPolicy = Literal["interval", "each", "none"]
+
+
 class TapeOptions(Struct, frozen=True, kw_only=True):
     """Where everything that goes over the lines is kept, and how safely.
 
@@ -222,7 +226,7 @@ class TapeOptions(Struct, frozen=True, kw_only=True):
 
     folder: str = "tape"
     compress: bool = True
-    fsync: Literal["interval", "each", "none"] = "interval"
+    fsync: FsyncPolicy = "interval"
     fsync_every: float = 1.0
     write_every: float = 0.1
     file_size: int = 256 * 1024 * 1024

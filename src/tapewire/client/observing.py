@@ -7,6 +7,7 @@ from tapewire.model.health import HealthStatus
 from tapewire.model.status import Gap
 from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.pool import Pool
+from tapewire.tape.recorder import Position
 
 
 class Observing:
@@ -38,6 +39,17 @@ class Observing:
         """
         pool = self._component.pool_in_use
         return () if pool is None else self._component.manager.gaps_of(pool)
+
+    def tape_position(self) -> Position | None:
+        """How far the tape of this client's feed has come: what is safe on it (see ``TapeOptions``).
+
+        None: it keeps no tape, or nothing was asked of it yet.
+
+        Raises:
+            UsageError: no event loop runs, and the client was never used.
+        """
+        pool = self._component.pool_in_use
+        return None if pool is None or pool.tape is None else pool.tape.position
 
     async def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> MetricsServer:
         """Serve ``/metrics`` for Prometheus and ``/health`` until ``cleanup()``, or the answer's ``close()``.

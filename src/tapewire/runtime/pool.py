@@ -61,7 +61,7 @@ class Pool:
         self._past = Past()
         self._log = FeedLog()
         self._limits = limits
-        self._ports = ports
+        self._ports, self.tape = ports, ports.tape
         self._place: dict[Place, Carrier] = {}
         self._ended: dict[Listener, Ended] = {}
         self._dirty: dict[Carrier, set[Subscription]] = {}
@@ -292,8 +292,8 @@ class Pool:
     async def close_http(self) -> None:
         """Give the REST connections back, and end the tape's file; the next call opens them anew."""
         await self._listing.close()
-        if self._ports.tape is not None:
-            self._ports.tape.close()
+        if self.tape is not None:
+            self.tape.close()
 
     def kill(self) -> None:
         """Cut every connection at once."""

@@ -11,7 +11,7 @@ from tapewire.model.status import FeedEvent, Lagged, Taping
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.observe import logger
 from tapewire.tape.format import Header, Kind
-from tapewire.tape.recorder import Recorder, Trouble
+from tapewire.tape.recorder import Position, Recorder, Trouble
 from tapewire.tape.taps import TappedHttp, tapped_lines
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
@@ -28,6 +28,11 @@ class FeedTape:
         self._recorder = Recorder(tape, header, clock.wall_ns, self._troubled)
         self._missed = 0
         self._mended = 0
+
+    @property
+    def position(self) -> Position:
+        """How far it has come: what is in its files, what the disk itself has."""
+        return self._recorder.position
 
     def tapped(self, make_line: LineFactory, http: Http) -> tuple[LineFactory, Http]:
         """The same lines and REST client, with all that goes over them kept."""

@@ -84,7 +84,10 @@ class RestAnswer(Struct, frozen=True):
 
 
 class Missing(Struct, frozen=True):
-    """Records that were not written: how many, for which reason, and when the first and the last would have been."""
+    """Records that were not written: how many, for which reason, and when the first and the last would have been.
+
+    0 records: nobody knows how many, as nobody recorded.
+    """
 
     records: int
     reason: str

@@ -32,6 +32,22 @@ class Trouble(Struct, frozen=True):
     missed: int
 
 
+class Position(Struct, frozen=True):
+    """How far a recorder has come with all its files.
+
+    Attributes:
+        written: records that are in a file: they survive the end of the process, however it comes.
+        synced: records that the disk itself has: they survive the end of the machine (0 with ``fsync="none"``).
+        until_ns: when the newest written record came, ns UTC; 0: none is written.
+        missed: records that were left out, because the disk refused or was too slow.
+    """
+
+    written: int
+    synced: int
+    until_ns: int
+    missed: int
+
+
 class Recorder:
     """One tape for all connections of a feed; called from the feed's thread alone.
 
@@ -75,10 +91,17 @@ class Recorder:
         """Records written."""
         return self._writer.records
 
+    @property
+    def position(self) -> Position:
+        """How far it has come; a moment old, as another thread writes."""
+        writer = self._writer
+        return Position(writer.records, writer.synced, writer.until_ns, self.missed)
+
     def open(self) -> None:
         """Begin to write, also anew after ``close``; a second call does nothing. Raises TapeError: it cannot."""
         if self._thread is None:
             self._writer.open()
+            self._note_absence()
             self._closing.clear()
             self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
             self._thread.start()
@@ -129,6 +152,13 @@ class Recorder:
             self._tell(Trouble(self._left_out.reason, self.missed))
         else:
             self._left_out = Missing(before.records + 1, before.reason, before.first_ns, at_ns)
+
+    def _note_absence(self) -> None:
+        """An earlier recorder wrote here: what lies between is on no tape, and the tape says so."""
+        earlier_ns, now = self._writer.earlier_ns, self._wall_ns()
+        if earlier_ns is not None:
+            missing = Missing(0, "nothing was recorded", earlier_ns, now)
+            self._records.appendleft(Record(Kind.GAP, 0, now, json.encode(missing)))
 
     def _note_left_out(self) -> None:
         missing, self._left_out = self._left_out, None

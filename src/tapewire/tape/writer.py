@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of, sync_folder, write_all
-from tapewire.tape.files import Damage, TapeFile, file_name, is_unborn, number_of, tape_files
+from tapewire.tape.files import Block, Damage, TapeFile, file_name, is_unborn, number_of, tape_files
 from tapewire.tape.format import Header, Record, encode_block, encode_header
 
 _FLAGS = (
@@ -42,7 +42,11 @@ class TapeWriter:
         self._created_ns = 0
         self._dirty = False
         self.mended: list[Damage] = []
+        #: When the newest record of an earlier recorder came (ns UTC), None: there was none.
+        self.earlier_ns: int | None = None
         self.records = self.bytes = self.files = 0
+        #: Records that the disk itself has; when the newest record of all was put (ns UTC).
+        self.synced = self.until_ns = 0
 
     @property
     def path(self) -> Path:
@@ -59,7 +63,8 @@ class TapeWriter:
             earlier = tape_files(self._path)
             if earlier:
                 self._number = number_of(earlier[-1]) or 0
-                self._mend(earlier[-1])
+                newest_ns = self._mend(earlier[-1])
+                self.earlier_ns = _newest_ns(earlier[:-1]) if newest_ns is None else newest_ns
             self._begin()
         except OSError as error:
             self.close()
@@ -78,6 +83,7 @@ class TapeWriter:
         except OSError as error:
             raise TapeError(str(self._path / self._name), reason_of(error)) from error
         self.records += len(records)
+        self.until_ns = records[-1].at_ns
 
     def sync(self) -> None:
         """Have everything written so far on the disk itself."""
@@ -87,6 +93,7 @@ class TapeWriter:
             except OSError as error:
                 raise TapeError(str(self._path / self._name), reason_of(error)) from error
             self._dirty = False
+            self.synced = self.records
 
     def close(self) -> None:
         """End the file and let the next recorder in; a second call does nothing."""
@@ -127,6 +134,7 @@ class TapeWriter:
         try:
             if self._dirty and self._options.fsync != "none":
                 os.fsync(handle)
+                self.synced = self.records
         except OSError as error:
             raise TapeError(str(self._path / self._name), reason_of(error)) from error
         finally:
@@ -143,16 +151,20 @@ class TapeWriter:
         self.bytes += len(data)
         self._dirty = True
 
-    def _mend(self, path: Path) -> None:
-        """Cut off what a crash left unfinished; nothing else is touched."""
+    def _mend(self, path: Path) -> int | None:
+        """Cut off what a crash left unfinished; nothing else is touched. When its newest record came (ns UTC)."""
         if is_unborn(path):
             self.mended.append(Damage(path, 0, path.stat().st_size, "not even its header was finished", is_tail=True))
             path.unlink()
-            return
+            return None
+        newest_ns: int | None = None
         for part in TapeFile(path).parts():
-            if isinstance(part, Damage) and part.is_tail:
+            if isinstance(part, Block):
+                newest_ns = max(newest_ns or 0, part.head.last_ns)
+            elif part.is_tail:
                 os.truncate(path, part.offset)
                 self.mended.append(part)
+        return newest_ns
 
     def _retain(self) -> None:
         """Remove the oldest files beyond what is to be kept; the present one always stays."""
@@ -169,3 +181,12 @@ class TapeWriter:
             too_old = oldest_ns is not None and status.st_mtime_ns < oldest_ns
             if too_many or too_old:
                 path.unlink()
+
+
+def _newest_ns(paths: Sequence[Path]) -> int | None:
+    """When the newest record of these files came, from the heads of their blocks; of the last that has any."""
+    for path in reversed(paths):
+        times = [part.head.last_ns for part in TapeFile(path).parts() if isinstance(part, Block)]
+        if times:
+            return max(times)
+    return None

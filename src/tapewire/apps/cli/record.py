@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapewire.apps.cli.options import Feed, feed_options
-from tapewire.apps.cli.running import Stop, run
+from tapewire.apps.cli.options import SECONDS, Feed, feed_options
+from tapewire.apps.cli.running import FAILED, PAUSE, Stop, run
 from tapewire.apps.cli.terminal import address, count_of, plain
-from tapewire.config import TapeOptions
+from tapewire.config import FsyncPolicy, TapeOptions
 
 if TYPE_CHECKING:
+    from tapewire.apps.cli.tally import Tally
+    from tapewire.client import WebSocketClient
     from tapewire.client.alert_settings import AlertPlan
     from tapewire.sinks.contract import Sink
 
@@ -31,12 +34,18 @@ if TYPE_CHECKING:
 @click.option("--form", type=click.Choice(["raw", "event"]), default="raw", show_default=True,
               help="The exchange's own JSON as received, or our event with its time of receipt.")  # fmt: skip
 @click.option("--fsync", is_flag=True, help="Have the disk itself confirm about once a second.")
+@click.option("--tape-fsync", type=click.Choice(["interval", "each", "none"]), default="interval", show_default=True,
+              help="When the disk itself has the tape: once a second, after each write, at its leisure.")  # fmt: skip
+@click.option("--strict", is_flag=True,
+              help="End with 1 if the disk ever refused a tape, or anything received was left out.")  # fmt: skip
+@click.option("--status", type=SECONDS, default=PAUSE, show_default=True, metavar="S",
+              help="Seconds between two status lines where no terminal is watched.")  # fmt: skip
 @click.option("--alerts", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Rules and channels of alerts (TOML); by default [[alerts]] of the settings.")  # fmt: skip
 @click.pass_context
 def record(
     context: click.Context, *, feed: Feed, out: Path | None, tape: Path | None, form: str, fsync: bool,
-    alerts: Path | None,
+    tape_fsync: FsyncPolicy, strict: bool, status: float, alerts: Path | None,
 ) -> None:  # fmt: skip
     """Record markets to files until Ctrl-C, SIGTERM or --seconds: {code}_{type}.jsonl, one JSON object a line.
 
@@ -53,20 +62,33 @@ def record(
     from tapewire.apps.alert_settings import load_alerts  # noqa: PLC0415 - heavy, loaded when used
 
     plan = load_alerts(alerts)
-    target = _Target(out or Path("recording") if tape is None or out else None, tape, form, fsync=fsync)
-    context.exit(run(lambda stop: _record(stop, feed, target, plan)))
+    target = _Target(out or Path("recording") if tape is None or out else None, tape, form, tape_fsync, fsync=fsync)
+    how = _Manner(plan, status, strict=strict)
+    context.exit(run(lambda stop: _record(stop, feed, target, how)))
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How a recording is told of, and judged."""
+
+    plan: AlertPlan | None
+    status: float
+    strict: bool
 
 
 class _Target:
     """Where a recording goes: a folder of files, a tape, or both."""
 
-    def __init__(self, files: Path | None, tape: Path | None, form: str, *, fsync: bool) -> None:
-        self.files, self.tape, self.form, self.fsync = files, tape, form, fsync
+    def __init__(
+        self, files: Path | None, tape: Path | None, form: str, tape_fsync: FsyncPolicy, *, fsync: bool
+    ) -> None:
+        self.files, self.form, self.fsync = files, form, fsync
+        self.tape = None if tape is None else TapeOptions(folder=str(tape), fsync=tape_fsync)
 
     @property
     def folder(self) -> Path:
         """The one that is shown."""
-        return self.files or self.tape or Path()
+        return self.files or Path(self.tape.folder if self.tape else "")
 
     def sink(self) -> Sink:
         from tapewire.apps.cli.taped import TapeOnly  # noqa: PLC0415 - heavy, loaded when used
@@ -78,11 +100,10 @@ class _Target:
 
     def options(self) -> dict[str, Any]:
         """What the client has to know of it."""
-        tape = None if self.tape is None else TapeOptions(folder=str(self.tape))
-        return {"keep_raw": self.files is not None and self.form == "raw", "tape": tape}
+        return {"keep_raw": self.files is not None and self.form == "raw", "tape": self.tape}
 
 
-async def _record(stop: Stop, feed: Feed, target: _Target, plan: AlertPlan | None) -> None:
+async def _record(stop: Stop, feed: Feed, target: _Target, how: _Manner) -> None:
     from tapewire.apps.cli.feeding import carry, serve_metrics  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.apps.cli.reporting import reporter_for  # noqa: PLC0415
     from tapewire.apps.cli.summary import summarise  # noqa: PLC0415
@@ -94,15 +115,35 @@ async def _record(stop: Stop, feed: Feed, target: _Target, plan: AlertPlan | Non
         await serve_metrics(client, feed)
         streams = count_of(len(feed.subscriptions), "stream")
         intro = f"recording {streams} of {address(feed.address)} to {out}"
-        reporter = reporter_for(feed, sink, loop.time, intro=intro, title=lambda: f"tapewire record → {out}")
+        reporter = reporter_for(
+            feed, sink, loop.time, intro=intro, title=lambda: f"tapewire record → {out}",
+            pause=how.status, facts=lambda: _position(client),
+        )  # fmt: skip
         failed = True
         try:
             async with reporter:
-                if plan is not None:
+                if how.plan is not None:
                     shown = [lambda notice: reporter.note("bold", plain(notice.line))]
-                    await client.alerts(plan.rules, [*plan.channels, *shown])
+                    await client.alerts(how.plan.rules, [*how.plan.channels, *shown])
                 await carry(client, feed, sink, stop, hear=reporter.hear)
             failed = False
         finally:
             if sink.written() or not failed:  # a recording that never began has no figures: the error says why
                 reporter.conclude(summarise(reporter.tally, sink, out, loop.time() - started))
+    if words := _what_is_missing(reporter.tally, strict=how.strict):
+        click.echo(f"tapewire: {words}", err=True)
+        stop.ask(FAILED)
+
+
+def _position(client: WebSocketClient) -> dict[str, object]:
+    """How far the tape has come, if there is one."""
+    position = client.tape_position()
+    return {} if position is None else {"tape": position}
+
+
+def _what_is_missing(tally: Tally, *, strict: bool) -> str:
+    """Why a recording is not whole at its end; a strict one must have been well all the time."""
+    if not strict:
+        return f"the end of the tape: {tally.disk_now}" if tally.disk_now else ""
+    words = [f"{tally.dropped:,} left out of the recording"] if tally.dropped else []
+    return "; ".join([*(f"the tape: {reason}" for reason in tally.disk), *words])

@@ -13,15 +13,15 @@ from rich.console import Console
 from tapewire.apps.cli.board import Board, live
 from tapewire.apps.cli.news import News
 from tapewire.apps.cli.options import Feed
-from tapewire.apps.cli.running import ticking
+from tapewire.apps.cli.running import PAUSE, ticking
 from tapewire.apps.cli.summary import Summary, show
 from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import Styled, is_terminal, json_line, plain, size_of
 from tapewire.model.events import Event
 from tapewire.sinks.contract import Item, Sink
 
-#: Seconds between two status lines where nobody watches.
-_PAUSE = 5.0
+#: What a command adds to its status as JSON.
+Facts = Callable[[], dict[str, object]]
 
 
 class LiveReporter:
@@ -60,13 +60,16 @@ class LiveReporter:
 class LineReporter:
     """Steps of the feed as they come, a status line every few seconds."""
 
-    def __init__(self, intro: str, now: Callable[[], float], sink: Sink, *, as_json: bool) -> None:
+    def __init__(
+        self, intro: str, now: Callable[[], float], sink: Sink, *, as_json: bool, pause: float, facts: Facts
+    ) -> None:
         self.tally = Tally()
         self._intro = intro
         self._now = now
         self._started = now()
         self._sink = sink
         self._as_json = as_json
+        self._pause, self._facts = pause, facts
         self._news = News()
         self._stack = contextlib.AsyncExitStack()
 
@@ -96,7 +99,7 @@ class LineReporter:
     async def __aenter__(self) -> Self:
         if not self._as_json:
             _write(f"{self._intro}\n".encode())
-        await self._stack.enter_async_context(ticking(_PAUSE, self._status))
+        await self._stack.enter_async_context(ticking(self._pause, self._status))
         return self
 
     async def __aexit__(
@@ -117,6 +120,8 @@ class LineReporter:
             "seconds": round(self._seconds, 1),
             "received": dict(self.tally.received),
             "bytes": size,
+            "lines": sum(file.events for file in files),
+            **self._facts(),
         }
         self._print(status, self._timed(f"{kinds or 'nothing yet'}; {len(files)} files, {size_of(size)}"))
 
@@ -132,12 +137,19 @@ class LineReporter:
 
 
 def reporter_for(
-    feed: Feed, sink: Sink, now: Callable[[], float], *, intro: str, title: Callable[[], str]
+    feed: Feed,
+    sink: Sink,
+    now: Callable[[], float],
+    *,
+    intro: str,
+    title: Callable[[], str],
+    pause: float = PAUSE,
+    facts: Facts = dict,
 ) -> LiveReporter | LineReporter:
-    """The board (with ``title``) on a terminal, lines (after ``intro``) everywhere else."""
+    """The board (with ``title``) on a terminal, lines (after ``intro``, a status every ``pause`` s) elsewhere."""
     if is_terminal() and not feed.as_json:
         return LiveReporter(feed, title, now)
-    return LineReporter(plain(intro), now, sink, as_json=feed.as_json)
+    return LineReporter(plain(intro), now, sink, as_json=feed.as_json, pause=pause, facts=facts)
 
 
 def _write(line: bytes) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 #: Exit codes (DESIGN.md section 7).
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Seconds between two status lines of a command that runs long, where nobody watches.
+PAUSE = 5.0
 
 
 class Stop:

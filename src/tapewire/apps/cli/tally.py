@@ -6,7 +6,7 @@ from collections import Counter, deque
 
 from tapewire.apps.cli.terminal import kind_of
 from tapewire.model.events import Event
-from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Quarantined
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Quarantined, Taping
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.contract import Item
 
@@ -21,6 +21,7 @@ class Tally:
         received: events by kind (``trade``, ``candle.1s``).
         gaps: the newest state of each row of the gap ledger.
         connected: connections that are open now, at the end those that we closed ourselves.
+        disk: why a tape could not be written, each reason once, in their order; disk_now: why it cannot, "": it can.
         connect_ns, last_error_ns: when the newest connection was made and the newest loss was, ns UTC, 0: never.
     """
 
@@ -32,6 +33,8 @@ class Tally:
         self.connect_ns = 0
         self.last_error: str | None = None
         self.last_error_ns = 0
+        self.disk: dict[str, None] = {}
+        self.disk_now = ""
         self.dropped = 0
         self.quarantined = 0
         self._latencies: deque[float] = deque(maxlen=_SAMPLES)
@@ -73,6 +76,9 @@ class Tally:
                 self.gaps[event.subscription, event.from_ns] = event
             case Lagged():
                 self.dropped += event.dropped
+            case Taping():
+                self.disk |= {event.reason: None} if event.reason else {}
+                self.disk_now = event.reason
             case Quarantined():
                 self.quarantined += 1
             case _:

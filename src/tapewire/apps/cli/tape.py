@@ -127,12 +127,16 @@ def _sum(reports: list[FileReport]) -> str:
     size, stored = sum(report.plain for report in reports), sum(report.size for report in reports)
     dials, answers = kinds["dialled"], kinds["answered"]
     missing = [one for report in reports for one in report.missing]
+    left_out = [one for one in missing if one.records]
     words = [
         f"{count_of(sum(map(_frames, reports)), 'frame')} received on {count_of(dials, 'connection')}",
         count_of(answers, "REST answer"),
         f"{size_of(stored)}, {size / stored:.1f} times smaller than what came" if stored else "",
-        f"{sum(one.records for one in missing):,} records left out ({missing[0].reason})"
-        if missing
+        f"not recorded {count_of(sum(not one.records for one in missing), 'time')} between two recorders"
+        if not all(one.records for one in missing)
+        else "",
+        f"{sum(one.records for one in left_out):,} records left out ({left_out[0].reason})"
+        if left_out
         else "nothing left out",
     ]
     return "; ".join(word for word in words if word)
