@@ -171,7 +171,7 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def verdicts(output: str) -> dict[str, str]:
-    return dict(re.findall(r"^(.+) (KEPT|BROKEN)$", output, flags=re.MULTILINE))
+    return dict(re.findall(r"^(.+?) (KEPT|BROKEN)(?: \(.+\))?$", output, flags=re.MULTILINE))
 
 
 @pytest.fixture

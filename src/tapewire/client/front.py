@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tapewire.client.alerted import Alerted
+from tapewire.client.asking import Asking
 from tapewire.client.callbacks import Callbacks
 from tapewire.client.component import Component, Ears, dropped
 from tapewire.client.ear import Ear
@@ -33,7 +34,7 @@ from tapewire.venues.contract import Codec
 from tapewire.venues.registry import get_venue
 
 
-class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keeping, Alerted, Observing):
+class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keeping, Alerted, Asking, Observing):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tapewire.client.component import Component
 from tapewire.model.health import HealthStatus
+from tapewire.model.metrics import ConnectionMetrics
 from tapewire.model.status import Gap
 from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.pool import Pool
 from tapewire.tape.recorder import Position
+
+if TYPE_CHECKING:
+    from tapewire.runtime.prometheus import MetricsCollector
 
 
 class Observing:
@@ -40,6 +46,7 @@ class Observing:
         pool = self._component.pool_in_use
         return () if pool is None else self._component.manager.gaps_of(pool)
 
+<<<<<<< HEAD
     def tape_position(self) -> Position | None:
         """How far the tape of this client's feed has come: what is safe on it (see ``TapeOptions``).
 
@@ -50,6 +57,25 @@ class Observing:
         """
         pool = self._component.pool_in_use
         return None if pool is None or pool.tape is None else pool.tape.position
+=======
+    def connection_metrics(self) -> tuple[ConnectionMetrics, ...]:
+        """Every figure of each connection of this client's venue and options, which it may share."""
+        pool = self._component.pool_in_use
+        return () if pool is None else tuple(pool.connection_metrics())
+
+    def metrics_collector(self, *, per_symbol: bool = False) -> MetricsCollector:
+        """For a registry of ``prometheus_client``: the figures of all connections that its manager has.
+
+        Args:
+            per_symbol: also one series for each stream (``tapewire_stream_messages_total``).
+
+        Raises:
+            UsageError: no event loop runs.
+        """
+        from tapewire.runtime.prometheus import MetricsCollector  # noqa: PLC0415 - heavy, loaded when used
+
+        return MetricsCollector(self._component.manager, per_symbol=per_symbol)
+>>>>>>> 3d4bfa7 (Gateway: one upstream, the product's own doors (stream, events, GET), resume, fairness)
 
     async def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> MetricsServer:
         """Serve ``/metrics`` for Prometheus and ``/health`` until ``cleanup()``, or the answer's ``close()``.

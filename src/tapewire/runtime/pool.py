@@ -97,6 +97,10 @@ class Pool:
         """The venue's markets by symbol, from REST. Raises HttpFailed or DecodeError."""
         return await self._listing.markets()
 
+    async def ask(self, path: str, seconds: float) -> bytes:
+        """Body of a REST answer that somebody waits for. Raises HttpFailed."""
+        return await self._rest.get(path, timeout=seconds)
+
     def check_loop(self) -> None:
         """Raises UsageError in another event loop than the one this pool belongs to."""
         if asyncio._get_running_loop() not in (None, self._loop):  # noqa: SLF001 - its one way to ask without an error

@@ -26,6 +26,7 @@ COMMANDS = {
     "tape": ("tape", "Raw tapes: what is in them, are they whole, mend them."),
     "convert": ("convert", "Turn recordings and tapes into Parquet, Parquet into JSON lines."),
     "query": ("query", "Ask a folder of Parquet files in SQL."),
+    "serve": ("serve", "Serve one upstream to many local programs, and the live page."),
     "markets": ("markets", "List what can be subscribed."),
     "ping": ("ping", "Ask an exchange for signs of life: does it answer, and how fast?"),
     "doctor": ("doctor", "Try every step towards an exchange and say what to do."),

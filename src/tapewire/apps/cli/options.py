@@ -110,7 +110,7 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
         given |= {"feed": of_feed or None}
         given |= {"use_profile": profile, "keys": keys, "rest_url": rest_url}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
-        command(feed=_feed(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
+        command(feed=feed_of(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
 
     return _decorate(with_feed, _VENUE_OPTIONS)
 
@@ -146,7 +146,7 @@ def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
         raise CredentialsError(names, f"are needed for {', '.join(signed)}: set both, or give --keys FILE")
 
 
-def _feed(given: Mapping[str, Any], *, as_json: bool) -> Feed:
+def feed_of(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     """The settings with what the command line gave (what is None it did not)."""
     from tapewire.apps.settings import COMMAND_LINE, load_with_origin  # noqa: PLC0415
     from tapewire.venues.registry import get_venue  # noqa: PLC0415

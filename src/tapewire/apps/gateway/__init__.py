@@ -1,0 +1,1 @@
+"""The gateway: one set of upstream lines, served to many local programs."""

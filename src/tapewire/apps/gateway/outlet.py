@@ -1,0 +1,168 @@
+"""The way out to one client: at once while it keeps up, through its backlog while it does not, and cut beyond that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from typing import Protocol
+
+from tapewire.apps.gateway.backlog import Backlog
+from tapewire.apps.gateway.frames import Form
+
+#: Bytes that a connection may hold unsent before messages wait here, where they can give way to newer ones.
+ROOM = 64 * 1024
+#: Seconds between two looks at clients for whom something waits.
+_PAUSE = 0.05
+
+
+class Sink(Protocol):
+    """A client's connection."""
+
+    def write(self, data: bytes) -> None: ...
+    def unsent(self) -> int:
+        """Bytes written that the system has not taken."""
+        ...
+
+    def cut(self) -> None:
+        """The client is too slow: say so, and end it."""
+        ...
+
+
+class Pump:
+    """Hands on what each turn of the loop brought to each client in one write, and looks after those that wait."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._dirty: list[Outlet] = []
+        self._waiting: dict[Outlet, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.sent = self.conflated = self.cut = 0
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    def written(self, outlet: Outlet) -> None:
+        """Something is to be sent at the end of this turn."""
+        if not self._dirty:
+            self._loop.call_soon(self._flush)
+        self._dirty.append(outlet)
+
+    def wait(self, outlet: Outlet) -> None:
+        """Something waits for this client."""
+        self._waiting[outlet] = None
+        if self._timer is None:
+            self._timer = self._loop.call_later(_PAUSE, self._look)
+
+    def forget(self, outlet: Outlet) -> None:
+        """The client is gone."""
+        self._waiting.pop(outlet, None)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for outlet in dirty:
+            outlet.flush()
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for outlet in tuple(self._waiting):
+            if outlet.look(now):
+                self._waiting.pop(outlet, None)
+        if self._waiting:
+            self._timer = self._loop.call_later(_PAUSE, self._look)
+
+
+class Outlet:
+    """One client's.
+
+    Args:
+        sink: its connection.
+        form: how it hears.
+        pump: of the gateway.
+        backlog: what may wait for it.
+
+    Attributes:
+        interval: seconds between two rounds of what gives way to newer; 0: at once.
+        sent: messages so far.
+    """
+
+    __slots__ = ("_backlog", "_clear", "_frames", "_next", "_pump", "_sink", "closed", "form", "interval", "sent")
+
+    def __init__(self, sink: Sink, form: Form, pump: Pump, backlog: Backlog) -> None:
+        self._sink, self.form, self._pump, self._backlog = sink, form, pump, backlog
+        self._frames: list[bytes] = []
+        self._clear = True
+        self._next = 0.0
+        self.interval = 0.0
+        self.sent = 0
+        self.closed = False
+
+    @property
+    def conflated(self) -> int:
+        """Messages that gave way to a newer one."""
+        return self._backlog.conflated
+
+    def put(self, key: Hashable | None, message: bytes) -> None:
+        """Send it. While the client is behind, one of the same key gives way; None: it never does."""
+        if self.closed:
+            return
+        if self._clear and (key is None or not self.interval):
+            frames = self._frames
+            if not frames:
+                self._pump.written(self)
+            frames.append(message)
+        else:
+            self._backlog.put(key, message, self._pump.now())
+            self._pump.wait(self)
+
+    def allow(self, size: int) -> None:
+        """So many bytes may wait beyond the usual, until all is sent."""
+        self._backlog.allowed += size
+
+    def flush(self) -> None:
+        """Write what this turn brought."""
+        frames, self._frames = self._frames, []
+        if self.closed or not frames:
+            return
+        self._sink.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        self.sent += len(frames)
+        self._pump.sent += len(frames)
+        if self._clear and self._sink.unsent() > ROOM:
+            self._clear = False
+            self._pump.wait(self)
+
+    def look(self, now: float) -> bool:
+        """Write of the backlog what there is room for; whether nothing is left to look after."""
+        if self.closed:
+            return True
+        unsent, late = self._sink.unsent(), self.interval
+        if self._backlog.is_over(now - late, unsent):
+            self._pump.cut += 1
+            self.close()
+            self._sink.cut()
+            return True
+        if unsent <= ROOM and (self._next <= now or not self._clear):
+            self._next = now + self.interval
+            self._write(ROOM - unsent if unsent else ROOM)
+        self._clear = not len(self._backlog) if not self.interval else self._sink.unsent() <= ROOM
+        return self._clear and not len(self._backlog)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if not self.closed:
+            self.closed = True
+            self._pump.conflated += self._backlog.conflated
+            self._pump.forget(self)
+
+    def _write(self, room: int) -> None:
+        taken = self._backlog.take(room) if len(self._backlog) else []
+        if taken:
+            self._sink.write(b"".join(taken))
+            self.sent += len(taken)
+            self._pump.sent += len(taken)

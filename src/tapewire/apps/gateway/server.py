@@ -1,0 +1,194 @@
+"""The port of the gateway: who is let in, which door leads where, and what every answer has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from tapewire.apps.gateway.access import COOKIE, Access, Scope, is_loopback
+from tapewire.apps.gateway.frames import body_of
+from tapewire.apps.gateway.problems import Problem
+from tapewire.apps.gateway.settings import GatewayOptions
+
+_log = logging.getLogger(__name__)
+
+Door = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: On every answer. The page loads nothing from elsewhere, runs nothing inline, and stands in nobody's frame.
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Server": "tapewire",
+}
+_SCOPE_OF: Mapping[str, Scope] = {"/metrics": "admin"}
+#: What the token of a request allows.
+SCOPES_KEY = web.RequestKey("scopes", frozenset)
+_KEEP_ALIVE = 15.0
+#: Connections without a request, as a multiple of all clients, beyond which the newest are cut at once.
+_FRESH = 4
+_LARGEST_BODY = 64 * 1024
+
+
+class Port:
+    """Listens, and lets in.
+
+    Args:
+        options: of the gateway.
+        access: who may use it.
+        tls: for ``https`` and ``wss``; None: neither.
+        doors: path → what answers ``GET`` there.
+    """
+
+    def __init__(
+        self, options: GatewayOptions, access: Access, tls: ssl.SSLContext | None, doors: Mapping[str, Door]
+    ) -> None:
+        self._options, self._access, self._tls = options, access, tls
+        app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
+        for path, door in doors.items():
+            app.router.add_route("*", path, door)
+        app.on_response_prepare.append(_dress)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=_KEEP_ALIVE,
+            lingering_time=1.0, max_field_size=8190, max_line_size=8190,
+        )  # fmt: skip
+        self._server: asyncio.Server | None = None
+        self._fresh: set[Any] = set()  # connections that have asked for nothing yet
+        self._port = 0
+        self.open = self.most = self.refused = 0
+        self._by_address: dict[str, int] = {}
+
+    async def listen(self) -> int:
+        """Listen; the port that was got. Raises OSError."""
+        await self._runner.setup()
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._accept,
+                self._options.host,
+                self._options.port,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._options.header_seconds if self._tls else None,
+                backlog=self._options.most_clients,
+            )
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        self._port = int(self._server.sockets[0].getsockname()[1])
+        return self._port
+
+    async def close(self) -> None:
+        """Listen no more, and end what is open."""
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
+
+    def _accept(self) -> asyncio.Protocol:
+        """A TCP connection: one whose first request is not complete in time is cut."""
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - setup() has run
+        protocol: Any = server()
+        crowded = len(self._fresh) >= _FRESH * self._options.most_clients
+        self._fresh.add(protocol)
+        wait = 0.0 if crowded else self._options.header_seconds
+        asyncio.get_running_loop().call_later(wait, self._expire, protocol)
+        return protocol  # type: ignore[no-any-return]
+
+    def _expire(self, protocol: Any) -> None:
+        if protocol in self._fresh:
+            self._fresh.discard(protocol)
+            if protocol.transport is not None:
+                protocol.transport.abort()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Door) -> web.StreamResponse:
+        """Every request goes by here; what is refused is told in constant words."""
+        self._fresh.discard(request.protocol)
+        try:
+            self._check(request)
+            with _Place(self, request.remote or ""):
+                return await handler(request)
+        except Problem as problem:
+            return refusal(problem)
+        except web.HTTPException as error:
+            return refusal(Problem("not_found" if error.status == 404 else "bad_request"))
+        except Exception:
+            _log.exception("the gateway failed to answer %s", request.path)
+            return refusal(Problem("internal"))
+
+    def _check(self, request: web.Request) -> None:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        host = headers.get("host", "")
+        self._access.check_host(host, self._port)
+        self._access.check_origin(headers.get("origin"), host)
+        if request.method not in ("GET", "HEAD"):
+            raise Problem("method_not_allowed")
+        if request.path == "/" or request.path.startswith("/static/"):
+            return
+        now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
+        scopes = self._access.scopes(headers, request.cookies.get(COOKIE), request.remote or "", now, wall)
+        if _SCOPE_OF.get(request.path, "market") not in scopes:
+            raise Problem("forbidden")
+        request[SCOPES_KEY] = scopes
+
+    def enter(self, address: str) -> None:
+        """One more request or connection is open. Raises Problem when that is one too many."""
+        here = self._by_address.get(address, 0)
+        crowded = here >= self._options.per_address and not is_loopback(address)
+        if self.open >= self._options.most_clients or crowded:
+            self.refused += 1
+            raise Problem("unavailable", retry_after=1.0)
+        self.open += 1
+        self.most = max(self.most, self.open)
+        self._by_address[address] = here + 1
+
+    def leave(self, address: str) -> None:
+        """One less is."""
+        self.open -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+
+class _Place:
+    """One open request."""
+
+    def __init__(self, port: Port, address: str) -> None:
+        self._port, self._address = port, address
+
+    def __enter__(self) -> None:
+        self._port.enter(self._address)
+
+    def __exit__(self, *_: object) -> None:
+        self._port.leave(self._address)
+
+
+def refusal(problem: Problem) -> web.Response:
+    """A problem as an answer."""
+    headers = {} if problem.retry_after is None else {"Retry-After": str(max(1, round(problem.retry_after)))}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return web.Response(status=problem.status, body=problem.body, content_type="application/json", headers=headers)
+
+
+def answer(value: Any, status: int = 200) -> web.Response:
+    """A plain value as an answer."""
+    return web.Response(status=status, body=body_of(value), content_type="application/json")
+
+
+async def _dress(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        if name != "Cache-Control" or name not in response.headers:
+            response.headers[name] = value

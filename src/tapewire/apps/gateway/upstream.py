@@ -1,0 +1,212 @@
+"""One venue behind the gateway: streams that somebody wants are subscribed once, and held; what nobody wants goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tapewire.client import Handle, WebSocketClient
+from tapewire.errors import DecodeError, FeedError, HttpFailed
+from tapewire.model.events import Event
+from tapewire.model.market import Market
+from tapewire.model.subscription import Subscription
+
+#: Trades that are held of each market.
+TRADES_HELD = 500
+#: Seconds that the list of markets is taken for the present one.
+_MARKETS_SECONDS = 300.0
+
+Hear = Callable[[Event], None]
+
+
+class Channel:
+    """One stream of the exchange, with what it said last.
+
+    Attributes:
+        latest: its newest event, None before the first.
+        trades: its newest trades, newest first.
+        count: events so far.
+        heard_at: when the newest came (seconds of the loop), None before the first.
+    """
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
+        self.latest: Event | None = None
+        self.trades: deque[Event] = deque(maxlen=TRADES_HELD)
+        self.count = 0
+        self.heard_at: float | None = None
+        self.error: FeedError | None = None
+        self.first = asyncio.Event()
+        self._is_trade = subscription.kind == "trade"
+        self._hearers: dict[Hear, None] = {}
+        self._all: tuple[Hear, ...] = ()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def users(self) -> int:
+        """How many hear it."""
+        return len(self._hearers)
+
+    def hear(self, event: Event) -> None:
+        """An event of the exchange."""
+        self.count += 1
+        self.heard_at = self._loop.time()
+        if self._is_trade and event.recovered:
+            self.trades.append(event)
+        else:
+            self.latest = event
+            if self._is_trade:
+                self.trades.appendleft(event)
+        if not self.first.is_set():
+            self.first.set()
+        for hear in self._all:
+            hear(event)
+
+    def add(self, hear: Hear) -> None:
+        """One more hears it."""
+        self._hearers[hear] = None
+        self._all = tuple(self._hearers)
+
+    def remove(self, hear: Hear) -> None:
+        """One less does."""
+        self._hearers.pop(hear, None)
+        self._all = tuple(self._hearers)
+
+    def failed(self, error: FeedError) -> None:
+        """The exchange refused it, or its connection gave up."""
+        self.error = error
+        self.first.set()
+
+
+class Upstream:
+    """One venue's client, shared by all local programs.
+
+    Args:
+        client: subscribes; closed by ``close``.
+        linger: seconds that a stream goes on after its last user has gone.
+    """
+
+    def __init__(self, client: WebSocketClient, linger: float) -> None:
+        self.client, self._linger = client, linger
+        self.channels: dict[Subscription, Channel] = {}
+        self._handles: dict[Subscription, Handle] = {}
+        self._opening: dict[Subscription, asyncio.Task[None]] = {}
+        self._leaving: dict[Subscription, asyncio.TimerHandle] = {}
+        self._listing: asyncio.Task[list[Market]] | None = None
+        self._listed_at = float("-inf")
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def name(self) -> str:
+        return self.client.venue.name
+
+    async def markets(self) -> list[Market]:
+        """Everything the venue lists. Raises HttpFailed or DecodeError."""
+        now = self._loop.time()
+        task = self._listing
+        if task is None or (task.done() and (now > self._listed_at + _MARKETS_SECONDS or task.exception())):
+            task = self._listing = self._loop.create_task(self.client.markets(), name="gateway markets")
+            self._listed_at = now
+        return await asyncio.shield(task)
+
+    def open(self, subscription: Subscription, hear: Hear) -> Channel:
+        """Let ``hear`` have a stream; subscribed if it was not. ``ready`` says what became of it."""
+        channel = self.channels.get(subscription)
+        if channel is None or channel.error is not None:
+            channel = self.channels[subscription] = Channel(subscription)
+            opening = self._loop.create_task(self._open(channel), name=f"gateway {subscription}")
+            self._opening[subscription] = opening
+        timer = self._leaving.pop(subscription, None)
+        if timer is not None:
+            timer.cancel()
+        channel.add(hear)
+        return channel
+
+    async def ready(self, channel: Channel) -> None:
+        """Wait until it is subscribed.
+
+        Raises:
+            FeedError: it was refused: no such market, an unsupported option, no key.
+        """
+        opening = self._opening.get(channel.subscription)
+        if opening is not None:
+            await asyncio.shield(opening)
+        if channel.error is not None:
+            raise channel.error
+
+    async def state(self, channel: Channel, seconds: float) -> Event | None:
+        """Its newest event; None: none came within so many seconds, or it was refused."""
+        try:
+            async with asyncio.timeout(seconds):
+                await channel.first.wait()
+        except TimeoutError:
+            return None
+        return channel.latest
+
+    def close(self, subscription: Subscription, hear: Hear) -> None:
+        """``hear`` wants it no more; without others it is given back some time later."""
+        channel = self.channels.get(subscription)
+        if channel is None:
+            return
+        channel.remove(hear)
+        if not channel.users and channel.error is not None:
+            self._leave(subscription)
+        elif not channel.users and subscription not in self._leaving:
+            timer = self._loop.call_later(self._linger, self._leave, subscription)
+            self._leaving[subscription] = timer
+
+    def forget(self) -> None:
+        """Stop every timer and task of its own."""
+        for timer in self._leaving.values():
+            timer.cancel()
+        for task in (*self._opening.values(), *([self._listing] if self._listing else [])):
+            task.cancel()
+
+    async def _open(self, channel: Channel) -> None:
+        subscription = channel.subscription
+        try:
+            await self._check(subscription)
+            handle = await self.client.subscribe([subscription], channel.hear)
+            if subscription in self.channels:
+                self._handles[subscription] = handle
+            else:  # given up while it was opened
+                handle.end()
+        except FeedError as error:
+            channel.failed(error)
+        finally:
+            self._opening.pop(subscription, None)
+
+    async def _check(self, subscription: Subscription) -> None:
+        """Refuse here what there is not: what a local program gets wrong is no trouble of the feed."""
+        if not self.client.options.validate:
+            return
+        try:
+            listed = {market.symbol: market for market in await self.markets()}
+        except (HttpFailed, DecodeError):  # nobody knows what there is: the exchange itself may refuse it
+            return
+        self.client.venue.check(subscription, listed)
+
+    def _leave(self, subscription: Subscription) -> None:
+        self._leaving.pop(subscription, None)
+        channel = self.channels.get(subscription)
+        if channel is not None and not channel.users:
+            del self.channels[subscription]
+            handle = self._handles.pop(subscription, None)
+            if handle is not None:
+                handle.end()
+
+
+def cut(event: Event, depth: int | None) -> Event:
+    """A book with so many levels a side; every other event, and None, as it is."""
+    if depth is None:
+        return event
+    said: dict[str, Any] = {}
+    for name in ("asks", "bids", "orderbook_units"):
+        levels = getattr(event, name, None)
+        if isinstance(levels, list) and len(levels) > depth:
+            said[name] = levels[:depth]
+    return msgspec.structs.replace(event, **said) if said else event
