@@ -46,7 +46,6 @@ class Observing:
         pool = self._component.pool_in_use
         return () if pool is None else self._component.manager.gaps_of(pool)
 
-<<<<<<< HEAD
     def tape_position(self) -> Position | None:
         """How far the tape of this client's feed has come: what is safe on it (see ``TapeOptions``).
 
@@ -57,7 +56,7 @@ class Observing:
         """
         pool = self._component.pool_in_use
         return None if pool is None or pool.tape is None else pool.tape.position
-=======
+
     def connection_metrics(self) -> tuple[ConnectionMetrics, ...]:
         """Every figure of each connection of this client's venue and options, which it may share."""
         pool = self._component.pool_in_use
@@ -75,7 +74,6 @@ class Observing:
         from tapewire.runtime.prometheus import MetricsCollector  # noqa: PLC0415 - heavy, loaded when used
 
         return MetricsCollector(self._component.manager, per_symbol=per_symbol)
->>>>>>> 3d4bfa7 (Gateway: one upstream, the product's own doors (stream, events, GET), resume, fairness)
 
     async def serve_metrics(self, port: int = 0, host: str = "127.0.0.1", *, per_symbol: bool = False) -> MetricsServer:
         """Serve ``/metrics`` for Prometheus and ``/health`` until ``cleanup()``, or the answer's ``close()``.
