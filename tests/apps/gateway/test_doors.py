@@ -141,11 +141,11 @@ def news_and_events(heard: list[dict[str, Any]]) -> dict[int, Any]:
 
 
 async def test_a_cursor_that_is_of_no_use_brings_the_state() -> None:
-    async with served({"window_seconds": 0.05}) as stage, stage.stream(subscribe=[TRADES]) as other:
+    async with served({"window_seconds": 0.01}) as stage, stage.stream(subscribe=[TRADES]) as other:
         await other.events(1)
         cursor = other.heard[-1]["cursor"]
         await other.events(30)
-        for useless in (cursor, "1234-5", "x", f"{cursor}9"):
+        for useless in (cursor, "1234-5", "x", f"{cursor}99999"):
             async with stage.stream(subscribe=[TRADES], resume=useless) as local:
                 assert (await local.answer())["resumed"] is False
                 assert (await local.next(lambda one: "event" in one))["state"] is True
