@@ -1,0 +1,153 @@
+"""Real brokers on free ports of this host, in folders of their own, to be killed and paused at will."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+USER, PASSWORD = "collector", "CanaryPassword0123456789"
+#: What was stored: headers, payload.
+Stored = tuple[Mapping[str, str], bytes]
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+class Server:
+    """One process of a broker; ``with`` ends it."""
+
+    program: str
+    scheme: str
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def is_there(cls) -> bool:
+        return shutil.which(cls.program) is not None
+
+    @property
+    def address(self) -> str:
+        return f"{self.scheme}://{USER}:{PASSWORD}@127.0.0.1:{self.port}"
+
+    @property
+    def refused_address(self) -> str:
+        return f"{self.scheme}://{USER}:Wrong{PASSWORD}@127.0.0.1:{self.port}"
+
+    @property
+    def secret(self) -> str:
+        return PASSWORD
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def empty(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        log = (self.folder / "log").open("ab")
+        with log:
+            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
+        patience = threading.Event()
+        for _ in range(400):
+            if self._answers():
+                return
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            patience.wait(0.05)
+        raise AssertionError(f"{self.program} does not start: {(self.folder / 'log').read_text()}")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
+    def pause(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _answers(self) -> bool:
+        try:
+            with closing(socket.create_connection(("127.0.0.1", self.port), 1)):
+                return True
+        except OSError:
+            return False
+
+
+class NatsServer(Server):
+    program, scheme = "nats-server", "nats"
+
+    def command(self) -> list[str]:
+        config = self.folder / "nats.conf"
+        config.write_text(
+            f"listen: 127.0.0.1:{self.port}\njetstream {{ store_dir: {str(self.folder / 'store')!r} }}\n"
+            f"authorization {{ user: {USER}, password: {PASSWORD} }}\n"
+        )
+        return [self.program, "-c", str(config)]
+
+    def stored(self, stream: str = "md") -> list[Stored]:
+        return asyncio.run(self._stored(stream))
+
+    async def _stored(self, stream: str) -> list[Stored]:
+        import nats
+
+        client = await nats.connect(self.address)
+        try:
+            js = client.jetstream(timeout=10)
+            count = (await js.stream_info(stream)).state.messages
+            found: list[Stored] = []
+            fetched = await js.subscribe(f"{stream}.>", ordered_consumer=True, stream=stream) if count else None
+            while fetched is not None and len(found) < count:
+                message = await fetched.next_msg(20)
+                found.append((message.headers or {}, message.data))
+            return found
+        finally:
+            await client.close()
+
+
+class RedisServer(Server):
+    program, scheme = "redis-server", "redis"
+
+    def command(self) -> list[str]:
+        return [
+            self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
+            "--appendonly", "yes", "--appendfsync", "everysec", "--user", USER, "on", f">{PASSWORD}", "~*", "&*", "+@all",
+            "--user", "default", "off",
+        ]  # fmt: skip
+
+    def stored(self, prefix: str = "md") -> list[Stored]:
+        import redis
+
+        with closing(redis.Redis.from_url(self.address)) as client:
+            names: list[bytes] = sorted(client.scan_iter(f"{prefix}.*", _type="stream"))  # type: ignore[arg-type]
+            found: list[Stored] = []
+            for name in names:
+                for _, fields in client.xrange(name):  # type: ignore[union-attr]
+                    payload = fields.pop(b"payload")
+                    found.append(({key.decode(): value.decode() for key, value in fields.items()}, payload))
+            return found
