@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PEERS := .peers
 PEERS_STAMP := $(PEERS)/.installed
 # Debian's packages of the servers that tests start by themselves.
-SERVERS := redis-server
+SERVERS := nats-server redis-server
 
 .PHONY: help demo test nightly check format coverage chaos lab bench lock clean servers
 .DEFAULT_GOAL := test
@@ -30,6 +30,7 @@ demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 
 # The rooms that decide are pure: their tests must take every branch of them.
 PURE_TESTS := tests/model tests/book tests/venues tests/session tests/hub tests/sim tests/tape/test_format.py \
+  tests/sinks/test_address.py tests/sinks/test_identity.py tests/sinks/test_letters.py tests/sinks/test_outbox.py tests/sinks/test_subjects.py \
   tests/test_config.py tests/test_errors.py
 
 test: check servers $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage

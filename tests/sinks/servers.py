@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 USER, PASSWORD = "collector", "CanaryPassword0123456789"
 #: What was stored: headers, payload.
@@ -52,6 +52,9 @@ class Server:
         return PASSWORD
 
     def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def stored(self) -> list[Stored]:
         raise NotImplementedError
 
     def empty(self) -> None:
@@ -110,11 +113,11 @@ class NatsServer(Server):
         )
         return [self.program, "-c", str(config)]
 
-    def stored(self, stream: str = "md") -> list[Stored]:
-        return asyncio.run(self._stored(stream))
+    def stored(self) -> list[Stored]:
+        return asyncio.run(self._stored("md"))
 
     async def _stored(self, stream: str) -> list[Stored]:
-        import nats
+        import nats  # noqa: PLC0415 - an optional extra
 
         client = await nats.connect(self.address)
         try:
@@ -136,18 +139,18 @@ class RedisServer(Server):
     def command(self) -> list[str]:
         return [
             self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
-            "--appendonly", "yes", "--appendfsync", "everysec", "--user", USER, "on", f">{PASSWORD}", "~*", "&*", "+@all",
-            "--user", "default", "off",
+            "--appendonly", "yes", "--appendfsync", "everysec", "--user", "default", "off",
+            "--user", USER, "on", f">{PASSWORD}", "~*", "&*", "+@all",
         ]  # fmt: skip
 
-    def stored(self, prefix: str = "md") -> list[Stored]:
-        import redis
+    def stored(self) -> list[Stored]:
+        import redis  # noqa: PLC0415 - an optional extra
 
         with closing(redis.Redis.from_url(self.address)) as client:
-            names: list[bytes] = sorted(client.scan_iter(f"{prefix}.*", _type="stream"))  # type: ignore[arg-type]
             found: list[Stored] = []
-            for name in names:
-                for _, fields in client.xrange(name):  # type: ignore[union-attr]
+            for name in sorted(client.scan_iter("md.*", _type="stream")):
+                rows: Any = client.xrange(name)
+                for _, fields in rows:
                     payload = fields.pop(b"payload")
                     found.append(({key.decode(): value.decode() for key, value in fields.items()}, payload))
             return found

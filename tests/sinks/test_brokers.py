@@ -13,7 +13,7 @@ from tapewire.model.events import TickerEvent
 from tapewire.sinks.contract import Item, Sink
 from tapewire.sinks.nats import NatsSink
 from tapewire.sinks.redis import RedisSink
-from tapewire.testing.sink_kit import QUESTIONS, SinkCase, ask, check_sink
+from tapewire.testing.sink_kit import QUESTIONS, SinkCase, ask
 from tests.sinks.servers import NatsServer, RedisServer, Server
 from tests.sizes import size
 
@@ -45,7 +45,7 @@ def case_of(name: str, folder: Path, **options: Any) -> SinkCase:
     server = kind(folder / "server")
     return SinkCase(
         make=make, broker=server, empty=server.empty, folder=folder, poison=lambda: poison(server), options=options,
-        outage=size(1.0, 60.0), events=size(300, 3_000),
+        outage=size(1, 60), events=size(300, 3_000),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def read(folder: Path) -> dict[str, list[str]]:
 
 
 def test_the_sink_is_found_by_name_and_a_wrong_name_says_which_are_known() -> None:
-    assert sink_names() == ["jsonl"]
+    assert "jsonl" in sink_names()
     with pytest.raises(UnknownName, match=r"no sink is called 'jsnol'; known: jsonl"):
         get_sink("jsnol")
 

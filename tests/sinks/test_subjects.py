@@ -76,7 +76,7 @@ def test_a_topic_has_no_symbol() -> None:
     assert topic(Place("upbit", "candle.1s", "KRW-BTC"), "prod") == "prod.upbit.kr.candle-1s"
 
 
-@pytest.mark.parametrize("prefix", ["", "a b", "md.", ".md", "md.>", "한", "x" * 101, 7])
+@pytest.mark.parametrize("prefix", ["", "a b", "md.", ".md", "md.>", "한", "x" * 101])
 def test_a_prefix_that_is_none_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="prefix is"):
         check_prefix(prefix)

@@ -1,1 +1,1 @@
-"""Room 6, event → elsewhere: files now, brokers later; found by entry point."""
+"""Room 6, event → elsewhere: files and message brokers, found by entry point."""

@@ -29,7 +29,7 @@ class Address:
         rest = str.partition(text, "://")[2]
         urls = [f"{scheme}://{one}" if "://" not in one else one for one in rest.split(",") if one]
         try:
-            good = bool(urls) and all(_is_place(url, schemes) for url in urls)
+            good = bool(urls) and all(_is_place(url, schemes) for url in urls) and not _is_cut(urls)
         except ValueError:  # a port that is none
             good = False
         if not good:
@@ -46,9 +46,14 @@ def _is_place(url: str, schemes: tuple[str, ...]) -> bool:
     return parts.scheme in schemes and parts.port != 0 and bool(parts.hostname or parts.scheme == "unix")
 
 
+def _is_cut(urls: list[str]) -> bool:
+    """A comma in a password cut it in two; it must be written as ``%2C``."""
+    return "@" not in urls[0] and any("@" in url for url in urls)
+
+
 def _bare(url: str) -> str:
     """Without what stands before the last ``@``, and without a query: tokens and passwords may be in both."""
     scheme, found, rest = str.partition(url, "://")
-    if not found:
-        return "…@…" if "@" in url else str.__str__(url)
+    if not found or not scheme.isalpha():
+        return "…"
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"

@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from tapewire.errors import SinkError
+from tapewire.sinks.broker_options import BrokerOptions, Figures
 from tapewire.sinks.contract import Item, Promise, Written
-from tapewire.sinks.courier import BrokerOptions, Courier, Figures
+from tapewire.sinks.courier import Courier
 from tapewire.sinks.letters import Message, Writer
 from tapewire.sinks.link import Link
 
@@ -63,7 +64,7 @@ class BrokerSink:
         self._call(self._opened().settled())
 
     def close(self) -> None:
-        """Wait a little for confirmations, put the rest into the spool. Raises SinkError: there is none, some is lost."""
+        """Wait a little for confirmations, put the rest into the spool. Raises SinkError: something is lost."""
         if self._loop is None:
             return
         try:

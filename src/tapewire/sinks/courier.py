@@ -9,15 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from msgspec import Struct
-
-from tapewire.errors import ConfigError, SinkError
+from tapewire.errors import SinkError
+from tapewire.sinks.broker_options import BrokerOptions, Figures
 from tapewire.sinks.contract import Written
-from tapewire.sinks.letters import Form, Letter, Message, check_form
+from tapewire.sinks.letters import Letter, Message
 from tapewire.sinks.link import Away, Link, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.outbox import Outbox
 from tapewire.sinks.spool import Spool
-from tapewire.sinks.subjects import check_prefix
 
 logger = logging.getLogger("tapewire.sinks")
 
@@ -27,70 +25,6 @@ _PAUSE, _PAUSE_MOST = 0.1, 2.0
 _AT_ONCE = 1.0
 #: Seconds to let go of a line.
 _LET_GO = 2.0
-
-
-class BrokerOptions(Struct, frozen=True, kw_only=True):
-    """What all broker sinks have in common.
-
-    Attributes:
-        form: payload: ``"event"`` (our event as JSON), ``"venue"`` (the exchange's own JSON, with ``keep_raw``) or
-            ``"msgpack"`` (our event as MessagePack).
-        batch: events of one broker message at most; 1: the message is the event, else always a list.
-        batch_bytes: payload of one message at most, unless one event is more.
-        prefix: of every subject.
-        window: messages that may be unconfirmed at once.
-        memory: bytes of events that wait in memory at most; more go to the spool, or have the feed's mailbox fill.
-        spool: folder for what waits while the broker is away; None: it waits in memory.
-        spool_size: bytes of that folder at most.
-        connect_timeout: seconds to connect.
-        confirm_timeout: seconds until the broker has confirmed; then the line is given up, and they are sent again.
-        close_timeout: seconds at the end for what is not confirmed; then it stays in the spool.
-    """
-
-    form: Form = "event"
-    batch: int = 1
-    batch_bytes: int = 256 * 1024
-    prefix: str = "md"
-    window: int = 512
-    memory: int = 64 * 1024 * 1024
-    spool: str | None = None
-    spool_size: int = 1024 * 1024 * 1024
-    connect_timeout: float = 10.0
-    confirm_timeout: float = 10.0
-    close_timeout: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_form(self.form, self.batch)
-        check_prefix(self.prefix)
-        for option in ("batch_bytes", "window", "memory", "spool_size"):
-            if isinstance(getattr(self, option), bool) or not getattr(self, option) >= 1:
-                raise ConfigError(option, getattr(self, option), "1 or more")
-        for option in ("connect_timeout", "confirm_timeout", "close_timeout"):
-            if not getattr(self, option) > 0:
-                raise ConfigError(option, getattr(self, option), "more than 0")
-        if self.spool == "":
-            raise ConfigError("spool", "", "the name of a folder, or None")
-
-
-class Figures(Struct):
-    """What a broker sink did so far: plain numbers, to be read from any thread.
-
-    Attributes:
-        confirmed, messages, size: events, messages and bytes of payload that the broker has.
-        refused: events that it never will have (set aside in the spool's folder, and logged).
-        again: messages that were sent once more; losses: of the line; away: why there is none, ``""``: there is one.
-        waiting: events in memory that are not confirmed; spooled: bytes that wait on disk.
-    """
-
-    confirmed: int = 0
-    messages: int = 0
-    size: int = 0
-    refused: int = 0
-    again: int = 0
-    losses: int = 0
-    away: str = ""
-    waiting: int = 0
-    spooled: int = 0
 
 
 class Courier:

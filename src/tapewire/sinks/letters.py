@@ -144,7 +144,9 @@ def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
         return Message(first.subject, full_id(first.place, first.identity), headers, first.payload, tuple(letters))
     headers["tw-ids"] = ",".join(identities)
     payloads = [letter.payload for letter in letters]
-    return Message(first.subject, batch_id(first.place, identities), headers, _list(first.form, payloads), tuple(letters))
+    return Message(
+        first.subject, batch_id(first.place, identities), headers, _list(first.form, payloads), tuple(letters)
+    )
 
 
 def _list(form: Form, payloads: list[bytes]) -> bytes:
@@ -165,20 +167,27 @@ def unpack(headers: Mapping[str, str], payload: bytes) -> list[Event | FeedEvent
     """
     venue = headers.get("tw-venue", "broker")
     try:
-        if int(headers["tw-schema"]) != SCHEMA:
-            raise ValueError(f"schema {headers['tw-schema']}; this program reads {SCHEMA}")
-        form = headers["tw-form"]
-        if form not in FORMS:
-            raise ValueError(f"form {form}; known: {', '.join(FORMS)}")
-        parts = _parts(form, payload) if "tw-ids" in headers else [payload]
-        if form == "venue":
-            return _from_frames(venue, headers, parts)
-        decode = _decoder(form, headers["tw-type"] == FEED).decode
-        return [decode(part) for part in parts]
+        return _read(venue, _form_of(headers), headers, payload)
     except KeyError as error:
         raise DecodeError(venue, f"the message has no header {error}", payload) from None
     except (ValueError, msgspec.MsgspecError, UnknownName) as error:
         raise DecodeError(venue, str(error), payload) from None
+
+
+def _form_of(headers: Mapping[str, str]) -> str:
+    if int(headers["tw-schema"]) != SCHEMA:
+        raise ValueError(f"schema {headers['tw-schema']}; this program reads {SCHEMA}")
+    if headers["tw-form"] not in FORMS:
+        raise ValueError(f"form {headers['tw-form']}; known: {', '.join(FORMS)}")
+    return headers["tw-form"]
+
+
+def _read(venue: str, form: str, headers: Mapping[str, str], payload: bytes) -> list[Event | FeedEvent]:
+    parts = _parts(form, payload) if "tw-ids" in headers else [payload]
+    if form == "venue":
+        return _from_frames(venue, headers, parts)
+    decode = _decoder(form, headers["tw-type"] == FEED).decode
+    return [decode(part) for part in parts]
 
 
 def _parts(form: str, payload: bytes) -> list[Any]:
@@ -200,13 +209,13 @@ def _from_frames(venue: str, headers: Mapping[str, str], frames: Sequence[Any]) 
 
 @cache
 def _codec(venue: str) -> Any:
-    return get_venue(venue).codec("DEFAULT", "float", False)  # noqa: FBT003
+    return get_venue(venue).codec("DEFAULT", "float", False)
 
 
 @cache
 def _decoder(form: str, feed: bool) -> Any:  # noqa: FBT001
     classes = tuple(FeedEvent.__subclasses__()) if feed else tuple(EVENT_CLASSES.values())
-    wanted = Union[classes]  # noqa: UP007 - of classes that are counted at run time
+    wanted: Any = Union[classes]  # noqa: UP007 - of classes that are counted at run time
     return (msgspec.msgpack if form == "msgpack" else msgspec.json).Decoder(wanted, strict=False)
 
 
@@ -214,5 +223,5 @@ def check_form(form: str, batch: int) -> None:
     """Raises ConfigError: no such form, or no such batch."""
     if form not in FORMS:
         raise ConfigError("form", form, " or ".join(f'"{one}"' for one in FORMS))
-    if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= BATCH_MOST:
+    if type(batch) is not int or not 1 <= batch <= BATCH_MOST:
         raise ConfigError("batch", batch, f"events of one message, 1 to {BATCH_MOST:,}")

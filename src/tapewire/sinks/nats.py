@@ -13,7 +13,7 @@ from msgspec import MsgspecError, Struct, json
 from tapewire.errors import ConfigError
 from tapewire.sinks.address import Address
 from tapewire.sinks.broker import BrokerSink
-from tapewire.sinks.courier import BrokerOptions
+from tapewire.sinks.broker_options import BrokerOptions
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 
@@ -154,7 +154,8 @@ class NatsLink:
     async def _until_answered(self, lost: asyncio.Future[str]) -> None:
         answered = asyncio.ensure_future(self._answered.wait())
         try:
-            await asyncio.wait({answered, lost}, return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Future[Any]] = {answered, lost}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not answered.done():
                 raise Away(lost.result())
         finally:
@@ -218,7 +219,7 @@ async def connect(
     try:
         await client.connect(
             [str.__str__(url) for url in address.urls], allow_reconnect=False, max_reconnect_attempts=1,
-            reconnect_time_wait=0.05, connect_timeout=5, ping_interval=5, max_outstanding_pings=2,
+            reconnect_time_wait=0, connect_timeout=5, ping_interval=5, max_outstanding_pings=2,
             error_cb=hear, disconnected_cb=gone, closed_cb=gone, **more,
         )  # fmt: skip
     except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tapewire.errors import ConfigError
 from tapewire.sinks.address import Address
 from tapewire.sinks.broker import BrokerSink
-from tapewire.sinks.courier import BrokerOptions
+from tapewire.sinks.broker_options import BrokerOptions
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 
@@ -126,7 +126,7 @@ def client(address: Address, ca: str | None, timeout: float) -> Any:
         from redis.backoff import NoBackoff  # noqa: PLC0415
     except ImportError:
         raise NotLetIn("the extra redis is needed: pip install tapewire[redis]") from None
-    more = {} if ca is None else {"ssl_ca_certs": ca}
+    more: dict[str, Any] = {} if ca is None else {"ssl_ca_certs": ca}
     return redis.asyncio.Redis.from_url(
         str.__str__(address.urls[0]), socket_timeout=timeout, socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0), single_connection_client=False, **more,

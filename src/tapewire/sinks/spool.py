@@ -79,7 +79,7 @@ class Spool:
         return self._given is not None
 
     def put(self, letters: Sequence[Letter]) -> None:
-        """Append letters. Raises SinkError: the disk took none, or not all of them (their doubles are dropped by id)."""
+        """Append letters. Raises SinkError: the disk took none or not all of them (doubles are dropped by id)."""
         self._put(self._tapes[1], letters)
 
     def put_first(self, letters: Sequence[Letter]) -> None:

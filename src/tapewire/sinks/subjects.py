@@ -77,7 +77,7 @@ def topic(place: Place, prefix: str = "md") -> str:
 
 def check_prefix(prefix: str) -> str:
     """The prefix, if it is one. Raises ConfigError."""
-    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix) or len(prefix) > 100:
+    if not _PREFIX.fullmatch(str(prefix)) or len(prefix) > 100:
         raise ConfigError("prefix", prefix, "letters, digits, - and _, in parts joined by dots (md, prod.md)")
     return prefix
 

@@ -82,7 +82,7 @@ def everything_arrives_whole_and_in_order(case: SinkCase) -> None:
         sink.flush()
         _expect(_arrived(case), events)
         counted = sum(row.events for row in sink.written())
-    assert counted == len(events), f"written() tells of {counted} events, {len(events)} arrived"
+    _check(counted == len(events), f"written() tells of {counted} events, {len(events)} arrived")
 
 
 def flush_returns_when_the_broker_has_it(case: SinkCase) -> None:
@@ -109,7 +109,7 @@ def equal_events_have_equal_ids(case: SinkCase) -> None:
             sink.flush()
     ids = {one for headers, _ in case.broker.stored() for one in _ids(headers)}
     expected = {event_id(event).rpartition("|")[2] for event in events}
-    assert ids <= expected, f"ids that no event has: {sorted(ids - expected)[:3]}"
+    _check(ids <= expected, f"ids that no event has: {sorted(ids - expected)[:3]}")
     _expect(_arrived(case), events)
 
 
@@ -184,9 +184,9 @@ def without_a_spool_writing_waits(case: SinkCase) -> None:
         held_up = writing.is_alive()
         case.broker.resume()
         writing.join(PATIENCE)
-        assert not writing.is_alive(), "writing went on waiting when the broker answered again"
+        _check(not writing.is_alive(), "writing went on waiting when the broker answered again")
         _until_confirmed(sink, len(events))
-    assert held_up, f"{len(events)} events found room in 20,000 bytes of memory"
+    _check(held_up, f"{len(events)} events found room in 20,000 bytes of memory")
     _expect(_arrived(case), events)
 
 
@@ -205,18 +205,18 @@ def wrong_credentials_are_told_at_once(case: SinkCase) -> None:
     """``open`` fails, and what it says holds no password."""
     sink = case.sink(case.broker.refused_address)
     said = _refusal(sink)
-    assert said, "open() took credentials that the broker refuses"
+    _check(said, "open() took credentials that the broker refuses")
     for text in (*said, repr(sink), repr(vars(sink))):
-        assert case.broker.secret not in text, "the password is shown"
+        _check(case.broker.secret not in text, "the password is shown")
 
 
 def nobody_there_is_told_at_once(case: SinkCase) -> None:
     """``open`` fails with the address, without the password."""
     case.broker.kill()
     said = _refusal(case.sink())
-    assert said, "open() found a broker where none is"
-    assert "127.0.0.1" in said[0] or "localhost" in said[0], f"where nobody is, is not said: {said[0]}"
-    assert case.broker.secret not in "".join(said), "the password is shown"
+    _check(said, "open() found a broker where none is")
+    _check("127.0.0.1" in said[0] or "localhost" in said[0], f"where nobody is, is not said: {said[0]}")
+    _check(case.broker.secret not in "".join(said), "the password is shown")
 
 
 #: What is asked, in this order: the name of each question says what must be true.
@@ -263,14 +263,19 @@ def check_sink(case: SinkCase) -> tuple[str, ...]:
             ask(name, case)
         except (AssertionError, SinkError) as error:
             failed.append(f"{name}: {error}")
-    assert not failed, "\n".join(failed)
+    _check(not failed, "\n".join(failed))
     return tuple(QUESTIONS)
+
+
+def _check(good: object, words: str) -> None:
+    if not good:
+        raise AssertionError(words)
 
 
 def _trades(start: int, end: int) -> list[Item]:
     return [
-        TradeEvent(venue="upbit", symbol=symbol, trade_price=float(n), trade_volume=0.5, sequential_id=n, timestamp=n + 1,
-                   received_ns=n * 1_000 + 1)
+        TradeEvent(venue="upbit", symbol=symbol, trade_price=float(n), trade_volume=0.5, sequential_id=n,
+                   timestamp=n + 1, received_ns=n * 1_000 + 1)
         for n in range(start, end) for symbol in _SYMBOLS
     ]  # fmt: skip
 
@@ -299,13 +304,13 @@ def _within(call: Callable[..., None], *given: Any) -> None:
     def run() -> None:
         try:
             call(*given)
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+        except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(PATIENCE)
-    assert not thread.is_alive(), f"{call.__name__} took longer than {PATIENCE:g} s"
+    _check(not thread.is_alive(), f"{call.__name__} took longer than {PATIENCE:g} s")
     if failed:
         raise failed[0]
 
@@ -354,7 +359,7 @@ def _expect(arrived: Mapping[tuple[str, str], Sequence[Item]], events: Sequence[
     for place, wanted in expected.items():
         there = list(arrived.get(place, ()))
         missing = [event_id(event) for event in wanted if event not in there]
-        assert not missing, f"{len(missing)} of {len(wanted)} events of {place} are missing: {missing[:3]}"
-        assert there == wanted, f"the events of {place} are not in their order"
+        _check(not missing, f"{len(missing)} of {len(wanted)} events of {place} are missing: {missing[:3]}")
+        _check(there == wanted, f"the events of {place} are not in their order")
     more = {place: len(found) for place, found in arrived.items() if place not in expected}
-    assert not more, f"events that nobody wrote: {more}"
+    _check(not more, f"events that nobody wrote: {more}")
