@@ -46,6 +46,7 @@ def test_a_broken_promise_is_said_with_the_way_to_see_it_again() -> None:
     kept = prove(1, 0.1)
     broken = replace(kept, seed=9, hours=24.0, lost=2, duplicates=1)
     counts = f"{2 * kept.made:,} trades, {2 * kept.candles:,} candles, {2 * kept.orders:,} orders"
+    assert kept.orders > 0
     assert verdict([kept, broken]) == [
         f"2 trials, 24.1 h on the exchange's clock, {counts}: 1 trial broke a promise.",
         "  1 delivered twice, 2 lost; once more: tapewire prove --hours 24 --seed 9",
@@ -61,6 +62,23 @@ def test_with_sister_lines_what_had_to_be_recovered_is_a_broken_promise() -> Non
     said, again = verdict([broken])[1].split("; ")
     assert said == "  1,234 had to be recovered although a line stood"
     assert again == "once more: tapewire prove --hours 0.3 --seed 2 --redundancy 2"
+
+
+def test_another_venues_books_are_judged_and_the_way_to_see_it_again_names_the_venue() -> None:
+    run = tapewire("prove", "--venue", "okx", "--hours", "0.05", "--json")
+    first, summary = (json.loads(line) for line in run.stdout.splitlines())
+    assert (run.exit_code, first["venue"], first["books_wrong"], summary["books"]) == (0, "okx", 0, first["books"])
+    proof = prove(1, 0.05, venue="okx")
+    assert first["books"] == proof.books > 100
+    assert verdict([proof])[0].endswith("books: none lost, none delivered twice, no book wrong, no limit overrun.")
+    said = verdict([replace(proof, books_wrong=3)])[1]
+    assert said == "  3 books wrong; once more: tapewire prove --hours 0.05 --seed 1 --venue okx"
+
+
+def test_a_venue_that_nobody_knows_is_refused_at_once() -> None:
+    run = CliRunner().invoke(cli, ["prove", "--venue", "okxx"])
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert "okxx" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.events import TradeEvent
@@ -91,3 +93,26 @@ def test_who_wants_every_trade_gets_those_that_come_twice_on_both_roads() -> Non
         stream.deliver(trade(number))
     assert numbers == [1, 2, 2, 2, 1]
     assert list(stream.recent_ids or ()) == numbers
+
+
+def test_a_trade_that_stands_for_several_is_not_told_again_singly() -> None:
+    """REST tells each match (spec/okx.md A8), the stream one message of many (A6.2); on either road."""
+    router, numbers = Router(CLASSES, no_raise, counted=True), list[int | None]()
+    stream = router.add(TRADE, Listener("me", lambda event: numbers.append(event.sequential_id), "both"))
+    router.deliver(replace(trade(4), count=3), no_failure)
+    assert router.is_hot(stream)
+    stream.deliver(replace(trade(7), count=3))
+    stream.deliver(replace(trade(8), count=1))
+    stream.deliver(trade(9))
+    router.hole(stream)
+    assert stream.known == set(range(2, 10))
+    assert router.fill(stream, [trade(number) for number in range(1, 11)], no_failure) == 2
+    assert numbers == [4, 7, 8, 9, 1, 10]
+    router.trim(stream)
+    assert stream.known is not None
+
+
+def test_who_does_not_count_matches_keeps_none() -> None:
+    _, stream, _ = heard()
+    stream.keep_parts(replace(trade(4), count=3))
+    assert stream.remembered == {1, 2, 3}

@@ -57,6 +57,12 @@ def test_a_last_trade_that_a_new_line_shows_again_is_no_news() -> None:
     assert kept.places() == [place(3, 40, 1, 2, 3)]
 
 
+def test_the_matches_that_trades_stand_for_are_kept_with_them() -> None:
+    kept = Cursor()
+    kept.note(now(1), A, Seen(3, (8, 12, 13), (), 3, True, (5, 10, 11)))
+    assert kept.places() == [place(3, 1, 10, 11, 8, 12, 13)], "the last id stays the last; what is older is not needed"
+
+
 def test_ids_that_the_stream_forgot_are_not_there_and_none_is_no_id() -> None:
     kept = Cursor()
     kept.note(now(1), A, Seen(5_000, (7, None, 9), (), 3, True))

@@ -77,6 +77,17 @@ def test_recorded_traffic_is_the_packages_own_and_adds_its_markets() -> None:
     assert {"KRW-BTC", "KRW-LAMB", "BTC-ITAM"} <= set(exchange.market.symbols)
 
 
+def test_books_may_be_less_deep_than_the_exchanges_own() -> None:
+    ladder = build(Scenario(venue="okx", depth=60), START_MS).market.ladder("BTC-USDT")
+    assert (len(ladder.asks), len(ladder.bids)) == (60, 60)
+
+
+@pytest.mark.parametrize(("venue", "depth", "most"), [("okx", 29, 400), ("upbit", 31, 30)])
+def test_a_depth_that_the_exchange_cannot_have_is_refused(venue: str, depth: int, most: int) -> None:
+    with pytest.raises(ConfigError, match=f"depth is {depth}; it must be from 30 to {most} levels"):
+        build(Scenario(venue=venue, depth=depth), START_MS)
+
+
 def test_faults_may_be_values() -> None:
     fault = parse_fault("drop@5")
     assert (

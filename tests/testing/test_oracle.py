@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import Gap, GapState
@@ -88,3 +89,15 @@ def test_a_rule_that_drops_ids_lower_than_the_last_is_found_out() -> None:
             kept.append(one)
     assert ids(account(made, kept, []).undetected) == [11, 9]
     assert account(made, made, []).undetected == ()
+
+
+def test_where_ids_count_matches_a_trade_is_delivered_with_its_last_match_however_they_came() -> None:
+    made = [trade(10), trade(13), trade(14), trade(18), trade(19)]
+    together, singly = replace(trade(13), count=3), [trade(number, recovered=True) for number in (15, 16, 17, 18)]
+    found = account(made, [made[0], together, made[2], *singly, made[4]], [], counted=True)
+    assert (found.live, found.recovered, found.lost, found.doubled) == (4, 1, (), ())
+    doubled = account(made, [made[0], together, trade(11, recovered=True), made[2], *singly, made[4]], [], counted=True)
+    assert doubled.doubled == (("KRW-BTC", 11),)
+    holed = account(made, [made[0], together, made[2], *singly[1:], made[4]], [], counted=True)
+    assert ids(holed.lost) == [18], "one of its matches never came"
+    assert account(made, [made[1], *made[2:]], [], counted=True).lost == (made[3],), "the first may have begun before"

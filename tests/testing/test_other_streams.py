@@ -20,6 +20,10 @@ def told(uuid: str, state: str) -> MyOrderEvent:
     return MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid=uuid, state=state)
 
 
+def as_it_is(order: Any) -> tuple[str, str]:
+    return order.uuid, order.state
+
+
 @dataclass
 class Made:
     """As much of an order as is judged."""
@@ -64,5 +68,26 @@ def test_a_change_in_the_last_second_of_a_window_is_told_with_the_next_one(chang
 def test_each_end_is_told_once() -> None:
     made = [Made("old", "done", 5), Made("a", "done", 10), Made("b", "cancel", 11), Made("c", "wait", 12)]
     heard = [told("a", "wait"), told("a", "done"), told("a", "done"), told("c", "wait")]
-    found = judge_orders(made, heard, 10)  # type: ignore[arg-type]
+    found = judge_orders(made, heard, 10, as_it_is)  # type: ignore[arg-type]
     assert (found.ended, found.missed, found.twice) == (2, ("b",), ("a",))
+
+
+def test_ends_have_the_exchanges_own_names() -> None:
+    made = [Made("a", "done", 10), Made("b", "cancel", 11)]
+    heard = [told("no-a", "filled"), told("no-b", "live")]
+
+    def named(order: Any) -> tuple[str, str]:
+        return f"no-{order.uuid}", {"done": "filled", "cancel": "canceled"}[order.state]
+
+    found = judge_orders(made, heard, 10, named)  # type: ignore[arg-type]
+    assert (found.ended, found.missed, found.twice) == (2, ("no-b",), ())
+
+
+def test_where_closes_are_told_nothing_of_a_window_may_be_missing_and_where_not_one_without_a_trade_may() -> None:
+    begin = 1_786_611_720_000  # 2026-08-13T09:02:00Z
+    quiet, late = candle(3, 5.0, candle_acc_trade_volume=0.0), candle(2, 5.0, timestamp=begin + 59_900, unit="1m")
+    made = {str(one.candle_date_time_utc): one for one in (late, quiet)}
+    heard = [candle(1, 1.0), candle(2, 4.0, timestamp=begin + 20_000)]
+    assert judge_candles(made, heard).wrong == ()
+    assert judge_candles(made, heard).judged == 1
+    assert judge_candles(made, heard, closed=True).wrong == ("2026-08-13T09:02:00", "2026-08-13T09:03:00")

@@ -90,6 +90,17 @@ def once(
     return hear_trade
 
 
+def counting(keep_parts: Callable[[TradeEvent], None], hear: Callback) -> Callback:
+    """``hear`` for trades that may stand for several: the ids of the others are kept."""
+
+    def hear_trade(event: TradeEvent) -> None:
+        if event.count is not None and event.count > 1:
+            keep_parts(event)
+        hear(event)
+
+    return hear_trade
+
+
 def every(remember: Callable[[int | None], None], hear: Callback) -> Callback:
     """``hear`` for all trades, those that come twice included."""
 

@@ -48,15 +48,18 @@ class Listener:
 
 
 class Stream:
-    """One subscribed stream on one connection: its counters and who hears it. ``drops``: trades that come twice."""
+    """One subscribed stream on one connection: its counters and who hears it.
+
+    ``drops``: trades that come twice. ``counted``: a trade may stand for several (``TradeEvent.count``).
+    """
 
     __slots__ = (
         "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "deliver", "doubled", "drops",
-        "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
-        "polled", "recent_ids", "shown", "subscription",
+        "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "parts",
+        "patience", "polled", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
-    def __init__(self, subscription: Subscription, *, drops: bool = True) -> None:
+    def __init__(self, subscription: Subscription, *, drops: bool = True, counted: bool = False) -> None:
         self.subscription, self.drops = subscription, drops
         self.listeners: dict[Listener, None] = {}
         #: How many of them wait for a snapshot, want one after each reconnect, hear realtime.
@@ -75,6 +78,10 @@ class Stream:
         self.polled: Told | None = None
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
+        )
+        #: Ids of the further matches that those trades stand for, where they can be several: REST tells them singly.
+        self.parts: deque[int] | None = (
+            deque(maxlen=REMEMBERED_TRADES) if counted and subscription.kind == "trade" else None
         )
         #: What those trades were; how often one came again that was another, and who is told.
         self.bodies = Bodies() if drops and subscription.kind == "trade" else None
@@ -156,6 +163,18 @@ class Stream:
         self.highest = max(self.highest, number or 0)
         if self.bodies is not None:
             self.bodies.keep(event)
+        if self.parts is not None:
+            self.keep_parts(event)
+
+    def keep_parts(self, event: TradeEvent) -> None:
+        """Keep the ids of the matches that a trade stands for beside its own."""
+        if self.parts is not None and event.count is not None and event.count > 1:
+            self.parts.extend(reversed(_ids(event)[1:]))
+
+    @property
+    def remembered(self) -> set[int]:
+        """All ids that were delivered lately."""
+        return {number for number in (*(self.recent_ids or ()), *(self.parts or ())) if number is not None}
 
     def show(self, event: TradeEvent) -> None:
         """A snapshot brought a trade that did not come by itself: those who hear no snapshots do not have it yet."""

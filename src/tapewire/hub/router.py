@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tapewire.hub.calls import Callback, every, hand_over, once, one_call
+from tapewire.hub.calls import Callback, counting, every, hand_over, once, one_call
 from tapewire.hub.heads import Heads
 from tapewire.hub.listening import Conflicted, Listener, Stream
 from tapewire.hub.polled import late
@@ -41,7 +41,8 @@ class Router:
     ``classes`` stands for are never hot: what is sent a few times an hour needs no short road, and may belong to two
     streams (that of its market, and that of all markets, whose symbol is "").
 
-    ``wire_name`` is a stream's name at a venue whose frames name theirs: then ``heads`` is the hot part.
+    ``counted``: see ``Stream``. ``wire_name`` is a stream's name at a venue whose frames name theirs: then ``heads`` is
+    the hot part.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class Router:
         failed: Callable[[Callback, BaseException], None],
         *,
         drop_doubles: bool = True,
+        counted: bool = False,
         wire_name: Callable[[Subscription], str] | None = None,
         is_kept: Callable[[Subscription], bool] = _never,
     ) -> None:
         self.streams: dict[Subscription, Stream] = {}
         self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
-        self._failed, self._drop_doubles = failed, drop_doubles
+        self._failed, self._drop_doubles, self._counted = failed, drop_doubles, counted
         self._doubled = self._conflicts = 0  # in streams given up
         #: Told of a trade that came under the id of another.
         self.conflicted: Conflicted | None = None
@@ -83,7 +85,7 @@ class Router:
         """Let ``listener`` hear a stream; a new stream is cold."""
         stream = self.streams.get(subscription)
         if stream is None:
-            stream = self._open(Stream(subscription, drops=self._drop_doubles))
+            stream = self._open(Stream(subscription, drops=self._drop_doubles, counted=self._counted))
         stream.join(listener)
         self.chill(stream)  # what the short road calls is made when the next message settles the stream
         return stream
@@ -187,7 +189,7 @@ class Router:
         stream.holes += 1
         self.chill(stream)
         if stream.known is None:
-            stream.known = {number for number in stream.recent_ids or () if number is not None}
+            stream.known = stream.remembered
 
     def fill(self, stream: Stream, missed: Iterable[Event], failed: Callable[[Listener, BaseException], None]) -> int:
         """Deliver what was missed, but for trades that came meanwhile; returns how many."""
@@ -210,7 +212,7 @@ class Router:
     def trim(self, stream: Stream) -> None:
         """Forget old trades of a hole that is open for long, if no other looks at them."""
         if stream.holes == 1 and stream.known is not None and len(stream.known) > KNOWN_MOST:
-            stream.known = {number for number in stream.recent_ids or () if number is not None}
+            stream.known = stream.remembered
 
     def find(self, event: Event, name: str = "") -> tuple[Stream, ...]:
         """The streams that an event of this connection belongs to; none when nobody wants it.
@@ -330,6 +332,8 @@ class Router:
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
         hear = one_call(ears, self._failed)
+        if stream.parts is not None:
+            hear = counting(stream.keep_parts, hear)
         if (ids := stream.recent_ids) is not None:
             hear = once(stream, ids.append, stream.bodies, hear) if stream.drops else every(ids.append, hear)
         stream.deliver = hear

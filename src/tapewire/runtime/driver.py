@@ -65,7 +65,7 @@ class Driver:
         self.machine = machine
         self.router = membership.router if membership is not None else Router(
             codec.classes, self.callback_failed,
-            drop_doubles=drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
+            drop_doubles=drop_doubles, counted=venue.counts_trades, wire_name=venue.wire_name, is_kept=venue.keeps,
         )  # fmt: skip
         self.score = None if membership is None else membership.score
         self.connects = 0

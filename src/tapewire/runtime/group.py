@@ -105,7 +105,8 @@ class Group:
         self._laggards = Laggards(terms.lag_after, patience)
         self.router = Router(
             codec.classes, self._callback_failed,
-            drop_doubles=terms.drop_doubles, wire_name=venue.wire_name, is_kept=venue.keeps,
+            drop_doubles=terms.drop_doubles, counted=venue.counts_trades, wire_name=venue.wire_name,
+            is_kept=venue.keeps,
         )  # fmt: skip
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
         self.copies = FirstCopies(len(make))

@@ -199,6 +199,10 @@ def remember_ids(old: Stream, new: Stream) -> None:
     new.recent_ids.clear()
     new.recent_ids.extend(islice(ids, max(0, len(ids) - REMEMBERED_TRADES), None))
     new.highest = max(old.highest, new.highest)
+    if old.parts is not None and new.parts is not None:
+        parts = (*old.parts, *new.parts)
+        new.parts.clear()
+        new.parts.extend(parts[-REMEMBERED_TRADES:])
 
 
 class Moves:

@@ -49,6 +49,7 @@ class Seen(Struct, frozen=True):
         known: ids of all trades delivered before a hole and since, while it is being filled.
         last_timestamp: as of ``Place``.
         whole: no hole of it is being filled.
+        parts: ids of the further matches that the trades of ``ids`` stand for.
     """
 
     count: int
@@ -56,6 +57,7 @@ class Seen(Struct, frozen=True):
     known: Collection[int]
     last_timestamp: int | None
     whole: bool
+    parts: Sequence[int] = ()
 
 
 class _Mark(Struct):
@@ -97,8 +99,9 @@ class Cursor:
             return
         number = min(seen.count - marks[0].count, len(seen.ids))
         ids = tuple(one for one in seen.ids[len(seen.ids) - int(number) :] if one is not None)
+        parts = tuple(one for one in seen.parts if ids and one > min(ids))
         account, subscription = key
-        self._places[key] = Place(subscription, now.ns, account, seen.last_timestamp, ids)
+        self._places[key] = Place(subscription, now.ns, account, seen.last_timestamp, parts + ids)
         self.changed = True
 
     def leave(self, key: Key) -> None:

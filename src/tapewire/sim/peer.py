@@ -8,7 +8,7 @@ What it enforces (connects, messages, ``Origin``, REST calls, pongs that it wait
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tapewire.sim.announcements import Crier
 from tapewire.sim.deeds import BOOKS, DEEDS, SPOILING
@@ -59,6 +59,7 @@ class Exchange:
         self.requests: deque[Sent] = deque(maxlen=_KEPT)
         self.violations: deque[Violation] = deque(maxlen=_KEPT)
         self.pings: deque[Pinged] = deque(maxlen=_KEPT)
+        self.audience: list[Callable[[Due], None]] = []  # told of all that is published: who judges what clients hear
         self.count = 0
         self.down_until = 0.0
         self.down_answer: HttpAnswer | Unreachable = Unreachable()
@@ -78,8 +79,7 @@ class Exchange:
     @property
     def deadline(self) -> float:
         """When ``advance`` wants to be called next."""
-        times = [self.market.deadline, self.faults.deadline or _INF]
-        times += [peer.deadline for peer in self.peers.values()]
+        times = [self.market.deadline, self.faults.deadline or _INF, *(peer.deadline for peer in self.peers.values())]
         if self._held:
             times.append(self._held[0][0])
         return min(times)
@@ -115,6 +115,8 @@ class Exchange:
     def tell(self, due: Due) -> None:
         """Publish something to whoever asked for it."""
         self.venue.observe(due, self.market)
+        for hear in self.audience:
+            hear(due)
         cache: dict[object, bytes] = {}
         for peer in self.peers.values():
             peer.publish(due, cache)

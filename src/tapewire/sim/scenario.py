@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.config import Secret
 from tapewire.errors import ConfigError
 from tapewire.model.market import Market
 from tapewire.sim.announcements import Crier
+from tapewire.sim.book import DEPTH
 from tapewire.sim.customer import Customer
 from tapewire.sim.desk import Desk
 from tapewire.sim.faults import Fault, FaultPlan, parse_fault
@@ -54,6 +56,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         recorded: begin with recorded traffic of 2021 (its markets are added), carried on by the seeded market.
         speed: exchange seconds per second.
         rate: messages a second that all streams together come to; None: the rhythms of the real exchange.
+        depth: levels on each side of a book, 30 at least and fewer than the exchange's own (None: those): quicker.
         faults: what goes wrong, as text (see ``tapewire.sim.faults``) or as values.
         limits: refuse what is over the exchange's limits; violations are counted in any case.
         retry_after, block: see ``tapewire.sim.peer.Exchange``.
@@ -72,6 +75,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     recorded: bool = False
     speed: float = 1.0
     rate: float | None = None
+    depth: int | None = None
     faults: tuple[Fault | str, ...] = ()
     limits: bool = True
     retry_after: float | None = None
@@ -142,8 +146,9 @@ def build(scenario: Scenario, start_ms: int) -> Exchange:
     side = _side(scenario)
     recorded = recording() if scenario.recorded else ()
     rows = listings(scenario, tuple(dict.fromkeys(entry.event.symbol for entry in recorded)), side)
-    chance, pace = _random(scenario.seed), _pace(scenario.rate, rows, side.rhythm)
-    market = SeededMarket(scenario.venue, rows, start_ms, chance, pace=pace, recorded=recorded, rhythm=side.rhythm)
+    rhythm = _rhythm(scenario, side)
+    chance, pace = _random(scenario.seed), _pace(scenario.rate, rows, rhythm)
+    market = SeededMarket(scenario.venue, rows, start_ms, chance, pace=pace, recorded=recorded, rhythm=rhythm)
     faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in scenario.faults]
     plan = FaultPlan(faults, _random(f"faults {scenario.seed}").random)
     desk = Desk(scenario.venue, market, scenario.seed, _accounts(scenario, rows))
@@ -167,6 +172,15 @@ def _side(scenario: Scenario) -> VenueExchange:
     except msgspec.ValidationError as error:
         raise ConfigError("switches", scenario.switches, f"the exchange's own ({error})") from error
     return side
+
+
+def _rhythm(scenario: Scenario, side: VenueExchange) -> Rhythm:
+    most = side.rhythm.depth
+    if scenario.depth is None:
+        return side.rhythm
+    if not DEPTH <= scenario.depth <= most:
+        raise ConfigError("depth", scenario.depth, f"from {DEPTH} to {most} levels with the venue {scenario.venue}")
+    return replace(side.rhythm, depth=scenario.depth)
 
 
 def keys_of(scenario: Scenario) -> tuple[SimKey, ...]:

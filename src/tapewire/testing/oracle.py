@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -37,7 +37,9 @@ class Account(Struct, frozen=True, kw_only=True):
     undetected: tuple[TradeEvent, ...]
 
 
-def account(made: Sequence[TradeEvent], delivered: Iterable[TradeEvent], gaps: Iterable[Gap]) -> Account:
+def account(
+    made: Sequence[TradeEvent], delivered: Iterable[TradeEvent], gaps: Iterable[Gap], *, counted: bool = False
+) -> Account:
     """Judge one subscriber.
 
     A market counts as subscribed from the first of its trades that was delivered: what was made before that was made
@@ -47,30 +49,60 @@ def account(made: Sequence[TradeEvent], delivered: Iterable[TradeEvent], gaps: I
         made: every trade the exchange published, in order.
         delivered: what the subscriber was given, in order.
         gaps: every row of the gap ledger that was told, in order; of one that came again its last state counts.
+        counted: ids count the matches of a market one by one, so that a trade stands for all since the one before it
+            (``TradeEvent.count``): it was delivered when each of them was, together or singly.
     """
     first: dict[str, Key] = {}
     ways: dict[Key, str] = {}
     doubled: list[Key] = []
     for trade in delivered:
-        key = trade.symbol, trade.sequential_id
-        first.setdefault(trade.symbol, key)
-        if key in ways:
-            doubled.append(key)
-        else:
-            ways[key] = "polled" if trade.polled else "recovered" if trade.recovered else "live"
+        first.setdefault(trade.symbol, (trade.symbol, trade.sequential_id))
+        for key in _matches(trade, trade.count or 1):
+            if key in ways:
+                doubled.append(key)
+            else:
+                ways[key] = "polled" if trade.polled else "recovered" if trade.recovered else "live"
     window = _subscribed(made, first)
-    lost = tuple(trade for trade in window if (trade.symbol, trade.sequential_id) not in ways)
+    counts = _counts(window) if counted else [1] * len(window)
+    came = [_way(ways, trade, count) for trade, count in zip(window, counts, strict=True)]
+    lost = tuple(trade for trade, way in zip(window, came, strict=True) if way is None)
     spans = _spans(gaps)
-    came = Counter(ways.get((trade.symbol, trade.sequential_id)) for trade in window)
+    sums = Counter(came)
     return Account(
         made=len(window),
-        live=came["live"],
-        recovered=came["recovered"],
-        polled=came["polled"],
+        live=sums["live"],
+        recovered=sums["recovered"],
+        polled=sums["polled"],
         doubled=tuple(doubled),
         lost=lost,
         undetected=tuple(trade for trade in lost if not _covered(trade, spans.get(trade.symbol, ()))),
     )
+
+
+def _matches(trade: TradeEvent, count: int) -> Iterator[Key]:
+    """The matches that a trade stands for, the last of which it is named after."""
+    last = trade.sequential_id
+    if last is None or count == 1:
+        yield trade.symbol, last
+    else:
+        yield from ((trade.symbol, last - back) for back in reversed(range(count)))
+
+
+def _counts(window: Sequence[TradeEvent]) -> list[int]:
+    """How many matches each stands for: those since the one before; of a market's first only its last counts."""
+    last: dict[str, int] = {}
+    counts = []
+    for trade in window:
+        number = trade.sequential_id or 0
+        counts.append(max(1, number - last.get(trade.symbol, number - 1)))
+        last[trade.symbol] = number
+    return counts
+
+
+def _way(ways: Mapping[Key, str], trade: TradeEvent, count: int) -> str | None:
+    """How it was delivered: the worst way of its matches; None: one of them never was."""
+    found = {ways.get(key) for key in _matches(trade, count)}
+    return None if None in found else next(way for way in ("polled", "recovered", "live") if way in found)
 
 
 def _subscribed(made: Sequence[TradeEvent], first: Mapping[str, Key]) -> list[TradeEvent]:

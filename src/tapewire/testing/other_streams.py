@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -33,12 +33,16 @@ class OrderAccount(Struct, frozen=True, kw_only=True):
     twice: tuple[str, ...]
 
 
-def judge_candles(made: Mapping[str, CandleEvent], heard: Iterable[CandleEvent]) -> CandleAccount:
+def judge_candles(
+    made: Mapping[str, CandleEvent], heard: Iterable[CandleEvent], *, closed: bool = False
+) -> CandleAccount:
     """Of one stream.
 
     Args:
         made: the exchange's windows that are over, by their start (ISO 8601, UTC).
         heard: what the subscriber was given, in order; of each window the last wins.
+        closed: the exchange tells how each window ended, so that nothing of it may be missing; else windows without a
+            trade are not told.
     """
     last: dict[str, CandleEvent] = {}
     first = ""
@@ -47,8 +51,13 @@ def judge_candles(made: Mapping[str, CandleEvent], heard: Iterable[CandleEvent])
         first = first or start
         if not (start in last and last[start].final and not candle.final):
             last[start] = candle
-    due = {start: candle for start, candle in made.items() if first and start > first}
-    wrong = (start for start, candle in due.items() if start not in last or _differs(last[start], candle))
+    due = {
+        start: candle
+        for start, candle in made.items()
+        if first and start > first and (closed or candle.candle_acc_trade_volume != 0)
+    }
+    differs = (lambda one, other: _state(one) != _state(other)) if closed else _differs
+    wrong = (start for start, candle in due.items() if start not in last or differs(last[start], candle))
     return CandleAccount(judged=len(due), wrong=tuple(sorted(wrong)))
 
 
@@ -70,16 +79,21 @@ def _end_ms(candle: CandleEvent) -> int:
     return round(start.timestamp() * 1000) + int(unit[:-1]) * {"s": 1_000, "m": 60_000}[unit[-1]]
 
 
-def judge_orders(made: Sequence[Order], heard: Iterable[MyOrderEvent], since_ms: int) -> OrderAccount:
+def judge_orders(
+    made: Sequence[Order], heard: Iterable[MyOrderEvent], since_ms: int, named: Callable[[Order], tuple[str, str]]
+) -> OrderAccount:
     """Of one account: ends of orders that were made since (Unix ms, UTC).
 
     Args:
         made: the exchange's orders.
         heard: what the subscriber was given.
         since_ms: when its stream was live.
+        named: an order → its id and state as the exchange tells them (``VenueExchange.told_order``).
     """
-    told = Counter((event.uuid, event.state) for event in heard if event.state in _ENDS)
-    due = {(order.uuid, order.state) for order in made if order.ms >= since_ms and order.state in _ENDS}
+    ended = [(named(order), order.ms) for order in made if order.state in _ENDS]
+    ends = {end for end, _ in ended}
+    told = Counter(end for event in heard if (end := (event.uuid, event.state)) in ends)
+    due = {end for end, ms in ended if ms >= since_ms}
     return OrderAccount(
         ended=len(due),
         missed=tuple(sorted(uuid for uuid, state in due if (uuid, state) not in told)),

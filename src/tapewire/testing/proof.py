@@ -14,14 +14,16 @@ from msgspec import Struct
 from tapewire.client import WebSocketClient
 from tapewire.config import Credentials, FeedOptions, Secret
 from tapewire.errors import ConfigError
+from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import CandleEvent, Event, MyOrderEvent, TradeEvent
 from tapewire.model.status import FeedEvent, Gap, Recovered, Subscribed
-from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import LoopClock
 from tapewire.runtime.manager import WebSocketManager
 from tapewire.sim.faults import FaultPlan
 from tapewire.sim.scenario import DEMO_KEY, Scenario
 from tapewire.sim.server import Simulator
+from tapewire.testing.book_truth import BookTruth
+from tapewire.testing.cast import UNIT, cast
 from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
 from tapewire.testing.lone_faults import LoneFaults
 from tapewire.testing.oracle import Account, account
@@ -29,12 +31,13 @@ from tapewire.testing.other_streams import judge_candles, judge_orders
 from tapewire.testing.weather import single_line_weather, weather
 from tapewire.transport.contract import Http, LineFactory
 
-MARKETS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 #: Messages a second of the market: busy enough that each outage costs trades.
 RATE = 1.5
 HOUR = 3600.0
-#: The stream of candles that is judged; of its windows as many are read at each report as fit into three of them.
-UNIT, WINDOWS = "1m", 32
+#: Levels of a kept book: of 400 the story is the same, and takes three times as long.
+BOOK_DEPTH = 60
+#: Of the windows of the candle that is judged as many are read at each report as fit into three of them.
+WINDOWS = 32
 #: Seconds between two orders of the account.
 CUSTOMER = 60.0
 #: Seconds of peace at the end in which everything must come right, and as many more until it has, at the most.
@@ -49,6 +52,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
     """What a trial came to.
 
     Attributes:
+        venue: whose simulated exchange.
         seed, hours: which, and how long on the exchange's clock.
         redundancy: lines that carried the same; with more than one the faults hit one line at a time.
         made: trades made while subscribed.
@@ -58,6 +62,8 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         lost: trades never delivered although the exchange still had them.
         undetected: trades never delivered and within no gap that was told.
         candles, candles_wrong: windows of one stream of candles, and those that did not end as the exchange's own did.
+        books, books_wrong: kept books that were delivered, and those that were not the exchange's own at that number,
+            or crossed; books_behind: markets whose last book was older than the exchange's at the end.
         orders, orders_missed, orders_twice: orders that ended, and those whose end was never told, or more than once.
         overruns: limits overrun, as the exchange counted.
         reconnects: lines that were lost and came back; gaps: interrupted public streams; unfilled: gaps of any
@@ -89,6 +95,10 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
     slowest_fill: float
     digest: str
     redundancy: int = 1
+    venue: str = "upbit"
+    books: int = 0
+    books_wrong: int = 0
+    books_behind: int = 0
 
     @property
     def broken(self) -> list[str]:
@@ -96,6 +106,7 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         counts = {
             "delivered twice": self.duplicates, "lost": self.lost, "lost without a word": self.undetected,
             "limits overrun": self.overruns, "candles wrong": self.candles_wrong,
+            "books wrong": self.books_wrong, "books behind at the end": self.books_behind,
             "ends of orders missed": self.orders_missed, "ends of orders told twice": self.orders_twice,
             "had to be recovered although a line stood": self.recovered if self.redundancy > 1 else 0,
         }  # fmt: skip
@@ -104,34 +115,45 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
 
 
 def prove(
-    seed: int, hours: float, progress: Callable[[float], None] | None = None, **options: Any
-) -> Proof:  # fmt: skip
+    seed: int, hours: float, progress: Callable[[float], None] | None = None, *, venue: str = "upbit", **options: Any
+) -> Proof:
     """One trial from beginning to end; it takes a few seconds for a day.
 
     Args:
         seed: of the market, of the faults and of every draw of the client: the same seed, the same trial.
         hours: how long the faults last on the exchange's clock.
         progress: told now and then the share that is done, 0 to 1.
+        venue: whose simulated exchange.
         **options: of the client, by their names, beside the defaults. With ``redundancy`` of 2 or more faults hit one
             line at a time, so that nothing needs to be recovered.
 
     Raises:
-        ConfigError: ``hours`` is not more than 0, or an option is impossible.
+        ConfigError: ``hours`` is not more than 0, the venue cannot be simulated, or an option is impossible.
+        UnknownName: there is no such venue.
     """
     if not 0 < hours < float("inf"):
         raise ConfigError("hours", hours, "more than 0, and a number")
-    return run_virtual(_Trial(seed, hours, progress or _nobody, options).run())
+    return run_virtual(_Trial(seed, hours, progress or _nobody, venue, options).run())
 
 
 class _Trial:
     """One client at one exchange."""
 
-    def __init__(self, seed: int, hours: float, progress: Callable[[float], None], options: dict[str, Any]) -> None:
+    def __init__(
+        self, seed: int, hours: float, progress: Callable[[float], None], venue: str, options: dict[str, Any]
+    ) -> None:
         self._seed, self._hours, self._progress, self._options = seed, hours, progress, options
+        self._cast = parts = cast(venue)
         draw = Random(f"weather {seed}").random  # noqa: S311 - repeatable by seed, nothing secret
         self._redundancy = FeedOptions(redundancy=options.get("redundancy", 1)).redundancy
-        alone, faults = single_line_weather(draw) if self._redundancy > 1 else ((), weather(draw))
-        scenario = Scenario(seed=seed, markets=MARKETS, rate=RATE, faults=faults, customer=CUSTOMER)
+        kept = bool(parts.books)
+        alone, faults = (
+            single_line_weather(draw, kept_books=kept) if self._redundancy > 1 else ((), weather(draw, kept_books=kept))
+        )
+        scenario = Scenario(
+            venue=venue, seed=seed, markets=parts.markets, rate=RATE, faults=faults, customer=CUSTOMER,
+            depth=BOOK_DEPTH if kept else None,
+        )  # fmt: skip
         self._simulator = Simulator(scenario)
         self._lone = LoneFaults(self._simulator, alone, draw)
         self._made: list[TradeEvent] = []
@@ -141,6 +163,7 @@ class _Trial:
         self._windows: dict[str, CandleEvent] = {}
         self._orders: list[MyOrderEvent] = []
         self._orders_since: int | None = None
+        self._truth: BookTruth
         self._slowest_return = 0.0
         self._digest = hashlib.sha256()
 
@@ -154,20 +177,34 @@ class _Trial:
             self._ports, clock=LoopClock(loop.wall_ns), draw=draw, ticket=lambda: f"t{next(numbers)}"
         )
         try:
-            key = Credentials(Secret(DEMO_KEY.access_key), DEMO_KEY.secret_key)
-            async with WebSocketClient("proof", manager=manager, credentials=key, **self._options) as client:
+            self._truth = BookTruth(self._simulator.exchange, self._cast.venue, self._cast.books)
+            async with self._client(manager) as client:
                 client.subscribe_feed(self._told)
-                await client.subscribe_trade(MARKETS, self._trade)
-                others = [Subscription("ticker", MARKETS[0]), Subscription("orderbook", MARKETS[1])]
-                await client.subscribe(others, self._hear)
-                await client.subscribe_candle(MARKETS[0], self._candle, unit=UNIT)
-                await client.subscribe_my_order(self._order)
+                await self._subscribe(client)
                 await self._pass()
                 figures = client.statistics()
         finally:
             await self._simulator.stop()
             manager.kill()
         return self._judge(figures.reconnects)
+
+    def _client(self, manager: WebSocketManager) -> WebSocketClient:
+        phrase = Secret(DEMO_KEY.phrase) if self._cast.venue.facts.passphrase else None
+        key = Credentials(Secret(DEMO_KEY.access_key), DEMO_KEY.secret_key, phrase)
+        return WebSocketClient(
+            "proof", self._cast.venue.name, manager=manager, credentials=key if self._cast.private else None,
+            **self._options,
+        )  # fmt: skip
+
+    async def _subscribe(self, client: WebSocketClient) -> None:
+        parts = self._cast
+        await client.subscribe_trade(parts.markets, self._trade)
+        await client.subscribe(list(parts.states), self._hear)
+        if parts.books:
+            await client.subscribe(list(parts.books), self._book)
+        await client.subscribe_candle(parts.markets[0], self._candle, unit=UNIT)
+        if parts.private:
+            await client.subscribe_my_order(self._order)
 
     def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
         return self._simulator.lines(), self._simulator.http()
@@ -182,6 +219,11 @@ class _Trial:
     def _candle(self, event: CandleEvent) -> None:
         self._candles.append(event)
         self._hear(event)
+
+    def _book(self, event: Event) -> None:
+        assert isinstance(event, DepthOrderbookEvent)  # noqa: S101 - the stream is kept
+        self._truth.judge(event)
+        self._digest.update(f"{event.symbol} {event.timestamp} {event.sequence}".encode())
 
     def _order(self, event: MyOrderEvent) -> None:
         self._orders.append(event)
@@ -229,14 +271,16 @@ class _Trial:
         while log:
             self._made.append(log.popleft())
         market = self._simulator.exchange.market
-        for candle in market.candles(MARKETS[0], UNIT, market.now_ms, WINDOWS)[1:]:  # the first goes on
+        for candle in market.candles(self._cast.markets[0], UNIT, market.now_ms, WINDOWS)[1:]:  # the first goes on
             self._windows[candle.candle_date_time_utc or ""] = candle
 
     def _judge(self, reconnects: int) -> Proof:
-        found: Account = account(self._made, self._trades, self._rows)
-        candles = judge_candles(self._windows, self._candles)
-        since = self._orders_since
-        orders = judge_orders(self._simulator.orders() if since is not None else (), self._orders, since or 0)
+        venue, exchange, since = self._cast.venue, self._simulator.exchange.venue, self._orders_since
+        counted = venue.history is not None and venue.history.ids_ascend
+        found: Account = account(self._made, self._trades, self._rows, counted=counted)
+        candles = judge_candles(self._windows, self._candles, closed=self._cast.closed)
+        made = self._simulator.orders() if since is not None else ()
+        orders = judge_orders(made, self._orders, since or 0, exchange.told_order)
         ledger = self._ledger()
         fills = [(gap.at_ns - gap.from_ns) / 1e9 for gap in ledger if gap.state == "filled"]
         return Proof(
@@ -262,6 +306,10 @@ class _Trial:
             slowest_fill=round(max(fills, default=0.0), 3),
             digest=self._digest.hexdigest(),
             redundancy=self._redundancy,
+            venue=venue.name,
+            books=self._truth.judged,
+            books_wrong=self._truth.wrong,
+            books_behind=len(self._truth.behind),
         )
 
 

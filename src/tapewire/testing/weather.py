@@ -29,29 +29,35 @@ _CODES = ("1000", "1001", "1006", "1011", "1012", "4000")
 _CHANCE = 0.6
 
 
-def weather(draw: Callable[[], float]) -> tuple[Fault, ...]:
+def weather(draw: Callable[[], float], *, kept_books: bool = False) -> tuple[Fault, ...]:
     """The faults of one trial: each of a line, of the exchange, of its REST and of its trades, with drawn rates.
 
     Args:
         draw: gives a seeded number in [0, 1) at each call.
+        kept_books: books come as changes, and their faults too; so does the word that a line will be closed.
     """
     return (
         *(_of_a_line(name, least, most, draw) for name, (least, most) in _LINE.items()),
         *_of_the_exchange(draw),
         *_of_rest(draw),
         *_of_trades(draw),
+        *(_of_books(draw) if kept_books else ()),
     )
 
 
-def single_line_weather(draw: Callable[[], float]) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
+def single_line_weather(
+    draw: Callable[[], float], *, kept_books: bool = False
+) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
     """For lines that stand in for each other: the faults of one line at a time, and those of everybody.
 
     The exchange never goes away for everybody at once; it still refuses handshakes, is slow, and its REST fails.
+    Arguments as of ``weather``.
     """
     timed = {name: bounds for name, bounds in _LINE.items() if KINDS[name].timed}
     alone = tuple(_of_a_line(name, least, most, draw) for name, (least, most) in timed.items())
     whole = [fault for fault in _of_the_exchange(draw) if fault.name != "maintenance"]
-    return alone, (*whole, *_of_rest(draw), *_of_trades(draw))
+    books = _of_books(draw) if kept_books else ()
+    return alone, (*whole, *_of_rest(draw), *_of_trades(draw), *books)
 
 
 def _of_a_line(name: str, least: float, most: float, draw: Callable[[], float]) -> Fault:
@@ -90,6 +96,18 @@ def _of_rest(draw: Callable[[], float]) -> list[Fault]:
 def _of_trades(draw: Callable[[], float]) -> list[Fault]:
     """Up to 5 % doubled and up to 5 % late by up to two seconds (RELIABILITY.md D6)."""
     return [Fault(name="duplicate", chance=0.05 * draw()), Fault(name="late", value="2", chance=0.05 * draw())]
+
+
+def _of_books(draw: Callable[[], float]) -> list[Fault]:
+    """Lost, repeated and spoilt messages, late snapshots, numbers that begin again, and announced closes (D7)."""
+    often = {"book-lost": 0.005, "book-repeat": 0.02, "book-checksum": 0.002}
+    reset, upgrade = (_between(3_600.0, 28_800.0, draw) for _ in range(2))
+    return [
+        *(Fault(name=name, at=PEACE, chance=most * draw()) for name, most in often.items()),
+        Fault(name="book-late", value=f"{_between(0.05, 2.0, draw):.3f}", at=PEACE, chance=0.5 * draw()),
+        Fault(name="book-reset", at=PEACE + reset * draw(), every=reset, chance=_CHANCE),
+        Fault(name="upgrade", at=PEACE + upgrade * draw(), every=upgrade, chance=_CHANCE),
+    ]
 
 
 def _between(least: float, most: float, draw: Callable[[], float]) -> float:

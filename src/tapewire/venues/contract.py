@@ -300,6 +300,11 @@ class Venue(Struct, frozen=True, kw_only=True):
         """A stream's name as its frames say it (``Reading.stream``); None: they do not."""
         return self.changes.name if self.facts.headed and self.changes is not None else None
 
+    @property
+    def counts_trades(self) -> bool:
+        """Whether a trade of its streams may stand for several, which REST tells singly."""
+        return self.history is not None and self.history.ids_ascend
+
     def rule(self, subscription: Subscription) -> BookRule | None:
         """The rule by which its changes make a book; None: it sends no changes."""
         return None if self.book is None else self.book(subscription)

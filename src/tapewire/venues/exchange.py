@@ -19,7 +19,7 @@ from tapewire.config import Secret
 from tapewire.errors import ConfigError
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.market import Market
-from tapewire.venues.trading import Fill, NewOrder, TradingDesk
+from tapewire.venues.trading import Fill, NewOrder, Order, TradingDesk
 
 
 class Due(NamedTuple):
@@ -310,6 +310,10 @@ class VenueExchange(Protocol):
 
     def observe(self, due: Due, market: MarketView) -> None:
         """Something is published: asked once for each, before any connection hears of it."""
+        ...
+
+    def told_order(self, order: Order) -> tuple[str, str]:
+        """Id and state of an order as it stands, as customers are told them."""
         ...
 
     def terms(self, code: str, price: float | None) -> Terms:

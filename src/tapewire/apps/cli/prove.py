@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapewire.apps.cli.options import venue_names_like
 from tapewire.apps.cli.running import FAILED
 from tapewire.apps.cli.terminal import count_of, json_line
 
@@ -75,6 +76,8 @@ class Hours(click.FloatRange):
               help="How long the faults last, on the exchange's clock.")  # fmt: skip
 @click.option("--seed", "seeds", type=Seeds(), default="1", show_default=True, metavar="N|A..B",
               help="One trial for each seed.")  # fmt: skip
+@click.option("--venue", default="upbit", show_default=True, metavar="VENUE", shell_complete=venue_names_like,
+              help="Whose simulated exchange.")  # fmt: skip
 @click.option("--redundancy", type=click.IntRange(1, 4), default=1, show_default=True, metavar="N",
               help="Lines that carry the same; with 2 or more the faults hit one line at a time.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, metavar="N",
@@ -82,7 +85,7 @@ class Hours(click.FloatRange):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 @click.pass_context
 def prove(  # noqa: PLR0917 - click names them all
-    context: click.Context, hours: float, seeds: range, redundancy: int, jobs: int | None, as_json: bool
+    context: click.Context, hours: float, seeds: range, venue: str, redundancy: int, jobs: int | None, as_json: bool
 ) -> None:
     """Prove on this machine that nothing is lost: no network, no key, no waiting.
 
@@ -90,6 +93,7 @@ def prove(  # noqa: PLR0917 - click names them all
     lines, sends garbage, refuses handshakes and REST calls, goes away for maintenance, is slow, and sends trades
     late or twice, all by chance from the seed. Then each trade that was made is looked for among those delivered, the
     last message of each candle is held against the exchange's own, and the end of each order must have been told once.
+    Where books come as changes, each one that was delivered is held against the exchange's own at that number.
 
     \b
     made        trades made while subscribed     twice     delivered more than once
@@ -105,11 +109,14 @@ def prove(  # noqa: PLR0917 - click names them all
     \b
     tapewire prove
     tapewire prove --hours 24 --seed 1..20
+    tapewire prove --venue okx --hours 24
     tapewire prove --redundancy 2
     """  # noqa: D301 - click wants the character
     from tapewire.apps.cli.trials import run_trials  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.testing.cast import cast  # noqa: PLC0415
 
-    options = {"redundancy": redundancy} if redundancy > 1 else {}
+    cast(venue)  # a name that is none is refused here, not by each process
+    options: dict[str, Any] = {"venue": venue} | ({"redundancy": redundancy} if redundancy > 1 else {})
 
     proofs: list[Proof] = []
     for proof in run_trials(seeds, hours, jobs, lambda: None if as_json else click.echo(head()), options):
@@ -145,6 +152,9 @@ def totals(proofs: list[Proof]) -> dict[str, Any]:
         "undetected",
         "candles",
         "candles_wrong",
+        "books",
+        "books_wrong",
+        "books_behind",
         "orders",
         "orders_missed",
         "orders_twice",
@@ -164,14 +174,17 @@ def verdict(proofs: list[Proof]) -> list[str]:
     """What it all comes to, for people."""
     total = totals(proofs)
     done = f"{count_of(total['trials'], 'trial')}, {total['hours']:,g} h on the exchange's clock, "
-    done += f"{total['made']:,} trades, {total['candles']:,} candles, {total['orders']:,} orders"
+    judged = [("trades", "made"), ("candles", "candles"), ("books", "books"), ("orders", "orders")]
+    done += ", ".join(f"{total[name]:,} {words}" for words, name in judged if total[name])
     broken = [proof for proof in proofs if proof.broken]
     if not broken:
-        return [f"{done}: none lost, none delivered twice, no limit overrun."]
+        truth = ", no book wrong" if total["books"] else ""
+        return [f"{done}: none lost, none delivered twice{truth}, no limit overrun."]
     return [f"{done}: {count_of(len(broken), 'trial')} broke a promise.", *map(_again, broken)]
 
 
 def _again(proof: Proof) -> str:
     again = f"tapewire prove --hours {proof.hours:g} --seed {proof.seed}"
+    again += f" --venue {proof.venue}" if proof.venue != "upbit" else ""
     again += f" --redundancy {proof.redundancy}" if proof.redundancy > 1 else ""
     return f"  {', '.join(proof.broken)}; once more: {again}"

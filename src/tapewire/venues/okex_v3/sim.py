@@ -20,7 +20,7 @@ from tapewire.venues.okex_v3.sim_streams import CANDLES, Books, Streams
 from tapewire.venues.okex_v3.sim_switches import Switches
 from tapewire.venues.okex_v3.sim_talk import Talk
 from tapewire.venues.okex_v3.symbols import EXAMPLES, split
-from tapewire.venues.trading import TradingDesk
+from tapewire.venues.trading import Order, TradingDesk
 
 _CONTRACT = 100_000_000  # one contract, in 1e-8
 
@@ -73,6 +73,10 @@ class OkexExchange:
     def observe(self, due: Due, market: MarketView) -> None:
         """The books that anybody asked for move on."""
         self._books.observe(due, market)
+
+    def told_order(self, order: Order) -> tuple[str, str]:
+        """As the desk has them: what customers do is not told here."""
+        return order.uuid, order.state
 
     def terms(self, code: str, price: float | None) -> Terms:
         """What an instrument id says: coins or contracts, and a tick of five digits of the price."""

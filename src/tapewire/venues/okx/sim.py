@@ -25,14 +25,14 @@ from tapewire.venues.okx.profile import Stack
 from tapewire.venues.okx.sim_auth import Doorman, Unauthorized
 from tapewire.venues.okx.sim_books import Books
 from tapewire.venues.okx.sim_instruments import terms
-from tapewire.venues.okx.sim_ledger import Terminals
+from tapewire.venues.okx.sim_ledger import Terminals, order_id, seen_order
 from tapewire.venues.okx.sim_private import PrivateTalk
 from tapewire.venues.okx.sim_rest import PUBLIC_CALLS, BadCall, Shown
 from tapewire.venues.okx.sim_rows import UNITS, Rows
 from tapewire.venues.okx.sim_signed import SIGNED_CALLS, Asked, SignedCall, read_query
 from tapewire.venues.okx.sim_switches import Switches
 from tapewire.venues.okx.sim_talk import Census, Talk
-from tapewire.venues.trading import TradingDesk
+from tapewire.venues.trading import Order, TradingDesk
 
 _SIDES = ("public", "business", "private")
 _COUNTED = (b'"subscribe"', b'"unsubscribe"', b'"login"')
@@ -101,6 +101,10 @@ class OkxExchange:
     def observe(self, due: Due, market: MarketView) -> None:
         """Books are one chain of messages for everybody."""
         self._books.observe(due, market)
+
+    def told_order(self, order: Order) -> tuple[str, str]:
+        """``ordId`` and ``state`` (A7.1)."""
+        return order_id(order.uuid), seen_order(order).state
 
     def terms(self, code: str, price: float | None) -> Terms:
         """See ``sim_instruments.terms``."""

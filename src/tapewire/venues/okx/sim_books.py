@@ -154,11 +154,12 @@ class Books:
         tapes = self._tapes.get(due.symbol)
         if not tapes or due.kind not in ("orderbook", "orderbook-fast", "still"):
             return
-        ladder = market.ladder(due.symbol) if due.kind != "still" else None
-        for tape in tapes.values():
-            if ladder is None:
+        if due.kind == "still":
+            for tape in tapes.values():
                 tape.still(market.now_ms)
-            elif tape.channel.pace == due.kind:
+        elif moving := [tape for tape in tapes.values() if tape.channel.pace == due.kind]:
+            ladder = market.ladder(due.symbol)
+            for tape in moving:
                 tape.move(ladder, market.now_ms)
 
     def _of(self, symbol: str) -> Numbers:

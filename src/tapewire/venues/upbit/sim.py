@@ -22,7 +22,7 @@ from tapewire.venues.exchange import (
     SimKey,
     Terms,
 )
-from tapewire.venues.trading import TradingDesk
+from tapewire.venues.trading import Order, TradingDesk
 from tapewire.venues.upbit.profile import Region, facts
 from tapewire.venues.upbit.sim_auth import Doorman, Unauthorized, demand
 from tapewire.venues.upbit.sim_orders import answer_signed, is_signed
@@ -88,6 +88,10 @@ class UpbitExchange:
 
     def observe(self, due: Due, market: MarketView) -> None:
         """Nothing is kept of what was published."""
+
+    def told_order(self, order: Order) -> tuple[str, str]:
+        """``uuid`` and ``state`` (section 4.5)."""
+        return order.uuid, order.state
 
     def terms(self, code: str, price: float | None) -> Terms:  # noqa: ARG002 - the price tells the tick elsewhere
         """Codes are quote and base (section 3.3); markets of the local currency can be grouped in Korea."""
