@@ -29,6 +29,12 @@ def test_a_ladder_sums_from_the_best_price_outward(calculated: Calculate) -> Non
     assert (shown["spread"], round(shown["spreadRate"], 6)) == (1, round(1 / 100.5, 6))
 
 
+def test_a_book_whose_sides_are_sent_apart_is_the_same_ladder(calculated: Calculate) -> None:
+    apart = {"asks": [[101, 1, 0, 3], [103, 2], [104, 1]], "bids": [[100, 2], [98, 4], [97, 2], [95, 8]]}
+    paired = calculated("logic/ladder.js", f"m.ladder({BOOK}, 0, 9)")
+    assert calculated("logic/ladder.js", f"m.ladder({json.dumps(apart)}, 0, 9)") == paired
+
+
 def test_groups_never_look_better_than_what_is_in_them(calculated: Calculate) -> None:
     shown = calculated("logic/ladder.js", f"m.ladder({BOOK}, 5, 9)")
     assert rows(shown["asks"]) == [(105, 4, 4, 0.25)]
@@ -65,10 +71,10 @@ def test_steps_are_round_and_larger_than_the_tick(calculated: Calculate, tick: f
 
 
 def test_the_tick_is_the_smallest_distance_of_neighbours(calculated: Calculate) -> None:
-    assert calculated("logic/ladder.js", f"m.tickOf({BOOK}.orderbook_units)") == 1
-    assert calculated("logic/ladder.js", "m.tickOf([])") == 0
+    assert calculated("logic/ladder.js", f"m.tickOf({BOOK})") == 1
+    assert calculated("logic/ladder.js", "m.tickOf({ asks: [] })") == 0
     tenths = book((0.3, 0.2, 1, 1), (0.4, 0.1, 1, 1))
-    assert calculated("logic/ladder.js", f"m.tickOf({tenths}.orderbook_units)") == 0.1
+    assert calculated("logic/ladder.js", f"m.tickOf({tenths})") == 0.1
 
 
 def play(

@@ -55,7 +55,8 @@ def test_every_file_is_handed_out_with_its_type_and_its_hash() -> None:
 @pytest.mark.parametrize(
     "path",
     ["", "/index.html", "/static", "/static/", "/static/../page.py", "//", "/static/js/../js/app.js",
-     "/static/%2e%2e/page.py", "/static/js", "/static/vendor/vendor.toml", "/etc/passwd", "/static/js/app.js\0", "/STATIC/js/app.js"],
+     "/static/%2e%2e/page.py", "/static/js", "/static/vendor/vendor.toml", "/etc/passwd",
+     "/static/js/app.js\0", "/STATIC/js/app.js"],
 )  # fmt: skip
 def test_what_is_no_file_of_the_page_is_not_handed_out(path: str) -> None:
     assert page_file(path) is None

@@ -18,7 +18,7 @@ from tapewire.apps.gateway.asker import Asker
 from tapewire.apps.gateway.doors import Doors
 from tapewire.apps.gateway.fanout import Fanout
 from tapewire.apps.gateway.outlet import Pump
-from tapewire.apps.gateway.page import Page
+from tapewire.apps.gateway.page import page
 from tapewire.apps.gateway.server import Door, Port, answer
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.apps.gateway.upstream import Upstream
@@ -131,10 +131,10 @@ class Gateway:
         }  # fmt: skip
 
     def _paths(self) -> dict[str, Door]:
-        answers, page = self._answers, Page()
+        answers = self._answers
         return {
-            "/": page.index,
-            "/static/{path:.+}": page.file,
+            "/": page,
+            "/static/{path:.+}": page,
             "/v1/stream": self._doors.stream,
             "/v1/events": self._doors.events,
             "/v1/venues": self._plain(lambda _: answers.venues()),

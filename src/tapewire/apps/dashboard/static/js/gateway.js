@@ -7,6 +7,8 @@ const INTERVAL_S = 0.1;
 const ANSWER_MS = 8000;
 const DIAL_MS = 10_000;
 const EXTRA = new Set(["announcement", "status"]);
+// Served only where the operator has a key for it: a refusal is no news.
+const OPTIONAL = "optional";
 
 /** What the gateway answered instead of what was asked. */
 export class GatewayError extends Error {
@@ -107,7 +109,7 @@ export class Gateway {
     if (plain.length || message.unsubscribe) {
       this.send({ ...message, subscribe: plain, interval: INTERVAL_S, ...(cursor ? { resume: cursor } : {}) });
     }
-    for (const one of extra) this.send({ subscribe: [{ ...one, symbols: [""] }] });
+    for (const one of extra) this.send({ subscribe: [{ ...one, symbols: [""] }], id: OPTIONAL });
   }
 
   send(message) {
@@ -125,7 +127,7 @@ export class Gateway {
       this.lastDataAt = now;
       this.hear.event(message.event);
     } else if (message.news) this.hear.news(message.news);
-    else if (message.error) this.hear.refused(message.error.message);
+    else if (message.error && message.error.id !== OPTIONAL) this.hear.refused(message.error.message);
     else if (message.answer?.cursor && this.cursor === null) this.cursor = message.answer.cursor;
   }
 }

@@ -2,7 +2,7 @@
 
 import { colour } from "./dom.js";
 import { boundOf, BUCKETS } from "./logic/histogram.js";
-import { milliseconds } from "./logic/format.js";
+import { clock, milliseconds } from "./logic/format.js";
 
 const { uPlot } = globalThis;
 const SPAN_S = 300;
@@ -28,8 +28,9 @@ class Plot {
 export class RatePlot extends Plot {
   constructor(place, zone) {
     const line = { stroke: colour("--accent"), width: 1.5, fill: colour("--accent-soft"), points: { show: false } };
-    const options = { series: [{}, line], axes: [axis(), { ...axis(), size: 56 }], scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } } };
-    super(place, { ...options, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone === "KST" ? "Asia/Seoul" : "UTC") }, [[], []]);
+    const times = { ...axis(), space: 90, values: (_, seconds) => seconds.map((one) => clock(one * 1000, zone)) };
+    const scales = { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } };
+    super(place, { series: [{}, line], axes: [times, { ...axis(), size: 56 }], scales }, [[], []]);
   }
 
   /** The last minutes until now, wherever the data begin. Times in seconds. */

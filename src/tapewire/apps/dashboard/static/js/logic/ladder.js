@@ -5,18 +5,18 @@ import { decimalsOf } from "./format.js";
 const NICE = [1, 2, 5];
 const CLOSE = 1e-9;
 
-/** The levels of one side that there are: a thin book is padded with zeros. */
-export function levels(units, side) {
-  return units
-    .map((unit) => ({ price: unit[`${side}_price`], size: unit[`${side}_size`] }))
-    .filter(({ price, size }) => price > 0 && size > 0);
+/** The levels of one side that there are: Upbit pairs the sides, and pads a thin book with zeros; OKX sends them apart. */
+export function levels(book, side) {
+  const apart = book?.[`${side}s`]?.map(([price, size]) => ({ price, size }));
+  const paired = () => (book?.orderbook_units ?? []).map((unit) => ({ price: unit[`${side}_price`], size: unit[`${side}_size`] }));
+  return (apart ?? paired()).filter(({ price, size }) => price > 0 && size > 0);
 }
 
 /** Smallest distance of two neighbours on either side, 0 when there are none. */
-export function tickOf(units) {
+export function tickOf(book) {
   let least = Infinity;
   for (const side of ["ask", "bid"]) {
-    const prices = levels(units, side).map(({ price }) => price);
+    const prices = levels(book, side).map(({ price }) => price);
     for (let i = 1; i < prices.length; i += 1) {
       const gap = Math.abs(prices[i] - prices[i - 1]);
       if (gap > 0) least = Math.min(least, gap);
@@ -57,11 +57,10 @@ export function group(side, sideLevels, step) {
 /** The ladder of a book: so many rows a side, the best first; `share` is the sum's part of the largest sum shown. */
 export function ladder(book, step, count) {
   const sides = { ask: [], bid: [] };
-  const units = book?.orderbook_units ?? [];
   let most = 0;
   for (const side of ["ask", "bid"]) {
     let total = 0;
-    sides[side] = group(side, levels(units, side), step).slice(0, count);
+    sides[side] = group(side, levels(book, side), step).slice(0, count);
     for (const row of sides[side]) {
       total += row.size;
       row.total = total;
@@ -69,7 +68,7 @@ export function ladder(book, step, count) {
     most = Math.max(most, total);
   }
   for (const row of [...sides.ask, ...sides.bid]) row.share = row.total / most;
-  const [bestAsk, bestBid] = [levels(units, "ask")[0]?.price, levels(units, "bid")[0]?.price];
+  const [bestAsk, bestBid] = [levels(book, "ask")[0]?.price, levels(book, "bid")[0]?.price];
   const spread = bestAsk > 0 && bestBid > 0 ? Number((bestAsk - bestBid).toPrecision(12)) : null;
   return { asks: sides.ask, bids: sides.bid, spread, spreadRate: spread === null ? null : spread / ((bestAsk + bestBid) / 2) };
 }

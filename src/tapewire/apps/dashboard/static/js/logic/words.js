@@ -122,7 +122,7 @@ const WORDS = {
   statusUnknown: ["Not known", "알 수 없음"],
   nothingWrong: ["Nothing is wrong.", "이상이 없습니다."],
   oldestData: ["Oldest data: {stream}, {span}", "가장 오래된 데이터: {stream}, {span}"],
-  clients: ["Local clients: {open} of {most}", "로컬 클라이언트: {most} 중 {open}"],
+  clients: ["Local clients: {open} now, {most} at most", "로컬 클라이언트: 현재 {open}, 최대 {most}"],
   gaps: ["Gap ledger", "누락 기록"],
   gapsCount: ["{count} interruptions", "{count}건"],
   noGaps: ["No stream was interrupted.", "끊긴 스트림이 없습니다."],

@@ -48,8 +48,7 @@ export class Ladder {
   paint(focus) {
     if (focus.bookVersion === this.shownVersion || focus.book === null) return;
     this.shownVersion = focus.bookVersion;
-    const units = focus.book.orderbook_units;
-    if (this.choice.options.length === 1) this.offer(tickOf(units));
+    if (this.choice.options.length === 1) this.offer(tickOf(focus.book));
     const shown = ladder(focus.book, this.step, this.count);
     const { language } = this.app.settings;
     const some = [...shown.asks, ...shown.bids];
