@@ -17,9 +17,11 @@ from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import LoopClock
 from tapewire.runtime.loops import PacedLoop, VirtualTimeLoop
 from tapewire.runtime.manager import WebSocketManager, share_manager
+from tapewire.tape.copying import TapeCopy
 from tapewire.tape.files import Damage
 from tapewire.tape.format import Kind, Record
 from tapewire.tape.player import Player, Source
+from tapewire.tape.ranks import number_in
 from tapewire.tape.reader import header_of, read_tape
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.registry import get_venue
@@ -47,14 +49,16 @@ class Replayed(Struct, frozen=True):
 class Replay:
     """Tapes to be played to one program. Made by ``replay``; ``wall_ns`` is the tape's wall clock (ns UTC)."""
 
-    def __init__(self, folders: Iterable[str | Path], since_ns: int, until_ns: int) -> None:
+    def __init__(
+        self, folders: Iterable[str | Path], since_ns: int = 0, until_ns: int = 2**64, copy: TapeCopy | None = None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         sources = [_source(Path(folder)) for folder in folders]
         self.venues = tuple(header_of(source.folder).venue for source in sources)
-        self._player = Player(sources, since_ns=since_ns, until_ns=until_ns)
+        self._player = Player(sources, since_ns=since_ns, until_ns=until_ns, copy=copy)
         self._began = self._loop.time()
         self._ended = asyncio.Event()
-        self.manager = WebSocketManager(self._ports, clock=LoopClock(self.wall_ns), draw=lambda: 0.0, limits={})
+        self.manager = WebSocketManager(self._ports, clock=LoopClock(self.wall_ns), draw=lambda: 0.0, free=True)
 
     def wall_ns(self) -> int:
         """The tape's wall clock, ns UTC."""
@@ -104,6 +108,7 @@ def replay(
     speed: float | None = None,
     since_ns: int = 0,
     until_ns: int = 2**64,
+    tape: str | Path | None = None,
 ) -> Result:
     """Run ``program`` on one tape, or several merged by time, as ``asyncio.run`` runs it on the exchange.
 
@@ -117,38 +122,50 @@ def replay(
         speed: times as fast as it was; None: as fast as possible, waiting for nothing.
         since_ns: where to begin, ns UTC.
         until_ns: where to end, ns UTC; it is not played itself.
+        tape: a folder for another tape, of what is played: of one tape alone, and from end to end the same bytes.
 
     Returns:
         What ``program`` returned. It should end with its iterators, which end with the tape.
 
     Raises:
-        TapeError: there is no tape, or nothing on it in that time.
+        TapeError: there is no tape, or nothing on it in that time; ``tape`` has one already, or cannot be written.
         UnknownName: the tape's venue is not installed.
-        ConfigError: ``speed`` is not more than 0.
+        ConfigError: ``speed`` is not more than 0; ``tape`` with several folders.
     """
     if speed is not None and speed <= 0:
         raise ConfigError("speed", speed, "more than 0, or None for as fast as possible")
     named = [folders] if isinstance(folders, str | Path) else list(folders)
+    if tape is not None and len(named) > 1:
+        raise ConfigError("tape", str(tape), "used with one folder: several tapes do not make one")
 
     async def play() -> Result:
-        made = Replay(named, since_ns, until_ns)
-        return await made.play(program(made))
+        copy = None if tape is None else TapeCopy(Path(tape))
+        try:
+            made = Replay(named, since_ns, until_ns, copy)
+            return await made.play(program(made))
+        finally:
+            if copy is not None:
+                copy.close()
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop if speed is None else lambda: PacedLoop(speed)) as runner:
         return runner.run(play())
 
 
 def recorded_streams(folder: Path) -> tuple[str, list[Subscription]]:
-    """The tape's venue, and every stream that was subscribed while it was recorded, in their order.
+    """The tape's venue, and every stream that was subscribed while it was recorded, by connection in their order.
+
+    Who subscribes to them in this order gets connections that carry what the tape's did.
 
     Raises:
         TapeError: there is no tape.
     """
-    streams: dict[Subscription, None] = {}
+    connections: dict[str, dict[Subscription, None]] = {}
     for record in read_tape(folder):
         if isinstance(record, Record) and record.kind == Kind.FEED and record.payload.startswith(_SUBSCRIBED):
-            streams.update(dict.fromkeys(json.decode(record.payload, type=Subscribed).subscriptions))
-    return header_of(folder).venue, list(streams)
+            told = json.decode(record.payload, type=Subscribed)
+            connections.setdefault(told.connection, {}).update(dict.fromkeys(told.subscriptions))
+    names = sorted(connections, key=lambda name: number_in(name.partition("+")[0]) or 0)
+    return header_of(folder).venue, list(dict.fromkeys(stream for name in names for stream in connections[name]))
 
 
 def _source(folder: Path) -> Source:

@@ -23,7 +23,7 @@ from tapewire.runtime.taping import FeedTape
 from tapewire.session.gate import MARGIN, Gate
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
-from tapewire.transport.contract import Http, Line, LineFactory
+from tapewire.transport.contract import Http, Line, LineFactory, NamedLine
 from tapewire.venues.contract import Codec, Venue, Window
 
 #: What a subscription is given to: one connection, or several that carry the same.
@@ -89,7 +89,7 @@ class Builder:
         options, shown = self._options, account if self._venue.authorize else None
         connects = self._limits.connects(account_of(shown))
         if options.redundancy > 1 and side not in self._venue.facts.signed_sides:
-            return self._group(side, Gate([Window(1, APART)], MARGIN, connects))
+            return self._group(side, Gate([] if self._limits.free else [Window(1, APART)], MARGIN, connects))
         events = DriverEvents(self._events, self._finished)
         return self._driver(_Plan(self._name(side), options, options.line, connects, side, account), events)
 
@@ -119,7 +119,10 @@ class Builder:
         signer = None if plan.account is None else Signer(venue, plan.account, self._server_clock, ports.ticket)
 
         def make_line() -> Line:
-            return ports.make_line(plan.line, ports.clock.wall_ns)
+            line = ports.make_line(plan.line, ports.clock.wall_ns)
+            if isinstance(line, NamedLine):
+                line.be(plan.name)
+            return line
 
         return Driver(
             origin, machine, venue, self._codec(), make_line, ports.clock, events, signer,

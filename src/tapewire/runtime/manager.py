@@ -49,7 +49,8 @@ class WebSocketManager(Observed):
     """All clients of one event loop share one: one connection for all subscriptions of a venue and its options.
 
     ``clock``, ``draw`` (0 to 1, for jitter) and ``ticket`` are handed in by tests that move time by hand; ``limits``
-    is the table of what other managers of the process used up already; ``aside`` runs what may wait for a disk.
+    is the table of what other managers of the process used up already, ``free`` that there are none; ``aside`` runs
+    what may wait for a disk.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class WebSocketManager(Observed):
         draw: Callable[[], float] = random.random,
         ticket: Callable[[], str] = lambda: str(uuid.uuid4()),
         limits: dict[LimitsKey, Limits] | None = None,
+        free: bool = False,
         aside: Aside = asyncio.to_thread,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
@@ -69,7 +71,8 @@ class WebSocketManager(Observed):
         self._ticket = ticket
         self._aside = aside
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
-        self._limits = {} if limits is None else limits
+        self._limits: dict[LimitsKey, Limits] = {} if limits is None else limits
+        self._free = free
         self._numbers: Counter[str] = Counter()
         self._components: WeakValueDictionary[int, Component] = WeakValueDictionary()
         self._retiring: asyncio.Task[None] | None = None
@@ -197,6 +200,8 @@ class WebSocketManager(Observed):
         """The limits of one address, the same for all connections to it whatever their options."""
         place = place_of(venue, urlsplit(options.url or venue.facts.url).netloc)
         key = (*place, options.limits, options.limits_dir)
+        if self._free:
+            self._limits.setdefault(key, Limits(venue.facts, free=True))
         if key not in self._limits:
             make = shared_gate if options.limits == "process" else host_gates(options.limits_dir, place)
             if options.limits.startswith(REDIS):

@@ -11,6 +11,12 @@ from pathlib import Path
 FILE_MODE = 0o640
 
 
+_NEW_FILE = (
+    os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)  # fmt: skip
+
+
 def reason_of(error: OSError) -> str:
     """The operating system's reason for people: ``no space left on device``."""
     if error.errno == errno.ELOOP:
@@ -24,6 +30,13 @@ def open_folder(path: Path) -> int | None:
     if not hasattr(os, "O_DIRECTORY"):
         return None
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def new_file(folder: Path, name: str, root: int | None) -> int:
+    """A handle of a file that was not there before (``root``: as of ``open_folder``). Raises OSError."""
+    if root is None:
+        return os.open(folder / name, _NEW_FILE, FILE_MODE)
+    return os.open(name, _NEW_FILE, FILE_MODE, dir_fd=root)
 
 
 def lock(handle: int) -> None:

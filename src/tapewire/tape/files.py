@@ -53,6 +53,12 @@ class Block(NamedTuple):
     end: int
     head: BlockHead
     stored: bytes
+    start: bytes
+
+    @property
+    def whole(self) -> bytes:
+        """All of it, as it stands in the file."""
+        return self.start + self.stored
 
     def records(self) -> Iterator[Record]:
         """What it holds, in the order in which it came. Raises Damaged (a block that was written so)."""
@@ -157,4 +163,4 @@ def _read_block(file: BinaryIO, at: int) -> Block:
     start = file.read(BLOCK_HEAD)
     stored = file.read(decode_block_head(start).stored)
     head = check_block(start, stored)
-    return Block(at, at + BLOCK_HEAD + head.stored, head, stored)
+    return Block(at, at + BLOCK_HEAD + head.stored, head, stored, start)

@@ -68,9 +68,10 @@ class Record(NamedTuple):
 
 
 class Dialled(Struct, frozen=True):
-    """The connection that a record's number stands for."""
+    """The connection that a record's number stands for. Dials of one connection have the same ``name``."""
 
     url: str
+    name: str = ""
 
 
 class RestAnswer(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -15,9 +15,11 @@ from msgspec import json
 from tapewire.config import LineOptions
 from tapewire.errors import ConnectFailed, HttpFailed, LineLost, TapeError
 from tapewire.model.line import Handshake, Loss
+from tapewire.tape.copying import TapeCopy
 from tapewire.tape.files import Damage
 from tapewire.tape.format import Dialled, Kind, Record, RestAnswer
-from tapewire.tape.reader import header_of, read_tape
+from tapewire.tape.play_order import play_order
+from tapewire.tape.ranks import Ranks, number_in
 from tapewire.transport.contract import Answered, LineListener
 
 #: Frames kept for a connection that nobody has dialled yet; one with more is nobody's, and is left out.
@@ -44,14 +46,18 @@ class Player:
     Args:
         sources: the tapes.
         since_ns, until_ns: what is played (ns UTC, until excluded).
+        copy: another tape, to which all that is played goes (of one source only).
 
     Raises:
         TapeError: there is no tape, or nothing in that time.
     """
 
-    def __init__(self, sources: Sequence[Source], *, since_ns: int = 0, until_ns: int = 2**64) -> None:
+    def __init__(
+        self, sources: Sequence[Source], *, since_ns: int = 0, until_ns: int = 2**64, copy: TapeCopy | None = None
+    ) -> None:
         self._sources = sources
-        self._records = heapq.merge(*(_numbered(n, one.folder, since_ns, until_ns) for n, one in enumerate(sources)))
+        tracks = [play_order(number, one.folder, since_ns, until_ns, copy) for number, one in enumerate(sources)]
+        self._records = heapq.merge(*tracks)
         self._first = next(self._records, None)
         if self._first is None:
             raise TapeError(str(sources[0].folder), "nothing is on the tape in that time")
@@ -64,6 +70,7 @@ class Player:
         self._dialling: list[PlayedLine] = []
         self._moved = asyncio.Event()
         self._holding: set[PlayedLine] = set()
+        self._ranks = [Ranks(one.folder) for one in sources]
         self.ended = False
 
     @property
@@ -135,7 +142,7 @@ class Player:
             if (connection := self._connections.get(key)) is not None:
                 connection.message(item.payload, _MESSAGES[Kind(item.kind)], item.at_ns)
         elif item.kind == Kind.DIALLED:
-            self._begin(key, json.decode(item.payload, type=Dialled).url)
+            self._begin(key, json.decode(item.payload, type=Dialled))
         elif item.kind == Kind.OPENED and key in self._connections:
             self._connections[key].answered(json.decode(item.payload, type=Handshake))
         elif item.kind == Kind.LOST and key in self._connections:
@@ -143,8 +150,10 @@ class Player:
         elif item.kind == Kind.ANSWERED:
             self._calls.answered(json.decode(item.payload, type=RestAnswer))
 
-    def _begin(self, key: tuple[int, int], url: str) -> None:
-        connection = self._connections[key] = _Connection(key[0], urlsplit(url).path)
+    def _begin(self, key: tuple[int, int], dialled: Dialled) -> None:
+        path = urlsplit(dialled.url).path
+        connection = _Connection(key[0], path, self._ranks[key[0]].of(dialled.name))
+        self._connections[key] = connection
         for line in self._dialling:
             if self._fits(connection, line):
                 self._join(connection, line)
@@ -161,7 +170,8 @@ class Player:
         parts = urlsplit(line.url)
         known = any(parts.netloc in source.hosts for source in self._sources)
         theirs = not known or parts.netloc in self._sources[connection.source].hosts
-        return theirs and parts.path == connection.path
+        ours = None in (connection.rank, line.rank) or connection.rank == line.rank
+        return theirs and ours and parts.path == connection.path
 
     def _join(self, connection: _Connection, line: PlayedLine) -> None:
         self._dialling.remove(line)
@@ -173,8 +183,8 @@ class Player:
 class _Connection:
     """One recorded connection: what came on it waits until a line has joined."""
 
-    def __init__(self, source: int, path: str) -> None:
-        self.source, self.path = source, path
+    def __init__(self, source: int, path: str, rank: int | None) -> None:
+        self.source, self.path, self.rank = source, path, rank
         self.answer: Handshake | Loss | None = None
         self.loss: Loss | None = None
         self.line: PlayedLine | None = None
@@ -208,11 +218,17 @@ class PlayedLine:
     def __init__(self, player: Player) -> None:
         self._player = player
         self.url = ""
+        self.rank: int | None = None
         self._loop: asyncio.AbstractEventLoop
         self._listener: LineListener | None = None
         self._answer: asyncio.Future[Handshake | Loss] | None = None
         self._connection: _Connection | None = None
         self._live = False
+
+    def be(self, name: str) -> None:
+        """See ``NamedLine.be``. The connections of a replay are numbered from 1."""
+        number = number_in(name)
+        self.rank = None if number is None else number - 1
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:  # noqa: ARG002
         """See ``Line.open``. It takes until the tape tells of the answer."""
@@ -350,34 +366,6 @@ class PlayedHttp:
 
     async def close(self) -> None:
         """See ``Http.close``."""
-
-
-def _numbered(
-    source: int, folder: Path, since_ns: int, until_ns: int
-) -> Iterator[tuple[int, int, int, Record | Damage]]:
-    """Each record with its time and place, so that tapes can be merged. A damage stands at the time before it.
-
-    Of what was before ``since_ns`` only the connections that were open then, and the answers, are told.
-    """
-    at_ns = max(since_ns, header_of(folder).created_ns)
-    before: dict[int, list[Record]] = {}
-    for number, item in enumerate(read_tape(folder, until_ns=until_ns)):
-        if isinstance(item, Record) and item.at_ns < since_ns:
-            _remember(before, item)
-            continue
-        for records in before.values():
-            yield from ((at_ns, source, -1, record) for record in records)
-        before.clear()
-        if isinstance(item, Record):
-            at_ns = max(at_ns, item.at_ns)
-        yield at_ns, source, number, item
-
-
-def _remember(before: dict[int, list[Record]], record: Record) -> None:
-    if record.kind == Kind.LOST:
-        before.pop(record.connection, None)
-    elif record.kind in (Kind.DIALLED, Kind.OPENED, Kind.ANSWERED):
-        before.setdefault(record.connection, []).append(record)
 
 
 async def _until(loop: asyncio.AbstractEventLoop, due: float) -> None:

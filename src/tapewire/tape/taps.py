@@ -33,12 +33,17 @@ class TappedLine:
     def __init__(self, line: Line, recorder: Recorder, wall_ns: Callable[[], int]) -> None:
         self._line, self._recorder, self._wall_ns = line, recorder, wall_ns
         self._number = 0
+        self._name = ""
+
+    def be(self, name: str) -> None:
+        """See ``NamedLine.be``."""
+        self._name = name
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``. Raises TapeError too: the tape cannot be written at all."""
         self._recorder.open()
         self._number = self._recorder.connection()
-        self._recorder.note(Kind.DIALLED, self._number, Dialled(url))
+        self._recorder.note(Kind.DIALLED, self._number, Dialled(url, self._name))
         try:
             handshake = await self._line.open(url, headers, _Tap(listener, self._recorder, self._number, self._wall_ns))
         except ConnectFailed as failed:

@@ -10,14 +10,9 @@ from msgspec.structs import replace
 
 from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
-from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of, sync_folder, write_all
+from tapewire.tape.disk import lock, new_file, open_folder, reason_of, sync_folder, write_all
 from tapewire.tape.files import Block, Damage, TapeFile, file_name, is_unborn, number_of, tape_files
 from tapewire.tape.format import Header, Record, encode_block, encode_header
-
-_FLAGS = (
-    os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-)  # fmt: skip
 
 
 class TapeWriter:
@@ -112,8 +107,7 @@ class TapeWriter:
         self._end()
         created = self._wall_ns()
         name = file_name(self._number + 1, created)
-        where = (self._path / name, _FLAGS, FILE_MODE)
-        handle = os.open(*where) if self._root is None else os.open(name, _FLAGS, FILE_MODE, dir_fd=self._root)
+        handle = new_file(self._path, name, self._root)
         self._number, self._name, self._created_ns = self._number + 1, name, created
         self._handle, self._size, self._dirty = handle, 0, True
         self.files += 1

@@ -61,6 +61,15 @@ class Line(Protocol):
         ...
 
 
+@runtime_checkable
+class NamedLine(Protocol):
+    """A line that wants to know whose it is: one on a tape, or of one."""
+
+    def be(self, name: str) -> None:
+        """It belongs to the connection of this name; told before ``open``."""
+        ...
+
+
 #: Makes a fresh line for each dial. ``wall_ns`` is the clock for ``received_ns``.
 LineFactory = Callable[[LineOptions, Callable[[], int]], Line]
 

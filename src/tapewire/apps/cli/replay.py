@@ -13,7 +13,8 @@ import click
 
 from tapewire.apps.cli.gaps import Moment
 from tapewire.apps.cli.running import ended_by_sigterm
-from tapewire.apps.cli.terminal import count_of
+from tapewire.apps.cli.terminal import count_of, kind_of
+from tapewire.model.events import Event
 
 if TYPE_CHECKING:
     from tapewire.client.replaying import Replay
@@ -36,10 +37,12 @@ _BATCH = 1_000
 @click.option("--types", default="", metavar="TYPES", help="Only these, such as trade,candle.1s.  [default: all]")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write JSON lines files there, as `tapewire record` does, instead of printing.")  # fmt: skip
+@click.option("--tape", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Keep what is played on another tape: all of it gives the same bytes.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 def replay(
     *, folders: tuple[Path, ...], speed: str, since: timedelta | datetime | None, until: timedelta | datetime | None,
-    symbols: str, types: str, out: Path | None, as_json: bool,
+    symbols: str, types: str, out: Path | None, tape: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Play the tapes in DIR, which `tapewire record --tape DIR` made, as if live: every event, loss and recovery.
 
@@ -50,6 +53,7 @@ def replay(
     tapewire replay ticks --speed max --json | jq .trade_price
     tapewire replay upbit okx --speed 10 --from 2026-11-21T09:00 --to 2026-11-21T09:30 --types trade
     tapewire replay ticks --speed max --out files
+    tapewire replay ticks --speed max --from 2026-11-21T09:00 --to 2026-11-21T09:30 --tape half-an-hour
     """  # noqa: D301 - click wants the character
     from tapewire.apps.cli.lines import LineSink  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.client.replaying import replay as play  # noqa: PLC0415
@@ -57,15 +61,17 @@ def replay(
 
     pace = _pace(speed)
     sink: Sink = LineSink(as_json=as_json) if out is None else get_sink("jsonl")(out, form="raw")
-    wanted = _recorded(folders, symbols, types)
-    began, output = time.monotonic(), _Output(sink)
+    recorded = _recorded(folders)
+    wanted = _wanted(recorded, symbols, types)
+    began, output = time.monotonic(), _Output(sink, wanted)
     with ended_by_sigterm(), output:
         played = play(
             folders,
-            lambda again: _hear(again, wanted, output),
+            lambda again: _hear(again, recorded, output),
             speed=pace,
             since_ns=_ns(since, 0),
             until_ns=_ns(until, 2**64),
+            tape=tape,
         )
     for damage in played.damages:
         click.echo(f"tapewire: {damage}", err=True)
@@ -73,14 +79,15 @@ def replay(
     click.echo(f"{output.count:,} events of {count_of(played.records, 'record')} in {seconds:.1f} s", err=True)
 
 
-async def _hear(again: Replay, wanted: dict[str, list[Subscription]], output: _Output) -> Any:
+async def _hear(again: Replay, recorded: dict[str, list[Subscription]], output: _Output) -> Any:
+    """Everything is subscribed, whatever is wanted of it: so each connection is again what it was."""
     from tapewire.client import WebSocketClient  # noqa: PLC0415 - heavy, loaded when used
 
-    clients = {venue: WebSocketClient("replay", venue, keep_raw=True) for venue in wanted}
+    clients = {venue: WebSocketClient("replay", venue, keep_raw=True) for venue in recorded}
     try:
         for venue, client in clients.items():
             client.subscribe_feed(output.hear)
-            await client.subscribe(wanted[venue], output.hear)
+            await client.subscribe(recorded[venue], output.hear)
         await again.ended()
     finally:
         await asyncio.gather(*(client.cleanup() for client in clients.values()))
@@ -90,12 +97,14 @@ async def _hear(again: Replay, wanted: dict[str, list[Subscription]], output: _O
 class _Output:
     """Hands events to a sink at the end of each turn of the loop, or when they are many; the tape waits for it."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+    def __init__(self, sink: Sink, wanted: frozenset[tuple[str, str]]) -> None:
+        self._sink, self._wanted = sink, wanted
         self._items: list[Item] = []
         self.count = 0
 
     def hear(self, item: Item) -> None:
+        if isinstance(item, Event) and (item.symbol, kind_of(item)) not in self._wanted:
+            return
         if not self._items:
             asyncio.get_running_loop().call_soon(self.flush)
         self._items.append(item)
@@ -136,19 +145,26 @@ def _ns(moment: timedelta | datetime | None, otherwise: int) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e9)
 
 
-def _recorded(folders: Sequence[Path], symbols: str, types: str) -> dict[str, list[Subscription]]:
-    """The streams that the tapes tell of, by venue, as far as they are wanted."""
+def _recorded(folders: Sequence[Path]) -> dict[str, list[Subscription]]:
+    """The streams that the tapes tell of, by venue."""
     from tapewire.client.replaying import recorded_streams  # noqa: PLC0415 - heavy, loaded when used
 
-    codes, kinds = set(filter(None, symbols.split(","))), set(filter(None, types.split(",")))
     found: dict[str, list[Subscription]] = {}
     for folder in folders:
         venue, streams = recorded_streams(folder)
-        chosen = [one for one in streams if (not codes or one.symbol in codes) and (not kinds or _word(one) in kinds)]
-        found.setdefault(venue, []).extend(chosen)
-    if not any(found.values()):
-        raise click.BadParameter("the tape has no such stream", param_hint="'--symbols' or '--types'")
+        found.setdefault(venue, []).extend(streams)
     return found
+
+
+def _wanted(recorded: dict[str, list[Subscription]], symbols: str, types: str) -> frozenset[tuple[str, str]]:
+    """Symbol and type of what is shown."""
+    codes, kinds = set(filter(None, symbols.split(","))), set(filter(None, types.split(",")))
+    rows = {(one.symbol, _word(one)) for streams in recorded.values() for one in streams}
+    chosen = {(code, kind) for code, kind in rows if (not codes or code in codes) and (not kinds or kind in kinds)}
+    if not chosen:
+        there = ", ".join(sorted({" ".join(row) for row in rows})) or "nothing"
+        raise click.BadParameter(f"the tape has no such stream; it has {there}", param_hint="'--symbols' or '--types'")
+    return frozenset(chosen)
 
 
 def _word(stream: Subscription) -> str:
