@@ -247,3 +247,10 @@ def test_each_limit_is_counted_as_the_exchange_counts_it() -> None:
     limits.block_rest(30.0, "mine")
     nexts = [limits.rest(*key).next_at(0.0) for key in (("market", ""), ("default", "mine"), ("default", "yours"))]
     assert nexts == [30.0, 30.0, 0.0]
+
+
+def test_a_tape_counts_nothing() -> None:
+    limits = Limits(FACTS, free=True)
+    for gate in (limits.messages, limits.connects(), limits.rest("ticker")):
+        assert all(gate.take(0.0) for _ in range(1_000))
+        assert (gate.next_at(0.0), gate.left(0.0)) == (0.0, [])
