@@ -27,6 +27,7 @@ from tapewire.model import events, status
 from tapewire.model.book import BookChange, DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
+from tapewire.sinks.options import RecordOptions
 from tapewire.venues.okx.fields import FIELDS as OKX_FIELDS
 from tapewire.venues.okx.fields import VOLUMES as OKX_VOLUMES
 from tapewire.venues.okx.sim_switches import Switches as OkxSwitches
@@ -357,7 +358,10 @@ def feed_tables() -> str:
 
 def option_tables() -> str:
     """Each option object: name, default, type, sentence."""
-    made = (config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions, config.TapeOptions)
+    made = (
+        config.FeedOptions, config.SessionOptions, config.LineOptions, config.MailboxOptions, config.TapeOptions,
+        RecordOptions,
+    )  # fmt: skip
     return "\n".join(f"### {one.__name__}\n\n{_lead(one)}\n\n{_defaults(one, units=True)}" for one in made)
 
 

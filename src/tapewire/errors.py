@@ -175,11 +175,13 @@ class TimedOut(FeedError, TimeoutError):
 
 
 class SinkError(FeedError):
-    """Writing elsewhere failed; ``safe`` says what is safely there."""
+    """Writing elsewhere failed; ``safe`` says what is safely there. If it is ``retryable``, the sink keeps what it was
+    given, and its next ``flush`` writes it, once.
+    """
 
-    def __init__(self, target: str, reason: str, safe: str = "") -> None:
+    def __init__(self, target: str, reason: str, safe: str = "", *, retryable: bool = False) -> None:
         super().__init__(f"{target}: {reason}{f'; {safe}' if safe else ''}")
-        self.target, self.reason, self.safe = target, reason, safe
+        self.target, self.reason, self.safe, self.retryable = target, reason, safe, retryable
 
 
 class TapeError(FeedError):

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import ValidationError, convert
+from msgspec.structs import fields
+
 from tapewire.config import Credentials, Secret
 from tapewire.errors import ConfigError, CredentialsError
+from tapewire.sinks.options import RecordOptions
 from tapewire.venues.registry import get_venue
 
 #: Settings that ``TAPEWIRE_…`` of the same name settles.
 OWN_NAMES = ("venue", "url", "rest_url", "proxy", "format")
 #: The same, of the table ``feed``.
 OWN_FEED_NAMES = ("limits", "limits_dir", "cursor_file")
+
+#: Begins the names of the table ``record``: ``TAPEWIRE_RECORD_LAYOUT``.
+_OF_RECORD = "TAPEWIRE_RECORD_"
 
 #: Venues whose keys are called otherwise than ``VENUE_ACCESS_KEY`` and ``VENUE_SECRET_KEY``.
 KEY_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -95,7 +102,19 @@ def environment_settings(environ: Mapping[str, str], venue: str) -> dict[str, An
     """
     found = _upbit_settings(environ) if venue.startswith("upbit") else {}
     feed = found.get("feed", {}) | _own(environ, OWN_FEED_NAMES)
-    return found | _own(environ, OWN_NAMES) | ({"feed": feed} if feed else {})
+    record = dict(_record_settings(environ))
+    tables = {name: table for name, table in (("feed", feed), ("record", record)) if table}
+    return found | _own(environ, OWN_NAMES) | tables
+
+
+def _record_settings(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for field in fields(RecordOptions):
+        name = f"{_OF_RECORD}{field.name.upper()}"
+        if text := environ.get(name, "").strip():
+            try:
+                yield field.name, convert(text, field.type, strict=False)
+            except ValidationError as error:
+                raise ConfigError(name, text, f"right: {error}") from None
 
 
 def _own(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from tapewire.config import (
 )
 from tapewire.errors import ConfigError, CredentialsError
 from tapewire.profiles import PROFILES, STRATEGIES, by_room, named
+from tapewire.sinks.options import RecordOptions
 
 #: Read from the working directory when it is there; ``TAPEWIRE_CONFIG`` names another.
 SETTINGS_FILE = "tapewire.toml"
@@ -49,6 +50,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "line": tuple(name for name in LineOptions.__struct_fields__ if name not in ("ssl_context", "proxy")),
     "session": SessionOptions.__struct_fields__,
     "mailbox": MailboxOptions.__struct_fields__,
+    "record": RecordOptions.__struct_fields__,
 }
 
 
@@ -86,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         line: the fields of ``LineOptions`` but proxy, which stands above, and ssl_context, which is no text.
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
         mailbox: the fields of ``MailboxOptions``.
+        record: the fields of ``RecordOptions`` (``TAPEWIRE_RECORD_LAYOUT`` and so on): how recordings lie on the disk.
         alerts: rules, one ``[[alerts]]`` table each.
     """
 
@@ -104,6 +107,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     line: LineOptions = LineOptions()
     session: SessionOptions = SessionOptions()
     mailbox: MailboxOptions = MailboxOptions()
+    record: RecordOptions = RecordOptions()
     alerts: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:

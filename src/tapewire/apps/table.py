@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tapewire.apps.settings import TABLES, Settings
 from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions
+from tapewire.sinks.options import RecordOptions
 
 #: Words with which a sentence says its number's unit, and the unit.
 _UNITS = {
@@ -20,6 +21,8 @@ _UNITS = {
     "frames": "frames",
     "control frames": "frames/s",
     "events": "events",
+    "lines": "lines",
+    "days": "d",
     "tries": "tries",
     "connections": "lines",
     "times": "×",
@@ -60,6 +63,7 @@ def all_settings() -> list[Setting]:
         ("line", LineOptions),
         ("session", SessionOptions),
         ("mailbox", MailboxOptions),
+        ("record", RecordOptions),
     ):
         rows += [row for row in rows_of(made, place) if row.name in TABLES[place]]
     return rows

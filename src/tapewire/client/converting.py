@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from tapewire.client.replaying import Replay, recorded_streams, replay
 from tapewire.client.tables import files_of, kinds_of, need_arrow
 from tapewire.errors import ConfigError, DecodeError
 from tapewire.model.event import Event
-from tapewire.model.events import EVENT_CLASSES
-from tapewire.sinks.names import MISC, parse_file_name
+from tapewire.sinks.event_lines import event_reader, kind_of_line
+from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
 from tapewire.sinks.registry import get_sink
 from tapewire.tape.files import tape_files
 from tapewire.venues.registry import get_venue
@@ -41,7 +41,7 @@ class Source(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        return f"{self.path.name} {self.size} {self.modified_ns}"
+        return f"{self.stem} {self.size} {self.modified_ns}"
 
     @property
     def stem(self) -> str:
@@ -60,7 +60,7 @@ class Conversion(Struct):
 
 
 def sources_of(folder: Path) -> list[Source]:
-    """What there is to convert in a folder: the tape, or each file of JSON lines but ``misc.jsonl``.
+    """What there is to convert in a folder: the tape, or each file of lines of a recording but ``misc``.
 
     Raises:
         ConfigError: it is neither a tape nor a recording.
@@ -69,10 +69,11 @@ def sources_of(folder: Path) -> list[Source]:
     if tape:
         status = tape[-1].stat()
         return [Source(folder, sum(path.stat().st_size for path in tape), status.st_mtime_ns)]
-    found = [path for path in sorted(folder.rglob("*.jsonl")) if path.name != MISC and parse_file_name(path.name)]
+    lines = recorded_lines(folder) if folder.is_dir() else []
+    found = [one.path for one in lines if not is_misc(one)]
     if not found:
         raise ConfigError(
-            "SOURCE", str(folder), "the folder of a tape (*.tape) or of a recording ({code}_{type}.jsonl)"
+            "SOURCE", str(folder), "the folder of a tape (*.tape) or of a recording ({code}_{type}.jsonl …)"
         )
     return [Source(path, (status := path.stat()).st_size, status.st_mtime_ns) for path in found]
 
@@ -152,7 +153,8 @@ def _play_into(dataset: Dataset, folder: Path, numbers: Exactness) -> None:
 def _read_into(dataset: Dataset, source: Source, reader: LineReader, progress: Callable[[Source, int], None]) -> int:
     unreadable = done = 0
     batch: list[Event] = []
-    for line in _lines(source.path):
+    damages: list[str] = []
+    for line in lines_of(source.path, damages.append):
         try:
             batch += reader.read(line)
         except (DecodeError, Unreadable):
@@ -164,13 +166,14 @@ def _read_into(dataset: Dataset, source: Source, reader: LineReader, progress: C
             progress(source, done)
     dataset.write(batch)
     progress(source, source.size)
-    return unreadable
+    return unreadable + len(damages)
 
 
 class LineReader:
     """Reads lines of recordings in either form: the exchange's own JSON, and our events."""
 
     def __init__(self, venue: str, numbers: Exactness = "float") -> None:
+        self._numbers = numbers
         self._venue, self._codec = venue, get_venue(venue).codec("DEFAULT", numbers, False)
 
     def read(self, line: bytes) -> list[Event]:
@@ -180,18 +183,13 @@ class LineReader:
             DecodeError: it is no message of the venue.
             msgspec.DecodeError: it is no event of ours.
         """
-        cls = EVENT_CLASSES.get(line[9:30].partition(b'"')[0].decode()) if line.startswith(b'{"type":"') else None
-        if cls is not None and b'"venue":"' in line[:80]:
-            return [json.decode(line, type=cls, strict=False)]
+        kind = kind_of_line(line)
+        if kind is not None:
+            return [event_reader(kind, self._numbers)(line)]
         reading = self._codec.read(line.rstrip())
         if reading.quarantined or not reading.events:
             raise DecodeError(self._venue, "no event is in this line", line)
         return list(reading.events)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from (line for line in file if line.endswith(b"\n"))
 
 
 class _Ledger:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from importlib import import_module
 from importlib.util import find_spec
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tapewire.errors import ConfigError, SubscriptionError, UsageError
 from tapewire.model.events import EVENT_CLASSES
-from tapewire.sinks.names import quoted
+from tapewire.sinks.layout import COLUMNS, parse
+from tapewire.sinks.names import code_folder, kind_folder, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +59,7 @@ def read_parquet(
     files = list(files_of(Path(folder), kind, wanted, venue))
     if not files:
         raise ConfigError("folder", str(folder), f"one with Parquet files of {kind} (see `tapewire convert`)")
-    table = _table(files, since_ms, until_ms, None if columns is None else list(columns))
+    table = _table(files, _chosen(venue, since_ms, until_ms), None if columns is None else list(columns))
     if form == "events":
         from tapewire.sinks.columns import events_of  # noqa: PLC0415 - pyarrow takes 170 ms to load
 
@@ -73,11 +76,20 @@ def need_arrow() -> None:
 
 
 def files_of(folder: Path, kind: str, symbols: Iterable[str] = (), venue: str | None = None) -> Iterator[Path]:
-    """The Parquet files of a kind, of these symbols (none named: all) and this venue (None: all)."""
+    """The Parquet files of a kind, of these symbols (none named: all) and this venue (None: all; the names of a flat
+    recording tell none). A recording's own are among them, as far as they are whole.
+    """
+    symbols = list(symbols)
+    for path in sorted(folder.glob(f"*{COLUMNS}")):
+        found = parse(path.name)
+        if found is None or found.place.kind.partition(".")[0] != kind:
+            continue
+        if not symbols or found.place.symbol in symbols:
+            yield path
     venues = "*" if venue is None else quoted(venue)
-    places = [quoted(symbol) for symbol in symbols] or ["*"]
+    places = [code_folder(symbol) or quoted(symbol) for symbol in symbols] or ["*"]
     for place in places:
-        yield from sorted(folder.glob(f"{venues}/{quoted(kind)}/{place}/date=*/*.parquet"))
+        yield from sorted(folder.glob(f"{venues}/{kind_folder(kind)}/{place}/date=*/*.parquet"))
 
 
 def kinds_of(folder: Path) -> list[str]:
@@ -85,16 +97,21 @@ def kinds_of(folder: Path) -> list[str]:
     return [kind for kind in EVENT_CLASSES if next(files_of(folder, kind), None) is not None]
 
 
-def _table(files: list[Path], since_ms: int | None, until_ms: int | None, columns: list[str] | None) -> pa.Table:
+def _chosen(venue: str | None, since_ms: int | None, until_ms: int | None) -> Any:
+    """Which rows are wanted; None: all."""
     import pyarrow.compute as pc  # noqa: PLC0415 - pyarrow takes 170 ms to load
-    import pyarrow.dataset as ds  # noqa: PLC0415
 
-    chosen = None
-    if since_ms is not None:
-        chosen = pc.field("timestamp") >= since_ms
-    if until_ms is not None:
-        before = pc.field("timestamp") < until_ms
-        chosen = before if chosen is None else chosen & before
+    wanted = [
+        *([] if venue is None else [pc.field("venue") == venue]),
+        *([] if since_ms is None else [pc.field("timestamp") >= since_ms]),
+        *([] if until_ms is None else [pc.field("timestamp") < until_ms]),
+    ]
+    return reduce(and_, wanted) if wanted else None
+
+
+def _table(files: list[Path], chosen: Any, columns: list[str] | None) -> pa.Table:
+    import pyarrow.dataset as ds  # noqa: PLC0415 - pyarrow takes 170 ms to load
+
     files_as_one = ds.dataset([str(path) for path in files], format="parquet")
     by_time = columns is None or "timestamp" in columns
     asked = columns if by_time or columns is None else [*columns, "timestamp"]

@@ -37,7 +37,8 @@ class Written(Struct, frozen=True):
 class Sink(Protocol):
     """Takes events elsewhere. Every method may block: ``SinkRunner`` calls them on a thread of their own,
     one at a time. Each raises ``SinkError`` with target, reason and what is safe; after that only ``close``
-    is called. ``written`` may be called from another thread at any time.
+    is called. If the error is ``retryable``, the sink keeps what it was given, and ``flush`` is called until that is
+    written. ``written`` may be called from another thread at any time.
     """
 
     promise: Promise

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from tapewire.errors import SinkError
 from tapewire.model.event import KST, Event
 from tapewire.sinks.columns import Exactness, schema_of, table_of
-from tapewire.sinks.names import quoted
-from tapewire.tape.disk import reason_of
+from tapewire.sinks.layout import LAST_SECOND
+from tapewire.sinks.names import code_folder, kind_folder, quoted
+from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_folder
 
 #: Rows of one row group; events of one place that wait in memory for it.
 ROWS = 50_000
@@ -25,6 +26,9 @@ PENDING = 400_000
 #: Files open at the same time; the least recently written one is ended for another.
 OPEN_MOST = 64
 ZONES: dict[str, tzinfo] = {"UTC": UTC, "KST": KST}
+
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Place(NamedTuple):
@@ -53,7 +57,7 @@ class Dataset:
         self._folder, self._stem, self._numbers, self._zone = folder, stem, numbers, ZONES[zone]
         self._pending: dict[Place, list[Event]] = {}
         self._waiting = 0
-        self._open: OrderedDict[Place, _File] = OrderedDict()
+        self._open: OrderedDict[Place, WholeFile] = OrderedDict()
         self._parts: dict[Place, int] = {}
         self.events = 0
         self.files: list[Path] = []
@@ -84,7 +88,7 @@ class Dataset:
 
     def _place(self, event: Event) -> Place:
         seconds = event.timestamp / 1000 if event.timestamp is not None else event.received_ns / 1e9
-        moment = datetime.fromtimestamp(seconds, self._zone)
+        moment = datetime.fromtimestamp(min(max(seconds, 0), LAST_SECOND), self._zone)
         return Place(event.venue, event.kind, event.symbol, moment.strftime("%Y-%m-%d"), moment.strftime("%H"))
 
     def _flush_all(self) -> None:
@@ -102,22 +106,23 @@ class Dataset:
             raise SinkError(str(self._folder), reason_of(error)) from error
         self.events += len(events)
 
-    def _file(self, place: Place) -> _File:
+    def _file(self, place: Place) -> WholeFile:
         file = self._open.pop(place, None)
         if file is None:
             while len(self._open) >= OPEN_MOST:
                 self._end(self._open.popitem(last=False)[1])
             part = self._parts[place] = self._parts.get(place, 0) + 1
-            file = _File(self._path(place, part), schema_of(place.kind, self._numbers))
+            file = WholeFile(self._path(place, part), schema_of(place.kind, self._numbers))
         self._open[place] = file
         return file
 
     def _path(self, place: Place, part: int) -> Path:
-        where = self._folder / quoted(place.venue) / quoted(place.kind) / quoted(place.symbol or "all")
+        symbol = code_folder(place.symbol) or quoted(place.symbol)
+        where = self._folder / quoted(place.venue) / kind_folder(place.kind) / symbol
         more = f"-{part}" if part > 1 else ""
         return where / f"date={place.date}" / f"{place.hour}-{self._stem}{more}.parquet"
 
-    def _end(self, file: _File) -> None:
+    def _end(self, file: WholeFile) -> None:
         try:
             file.end()
         except OSError as error:
@@ -125,25 +130,39 @@ class Dataset:
         self.files.append(file.path)
 
 
-class _File:
+def sync_path(folder: Path) -> None:
+    """Have the names in a folder on the disk itself. Raises OSError."""
+    handle = open_folder(folder)
+    try:
+        sync_folder(handle)
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+class WholeFile:
     """One Parquet file, under another name until it is whole: one that was not ended cannot be read."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self._part = path, path.with_suffix(".part")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._handle = self._part.open("wb")
+        self._handle = os.fdopen(os.open(self._part, _FLAGS, FILE_MODE), "wb")
         self._writer = pq.ParquetWriter(self._handle, schema, compression="zstd")
 
     def write(self, table: pa.Table) -> None:
+        """Another row group."""
         self._writer.write_table(table)
 
     def end(self) -> None:
+        """Give it its name: whole, and on the disk itself."""
         self._writer.close()
         self._handle.flush()
         os.fsync(self._handle.fileno())
         self._handle.close()
         self._part.replace(self.path)
+        sync_path(self.path.parent)
 
     def give_up(self) -> None:
+        """Leave nothing of it."""
         self._handle.close()
         self._part.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
-"""Writes events as JSON lines: one file per market and kind, ``misc.jsonl`` for everything else."""
+"""Writes events to files: lines of JSON for each market and kind, or Parquet, and the others for everything else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import json, structs
 
@@ -13,119 +14,151 @@ from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import CandleEvent, Event
 from tapewire.model.status import Quarantined
 from tapewire.sinks.contract import Item, Promise, Written
-from tapewire.sinks.folder import Folder
-from tapewire.sinks.lines import as_text, misc_line, one_line
-from tapewire.sinks.names import MISC, file_name
+from tapewire.sinks.layout import MISC_KIND, NEVER, Place, Slot
+from tapewire.sinks.lines import misc_line, one_line
+from tapewire.sinks.options import RecordOptions
+from tapewire.sinks.segments import Segments
+
+if TYPE_CHECKING:
+    from tapewire.sinks.finishing import Finisher
 
 Form = Literal["raw", "event"]
 
 
 class JsonlSink:
-    """Appends one JSON object a line to ``{code}_{type}.jsonl`` in one folder (made if it is not there).
+    """Appends one JSON object a line to ``{code}_{type}.jsonl`` in one folder, or as the options lay it out.
 
     Names: ``KRW-BTC_trade.jsonl``, ``KRW-BTC_candle.1s.jsonl``; order books of every depth and level of a market
-    share ``KRW-BTC_orderbook.jsonl``. A venue's name is in none: give each venue a folder of its own.
+    share ``KRW-BTC_orderbook.jsonl``. In the flat layout a venue's name is in none: give each venue its own folder.
     ``misc.jsonl`` gets the feed's own events (connections, gaps) and every frame that is no market's: a JSON
     object as it came, other text as ``{"raw": …}``, what is no UTF-8 as ``{"raw_base64": …}``.
 
-    A batch goes to the operating system in one write per file, so what ``write`` took survives ``kill -9``; with
-    ``fsync`` it survives a power loss after ``flush``. When writing fails (disk full), the last line is cut back
-    to a whole one and ``SinkError`` says what is safe. An unfinished last line found in an older file is cut off
-    and kept in ``misc.jsonl``.
+    A batch goes to the operating system in one write per file, so what ``write`` took survives ``kill -9`` (with zstd:
+    what ``flush`` took); after ``flush`` it survives a power loss, unless ``fsync`` is ``"none"``. What a full disk
+    refuses is kept and written when there is space again. An unfinished end found in an older file is cut off and kept
+    in ``misc.jsonl``.
 
     Args:
-        folder: where the files go; symbolic links among the files are refused.
+        folder: where the files go (made if it is not there); symbolic links among the files are refused.
         form: ``"raw"`` writes the venue's own JSON as received where the event has it (``keep_raw``), with nothing
-            added; ``"event"`` our event, ``received_ns`` included.
-        fsync: ``flush`` waits for the disk itself.
+            added; ``"event"`` our event, ``received_ns`` included. None: raw, but of Parquet, which knows events only.
+        options: layout, rotation, retention, compression, safety.
         max_open: files kept open at most; the least recently used is closed for another.
     """
 
-    def __init__(self, folder: str | Path, *, form: Form = "raw", fsync: bool = False, max_open: int = 256) -> None:
-        if form not in ("raw", "event"):
-            raise ConfigError("form", form, '"raw" or "event"')
+    def __init__(
+        self, folder: str | Path, *, form: Form | None = None, options: RecordOptions | None = None, max_open: int = 256
+    ) -> None:
+        options = options or RecordOptions()
+        columns = options.files == "parquet"
+        if form not in ("raw", "event", None) or (columns and form == "raw"):
+            raise ConfigError("form", form, '"event", for Parquet' if columns else '"raw" or "event"')
         if max_open < 1:
             raise ConfigError("max_open", max_open, "1 or more")
-        self.promise = Promise("at_most_once", "power" if fsync else "process")
-        self._folder = Folder(Path(folder), max_open)
-        self._raw = form == "raw"
-        self._fsync = fsync
-        self._names: dict[tuple[type[Event], str, str | None], str] = {}
+        self.promise = Promise("at_least_once", "process" if options.fsync == "none" else "power")
+        self._path, self._raw = Path(folder), form != "event" and not columns
+        self._finisher = _finisher(self._path, options) if columns else None
+        add, unfinished = (self._finisher.add, self._finisher.unfinished) if self._finisher else (_nothing, frozenset)
+        self._segments = Segments(self._path, options, finish=add, unfinished=unfinished, max_open=max_open)
+        self._places: dict[tuple[type[Event], str, str, str | None], Place] = {}
         self._encoder = json.Encoder()
         self._last_ns = 0
 
     def open(self) -> None:
         """Make the folder, see that it can be written to, and lock it against a second recorder."""
-        self._folder.open()
+        self._segments.open()
+        if self._finisher is not None:
+            self._finisher.open()
 
     def write(self, batch: Sequence[Item]) -> None:
         """Append the batch, each file's lines in the order of the batch."""
-        lines: dict[str, list[bytes]] = {}
-        for item in batch:
-            name, line = self._line(item)
-            lines.setdefault(name, []).append(line)
-        try:
-            for name, own in lines.items():
-                own.append(b"")
-                self._folder.append(name, b"\n".join(own))
-            self._keep_torn()
-        except SinkError as error:
-            raise SinkError(error.target, error.reason, self._safe()) from error
+        for slot, items in self._slots(batch):
+            lines: dict[Place, list[bytes]] = {}
+            for item in items:
+                place, line = self._line(item)
+                lines.setdefault(place, []).append(line)
+            for place, own in lines.items():
+                self._segments.take(place, own, slot)
+        self._do(self._segments.commit)
         self._last_ns = _time_of(batch[-1]) if batch else self._last_ns
 
     def flush(self) -> None:
-        """Nothing is held back in this process; with ``fsync``: wait until the disk has it."""
-        if self._fsync:
-            self._folder.sync()
+        """Nothing is held back in this process any more; unless ``fsync`` is "none": wait until the disk has it."""
+        while self._finisher is not None and self._finisher.notices:
+            self._segments.note(self._finisher.notices.popleft())
+        self._do(self._segments.flush)
 
     def close(self) -> None:
-        """Flush and close every file."""
+        """Flush and close every file; what is to become Parquet does so, as far as a second allows."""
         try:
-            self.flush()
+            self._do(self._segments.end)
         finally:
-            self._folder.close()
+            if self._finisher is None or self._finisher.close():  # else it still writes: nobody else may
+                self._segments.release()
 
     def written(self) -> tuple[Written, ...]:
-        """Lines written and size of every file touched since ``open``, by name."""
-        files = sorted(self._folder.files.values(), key=lambda file: file.name)
-        return tuple(Written(file.name, file.lines, file.size) for file in files)
+        """Lines and bytes that went to each stream since ``open``, by its name: that of its file where it has one."""
+        return self._segments.written()
 
-    def _line(self, item: Item) -> tuple[str, bytes]:
+    def _slots(self, batch: Sequence[Item]) -> Iterator[tuple[Slot, Iterator[Item] | Sequence[Item]]]:
+        """The batch by the spans of time whose lines share files."""
+        if not batch:
+            return
+        slot = self._segments.slot(_time_of(batch[-1]))
+        if slot.end_ns == NEVER:
+            yield slot, batch
+        else:
+            yield from groupby(batch, key=lambda item: self._segments.slot(_time_of(item)))
+
+    def _line(self, item: Item) -> tuple[Place, bytes]:
         if not isinstance(item, Event):
-            return MISC, misc_line(item.payload) if isinstance(item, Quarantined) else self._encoder.encode(item)
+            line = misc_line(item.payload) if isinstance(item, Quarantined) else self._encoder.encode(item)
+            return self._segments.misc(item.venue), line
         unit = item.unit if isinstance(item, CandleEvent) else None
-        key = (item.__class__, item.symbol, unit)
-        name = self._names.get(key)
-        if name is None:
-            name = self._name(*key)
+        key = (item.__class__, item.venue, item.symbol, unit)
+        place = self._places.get(key)
+        if place is None:
+            place = self._segments.place(item)
+            if place.kind != MISC_KIND:  # codes of any length and number may come: what has no file is not remembered
+                self._places[key] = place
         raw = item.raw
         if raw is None:
-            return name, self._encoder.encode(item)
-        return name, (self._raw and one_line(raw)) or self._encoder.encode(structs.replace(item, raw=None))
+            return place, self._encoder.encode(item)
+        return place, (self._raw and one_line(raw)) or self._encoder.encode(structs.replace(item, raw=None))
 
-    def _name(self, kind: type[Event], symbol: str, unit: str | None) -> str:
-        word = str(kind.__struct_config__.tag)
-        name = file_name(symbol, f"{word}.{unit}" if unit else word) or MISC
-        if name != MISC:  # codes of any length and number may come: what has no file is not remembered
-            self._names[kind, symbol, unit] = name
-        return name
+    def _do(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except SinkError as error:
+            safe = self._safe("wait" if error.retryable else "are not there")
+            raise SinkError(error.target, error.reason, safe, retryable=error.retryable) from error
 
-    def _keep_torn(self) -> None:
-        while self._folder.torn:
-            name, torn = self._folder.torn.pop()
-            self._folder.append(MISC, self._encoder.encode({"torn_from": name, **as_text(torn)}) + b"\n")
-
-    def _safe(self) -> str:
+    def _safe(self, become: str) -> str:
         files = [file for file in self.written() if file.events]
+        waiting = self._segments.waiting
+        more = f", {waiting:,} {'line' if waiting == 1 else 'lines'} {become}" if waiting else ""
         if not files:
-            return "nothing was written"
+            return f"nothing was written{more}"
         count = sum(file.events for file in files)
         until = f", the last whole batch of {_shown(self._last_ns)}" if self._last_ns else ""
-        return f"safe there: {count:,} lines in {len(files):,} {'file' if len(files) == 1 else 'files'}{until}"
+        return f"safe there: {count:,} lines in {len(files):,} {'file' if len(files) == 1 else 'files'}{until}{more}"
+
+
+def _finisher(folder: Path, options: RecordOptions) -> Finisher:
+    from tapewire.sinks.finishing import Finisher  # noqa: PLC0415 - pyarrow takes 170 ms to load
+
+    return Finisher(folder, options)
+
+
+def _nothing(_name: str) -> None:
+    """No file becomes Parquet."""
 
 
 def _time_of(item: Item) -> int:
-    return item.received_ns if isinstance(item, Event) else item.at_ns
+    """When it came, ns UTC; of an event that nobody received, the venue's own time."""
+    if not isinstance(item, Event):
+        return item.at_ns
+    return item.received_ns or (item.timestamp or 0) * 1_000_000
 
 
 def _shown(ns: int) -> str:

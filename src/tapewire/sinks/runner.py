@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterable, Callable, Coroutine
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from tapewire.errors import ConfigError, SinkError
 from tapewire.sinks.contract import Item, Sink
 from tapewire.sinks.worker import Worker
+
+State = Literal["idle", "recording", "degraded"]
 
 
 class RunnerOptions(Struct, frozen=True, kw_only=True):
@@ -23,6 +25,7 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
         flush_every: seconds at most from a write to the flush that covers it.
         write_timeout: seconds one ``open``, ``write`` or ``flush`` may take.
         close_timeout: seconds for all that remains when the feed has ended (Ctrl-C ends within five).
+        retry_every: seconds until a sink that refused for a while (``SinkError.retryable``) is tried again.
     """
 
     batch: int = 1000
@@ -30,9 +33,10 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
     flush_every: float = 1.0
     write_timeout: float = 30.0
     close_timeout: float = 4.0
+    retry_every: float = 1.0
 
     def __post_init__(self) -> None:
-        for option in ("batch", "max_age", "flush_every", "write_timeout", "close_timeout"):
+        for option in self.__struct_fields__:
             if not getattr(self, option) > 0:
                 raise ConfigError(option, getattr(self, option), "more than 0")
 
@@ -41,11 +45,25 @@ class SinkRunner:
     """Reads a source and writes it to one sink until the source ends.
 
     The source is read no further than two batches ahead of the sink. What a slow sink leaves unread stays in the
-    mailbox behind the source, whose overflow rule and counts hold: the feed itself is never slowed.
+    mailbox behind the source, whose overflow rule and counts hold: the feed itself is never slowed. A sink that refuses
+    for a while (a full disk) is tried again until it takes what it kept, or the source has to end.
+
+    Args:
+        sink: where to.
+        name: of its thread, and in errors.
+        options: batches and time limits.
+        tell: told of each refusal that is new, and with None that all is written again.
     """
 
-    def __init__(self, sink: Sink, name: str = "sink", options: RunnerOptions | None = None) -> None:
-        self._sink = sink
+    def __init__(
+        self,
+        sink: Sink,
+        name: str = "sink",
+        options: RunnerOptions | None = None,
+        tell: Callable[[SinkError | None], None] = lambda _trouble: None,
+    ) -> None:
+        self._sink, self._tell = sink, tell
+        self.state: State = "idle"
         self._options = options or RunnerOptions()
         self._worker = Worker(name)
         self._buffer: list[Item] = []
@@ -99,12 +117,39 @@ class SinkRunner:
     async def _hand_over(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._buffer:
-            await self._write(self._options.write_timeout)
+            await self._until_taken(self._write(self._options.write_timeout))
             if self._unflushed_since is None:
                 self._unflushed_since = now
         if self._unflushed_since is not None and now >= self._unflushed_since + self._options.flush_every / 2:
-            await self._guard(self._worker.call(self._sink.flush, seconds=self._options.write_timeout))
+            await self._until_taken(self._flush())
             self._unflushed_since = None
+
+    async def _until_taken(self, call: Coroutine[Any, Any, None]) -> None:
+        """When the sink refuses for a while, have it try again until it has written what it kept."""
+        trouble = await self._refusal(call)
+        while trouble is not None:
+            if self.state != "degraded":
+                self.state = "degraded"
+                self._tell(trouble)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._options.retry_every):
+                    await asyncio.Event().wait()
+            trouble = await self._refusal(self._flush())
+        if self.state == "degraded":
+            self._tell(None)
+        self.state = "recording"
+
+    async def _refusal(self, call: Coroutine[Any, Any, None]) -> SinkError | None:
+        try:
+            await call
+        except SinkError as error:
+            if not error.retryable:
+                raise
+            return error
+        return None
+
+    async def _flush(self) -> None:
+        await self._guard(self._worker.call(self._sink.flush, seconds=self._options.write_timeout))
 
     async def _write(self, seconds: float) -> None:
         batch, self._buffer = self._buffer, []
@@ -121,6 +166,7 @@ class SinkRunner:
             if self._buffer and not self._failed:
                 await self._write(deadline - loop.time())
         finally:
+            self.state = "idle"
             with contextlib.suppress(SinkError) if self._failed else contextlib.nullcontext():
                 await self._worker.call(self._sink.close, seconds=deadline - loop.time())
             self._worker.stop()
@@ -128,6 +174,6 @@ class SinkRunner:
     async def _guard(self, call: Coroutine[Any, Any, None]) -> None:
         try:
             await call
-        except Exception:
-            self._failed = True
+        except Exception as error:
+            self._failed = not (isinstance(error, SinkError) and error.retryable)
             raise

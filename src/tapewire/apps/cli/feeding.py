@@ -12,7 +12,7 @@ from tapewire.apps.cli.options import Feed
 from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
 from tapewire.config import MailboxOptions
-from tapewire.errors import ConnectFailed, TimedOut
+from tapewire.errors import ConnectFailed, SinkError, TimedOut
 from tapewire.model.line import Loss
 from tapewire.model.status import Connected, Disconnected, FeedEvent
 from tapewire.sinks.contract import Item, Sink
@@ -33,17 +33,23 @@ async def serve_metrics(client: WebSocketClient, feed: Feed) -> None:
         click.echo(f"tapewire: metrics at {server.url}", err=True)
 
 
-async def carry(client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None]) -> None:
+async def carry(
+    client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None],
+    tell: Callable[[SinkError | None], None] = lambda _trouble: None,
+) -> None:  # fmt: skip
     """Hand every event first to ``hear``, then to ``sink``. Returns when ``stop`` was asked for or the feed's
-    seconds are over, the client is closed, and everything received by then is written and flushed.
+    seconds are over, the client is closed, and everything received by then is written and flushed. ``tell`` hears when
+    the sink refuses for a while, and (None) when it takes again.
 
     Raises:
         FeedError: the feed failed for good, or writing did (or hung); all that could be written is.
         TimedOut: what was received could not be taken in time when the end was asked for.
     """
+    flush_every = 1.0 if feed.record is None else feed.record.fsync_every
+    options = RunnerOptions(close_timeout=_GIVE_UP, flush_every=flush_every)
 
     async def consume(source: AsyncIterable[Item]) -> None:
-        await SinkRunner(sink, options=RunnerOptions(close_timeout=_GIVE_UP)).run(_heard(source, hear))
+        await SinkRunner(sink, options=options, tell=tell).run(_heard(source, hear))
 
     await _until_stopped(client, feed, stop, consume)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tapewire.client import WebSocketClient
     from tapewire.config import Credentials, FeedOptions
     from tapewire.model.subscription import StreamPreference, Subscription
+    from tapewire.sinks.options import RecordOptions
 
 _FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 _PREFERENCES: dict[str | None, StreamPreference] = {
@@ -50,6 +51,11 @@ class Patience(Seconds):
 SECONDS = Seconds()
 #: Options of a command that are fields of ``FeedOptions``.
 _OF_FEED = ("redundancy", "poll_after")
+#: Those that are fields of ``RecordOptions``.
+RECORD_OPTIONS = (
+    "layout", "zone", "files", "compress", "rotate_size", "rotate_every", "rotate_count", "keep_bytes", "keep_days",
+    "fsync", "fsync_every",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class Feed:
     Attributes:
         options: how the connection is made; ``seconds`` None: until stopped.
         credentials: the API key, for what is the account's own.
+        record: how a recording lies on the disk, as the settings say.
         metrics: port on which the feed's figures are served, None: not at all.
         sources: where settings came from, but the command line: a profile, a file, the environment.
         address: where to, for people.
@@ -72,6 +79,7 @@ class Feed:
     seconds: float | None = None
     as_json: bool = False
     credentials: Credentials | None = None
+    record: RecordOptions | None = None
     sources: tuple[str, ...] = ()
     metrics: int | None = None
 
@@ -107,7 +115,8 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
         log_to_stderr(verbose=verbose)
         given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
         of_feed = {name: value for name in _OF_FEED if (value := rest.pop(name, None)) is not None}
-        given |= {"feed": of_feed or None}
+        of_record = {name: value for name in RECORD_OPTIONS if (value := rest.pop(name, None)) is not None}
+        given |= {"feed": of_feed or None, "record": of_record or None}
         given |= {"use_profile": profile, "keys": keys, "rest_url": rest_url}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
         command(feed=feed_of(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
@@ -157,7 +166,10 @@ def feed_of(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     address = settings.url or settings.feed.url or settings.rest_url or get_venue(settings.venue).address(None)
     sources = tuple(sorted(set(origin.values()) - {COMMAND_LINE}))
     options = settings.feed_options(address)
-    return Feed(settings.venue, address, options, as_json=as_json, credentials=settings.credentials, sources=sources)
+    return Feed(
+        settings.venue, address, options, as_json=as_json, credentials=settings.credentials, sources=sources,
+        record=settings.record,
+    )  # fmt: skip
 
 
 def log_to_stderr(*, verbose: bool) -> None:

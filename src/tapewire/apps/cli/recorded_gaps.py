@@ -1,4 +1,4 @@
-"""Reads the gap ledger out of a recording's ``misc.jsonl``, with the gaps that nobody lived to tell."""
+"""Reads the gap ledger out of what a recording tells of its feed, with the gaps that nobody lived to tell."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tapewire.model.gap_rows import GapRows
 from tapewire.model.status import Connected, Disconnected, Gap, Stopped, Subscribed
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.names import MISC
+from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
 
 Told = Gap | Connected | Disconnected | Subscribed | Stopped
 
@@ -35,11 +36,12 @@ def recorded_gaps(folder: Path) -> tuple[Gap, ...]:
         ConfigError: the folder holds no recording.
         OSError: it cannot be read.
     """
-    if not (path := folder / MISC).is_file():
+    told = [one.path for one in recorded_lines(folder) if is_misc(one)] if folder.is_dir() else []
+    if not told:
         raise ConfigError("DIR", str(folder), f"the folder of a recording (it has no {MISC})")
     found = _Reading()
-    with path.open("rb") as file:
-        for event in _events(file):
+    for path in told:
+        for event in _events(lines_of(path)):
             found.hear(event)
     return found.rows()
 

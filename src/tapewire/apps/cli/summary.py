@@ -16,7 +16,7 @@ from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import GAP_WORDS, count_of, gap_bounds, plain, size_of
 from tapewire.model.status import Gap
 from tapewire.sinks.contract import Sink, Written
-from tapewire.sinks.names import parse_file_name
+from tapewire.sinks.layout import parse_stream
 
 _GAPS = 6
 
@@ -32,7 +32,7 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
         dropped: events that the sink was too slow for; quarantined: frames that could not be read.
         latency_ms: venue's time stamp to our receipt (p50, p99), None without samples.
         lost_in_silence: trades neither received nor inside a gap's bounds; None where nobody can know.
-        files: name, events and size of each file.
+        files: name, events and size of each file; where files are rotated, of each stream.
     """
 
     seconds: float
@@ -147,20 +147,20 @@ def _gaps(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
 
 
 def _files(summary: Summary) -> Table:
-    """Markets down, types across: the file of each is ``{market}_{type}.jsonl``."""
+    """Markets down, types across: the file of each is ``{market}_{type}.jsonl``, or what the layout makes of it."""
     cells: dict[str, dict[str, Written]] = defaultdict(dict)
     others: list[Written] = []
     for file in summary.files:
-        parsed = parse_file_name(file.name)
+        parsed = parse_stream(file.name)
         if parsed is None:
             others.append(file)
         else:
-            cells[parsed[0]][parsed[1]] = file
+            cells[parsed.symbol][parsed.kind] = file
     kinds = sorted({kind for row in cells.values() for kind in row})
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
     table.add_column("lines · size", no_wrap=True)
     for kind in kinds:
-        table.add_column(f"_{plain(kind)}.jsonl", justify="right", no_wrap=True)
+        table.add_column(f"_{plain(kind)}", justify="right", no_wrap=True)
     for symbol, row in cells.items():
         table.add_row(plain(symbol, 40), *(_cell(row.get(kind)) for kind in kinds))
     for file in others:

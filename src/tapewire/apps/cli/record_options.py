@@ -1,0 +1,91 @@
+"""Options of ``record`` that say how the recording lies on the disk: fields of ``RecordOptions``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    _Numbers = click.ParamType[float]
+else:
+    _Numbers = click.ParamType  # older clicks have no generic one
+
+_SIZES = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+          "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
+_SPANS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class Measured(_Numbers):
+    """A number with a unit, such as ``256MB`` or ``30m``.
+
+    Args:
+        units: each in small letters, and what it is in the unit that counts.
+        bare: the unit of a number without one.
+        shown: two examples.
+    """
+
+    def __init__(self, name: str, units: dict[str, float], bare: str, shown: str) -> None:
+        self.name, self._units, self._bare, self._shown = name, units, bare, shown
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)", str(value))
+        unit = match[2].lower() or self._bare if match else ""
+        if match is None or unit not in self._units or not float(match[1]):
+            self.fail(f"{value!r} is none; write {self._shown}.", param, ctx)
+        return float(match[1]) * self._units[unit]
+
+
+_SIZE = Measured("size", dict(_SIZES), "", "256MB or 1GiB")
+_SPAN = Measured("span", _SPANS, "s", "30m, 1h or 1d")
+_POLICY_SPAN = Measured("span", _SPANS, "ms", "1000 (milliseconds), 2s")
+
+
+class Policy(_Numbers):
+    """``each``, ``none``, or how often the disk is to confirm: a number of milliseconds."""
+
+    name = "policy"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value in ("each", "none") else _POLICY_SPAN.convert(value, param, ctx)
+
+
+def record_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``--layout --zone --files --compress --rotate-… --keep-… --fsync``; to stand below ``feed_options``' options."""
+
+    @wraps(command)
+    def with_options(*, fsync: float | str | None, rotate_size: float | None, keep_bytes: float | None,
+                     **rest: Any) -> None:  # fmt: skip
+        if isinstance(fsync, str):
+            rest["fsync"] = fsync
+        elif fsync is not None:
+            rest |= {"fsync": "interval", "fsync_every": fsync}
+        sizes = {"rotate_size": rotate_size, "keep_bytes": keep_bytes}
+        command(**rest, **{name: None if size is None else int(size) for name, size in sizes.items()})
+
+    function: Callable[..., None] = with_options
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS = (
+    click.option("--layout", type=click.Choice(["flat", "dated"]),
+                 help="KRW-BTC_trade.jsonl, or upbit/trade/KRW-BTC/date=2026-11-21/09.jsonl.  [default: flat]"),
+    click.option("--zone", type=click.Choice(["UTC", "KST"]), help="Of dates and hours in names.  [default: UTC]"),
+    click.option("--files", type=click.Choice(["jsonl", "parquet"]),
+                 help="Lines of JSON, or Parquet made of each file of lines that is over.  [default: jsonl]"),
+    click.option("--compress", type=click.Choice(["none", "zstd"]), help="Lines in frames of zstd.  [default: none]"),
+    click.option("--rotate-size", type=_SIZE, metavar="SIZE", help="Begin another file at this size: 256MB, 1GiB."),
+    click.option("--rotate-every", type=_SPAN, metavar="SPAN",
+                 help="Begin another file so often, counted from midnight: 15m, 1h, 1d."),
+    click.option("--rotate-count", type=click.IntRange(1), metavar="N", help="Begin another file after N lines."),
+    click.option("--keep-bytes", type=_SIZE, metavar="SIZE", help="Remove the oldest files beyond this size in all."),
+    click.option("--keep-days", type=click.FloatRange(0, min_open=True), metavar="N",
+                 help="Remove files that were written to for the last time N days ago."),
+    click.option("--fsync", type=Policy(), metavar="POLICY",
+                 help="How often the disk confirms: so many ms, each (batch before the next), none.  [default: 1000]"),
+)  # fmt: skip
