@@ -68,6 +68,7 @@ NAMES = {
     "Quarantined",
     "Recovered",
     "RecoveryError",
+    "RecordOptions",
     "Rejected",
     "Replay",
     "Replayed",

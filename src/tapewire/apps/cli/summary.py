@@ -16,7 +16,7 @@ from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import GAP_WORDS, count_of, gap_bounds, plain, size_of
 from tapewire.model.status import Gap
 from tapewire.sinks.contract import Sink, Written
-from tapewire.sinks.layout import parse_stream
+from tapewire.sinks.layout import LINES, parse_stream
 
 _GAPS = 6
 
@@ -160,7 +160,9 @@ def _files(summary: Summary) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
     table.add_column("lines · size", no_wrap=True)
     for kind in kinds:
-        table.add_column(f"_{plain(kind)}", justify="right", no_wrap=True)
+        table.add_column(
+            f"_{plain(kind)}{'' if '/' in summary.files[0].name else LINES}", justify="right", no_wrap=True
+        )
     for symbol, row in cells.items():
         table.add_row(plain(symbol, 40), *(_cell(row.get(kind)) for kind in kinds))
     for file in others:
