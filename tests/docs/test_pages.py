@@ -18,6 +18,7 @@ from tapewire.apps.cli.terminal import feed_line, gap_lines
 from tapewire.model import book, events, status
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
+from tapewire.sinks import options
 from tapewire.sinks.contract import Written
 from tests.docs.pages import PAGES, ROOT, generator
 
@@ -163,7 +164,7 @@ def _anchors(page: str) -> set[str]:
 
 def test_the_words_of_the_pages_are_structs_that_exist() -> None:
     for name in re.findall(r"`([A-Z]\w+(?:Event|Options|Unit))`", "".join(p.read_text("utf-8") for p in PAGES)):
-        home = next((one for one in (events, book, status, config) if hasattr(one, name)), None)
+        home = next((one for one in (events, book, status, config, options) if hasattr(one, name)), None)
         if name != "RunnerOptions":
             assert home is not None, name
             assert issubclass(getattr(home, name), msgspec.Struct)
