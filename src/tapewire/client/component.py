@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
+from typing import Protocol
 
 from tapewire.client.ear import Ear
 from tapewire.client.handle import Handle
@@ -16,11 +17,18 @@ from tapewire.hub.mailbox import Mailbox
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.manager import WebSocketManager, running_manager
-from tapewire.runtime.metrics_server import MetricsServer
 from tapewire.runtime.observe import Statistics, log_fields, logger
 from tapewire.runtime.pool import Place, Pool
 from tapewire.transport.contract import Http, LineFactory
 from tapewire.venues.contract import Venue
+
+
+class Ending(Protocol):
+    """What ends with its client: a page of figures, a sink."""
+
+    async def close(self) -> None: ...
+    def close_soon(self) -> None:
+        """As ``close``, of a client that is gone: nobody waits."""
 
 
 class Ears(dict[Handle, Ear]):
@@ -38,6 +46,7 @@ class Component:
         boxes: mailboxes of iterators that have not ended.
         closed: nothing can be subscribed any more.
         loop: the event loop it belongs to; None: it was not used yet.
+        servers: what ends with it.
     """
 
     def __init__(  # noqa: PLR0917 - each handed in once, by the client
@@ -63,7 +72,7 @@ class Component:
         self._pool_in_use: Pool | None = None
         self._feed: list[Callable[[FeedEvent], None]] = []
         self._dropped = 0  # by mailboxes that are gone
-        self.servers: list[MetricsServer] = []  # that end with it
+        self.servers: list[Ending] = []
 
     @property
     def manager(self) -> WebSocketManager:
@@ -154,9 +163,12 @@ class Component:
         ends = [mailman.finish() for mailman in self.mailmen.values()] + [server.close() for server in self.servers]
         if self._pool_in_use is not None:
             try:
-                await asyncio.gather(self.manager.drained(), *ends)
+                ended = await asyncio.gather(self.manager.drained(), *ends, return_exceptions=True)
             finally:
                 self._deaf()
+            for error in ended:
+                if isinstance(error, BaseException):
+                    raise error
 
     def drop(self) -> None:
         """The client is gone without a word: give everything back."""

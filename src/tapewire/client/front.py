@@ -19,6 +19,7 @@ from tapewire.client.keys import as_credentials
 from tapewire.client.latest import DataPool
 from tapewire.client.observing import Observing
 from tapewire.client.private import Private
+from tapewire.client.sinking import Sinking
 from tapewire.client.snapshots import Snapshots
 from tapewire.client.standing import Standing
 from tapewire.config import Credentials, FeedOptions, Secret
@@ -34,7 +35,7 @@ from tapewire.venues.contract import Codec
 from tapewire.venues.registry import get_venue
 
 
-class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keeping, Alerted, Asking, Observing):
+class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keeping, Alerted, Asking, Observing, Sinking):
     """One component of the user's program. Works with ``async with``, or without and a final ``cleanup()``.
 
     Args:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
 from msgspec import Struct
 
 from tapewire.errors import ConfigError
 from tapewire.sinks.letters import Form, check_form
 from tapewire.sinks.subjects import check_prefix
+
+Own = TypeVar("Own", bound=Struct)
 
 
 class BrokerOptions(Struct, frozen=True, kw_only=True):
@@ -37,7 +43,7 @@ class BrokerOptions(Struct, frozen=True, kw_only=True):
     spool_size: int = 1024 * 1024 * 1024
     connect_timeout: float = 10.0
     confirm_timeout: float = 10.0
-    close_timeout: float = 1.0
+    close_timeout: float = 0.8
 
     def __post_init__(self) -> None:
         check_form(self.form, self.batch)
@@ -71,3 +77,23 @@ class Figures(Struct):
     away: str = ""
     waiting: int = 0
     spooled: int = 0
+
+
+def read_options(own: type[Own], given: Mapping[str, Any]) -> tuple[Own, BrokerOptions]:
+    """A sink's options, by name: its own, and those that all have in common.
+
+    Raises:
+        ConfigError: there is none of that name, or its value is impossible.
+    """
+    parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    fields = {field.name: (part, field.type) for part, struct in ((parts[0], own), (parts[1], BrokerOptions))
+              for field in msgspec.structs.fields(struct)}  # fmt: skip
+    for name, value in given.items():
+        if name not in fields:
+            raise ConfigError(name, value, f"one of these options: {', '.join(sorted(fields))}")
+        part, kind = fields[name]
+        try:
+            part[name] = msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise ConfigError(name, value, f"of its type ({str(error)[:1].lower()}{str(error)[1:]})") from None
+    return own(**parts[0]), BrokerOptions(**parts[1])

@@ -24,7 +24,7 @@ _PAUSE, _PAUSE_MOST = 0.1, 2.0
 #: Seconds that the first attempt to connect again may take; when it fails, what waits is put on disk.
 _AT_ONCE = 1.0
 #: Seconds to let go of a line.
-_LET_GO = 2.0
+_LET_GO = 0.4
 
 
 class Courier:

@@ -13,7 +13,7 @@ from msgspec import MsgspecError, Struct, json
 from tapewire.errors import ConfigError
 from tapewire.sinks.address import Address
 from tapewire.sinks.broker import BrokerSink
-from tapewire.sinks.broker_options import BrokerOptions
+from tapewire.sinks.broker_options import read_options
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 
@@ -75,8 +75,7 @@ class NatsSink(BrokerSink):
     """
 
     def __init__(self, target: str, *, credentials: str | None = None, ca: str | None = None, **options: Any) -> None:
-        own = {name: options.pop(name) for name in StreamOptions.__struct_fields__ if name in options}
-        stream, common = StreamOptions(**own), BrokerOptions(**options)
+        stream, common = read_options(StreamOptions, options)
         address = Address(target, SCHEMES)
         super().__init__(
             lambda: NatsLink(address, stream, common.prefix, credentials=credentials, ca=ca), address.shown, common

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tapewire.errors import ConfigError
 from tapewire.sinks.address import Address
 from tapewire.sinks.broker import BrokerSink
-from tapewire.sinks.broker_options import BrokerOptions
+from tapewire.sinks.broker_options import BrokerOptions, read_options
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 
@@ -52,8 +52,7 @@ class RedisSink(BrokerSink):
     """
 
     def __init__(self, target: str, *, ca: str | None = None, **options: Any) -> None:
-        own = {name: options.pop(name) for name in StreamOptions.__struct_fields__ if name in options}
-        stream, common = StreamOptions(**own), BrokerOptions(**options)
+        stream, common = read_options(StreamOptions, options)
         address = Address(target, SCHEMES)
         if len(address.urls) > 1:
             raise ConfigError("address", address.shown, "one server: the client finds no others")

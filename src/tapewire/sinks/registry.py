@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from tapewire.errors import UnknownName
+from tapewire.errors import ConfigError, UnknownName
 from tapewire.sinks.contract import SinkFactory
 
 _GROUP = "tapewire.sinks"
@@ -25,3 +25,17 @@ def get_sink(name: str) -> SinkFactory:
         factory: SinkFactory = point.load()
         return factory
     raise UnknownName("sink", name, sink_names())
+
+
+def sink_of(address: str) -> SinkFactory:
+    """What makes sinks for an address: their name is its scheme (``nats://…``).
+
+    Raises:
+        ConfigError: it has no scheme. UnknownName: no installed package declares one of that name.
+    """
+    scheme, found, _ = address.partition("://")
+    if not found or not scheme.isalnum():
+        raise ConfigError(
+            "address", "…", f"one that begins with {'://, '.join(sorted(set(sink_names()) - {'jsonl'}))}://"
+        )
+    return get_sink(scheme)

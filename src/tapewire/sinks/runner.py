@@ -71,6 +71,8 @@ class SinkRunner:
         self._space = asyncio.Event()
         self._unflushed_since: float | None = None
         self._failed = False
+        self.opened = asyncio.Event()
+        """Set when the sink is ready."""
 
     async def run(self, source: AsyncIterable[Item]) -> None:
         """Open the sink, feed it, close it. Returns when the source has ended and all of it is flushed;
@@ -85,6 +87,7 @@ class SinkRunner:
         except BaseException:
             self._worker.stop()
             raise
+        self.opened.set()
         reader = asyncio.create_task(self._read(source), name="sink reader")
         try:
             while not reader.done() or self._buffer:

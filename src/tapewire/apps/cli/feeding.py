@@ -36,17 +36,26 @@ async def serve_metrics(client: WebSocketClient, feed: Feed) -> None:
 async def carry(
     client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None],
     tell: Callable[[SinkError | None], None] = lambda _trouble: None,
+    patience: float = RunnerOptions().write_timeout,
 ) -> None:  # fmt: skip
     """Hand every event first to ``hear``, then to ``sink``. Returns when ``stop`` was asked for or the feed's
-    seconds are over, the client is closed, and everything received by then is written and flushed. ``tell`` hears when
-    the sink refuses for a while, and (None) when it takes again.
+    seconds are over, the client is closed, and everything received by then is written and flushed.
+
+    Args:
+        client: of this feed.
+        feed: what to hear and for how long.
+        sink: where to.
+        stop: ends it.
+        hear: told of each event.
+        tell: hears when the sink refuses for a while, and (None) when it takes again.
+        patience: seconds that one write may take.
 
     Raises:
         FeedError: the feed failed for good, or writing did (or hung); all that could be written is.
         TimedOut: what was received could not be taken in time when the end was asked for.
     """
     flush_every = 1.0 if feed.record is None else feed.record.fsync_every
-    options = RunnerOptions(close_timeout=_GIVE_UP, flush_every=flush_every)
+    options = RunnerOptions(close_timeout=_GIVE_UP, flush_every=flush_every, write_timeout=patience)
 
     async def consume(source: AsyncIterable[Item]) -> None:
         await SinkRunner(sink, options=options, tell=tell).run(_heard(source, hear))

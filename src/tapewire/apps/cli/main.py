@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": ("demo", "The main job in 20 seconds on the built-in simulator: no network, no key."),
     "watch": ("watch", "Look at markets live: a table on a terminal, lines in a pipe."),
     "record": ("record", "Record markets to JSON lines files until stopped."),
+    "publish": ("publish", "Feed a message broker: NATS, Redis."),
     "gaps": ("gaps", "What a recording lacks: since when, why, filled or not."),
     "replay": ("replay", "Play raw tapes as if live: to the terminal, a pipe, files."),
     "tape": ("tape", "Raw tapes: what is in them, are they whole, mend them."),

@@ -61,15 +61,16 @@ class LineReporter:
     """Steps of the feed as they come, a status line every few seconds."""
 
     def __init__(
-        self, intro: str, now: Callable[[], float], sink: Sink, *, as_json: bool, pause: float, facts: Facts
-    ) -> None:
+        self, intro: str, now: Callable[[], float], sink: Sink, *, as_json: bool, pause: float, facts: Facts,
+        words: Callable[[], str] | None,
+    ) -> None:  # fmt: skip
         self.tally = Tally()
         self._intro = intro
         self._now = now
         self._started = now()
         self._sink = sink
         self._as_json = as_json
-        self._pause, self._facts = pause, facts
+        self._pause, self._facts, self._words = pause, facts, words
         self._news = News()
         self._stack = contextlib.AsyncExitStack()
 
@@ -123,7 +124,8 @@ class LineReporter:
             "lines": sum(file.events for file in files),
             **self._facts(),
         }
-        self._print(status, self._timed(f"{kinds or 'nothing yet'}; {len(files)} files, {size_of(size)}"))
+        words = f"{len(files)} files, {size_of(size)}" if self._words is None else self._words()
+        self._print(status, self._timed(f"{kinds or 'nothing yet'}; {words}"))
 
     def _print_lines(self, lines: list[Styled]) -> None:
         for _, text in lines:
@@ -145,11 +147,15 @@ def reporter_for(
     title: Callable[[], str],
     pause: float = PAUSE,
     facts: Facts = dict,
+    words: Callable[[], str] | None = None,
 ) -> LiveReporter | LineReporter:
-    """The board (with ``title``) on a terminal, lines (after ``intro``, a status every ``pause`` s) elsewhere."""
+    """The board (with ``title``) on a terminal, lines (after ``intro``, a status every ``pause`` s) elsewhere.
+
+    ``words`` say in a status where it is written to; by default how many files there are.
+    """
     if is_terminal() and not feed.as_json:
         return LiveReporter(feed, title, now)
-    return LineReporter(plain(intro), now, sink, as_json=feed.as_json, pause=pause, facts=facts)
+    return LineReporter(plain(intro), now, sink, as_json=feed.as_json, pause=pause, facts=facts, words=words)
 
 
 def _write(line: bytes) -> None:

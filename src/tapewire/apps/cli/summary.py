@@ -15,8 +15,10 @@ from rich.text import Text
 from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import GAP_WORDS, count_of, gap_bounds, plain, size_of
 from tapewire.model.status import Gap
+from tapewire.sinks.broker_options import Figures
 from tapewire.sinks.contract import Sink, Written
 from tapewire.sinks.layout import LINES, parse_stream
+from tapewire.sinks.subjects import FEED, parse_subject
 
 _GAPS = 6
 
@@ -31,6 +33,7 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
             events that came afterwards, by REST.
         dropped: events that the sink was too slow for; quarantined: frames that could not be read.
         latency_ms: venue's time stamp to our receipt (p50, p99), None without samples.
+        broker: what the broker of ``publish`` got; then files are its subjects.
         lost_in_silence: trades neither received nor inside a gap's bounds; None where nobody can know.
         files: name, events and size of each file; where files are rotated, of each stream.
     """
@@ -50,11 +53,12 @@ class Summary(msgspec.Struct, kw_only=True, tag_field="type", tag="summary"):
     latency_ms: dict[str, float] | None
     folder: str
     files: tuple[Written, ...]
+    broker: Figures | None = None
     lost_in_silence: int | None = None
     made: int | None = None
 
 
-def summarise(tally: Tally, sink: Sink, folder: Path, seconds: float, **more: Any) -> Summary:
+def summarise(tally: Tally, sink: Sink, folder: Path | str, seconds: float, **more: Any) -> Summary:
     """Figures of a run that lasted ``seconds``; ``more`` are further fields of ``Summary``."""
     p50, p99 = tally.latency_ms(0.5), tally.latency_ms(0.99)
     return Summary(
@@ -117,9 +121,23 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
     if summary.latency_ms is not None:
         p50, p99 = summary.latency_ms["p50"], summary.latency_ms["p99"]
         rows.append(("Latency", f"p50 {p50:.0f} ms, p99 {p99:.0f} ms from the exchange's time stamp to us"))
-    size = sum(file.size for file in summary.files)
-    rows.append(("Files", f"{count_of(len(summary.files), 'file')}, {size_of(size)} in {plain(summary.folder)}"))
-    return rows
+    size = size_of(sum(file.size for file in summary.files))
+    if summary.broker is not None:
+        subjects = count_of(len(summary.files), "subject")
+        return [*rows, ("Broker", f"{subjects}, {size} at {plain(summary.folder)}"), ("", broker_words(summary.broker))]
+    return [*rows, ("Files", f"{count_of(len(summary.files), 'file')}, {size} in {plain(summary.folder)}")]
+
+
+def broker_words(figures: Figures) -> str:
+    """What a broker got so far, in one line."""
+    words = [f"{figures.confirmed:,} events confirmed in {count_of(figures.messages, 'message')}"]
+    words += [f"{figures.waiting:,} waiting"] if figures.waiting else []
+    words += [f"{size_of(figures.spooled)} on disk"] if figures.spooled else []
+    words += [f"{count_of(figures.losses, 'time')} without a line"] if figures.losses else []
+    words += [f"{figures.again:,} sent again"] if figures.again else []
+    words += [f"{figures.refused:,} refused"] if figures.refused else []
+    words += [f"away: {plain(figures.away)}"] if figures.away else []
+    return ", ".join(words)
 
 
 def _line(summary: Summary) -> str:
@@ -151,23 +169,36 @@ def _files(summary: Summary) -> Table:
     cells: dict[str, dict[str, Written]] = defaultdict(dict)
     others: list[Written] = []
     for file in summary.files:
-        parsed = parse_stream(file.name)
+        parsed = _of_stream(file.name) if summary.broker is None else _of_subject(file.name)
         if parsed is None:
             others.append(file)
         else:
-            cells[parsed.symbol][parsed.kind] = file
+            cells[parsed[0]][parsed[1]] = file
     kinds = sorted({kind for row in cells.values() for kind in row})
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
-    table.add_column("lines · size", no_wrap=True)
+    table.add_column("lines · size" if summary.broker is None else "events · size", no_wrap=True)
     for kind in kinds:
-        table.add_column(
-            f"_{plain(kind)}{'' if '/' in summary.files[0].name else LINES}", justify="right", no_wrap=True
-        )
+        ending = "" if summary.broker is not None or "/" in summary.files[0].name else LINES
+        name = plain(kind) if summary.broker is not None else f"_{plain(kind)}{ending}"
+        table.add_column(name, justify="right", no_wrap=True)
     for symbol, row in cells.items():
         table.add_row(plain(symbol, 40), *(_cell(row.get(kind)) for kind in kinds))
+    if summary.broker is not None and others:
+        others = [Written("the feed's own", sum(one.events for one in others), sum(one.size for one in others))]
     for file in others:
         table.add_row(file.name, _cell(file))
     return table
+
+
+def _of_stream(name: str) -> tuple[str, str] | None:
+    parsed = parse_stream(name)
+    return None if parsed is None else (parsed.symbol, parsed.kind)
+
+
+def _of_subject(name: str) -> tuple[str, str] | None:
+    """Of a subject at a broker, whatever its prefix; None: the feed's own events."""
+    place = parse_subject(".".join(["md", *name.split(".")[-4:]]))
+    return None if place is None or place.type == FEED else (place.symbol, place.type)
 
 
 def _cell(file: Written | None) -> str:

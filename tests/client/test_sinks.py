@@ -1,0 +1,170 @@
+"""A client feeds a sink: from its beginning to its end, and with what it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tapewire import FeedError, Subscription, WebSocketClient
+from tapewire.client.sinking import Fed
+from tapewire.errors import ConfigError, SinkError, SubscriptionError, UnknownName
+from tapewire.model.events import TradeEvent
+from tapewire.model.status import Connected
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+from tapewire.sinks.contract import Item, Promise, Written
+from tapewire.sinks.registry import get_sink
+
+TRADES = [Subscription("trade", "KRW-BTC")]
+
+
+class Shelf:
+    """A sink that keeps what it gets, or cannot be opened, or fails when it is written to."""
+
+    promise = Promise("at_most_once", "process")
+
+    def __init__(self, *, no_open: bool = False, no_write: bool = False) -> None:
+        self.items: list[Item] = []
+        self.closed = 0
+        self._no_open, self._no_write = no_open, no_write
+
+    def open(self) -> None:
+        if self._no_open:
+            raise SinkError("shelf", "is not there")
+
+    def write(self, batch: Sequence[Item]) -> None:
+        if self._no_write:
+            raise SinkError("shelf", "is full")
+        self.items += batch
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def written(self) -> tuple[Written, ...]:
+        return (Written("shelf", len(self.items), 0),)
+
+    def trades(self) -> int:
+        return sum(isinstance(item, TradeEvent) for item in self.items)
+
+
+@pytest.fixture
+def make() -> Callable[[], WebSocketClient]:
+    simulator = Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=200.0))
+    return lambda: WebSocketClient("fed", line_factory=simulator.lines(), http=simulator.http())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.get_running_loop().run_in_executor(None, asyncio.Event)
+
+
+async def test_a_sink_gets_data_and_the_feeds_own_events_until_the_client_ends(
+    make: Callable[[], WebSocketClient],
+) -> None:
+    shelf = Shelf()
+    async with make() as client:
+        fed = await client.add_sink(shelf, TRADES)
+        await until(lambda: shelf.trades() >= 3)
+        assert fed.written() == (Written("shelf", len(shelf.items), 0),)
+        assert (fed.error, fed.sink, shelf.closed) == (None, shelf, 0)
+    assert shelf.closed == 1
+    assert any(isinstance(item, Connected) for item in shelf.items)
+    await fed.ended()
+
+
+async def test_a_sink_is_closed_alone_and_the_feed_goes_on(make: Callable[[], WebSocketClient]) -> None:
+    one, other = Shelf(), Shelf()
+    async with make() as client:
+        fed = await client.add_sink(one, TRADES)
+        await client.add_sink(other, TRADES)
+        await until(one.trades)
+        await fed.close()
+        had = len(one.items)
+        more = other.trades() + 3
+        await until(lambda: other.trades() >= more)
+        assert (one.closed, len(one.items)) == (1, had)
+    assert other.closed == 1
+
+
+async def test_a_sink_that_cannot_be_opened_is_told_at_once(make: Callable[[], WebSocketClient]) -> None:
+    async with make() as client:
+        with pytest.raises(SinkError, match="shelf: is not there"):
+            await client.add_sink(Shelf(no_open=True), TRADES)
+        assert client.handles == ()
+
+
+async def test_a_sink_that_fails_ends_alone(make: Callable[[], WebSocketClient]) -> None:
+    good = Shelf()
+    client = make()
+    await client.add_sink(good, TRADES)
+    bad = await client.add_sink(Shelf(no_write=True), TRADES)
+    with pytest.raises(SinkError, match="shelf: is full"):
+        await bad.ended()
+    assert isinstance(bad.error, SinkError)
+    more = good.trades() + 3
+    await until(lambda: good.trades() >= more)
+    with pytest.raises(SinkError, match="is full"):
+        await bad.close()
+    await client.cleanup()
+    assert good.closed == 1
+
+
+async def test_a_market_that_is_not_listed_ends_it(make: Callable[[], WebSocketClient]) -> None:
+    async with make() as client:
+        fed = await client.add_sink(Shelf(), [Subscription("trade", "KRW-NONE")])
+        with pytest.raises(SubscriptionError, match="KRW-NONE"):
+            await fed.ended()
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "error", "words"),
+    [
+        ("gopher://host", {}, UnknownName, "no sink is called 'gopher'"),
+        ("host:4222", {}, ConfigError, "begins with"),
+    ],
+)
+async def test_an_address_that_is_none_is_refused(
+    address: str, options: dict[str, Any], error: type[FeedError], words: str, make: Callable[[], WebSocketClient]
+) -> None:
+    async with make() as client:
+        with pytest.raises(error, match=words):
+            await client.add_sink(address, TRADES, **options)
+
+
+async def test_files_are_a_sink_too(tmp_path: Path, make: Callable[[], WebSocketClient]) -> None:
+    async with make() as client:
+        fed = await client.add_sink(get_sink("jsonl")(tmp_path), TRADES)
+        await until(lambda: sum(file.events for file in fed.written()) >= 5)
+    assert (tmp_path / "KRW-BTC_trade.jsonl").read_bytes().count(b"\n") > 0
+
+
+async def test_a_failure_that_nobody_heard_of_is_told_at_the_end(make: Callable[[], WebSocketClient]) -> None:
+    client = make()
+    fed = await client.add_sink(Shelf(no_write=True), TRADES)
+    await until(lambda: fed.error)
+    with pytest.raises(SinkError, match="shelf: is full"):
+        await client.cleanup()
+
+
+async def test_a_sink_keeps_its_client_as_an_iterator_does(make: Callable[[], WebSocketClient]) -> None:
+    shelf = Shelf()
+
+    async def run() -> Fed:
+        return await make().add_sink(shelf, TRADES)
+
+    fed = await run()
+    gc.collect()
+    await until(lambda: shelf.trades() >= 3)
+    fed.at_the_end().close_soon()
+    async with asyncio.timeout(30):
+        await fed.ended()
+    assert shelf.closed == 1
