@@ -12,7 +12,7 @@ from tapewire import Event, TapeOptions, TradeEvent, WebSocketClient
 from tapewire.client.replaying import Replay, Replayed, replay
 from tapewire.errors import ConfigError, TapeError
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap
-from tapewire.tape.format import Record
+from tapewire.tape.format import Record, runs_of
 from tapewire.tape.reader import header_of, read_tape
 from tapewire.tape.writer import TapeWriter
 from tests.client.stage import Stage, play
@@ -129,7 +129,7 @@ def test_a_damage_is_told_and_the_rest_is_played(tmp_path: Path) -> None:
     writer.open()
     records = [one for one in read_tape(tmp_path / "whole") if isinstance(one, Record)]
     for begin in range(0, len(records), 20):
-        writer.write(records[begin : begin + 20])
+        writer.write(runs_of(records[begin : begin + 20]))
     writer.close()
     [path] = (tmp_path / "hurt").iterdir()
     data = bytearray(path.read_bytes())

@@ -15,12 +15,14 @@ from tapewire.tape.format import (
     Damaged,
     Header,
     Record,
+    Run,
     check_block,
     decode_block,
     decode_block_head,
     decode_header,
     encode_block,
     encode_header,
+    runs_of,
 )
 
 HEADER = Header("upbit", 3, 1_786_611_600_000_000_000, "ws://127.0.0.1:1/", "http://127.0.0.1:1")
@@ -37,7 +39,7 @@ def read(block: bytes) -> list[Record]:
 
 @given(RECORDS, st.booleans())
 def test_records_come_back_as_they_were(records: list[Record], compress: bool) -> None:
-    block = encode_block(records, compress=compress)
+    block = encode_block(runs_of(records), compress=compress)
     head = decode_block_head(block)
     assert read(block) == records
     assert (head.records, head.stored) == (len(records), len(block) - BLOCK_HEAD)
@@ -46,7 +48,7 @@ def test_records_come_back_as_they_were(records: list[Record], compress: bool) -
 
 @given(RECORDS, st.data())
 def test_a_bit_that_changed_is_seen(records: list[Record], data: st.DataObject) -> None:
-    block = bytearray(encode_block(records, compress=data.draw(st.booleans())))
+    block = bytearray(encode_block(runs_of(records), compress=data.draw(st.booleans())))
     at = data.draw(st.integers(0, len(block) - 1))
     block[at] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(Damaged):
@@ -55,7 +57,7 @@ def test_a_bit_that_changed_is_seen(records: list[Record], data: st.DataObject) 
 
 @given(RECORDS, st.data())
 def test_a_cut_is_seen(records: list[Record], data: st.DataObject) -> None:
-    block = encode_block(records, compress=data.draw(st.booleans()))
+    block = encode_block(runs_of(records), compress=data.draw(st.booleans()))
     with pytest.raises(Damaged):
         read(block[: data.draw(st.integers(0, len(block) - 1))])
 
@@ -72,7 +74,7 @@ def test_a_header_is_not_mistaken() -> None:
             decode_header(data[:cut])
     for other, reason in (
         (b"something else entirely", "is no tape"),
-        (data[:8] + b"\x09\x00" + data[10:], "version 9 of the tape format; this program reads 1"),
+        (data[:8] + b"\x09\x00" + data[10:], "version 9 of the tape format; this program reads 1 and 2"),
         (data[:-5] + b"x" + data[-4:], "the header is not as it was written"),
     ):
         with pytest.raises(Damaged, match=reason):
@@ -93,16 +95,44 @@ def crafted(plain: bytes, stored: bytes, *, flags: int = 0, records: int = 1, le
     return numbers + struct.pack("<I", zlib.crc32(stored, zlib.crc32(numbers))) + stored
 
 
+def run_head(count: int) -> bytes:
+    return struct.pack("<BIQI", 1, 1, 1, count)
+
+
+def crafted_run(plain: bytes, *, records: int) -> bytes:
+    return crafted(plain, plain, flags=2, records=records)
+
+
+def test_a_block_of_version_1_is_read() -> None:
+    plain = struct.pack("<BIQI", 1, 2, 3, 4) + b"four" + struct.pack("<BIQI", 5, 6, 7, 0)
+    block = crafted(plain, plain, records=2)
+    assert read(block) == [Record(1, 2, 3, b"four"), Record(5, 6, 7, b"")]
+    header = encode_header(HEADER)
+    start = header[:8] + struct.pack("<H", 1) + header[10:-4]
+    assert decode_header(start + struct.pack("<I", zlib.crc32(start)))[0] == HEADER
+
+
+def test_records_that_differ_in_their_payloads_alone_share_a_head() -> None:
+    came = [Record(1, 1, 7, b"a"), Record(1, 1, 7, b"b"), Record(2, 1, 7, b"c"), Record(1, 1, 7, b"d")]
+    assert runs_of(came) == [Run(1, 1, 7, [b"a", b"b"]), Run(2, 1, 7, [b"c"]), Run(1, 1, 7, [b"d"])]
+
+
 @pytest.mark.parametrize(
     ("block", "reason"),
     [
         (crafted(b"", b"", records=1), "ends within a record"),
         (crafted(b"x" * 17, struct.pack("<BIQI", 1, 1, 1, 5), records=1), "ends within a record"),
         (crafted(b"abc", b"abc", records=0), "more than its records"),
+        (crafted_run(b"", records=1), "ends within a record"),
+        (crafted_run(run_head(2) + bytes(8), records=1), "ends within a record"),
+        (crafted_run(run_head(0), records=1), "ends within a record"),
+        (crafted_run(run_head(2) + bytes(4), records=2), "ends within a record"),
+        (crafted_run(run_head(1) + struct.pack("<I", 3) + b"ab", records=1), "ends within a record"),
+        (crafted_run(run_head(1) + struct.pack("<I", 1) + b"ab", records=1), "more than its records"),
         (crafted(b"abc", b"abcd"), "not as long as it says"),
         (crafted(b"abc", b"no zstd", flags=1), "cannot be inflated"),
         (crafted(b"", b"", length=2**31), "no block is like that"),
-        (crafted(b"", b"", flags=2), "no block is like that"),
+        (crafted(b"", b"", flags=4), "no block is like that"),
     ],
 )
 def test_a_block_that_was_written_wrong_is_refused(block: bytes, reason: str) -> None:
@@ -111,7 +141,7 @@ def test_a_block_that_was_written_wrong_is_refused(block: bytes, reason: str) ->
 
 
 def test_a_bomb_is_not_inflated() -> None:
-    bomb = encode_block([Record(1, 1, 1, bytes(50_000_000))], compress=True)
+    bomb = encode_block([Run(1, 1, 1, [bytes(50_000_000)])], compress=True)
     stored = bomb[BLOCK_HEAD:]
     with pytest.raises(Damaged, match="not as long as it says"):
         read(crafted(b"", stored, flags=1, length=1000))

@@ -102,6 +102,45 @@ def test_what_finds_no_room_is_counted_told_and_noted(tmp_path: Path) -> None:
     assert story.told[-1] == Trouble("", 2)
 
 
+def test_a_disk_that_was_too_slow_is_trusted_again_when_half_of_what_waits_is_written(tmp_path: Path) -> None:
+    """Else a disk at its limit would be told of, and noted, thousands of times a second."""
+    story = Story(tmp_path, pending=1000)
+    for number in range(70):  # nobody writes yet
+        story.put(b"%020d" % number)
+    story.recorder.open()
+    story.recorder.close()
+    story.recorder.open()
+    story.put(b"more")
+    story.recorder.close()
+    assert story.recorder.missed == 19
+    assert [one.missed for one in story.told] == [1, 19]
+    assert payloads(tmp_path) == [*(b"%020d" % number for number in range(51)), b"more"]
+
+
+def test_records_of_one_socket_read_come_as_a_run(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    recorder = story.recorder
+    recorder.open()
+    first = recorder.begin(Kind.RECEIVED_TEXT, 1, 5)
+    first += [b"a", b"b"]
+    story.put(b"between")
+    assert recorder.growing is not first
+    recorder.begin(Kind.RECEIVED_TEXT, 2, 6).append(b"c")
+    recorder.begin(Kind.RECEIVED_TEXT, 3, 7).append(b"d")
+    recorder.close()
+    found = [(one.connection, one.payload) for one in read_tape(tmp_path) if isinstance(one, Record)]
+    assert found == [(1, b"a"), (1, b"b"), (1, b"between"), (2, b"c"), (3, b"d")]
+
+
+def test_a_run_that_finds_no_room_is_left_out_whole_and_counted(tmp_path: Path) -> None:
+    story = Story(tmp_path, pending=10)
+    for _ in range(3):
+        story.recorder.begin(Kind.RECEIVED_TEXT, 1, 5).extend([b"12345678"] * 4)
+    story.recorder.open()
+    story.recorder.close()
+    assert (story.recorder.records, story.recorder.missed) == (4 + 1, 8)
+
+
 def test_a_folder_that_can_never_work_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TapeError, match="file"):

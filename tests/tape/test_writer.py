@@ -16,7 +16,7 @@ from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.tape.checking import check_tape, repair_tape
 from tapewire.tape.files import Damage, tape_files
-from tapewire.tape.format import Header, Kind, Missing, Record
+from tapewire.tape.format import Header, Kind, Missing, Record, runs_of
 from tapewire.tape.reader import header_of, read_tape
 from tapewire.tape.writer import TapeWriter
 
@@ -49,7 +49,7 @@ def records(numbers: range) -> list[Record]:
 def write(folder: Path, *blocks: range, **options: Any) -> list[Record]:
     one = writer(folder, **options)
     for block in blocks:
-        one.write(records(block))
+        one.write(runs_of(records(block)))
     one.close()
     return [record(number) for block in blocks for number in block]
 
@@ -74,12 +74,12 @@ def test_a_file_is_ended_by_size_and_by_age(tmp_path: Path) -> None:
     clock = Clock()
     one = writer(tmp_path, clock, file_size=400, file_seconds=60, compress=False)
     for number in range(10):
-        one.write(records(range(number, number + 3)))
+        one.write(runs_of(records(range(number, number + 3))))
     by_size = len(tape_files(tmp_path))
     assert by_size > 1
     assert all(path.stat().st_size <= 400 for path in tape_files(tmp_path))
     clock.ns += 60 * 10**9
-    one.write(records(range(1)))
+    one.write(runs_of(records(range(1))))
     one.close()
     assert len(tape_files(tmp_path)) == by_size + 1 == one.files
     assert sum(report.records for report in check_tape(tmp_path)) == one.records == 31
@@ -88,7 +88,7 @@ def test_a_file_is_ended_by_size_and_by_age(tmp_path: Path) -> None:
 def test_the_oldest_files_go_first(tmp_path: Path) -> None:
     one = writer(tmp_path, file_size=300, keep_bytes=1000, compress=False)
     for number in range(40):
-        one.write(records(range(number, number + 3)))
+        one.write(runs_of(records(range(number, number + 3))))
         assert sum(path.stat().st_size for path in tape_files(tmp_path)) <= 1000 + 300
     one.close()
     assert list(read_tape(tmp_path))[-1] == record(41)
@@ -124,7 +124,7 @@ def test_a_torn_end_is_cut_off_at_the_next_start_and_nothing_else(tmp_path: Path
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
     one = writer(folder)
-    one.write(records(range(99, 100)))
+    one.write(runs_of(records(range(99, 100))))
     one.close()
     kept = [one for one in read_tape(folder) if isinstance(one, Record)]
     assert kept[-1] == record(99)
@@ -178,7 +178,7 @@ def test_repair_takes_damage_out_and_keeps_it_aside(tmp_path: Path) -> None:
 def test_a_report_tells_spans_kinds_and_what_was_left_out(tmp_path: Path) -> None:
     missing = Missing(7, "the disk is too slow", START, START + 5)
     one = writer(tmp_path)
-    one.write([record(3), Record(Kind.GAP, 0, START + 9, msgspec.json.encode(missing))])
+    one.write(runs_of([record(3), Record(Kind.GAP, 0, START + 9, msgspec.json.encode(missing))]))
     one.close()
     [report] = check_tape(tmp_path)
     assert (report.records, report.blocks, report.first_ns, report.last_ns) == (2, 1, START + 3, START + 9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from tapewire.hub.listening import Listener
@@ -45,6 +46,7 @@ class Ear:
         self._breaks_at = breaks_at
         codec = get_venue("upbit").codec("DEFAULT", "float", False)
         self.heard: list[Any] = []
+        self.answer: Callable[[Any], None] = lambda _event: None
         self.called: list[bytes] = []
         self.careful: list[tuple[bytes, int]] = []
         self.failures: list[str] = []
@@ -67,6 +69,7 @@ class Ear:
 
     def _hear(self, event: Any) -> None:
         self.heard.append(event)
+        self.answer(event)
         if event.timestamp == self._breaks_at:
             raise ValueError("broken ear")
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
-from tapewire.config import LineOptions
+import pytest
+
+from tapewire.config import LineOptions, TapeOptions
+from tapewire.tape.format import Header, Kind, Record
+from tapewire.tape.reader import read_tape
+from tapewire.tape.recorder import Recorder
+from tapewire.tape.taps import tapped_lines
 from tapewire.transport.contract import Line
 from tapewire.transport.metered_picows_line import MeteredPicowsLine
 from tapewire.transport.picows_line import PicowsLine
@@ -37,6 +44,21 @@ HEADED = [
     (wire.BINARY, b"[" * 100_000),
     (wire.BINARY, headed(9)),
 ]
+
+
+def on_tape(frames: list[tuple[int, bytes]]) -> list[tuple[int, int, int, bytes]]:
+    """What a tape has to hold of them."""
+    kinds = {wire.TEXT: Kind.RECEIVED_TEXT, wire.BINARY: Kind.RECEIVED_BINARY}
+    return [(kinds[opcode], 1, NOW_NS, payload) for opcode, payload in frames]
+
+
+async def kept(frames: list[tuple[int, bytes]], ear: Ear, folder: Path) -> list[Record]:
+    """The messages on a tape of a line that was sent ``frames``."""
+    recorder = Recorder(TapeOptions(folder=str(folder)), Header("upbit", 0, 0), wall_ns, print)
+    await send(frames, tapped_lines(MeteredPicowsLine, recorder)(LineOptions(), wall_ns), ear)
+    recorder.close()
+    found = [one for one in read_tape(folder) if isinstance(one, Record)]
+    return [one for one in found if one.kind in (Kind.RECEIVED_TEXT, Kind.RECEIVED_BINARY)]
 
 
 async def send(frames: list[tuple[int, bytes]], line: Line, ear: Ear) -> None:
@@ -89,3 +111,29 @@ async def test_the_line_does_what_the_function_does() -> None:
     assert inside.called == [payload for _, payload in FRAMES[2:-1]], "the settled ones came by the short road"
     assert inside.pongs == []
     assert inside.failures == ["broken ear"]
+
+
+@pytest.mark.parametrize(("frames", "make"), [(FRAMES, Ear), (HEADED, HeadedEar)], ids=["by class", "by head"])
+async def test_a_line_that_is_recorded_does_the_same_and_keeps_each_message_once(
+    tmp_path: Path, frames: list[tuple[int, bytes]], make: type[Ear]
+) -> None:
+    called, inside = make(breaks_at=2), make(breaks_at=2)
+    call(frames, called)
+    assert await kept(frames, inside, tmp_path) == on_tape(frames)
+    assert inside.account == called.account
+    assert inside.called == [payload for _, payload in frames[2:-1]], "the settled ones came by the short road"
+    assert inside.failures == ["broken ear"]
+
+
+async def test_what_a_callback_sends_stands_on_the_tape_between_the_messages(tmp_path: Path) -> None:
+    recorder = Recorder(TapeOptions(folder=str(tmp_path)), Header("upbit", 0, 0), wall_ns, print)
+    line = tapped_lines(MeteredPicowsLine, recorder)(LineOptions(), wall_ns)
+    frames = [(wire.BINARY, hot(number, b"long")) for number in range(1, 4)]
+    ear = Ear()
+    ear.answer = lambda event: line.send(b"%d" % event.timestamp) if event.timestamp == 2 else None
+    await send(frames, line, ear)
+    recorder.close()
+    found = [one for one in read_tape(tmp_path) if isinstance(one, Record)]
+    told = [(one.kind, one.payload) for one in found if one.kind in (Kind.RECEIVED_BINARY, Kind.SENT_TEXT)]
+    received = [(Kind.RECEIVED_BINARY, payload) for _, payload in frames]
+    assert told == [*received[:2], (Kind.SENT_TEXT, b"2"), received[2]]

@@ -4,8 +4,11 @@ All numbers are little-endian::
 
     header  "tapewire" · version u16 · length u32 · JSON · crc32 u32 of all before it
     block   "BLK1" · flags u8 · records u32 · length u32 (plain) · stored u32 · first u64 · last u64 · crc32 u32
-            of these numbers and what is stored; then what is stored: the records, as they are or as one zstd frame
-    record  kind u8 · connection u32 · time of receipt u64 (ns UTC) · length u32 · payload
+            of these numbers and what is stored; then what is stored: runs, as they are or (flag 1) as one zstd frame
+    run     kind u8 · connection u32 · time of receipt u64 (ns UTC) · records u32 · length u32 of each · their payloads
+
+A run is what one read of a socket brought: one head for all of it. Version 1 had records in place of runs (a block
+without flag 2): kind, connection, time, length u32, payload. Both are read.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from __future__ import annotations
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
+from itertools import groupby
 from typing import NamedTuple
 
 from msgspec import DecodeError, Struct, json
@@ -26,15 +30,18 @@ else:
 
 MAGIC = b"tapewire"
 BLOCK_MAGIC = b"BLK1"
-VERSION = 1
+VERSION = 2
+#: Versions that are read.
+READABLE = (1, 2)
 #: Bytes of a block's records at most: no file, however hostile, makes a reader take more memory at once.
 BLOCK_MOST = 64 * 1024 * 1024
 
 _HEADER = struct.Struct("<8sHI")
 _BLOCK = struct.Struct("<4sBIIIQQ")
 _CRC = struct.Struct("<I")
-_RECORD = struct.Struct("<BIQI")
-_ZSTD = 1
+#: The head of a run; of a record in version 1.
+_RUN = struct.Struct("<BIQI")
+_ZSTD, _RUNS = 1, 2
 #: The fastest level: a recording shrinks fifteen times, and writing what is left costs less than writing it all.
 _LEVEL = 1
 #: A frame that asks for a larger window (64 MiB) is none of ours.
@@ -65,6 +72,15 @@ class Record(NamedTuple):
     connection: int
     at_ns: int
     payload: bytes
+
+
+class Run(NamedTuple):
+    """Records that share all but their payloads (at least one)."""
+
+    kind: int
+    connection: int
+    at_ns: int
+    payloads: Sequence[bytes]
 
 
 class Dialled(Struct, frozen=True):
@@ -140,8 +156,9 @@ def decode_header(data: bytes) -> tuple[Header, int]:
     magic, version, length = _HEADER.unpack_from(data)
     if magic != MAGIC:
         raise Damaged("is no tape")
-    if version != VERSION:
-        raise Damaged(f"version {version} of the tape format; this program reads {VERSION}")
+    if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise Damaged(f"version {version} of the tape format; this program reads {known}")
     end = _HEADER.size + length
     if len(data) < end + _CRC.size:
         raise Damaged("ends within its header")
@@ -153,19 +170,27 @@ def decode_header(data: bytes) -> tuple[Header, int]:
         raise Damaged(f"the header cannot be read: {error}") from None
 
 
-def encode_block(records: Sequence[Record], *, compress: bool) -> bytes:
-    """Records as one block (at least one)."""
-    pack = _RECORD.pack
+def encode_block(runs: Sequence[Run], *, compress: bool) -> bytes:
+    """Runs as one block (at least one)."""
     parts: list[bytes] = []
-    for kind, connection, at_ns, payload in records:
-        parts += pack(kind, connection, at_ns, len(payload)), payload
+    for kind, connection, at_ns, payloads in runs:
+        count = len(payloads)
+        parts += _RUN.pack(kind, connection, at_ns, count), struct.pack(f"<{count}I", *map(len, payloads)), *payloads
     plain = b"".join(parts)
     stored = zstd.compress(plain, _LEVEL) if compress else plain
-    times = [record.at_ns for record in records]
-    numbers = _BLOCK.pack(
-        BLOCK_MAGIC, _ZSTD if compress else 0, len(records), len(plain), len(stored), min(times), max(times)
-    )
+    times = [run.at_ns for run in runs]
+    records = sum(len(run.payloads) for run in runs)
+    flags = _RUNS | (_ZSTD if compress else 0)
+    numbers = _BLOCK.pack(BLOCK_MAGIC, flags, records, len(plain), len(stored), min(times), max(times))
     return b"".join((numbers, _CRC.pack(zlib.crc32(stored, zlib.crc32(numbers))), stored))
+
+
+def runs_of(records: Iterable[Record]) -> list[Run]:
+    """Records in their order, with one head for those that stand side by side and differ in their payloads alone."""
+    return [
+        Run(*shared, [record.payload for record in own])
+        for shared, own in groupby(records, key=lambda record: (record.kind, record.connection, record.at_ns))
+    ]
 
 
 def decode_block_head(data: bytes) -> BlockHead:
@@ -176,7 +201,7 @@ def decode_block_head(data: bytes) -> BlockHead:
     head = BlockHead(*numbers, *_CRC.unpack_from(data, _BLOCK.size))
     if magic != BLOCK_MAGIC:
         raise Damaged("no block begins here")
-    if head.length > BLOCK_MOST or head.stored > BLOCK_MOST or head.flags > _ZSTD:
+    if head.length > BLOCK_MOST or head.stored > BLOCK_MOST or head.flags > _ZSTD | _RUNS:
         raise Damaged("no block is like that")
     return head
 
@@ -196,7 +221,32 @@ def decode_block(head: BlockHead, stored: bytes) -> Iterator[Record]:
     plain = _inflate(head, stored) if head.flags & _ZSTD else stored
     if len(plain) != head.length:
         raise Damaged("a block is not as long as it says")
-    unpack, size, at, end = _RECORD.unpack_from, _RECORD.size, 0, len(plain)
+    return _read_runs(head, plain) if head.flags & _RUNS else _read_records(head, plain)
+
+
+def _read_runs(head: BlockHead, plain: bytes) -> Iterator[Record]:
+    at, end, left = 0, len(plain), head.records
+    while left > 0:
+        if at + _RUN.size > end:
+            raise Damaged("a block ends within a record")
+        kind, connection, at_ns, count = _RUN.unpack_from(plain, at)
+        begin = at + _RUN.size + 4 * count
+        if not 0 < count <= left or begin > end:
+            raise Damaged("a block ends within a record")
+        lengths = struct.unpack_from(f"<{count}I", plain, at + _RUN.size)
+        at, left = begin + sum(lengths), left - count
+        if at > end:
+            raise Damaged("a block ends within a record")
+        for length in lengths:
+            yield Record(kind, connection, at_ns, plain[begin : begin + length])
+            begin += length
+    if at != end:
+        raise Damaged("a block holds more than its records")
+
+
+def _read_records(head: BlockHead, plain: bytes) -> Iterator[Record]:
+    """As version 1 wrote them."""
+    unpack, size, at, end = _RUN.unpack_from, _RUN.size, 0, len(plain)
     for _ in range(head.records):
         if at + size > end:
             raise Damaged("a block ends within a record")

@@ -12,11 +12,15 @@ from msgspec import Struct, json
 from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.tape.files import Damage
-from tapewire.tape.format import Header, Kind, Missing, Record
+from tapewire.tape.format import Header, Kind, Missing, Run
 from tapewire.tape.writer import TapeWriter
 
-#: Records in one block at most: a block is written whole or not at all.
-BLOCK_RECORDS = 2_000
+#: Bytes of payloads after which a block is full: it is written whole or not at all.
+BLOCK_BYTES = 2 * 1024 * 1024
+#: Records after which it is.
+BLOCK_RECORDS = 10_000
+#: Bytes that wait, for which the writing thread is woken before its time.
+DUE_BYTES = 4 * 1024 * 1024
 #: Seconds until a disk that refused is tried again.
 RETRY = 1.0
 #: Seconds that a stop waits for the disk.
@@ -63,14 +67,18 @@ class Recorder:
     ) -> None:
         self._options, self._wall_ns, self._tell = options, wall_ns, tell
         self._writer = TapeWriter(options, header, wall_ns)
-        self._records: deque[Record] = deque()
+        #: What waits, each with its bytes.
+        self._runs: deque[tuple[Run, int]] = deque()
+        #: The payloads of the run that grows, None: none does. Only ``end`` hands it to the writing thread.
+        self.growing: list[bytes] | None = None
+        self._shared = (0, 0, 0)
         #: Bytes that came (counted on the feed's thread) and went (on the writing one): so no lock is needed.
         self._came = self._went = 0
-        self._block: list[Record] = []
+        self._block: list[tuple[Run, int]] = []
         self._left_out: Missing | None = None
         self._reason = ""
         self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
+        self._closing, self._due = threading.Event(), threading.Event()
         self._connections = 0
         self.missed = 0
 
@@ -103,6 +111,7 @@ class Recorder:
             self._writer.open()
             self._note_absence()
             self._closing.clear()
+            self._due.clear()
             self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
             self._thread.start()
 
@@ -113,13 +122,40 @@ class Recorder:
 
     def put(self, kind: int, connection: int, at_ns: int, payload: bytes) -> None:
         """Keep one record. Never blocks: what finds no room is counted, told, and noted on the tape."""
-        if self._came - self._went > self._options.pending:
-            self._leave_out(at_ns)
+        if self.growing is not None:
+            self.end()
+        self._take(Run(kind, connection, at_ns, (payload,)), len(payload))
+
+    def begin(self, kind: int, connection: int, at_ns: int) -> list[bytes]:
+        """A list for the payloads of records that share all else.
+
+        It may be added to until something else is put, a run begins, or ``end`` is called, which must be soon: then
+        ``growing`` is another.
+        """
+        if self.growing is not None:
+            self.end()
+        self._shared = kind, connection, at_ns
+        grown: list[bytes] = []
+        self.growing = grown
+        return grown
+
+    def end(self) -> None:
+        """The run that grows is whole, if there is one."""
+        payloads, self.growing = self.growing, None
+        if payloads:
+            self._take(Run(*self._shared, payloads), sum(map(len, payloads)))
+
+    def _take(self, run: Run, size: int) -> None:
+        waiting = self._came - self._went
+        if waiting > self._options.pending or (self._left_out is not None and waiting > self._options.pending // 2):
+            self._leave_out(run)  # until there is some room, so that a disk at its limit is not told of each time
             return
         if self._left_out is not None:
             self._note_left_out()
-        self._came += len(payload)
-        self._records.append(Record(kind, connection, at_ns, payload))
+        self._came += size
+        self._runs.append((run, size))
+        if waiting > DUE_BYTES and not self._due.is_set():
+            self._due.set()
 
     def note(self, kind: Kind, connection: int, said: Struct) -> None:
         """Keep something that happened, as JSON, at this moment."""
@@ -134,47 +170,58 @@ class Recorder:
         thread, self._thread = self._thread, None
         if thread is None:
             return
+        self.end()
         if self._left_out is not None:
             self._note_left_out()
         self._closing.set()
+        self._due.set()
         thread.join(STOP_TIMEOUT)
-        waiting = len(self._records) + len(self._block)
+        waiting = sum(len(run.payloads) for run, _ in (*self._runs, *self._block))
         if waiting or thread.is_alive():
             reason = self._reason or "the disk does not answer"
             raise TapeError(str(self._writer.path), f"{reason}; {waiting:,} records could not be written")
 
-    def _leave_out(self, at_ns: int) -> None:
-        self.missed += 1
+    def _leave_out(self, run: Run) -> None:
+        count, at_ns = len(run.payloads), run.at_ns
+        self.missed += count
         before = self._left_out
         if before is None:
             reason = self._reason or "the disk is too slow"
-            self._left_out = Missing(1, f"{reason}: {self._options.pending:,} bytes wait already", at_ns, at_ns)
+            self._left_out = Missing(count, f"{reason}: {self._options.pending:,} bytes wait already", at_ns, at_ns)
             self._tell(Trouble(self._left_out.reason, self.missed))
         else:
-            self._left_out = Missing(before.records + 1, before.reason, before.first_ns, at_ns)
+            self._left_out = Missing(before.records + count, before.reason, before.first_ns, at_ns)
 
     def _note_absence(self) -> None:
         """An earlier recorder wrote here: what lies between is on no tape, and the tape says so."""
         earlier_ns, now = self._writer.earlier_ns, self._wall_ns()
         if earlier_ns is not None:
             missing = Missing(0, "nothing was recorded", earlier_ns, now)
-            self._records.appendleft(Record(Kind.GAP, 0, now, json.encode(missing)))
+            self._runs.appendleft((Run(Kind.GAP, 0, now, (json.encode(missing),)), 0))
 
     def _note_left_out(self) -> None:
         missing, self._left_out = self._left_out, None
-        self._records.append(Record(Kind.GAP, 0, self._wall_ns(), json.encode(missing)))
+        self._runs.append((Run(Kind.GAP, 0, self._wall_ns(), (json.encode(missing),)), 0))
         self._tell(Trouble(self._reason, self.missed))
 
     # The writing thread.
 
     def _run(self) -> None:
-        options, unsynced = self._options, 0.0
-        while not self._closing.wait(RETRY if self._reason else options.write_every):
-            unsynced += options.write_every
-            due = options.fsync == "interval" and unsynced >= options.fsync_every
+        options, synced_ns = self._options, self._wall_ns()
+        while not self._pause():
+            now = self._wall_ns()
+            due = options.fsync == "interval" and abs(now - synced_ns) >= options.fsync_every * 1e9
             if self._guarded(self._write) and due and self._guarded(self._writer.sync):
-                unsynced = 0.0
+                synced_ns = now
         self._guarded(self._finish)
+
+    def _pause(self) -> bool:
+        """Until it is time to write, or the end has come, which it says."""
+        if self._reason:
+            return self._closing.wait(RETRY)
+        self._due.wait(self._options.write_every)
+        self._due.clear()
+        return self._closing.is_set()
 
     def _finish(self) -> None:
         try:
@@ -184,16 +231,23 @@ class Recorder:
 
     def _write(self) -> None:
         """Write everything that came, block by block; what the disk refuses waits to be tried again."""
-        records = self._records
-        for _ in range(1 + len(records) // BLOCK_RECORDS):
-            while records and len(self._block) < BLOCK_RECORDS:
-                self._block.append(records.popleft())
-            if self._block:
-                self._writer.write(self._block)
-                if self._options.fsync == "each":
-                    self._writer.sync()
-                self._went += sum(len(record.payload) for record in self._block if record.kind != Kind.GAP)
-                self._block = []
+        left = len(self._block) + len(self._runs)
+        while left > 0 and self._fill():
+            self._writer.write([run for run, _ in self._block])
+            left -= len(self._block)
+            if self._options.fsync == "each":
+                self._writer.sync()
+            self._went += sum(size for _, size in self._block)
+            self._block = []
+
+    def _fill(self) -> bool:
+        """Have a block of what came first; False: nothing came."""
+        runs, block = self._runs, self._block
+        size, records = sum(size for _, size in block), sum(len(run.payloads) for run, _ in block)
+        while runs and size < BLOCK_BYTES and records < BLOCK_RECORDS:
+            block.append(runs.popleft())
+            size, records = size + block[-1][1], records + len(block[-1][0].payloads)
+        return bool(block)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         before = self._reason

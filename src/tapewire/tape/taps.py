@@ -12,7 +12,7 @@ from tapewire.errors import ConnectFailed, HttpFailed
 from tapewire.model.line import Handshake, Loss
 from tapewire.tape.format import Dialled, Kind, RestAnswer
 from tapewire.tape.recorder import Recorder
-from tapewire.transport.contract import Answered, Http, HttpFetch, Line, LineFactory, LineListener
+from tapewire.transport.contract import Answered, Http, HttpFetch, Keeper, Line, LineFactory, LineListener
 
 #: What stands on the tape for a message that shows a key (a login).
 HIDDEN = b'"***"'
@@ -28,7 +28,7 @@ def tapped_lines(make_line: LineFactory, recorder: Recorder) -> LineFactory:
 
 
 class TappedLine:
-    """One connection. It takes no short cuts: each message is handed over whole, and kept before it is delivered."""
+    """One connection: each message is kept before it is delivered."""
 
     def __init__(self, line: Line, recorder: Recorder, wall_ns: Callable[[], int]) -> None:
         self._line, self._recorder, self._wall_ns = line, recorder, wall_ns
@@ -79,13 +79,19 @@ class TappedLine:
 
 
 class _Tap:
-    """Hears a line before its listener does."""
+    """Hears a line before its listener does; a line that takes the short road gives its messages to ``keeper``."""
 
-    __slots__ = ("_listener", "_number", "_recorder", "_tell", "_wall_ns")
+    __slots__ = ("_listener", "_number", "_recorder", "_tell", "_wall_ns", "dispatch", "keeper")
 
     def __init__(self, listener: LineListener, recorder: Recorder, number: int, wall_ns: Callable[[], int]) -> None:
         self._listener, self._tell = listener, listener.on_message
         self._recorder, self._number, self._wall_ns = recorder, number, wall_ns
+        self.dispatch = getattr(listener, "dispatch", None)
+        self.keeper = Keeper(recorder, self._begin)
+
+    def _begin(self, is_text: bool, received_ns: int) -> list[bytes]:  # noqa: FBT001
+        kind = Kind.RECEIVED_TEXT if is_text else Kind.RECEIVED_BINARY
+        return self._recorder.begin(kind, self._number, received_ns)
 
     def on_message(self, payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: FBT001
         kind = Kind.RECEIVED_TEXT if is_text else Kind.RECEIVED_BINARY

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
-from tapewire.tape.disk import lock, new_file, open_folder, reason_of, sync_folder, write_all
+from tapewire.tape.disk import append_all, lock, new_file, open_folder, reason_of, sync_folder
 from tapewire.tape.files import Block, Damage, TapeFile, file_name, is_unborn, number_of, tape_files
-from tapewire.tape.format import Header, Record, encode_block, encode_header
+from tapewire.tape.format import Header, Run, encode_block, encode_header
 
 
 class TapeWriter:
@@ -68,17 +68,17 @@ class TapeWriter:
             self.close()
             raise
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, runs: Sequence[Run]) -> None:
         """Append one block. When that fails, the file is cut back to its last whole one, and nothing of it counts."""
-        block = encode_block(records, compress=self._options.compress)
+        block = encode_block(runs, compress=self._options.compress)
         try:
             if self._handle is None or self._full(len(block)):
                 self._begin()
             self._append(block)
         except OSError as error:
             raise TapeError(str(self._path / self._name), reason_of(error)) from error
-        self.records += len(records)
-        self.until_ns = records[-1].at_ns
+        self.records += sum(len(run.payloads) for run in runs)
+        self.until_ns = runs[-1].at_ns
 
     def sync(self) -> None:
         """Have everything written so far on the disk itself."""
@@ -137,7 +137,7 @@ class TapeWriter:
     def _append(self, data: bytes) -> None:
         assert self._handle is not None  # noqa: S101 - begun by the caller
         try:
-            write_all(self._handle, data)
+            append_all(self._handle, data)
         except OSError:
             os.ftruncate(self._handle, self._size)
             raise

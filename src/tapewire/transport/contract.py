@@ -17,12 +17,35 @@ class LineListener(Protocol):
     What it raises goes to the loop's exception handler and never costs the line.
     ``on_lost`` comes exactly once after a successful ``open``, whoever ended the line.
     A listener may also have ``dispatch`` (``transport.dispatch``): the parts that its ``on_message`` is made
-    of, for a line that takes these steps itself.
+    of, for a line that takes these steps itself; and ``keeper``, which such a line must give each message first.
     """
 
     def on_message(self, payload: bytes, is_text: bool, received_ns: int) -> None: ...  # noqa: FBT001
     def on_pong(self, payload: bytes) -> None: ...
     def on_lost(self, loss: Loss) -> None: ...
+
+
+class Growing(Protocol):
+    """What knows which list is added to: none, or another one, as soon as something else came in between."""
+
+    growing: list[bytes] | None
+
+    def end(self) -> None:
+        """What was begun is whole."""
+        ...
+
+
+class Keeper(NamedTuple):
+    """Whom a line that takes the short road gives its messages to keep.
+
+    Attributes:
+        runs: shared by all lines.
+        begin: (is it text, received_ns) → a list for the messages of one socket read, as long as ``runs.growing`` is
+            that list; ``runs.end`` is to be called when it is over.
+    """
+
+    runs: Growing
+    begin: Callable[[bool, int], list[bytes]]
 
 
 class Line(Protocol):

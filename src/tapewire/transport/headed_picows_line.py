@@ -7,6 +7,7 @@ from typing import Any
 
 from picows import WSFrame, WSTransport
 
+from tapewire.transport.contract import LineListener
 from tapewire.transport.dispatch import HeadDispatch
 from tapewire.transport.picows_line import CONTROL_MAX, PicowsLine
 
@@ -18,8 +19,9 @@ class HeadedPicowsLine(PicowsLine):
 
     _heads: Mapping[bytes, tuple[Callable[[bytes], Any], type, str, Any]]
 
-    def _take_dispatch(self, dispatch: object) -> None:
-        if isinstance(dispatch, HeadDispatch):
+    def _take_dispatch(self, listener: LineListener) -> None:
+        dispatch = getattr(listener, "dispatch", None)
+        if isinstance(dispatch, HeadDispatch) and getattr(listener, "keeper", None) is None:
             self._heads, _, self._failed = dispatch
             self._has_dispatch = True
 

@@ -9,6 +9,7 @@ from tapewire.model.line import Handshake, Loss
 from tapewire.transport.contract import LineListener
 from tapewire.transport.dispatch import HeadDispatch
 from tapewire.transport.headed_picows_line import HeadedPicowsLine
+from tapewire.transport.keeping_picows_line import KeepingHeadedPicowsLine, KeepingPicowsLine
 from tapewire.transport.picows_line import PicowsLine
 from tapewire.transport.traffic import Socket, Traffic, traffic_of
 
@@ -29,8 +30,9 @@ class MeteredPicowsLine:
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``."""
-        if isinstance(getattr(listener, "dispatch", None), HeadDispatch):
-            self._line = HeadedPicowsLine(self._options, self._wall_ns)
+        form = _form(listener)
+        if form is not PicowsLine:
+            self._line = form(self._options, self._wall_ns)
         handshake = await self._line.open(url, headers, listener)
         transport = self._line._transport  # noqa: SLF001 - nobody else needs it
         if transport is not None:
@@ -57,3 +59,11 @@ class MeteredPicowsLine:
         """Bytes so far, after the end as of the last question, which ``on_lost`` may ask; None: nobody knows."""
         self._carried = traffic_of(self._socket) or self._carried
         return self._carried
+
+
+def _form(listener: LineListener) -> type[PicowsLine]:
+    """The line whose short road is that of the listener."""
+    headed = isinstance(getattr(listener, "dispatch", None), HeadDispatch)
+    if getattr(listener, "keeper", None) is not None:
+        return KeepingHeadedPicowsLine if headed else KeepingPicowsLine
+    return HeadedPicowsLine if headed else PicowsLine

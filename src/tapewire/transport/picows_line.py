@@ -91,7 +91,7 @@ class PicowsLine(WSListener):
         self._loop = asyncio.get_running_loop()
         self._telling = Telling(self._loop)
         self._listener = listener
-        self._take_dispatch(getattr(listener, "dispatch", None))
+        self._take_dispatch(listener)
         began = self._loop.time()
         try:
             async with asyncio.timeout(self._options.connect_timeout) as limit:
@@ -107,9 +107,10 @@ class PicowsLine(WSListener):
         self._loop.call_soon(self._start)
         return Handshake(url, self._compression, self._loop.time() - began)
 
-    def _take_dispatch(self, dispatch: object) -> None:
+    def _take_dispatch(self, listener: LineListener) -> None:
         """The short road, if it is of this line's form; else every message takes the listener's ``on_message``."""
-        if isinstance(dispatch, Dispatch):
+        dispatch = getattr(listener, "dispatch", None)
+        if isinstance(dispatch, Dispatch) and getattr(listener, "keeper", None) is None:
             self._decode, self._tables, _, self._failed = dispatch
             self._has_dispatch = True
 
