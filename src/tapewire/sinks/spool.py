@@ -13,7 +13,7 @@ from tapewire.errors import SinkError, TapeError
 from tapewire.sinks.letters import Letter
 from tapewire.tape.disk import FILE_MODE, lock, reason_of
 from tapewire.tape.files import Block, Damage, TapeFile, is_unborn, tape_files
-from tapewire.tape.format import Damaged, Header, Record
+from tapewire.tape.format import Damaged, Header, Run
 from tapewire.tape.writer import TapeWriter
 
 #: Of the records in a spool's files: no line's.
@@ -152,12 +152,12 @@ class _Tape:
                 self._sizes[path] = path.stat().st_size
 
     def put(self, letters: Sequence[Letter]) -> None:
-        records = [Record(LETTER, 0, letter.received_ns, _encode(letter)) for letter in letters]
+        runs = [Run(LETTER, 0, letter.received_ns, (_encode(letter),)) for letter in letters]
         self._latest_ns = max(self._latest_ns, letters[-1].received_ns)
         try:
             if self._writer is None:
                 self._writer = self._begin()
-            self._writer.write(records)
+            self._writer.write(runs)
         except TapeError as error:
             raise SinkError(error.target, error.reason) from error
         for path in tape_files(self._path)[-2:]:

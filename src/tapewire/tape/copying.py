@@ -10,7 +10,7 @@ from pathlib import Path
 from tapewire.errors import TapeError
 from tapewire.tape.disk import lock, new_file, open_folder, reason_of, sync_folder, write_all
 from tapewire.tape.files import Block, file_name, tape_files
-from tapewire.tape.format import Header, Record, encode_block, encode_header
+from tapewire.tape.format import Header, Record, encode_block, encode_header, runs_of
 
 
 class TapeCopy:
@@ -54,7 +54,10 @@ class TapeCopy:
         assert self._file is not None  # noqa: S101 - begun by the caller
         whole = len(played) == block.head.records
         with self._told():
-            write_all(self._file, block.whole if whole else encode_block(played, compress=bool(block.head.flags)))
+            write_all(
+                self._file,
+                block.whole if whole else encode_block(runs_of(played), compress=block.head.is_compressed),
+            )
 
     def close(self) -> None:
         """Have all of it on the disk, and let go of it; a second call does nothing."""

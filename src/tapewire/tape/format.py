@@ -134,6 +134,11 @@ class BlockHead(NamedTuple):
     last_ns: int
     crc: int
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its records are one zstd frame."""
+        return bool(self.flags & _ZSTD)
+
 
 class Damaged(ValueError):
     """Bytes that are no header, block or record, or not the ones that were written."""
@@ -218,7 +223,7 @@ def check_block(start: bytes, stored: bytes) -> BlockHead:
 
 def decode_block(head: BlockHead, stored: bytes) -> Iterator[Record]:
     """The records of a checked block. Raises Damaged."""
-    plain = _inflate(head, stored) if head.flags & _ZSTD else stored
+    plain = _inflate(head, stored) if head.is_compressed else stored
     if len(plain) != head.length:
         raise Damaged("a block is not as long as it says")
     return _read_runs(head, plain) if head.flags & _RUNS else _read_records(head, plain)
