@@ -17,7 +17,8 @@ import { PremiumView } from "./views/premium.js";
 
 const STORED = "tapewire.settings";
 const POLL_S = 2;
-const VIEWS = { markets: MarketsView, market: MarketView, health: HealthView, premium: PremiumView };
+// Without a prototype: what is looked up in it stands in the address, and may be "constructor".
+const VIEWS = { __proto__: null, markets: MarketsView, market: MarketView, health: HealthView, premium: PremiumView };
 
 class App {
   constructor(root) {

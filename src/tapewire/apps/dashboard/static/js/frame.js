@@ -6,7 +6,8 @@ import { CHOICES } from "./logic/settings.js";
 import { interrupted } from "./logic/story.js";
 
 const VIEWS = ["markets", "premium", "health"];
-const STATUS_WORDS = { healthy: "linkLive", degraded: "feedDegraded", unhealthy: "feedDown" };
+// Without a prototype: what is looked up in it comes from outside, and may be "constructor".
+const STATUS_WORDS = { __proto__: null, healthy: "linkLive", degraded: "feedDegraded", unhealthy: "feedDown" };
 
 export class Frame {
   constructor(app, root) {

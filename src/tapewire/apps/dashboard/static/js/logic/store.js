@@ -49,7 +49,7 @@ export class Store {
     this.newsVersion = 0;
     this.latency = null;
     this.focus = null;
-    this.hearers = { ticker: this.ticker, trade: this.trade, orderbook: this.orderbook, candle: this.candle };
+    this.hearers = { __proto__: null, ticker: this.ticker, trade: this.trade, orderbook: this.orderbook, candle: this.candle };
     this.hearers.announcement = this.announcement;
   }
 

@@ -6,7 +6,9 @@ import { toneOf } from "../logic/timeline.js";
 
 const MINUTES = 10;
 const FIGURES = ["uptime", "rateShort", "latency", "streams", "reconnects", "openGaps"];
+// Without a prototype: what is looked up in it comes from outside, and may be "constructor".
 const WORDS = {
+  __proto__: null,
   active: "stateActive", subscribing: "stateSubscribing", connected: "stateConnected", connecting: "stateConnecting",
   reconnecting: "stateReconnecting", disconnected: "stateDisconnected", error: "stateError",
 };

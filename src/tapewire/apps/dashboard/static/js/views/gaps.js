@@ -5,8 +5,9 @@ import { count, span, stamp } from "../logic/format.js";
 import { streamName } from "../logic/story.js";
 import { List } from "../list.js";
 
-const WORDS = { open: "gapOpen", filling: "gapFilling", filled: "gapFilled", unfilled: "gapUnfilled", nothing_missed: "gapNothing", full_state: "gapFull" };
-const TONES = { open: "bad", filling: "busy", unfilled: "bad" };
+// Without a prototype: what is looked up in it comes from outside, and may be "constructor".
+const WORDS = { __proto__: null, open: "gapOpen", filling: "gapFilling", filled: "gapFilled", unfilled: "gapUnfilled", nothing_missed: "gapNothing", full_state: "gapFull" };
+const TONES = { __proto__: null, open: "bad", filling: "busy", unfilled: "bad" };
 
 export class GapLedger {
   constructor(app) {

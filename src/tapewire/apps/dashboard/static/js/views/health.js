@@ -8,8 +8,9 @@ import { ConnectionCards } from "./connections.js";
 import { GapLedger } from "./gaps.js";
 import { NewsList } from "./news.js";
 
-const STATUS_WORDS = { healthy: "statusHealthy", degraded: "statusDegraded", unhealthy: "statusUnhealthy" };
-const TONES = { healthy: "good", degraded: "busy", unhealthy: "bad" };
+// Without a prototype: what is looked up in it comes from outside, and may be "constructor".
+const STATUS_WORDS = { __proto__: null, healthy: "statusHealthy", degraded: "statusDegraded", unhealthy: "statusUnhealthy" };
+const TONES = { __proto__: null, healthy: "good", degraded: "busy", unhealthy: "bad" };
 
 export class HealthView {
   constructor(app) {
