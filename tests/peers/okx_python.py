@@ -79,6 +79,8 @@ def trade(rest: str, key: tuple[str, str, str]) -> dict[str, Any]:
         "balance": account.get_account_balance(), "positions": account.get_positions(), "placed": placed,
         "found": found, "waiting": waiting, "cancelled": cancelled, "bought": bought,
         "history": orders.get_orders_history("SPOT"), "fills": orders.get_fills("SPOT"),
+        "archive": orders.get_orders_history_archive("SPOT"), "fills_history": orders.get_fills_history("SPOT"),
+        "fills_after": orders.get_fills("SPOT", after=orders.get_fills("SPOT", limit="1")["data"][0]["billId"]),
     }  # fmt: skip
 
 

@@ -64,6 +64,9 @@ def check_trade(traded: dict[str, Any]) -> None:
     assert states == {
         number: ("canceled", "limit"), traded["bought"]["data"][0]["ordId"]: ("filled", "market"),
     }  # fmt: skip
+    assert traded["archive"]["data"] == traded["history"]["data"]
+    assert traded["fills_history"]["data"] == traded["fills"]["data"]
+    assert traded["fills_after"]["data"] == traded["fills"]["data"][1:]
     assert sum(float(row["fillPx"]) * float(row["fillSz"]) for row in traded["fills"]["data"]) == pytest.approx(
         100, abs=0.01
     )

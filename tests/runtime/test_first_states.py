@@ -107,3 +107,12 @@ def test_a_stream_whose_first_message_is_no_state_waits_for_none() -> None:
     states.asked(known, (), (), ASKED_NS)
     states.mark(streams(known, TRADE), trade(9_000))
     assert [stream.awaiting for stream in known.streams.values()] == [1, 0]
+
+
+def test_a_kind_without_a_snapshot_has_none_whatever_comes_first() -> None:
+    known, states = router("realtime_only"), FirstStates(marked=False, rare=frozenset({"ticker"}))
+    states.asked(known, (), (), ASKED_NS)
+    event = ticker()
+    states.mark(streams(known, TICKER), event)
+    assert event.stream_type is None
+    assert known.streams[TICKER].awaiting == 0

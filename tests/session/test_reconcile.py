@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
 from tapewire.session import reconcile
 from tapewire.session.reconcile import HANDED_ON, Balances, Orders, OrdersState
+from tapewire.venues.contract import OpenOrder, OrderWords
 
 D = Decimal
 
@@ -233,3 +235,68 @@ def test_balances_that_changed_between_two_processes_are_news() -> None:
     balances.resume(first.state())
     assert balances.complete
     assert balances.missed(told(KRW=5, BTC=2, ETH=3)) == told(BTC=2, ETH=3)
+
+
+WORDS = OrderWords(
+    ends=frozenset({"filled", "canceled"}),
+    executes=lambda event: event.trade_uuid is not None,
+    mark=lambda event: event.trade_uuid or event.state,
+    summed=lambda fill, _order, executed, closes: replace(
+        fill, executed_volume=executed, state="filled" if closes else "partly"
+    ),
+    repeats=True,
+)
+
+
+def part(number: int, state: str = "partly", executed: str | None = None) -> MyOrderEvent:
+    sums = None if executed is None else D(executed)
+    return order(state, trade_uuid=f"f{number}", trade_timestamp=number, volume=D(1), executed_volume=sums)
+
+
+def other(*told: MyOrderEvent) -> Orders:
+    """Of a venue with words of its own, where the last execution of an order is its end."""
+    orders = Orders(WORDS)
+    orders.complete = True
+    assert not any(orders.told(event) for event in told)
+    return orders
+
+
+def test_an_execution_that_is_the_end_stands_for_both() -> None:
+    orders = other(order("live"), part(1, executed="1"))
+    ended, fills = order("filled", "3"), [part(3), part(2), part(1)]
+    assert orders.missed(ended, fills) == [part(2, executed="2"), part(3, "filled", executed="3")]
+    assert not orders.is_news(ended)
+    assert orders.told(part(3, "filled", executed="3")), "it was told already"
+    assert orders.vanished([]) == []
+
+
+def test_an_end_that_was_told_is_not_told_by_an_execution_missed_before_it() -> None:
+    orders = other(order("live"))
+    orders.lost()
+    assert not orders.told(part(2, executed="2"))
+    assert not orders.told(part(3, "filled", executed="3"))
+    assert orders.missed(order("filled", "3"), [part(3), part(2), part(1)]) == [part(1, executed="3")]
+
+
+def test_an_order_that_came_and_went_is_told_by_its_executions_and_one_that_waits_as_it_stands() -> None:
+    assert other().missed(order("filled", "1"), [part(1)]) == [part(1, "filled", executed="1")]
+    waits = order("live", "1")
+    assert other().missed(waits, [part(1)]) == [part(1, executed="1"), waits]
+
+
+def test_what_the_exchange_says_twice_is_told_once_where_it_may_say_it_twice() -> None:
+    orders = other(order("live"), order("live"), part(1, executed="1"))
+    assert orders.told(part(1, executed="1"))
+    assert not orders.told(part(2, executed="2"))
+    assert not orders.told(order("canceled", "2"))
+    assert orders.told(order("canceled", "2"))
+    assert not orders.told(order("live", "2")), "neither an execution nor an end"
+    assert not orders.told(order("canceled", uuid="b"))
+
+
+def test_an_order_that_vanished_is_known_by_what_was_told_of_it() -> None:
+    orders = other(order("live"), part(1, executed="1"))
+    assert orders.heard_of("a") == OpenOrder("a", "KRW-BTC", D(1))
+    again = Orders(WORDS)
+    again.resume(msgspec.json.decode(msgspec.json.encode(orders.state()), type=OrdersState))
+    assert again.heard_of("a") == OpenOrder("a", "KRW-BTC", D(1))

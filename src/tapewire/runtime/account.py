@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from contextlib import closing
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from tapewire.config import FeedOptions
-from tapewire.errors import CredentialsError, HttpFailed, VenueError
+from tapewire.errors import CredentialsError, DecodeError, HttpFailed, VenueError
 from tapewire.hub.listening import Listener
 from tapewire.hub.router import Router
 from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
@@ -20,17 +22,19 @@ from tapewire.runtime.clock import Clock
 from tapewire.runtime.cursor_file import AccountState
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
-from tapewire.runtime.persistence import NotWanted, Persistence
+from tapewire.runtime.persistence import NotWanted, Persistence, Signed
 from tapewire.runtime.signing import Signer
 from tapewire.session.reconcile import Balances, Orders
-from tapewire.venues.contract import Account, Call, Venue
+from tapewire.venues.contract import Account, Asking, Question, Venue
 
 #: Kinds that are looked after.
 KINDS = ("myOrder", "myAsset")
 #: Seconds before the loss from which on orders are read: the two clocks may differ, and a loss is noticed late.
 OVERLAP = 60.0
+#: The status of an answer that finds a signature's time too far from the exchange's.
+TOO_OLD = 408
 
-Read = TypeVar("Read")
+Answer = TypeVar("Answer")
 
 
 #: What a reading came to: messages delivered of each stream, kind → nothing else can be missing, why it failed.
@@ -80,7 +84,7 @@ class AccountWatch:
         self._venue, self._options, self._signer = venue, options, signer
         self._persistence, self._clock, self._router, self._tell = persistence, clock, router, tell
         self._whose = account_of(signer.credentials)
-        self._orders, self._balances = Orders(), Balances()
+        self._orders, self._balances = Orders(self._account.words), Balances()
         self._gaps: list[Gap] = []
         self._fresh: set[Subscription] = set()
         self._losses = 0
@@ -195,10 +199,11 @@ class AccountWatch:
     async def _read_orders(self, reading: Reading, *, learning: bool) -> bool:
         """Returns whether nothing can be missing any more."""
         losses, complete = self._losses, self._orders.complete
-        open_ones = await self._open_orders()
+        open_ones = await self._converse(self._account.waiting())
         closed = await self._closed_orders(reading.since_ns)
-        vanished = self._orders.vanished((*open_ones, *closed))
-        every = [*closed, *await self._by_id(vanished), *open_ones]
+        vanished = [self._orders.heard_of(uuid) for uuid in self._orders.vanished((*open_ones, *closed))]
+        gone = await self._converse(self._account.named(vanished)) if vanished else []
+        every = list({order.uuid: order for order in (*closed, *gone, *open_ones)}.values())
         if learning:
             if losses == self._losses:  # else what was missed since would be learned in silence
                 self._orders.learn(every)
@@ -214,7 +219,7 @@ class AccountWatch:
         """As ``_read_orders``."""
         losses, complete = self._losses, self._balances.complete
         self._balances.ask()
-        told = await self._ask(self._account.balances, self._account.read_balances)
+        told = await self._converse(self._account.held())
         if learning and losses != self._losses:
             return False
         if learning:
@@ -227,44 +232,47 @@ class AccountWatch:
     async def _news(self, order: MyOrderEvent) -> list[MyOrderEvent]:
         if not self._orders.is_news(order) or not self._orders.lacks_fills(order):
             return self._orders.missed(order, ())
-        whole, fills = await self._ask(self._account.order(order.uuid), self._account.read_order)
+        whole, fills = await self._converse(self._account.executed(order, self._now_ms))
         return self._orders.missed(whole, fills)
 
-    async def _open_orders(self) -> list[MyOrderEvent]:
-        found: list[MyOrderEvent] = []
-        page = 1
-        while True:
-            told = await self._ask(self._account.open_orders(page), self._account.read_orders)
-            found += told
-            if len(told) < self._account.open_page:
-                return found
-            page += 1
-
     async def _closed_orders(self, since_ns: int) -> list[MyOrderEvent]:
-        """Those that were made since, in windows that the exchange allows; a full answer is asked on from its last."""
-        session, found = self._options.session, list[MyOrderEvent]()
+        """Those that were made since; earlier by what a clock may be wrong, and a loss noticed late."""
+        session = self._options.session
         early = OVERLAP + session.ping_interval + session.ping_timeout
-        start = since_ns // 1_000_000 - int(early * 1000)
-        end = self._clock.wall_ns() // 1_000_000 + int(OVERLAP * 1000)
-        while start < end:
-            until = min(end, start + self._account.closed_span_ms)
-            told = await self._ask(self._account.closed_orders(start, until), self._account.read_orders)
-            found += told
-            last = max((order.order_timestamp or 0 for order in told), default=0)
-            full = len(told) >= self._account.closed_page
-            start = max(last, start + 1) if full else until
-        return list({order.uuid: order for order in found}.values())
+        since_ms = since_ns // 1_000_000 - int(early * 1000)
+        return await self._converse(self._account.ended(since_ms, self._now_ms + int(OVERLAP * 1000)))
 
-    async def _by_id(self, uuids: Sequence[str]) -> list[MyOrderEvent]:
-        most, found = self._account.ids_most, list[MyOrderEvent]()
-        for first in range(0, len(uuids), most):
-            call = self._account.orders_by_id(uuids[first : first + most])
-            found += await self._ask(call, self._account.read_orders)
-        return found
+    @property
+    def _now_ms(self) -> int:
+        return self._clock.wall_ns() // 1_000_000
 
-    async def _ask(self, call: Call, read: Callable[[bytes], Read]) -> Read:
-        sign = self._signer.call(self._account, call)
-        return await self._persistence.ask(call.address, read, lambda: self._wants(*KINDS), sign, self._whose)
+    async def _converse(self, asking: Asking[Answer]) -> Answer:
+        """Ask what the venue wants to ask, until it knows."""
+        with closing(asking):
+            try:
+                question = next(asking)
+                while True:
+                    try:
+                        told = await self._ask(question)
+                    except HttpFailed as failed:
+                        question = asking.throw(failed)
+                    else:
+                        question = asking.send(told)
+            except StopIteration as known:
+                answer: Answer = known.value
+                return answer
+
+    async def _ask(self, question: Question) -> Any:
+        sign = self._signer.call(self._account, question.call)
+        wanted = partial(self._wants, *KINDS)
+        signed = Signed(sign, self._whose, self._ready)
+        return await self._persistence.ask(question.call.address, question.read, wanted, signed)
+
+    async def _ready(self, last: HttpFailed | DecodeError | None) -> None:
+        """The exchange's time is known; asked anew if a signature was too old."""
+        if isinstance(last, HttpFailed) and last.status == TOO_OLD:
+            self._signer.doubt()
+        await self._signer.ready()
 
     def _deliver(self, event: MyOrderEvent | MyAssetEvent, reading: Reading) -> None:
         marked = replace(event, received_ns=self._clock.wall_ns(), recovered=not reading.polled, polled=reading.polled)

@@ -84,7 +84,7 @@ class Driver:
         #: Live streams that are asked again with their snapshot, until it comes.
         self._again: set[Subscription] = set()
         self._stale: set[Subscription] = set()
-        self._states = FirstStates(marked=venue.facts.marks_snapshots)
+        self._states = FirstStates(marked=venue.facts.marks_snapshots, rare=venue.facts.event_kinds)
         self._sampling = Sampling(self.router)
         self.books = KeptBooks(venue, origin.connection, self.router, numbers, clock, events.fetch, self)
         self.dispatch: Dispatch | HeadDispatch = (

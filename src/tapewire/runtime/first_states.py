@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from tapewire.hub.listening import Stream
 from tapewire.hub.router import Router
@@ -18,21 +18,23 @@ class FirstStates:
 
     Args:
         marked: the venue marks snapshots itself (``Facts.marks_snapshots``): then nothing is done here.
+        rare: kinds that have no snapshot (``Facts.event_kinds``): whatever comes of them is news.
     """
 
-    def __init__(self, *, marked: bool) -> None:
-        self._marked = marked
+    def __init__(self, *, marked: bool, rare: Collection[str] = ()) -> None:
+        self._marked, self._rare = marked, rare
         self._asked: dict[Subscription, int] = {}
 
     def asked(self, router: Router, live: Container[Subscription], again: Container[Subscription], ns: int) -> None:
         """Streams are asked for at this moment (UTC): those that are not live, those whose state is wished again."""
         for subscription, stream in router.streams.items():
             if subscription in again or subscription not in live:
-                if not self._marked:  # it comes whether it is wished for or not
+                comes = not self._marked and subscription.kind not in self._rare  # wished for or not
+                if comes:
                     if subscription in self._asked:  # by another request before: it brings one state
                         continue
                     self._asked[subscription] = ns
-                router.asked(stream, snapshot=not self._marked or subscription in again or stream.wish.snapshot)
+                router.asked(stream, snapshot=comes or subscription in again or stream.wish.snapshot)
 
     def clear(self) -> None:
         """Nothing that was asked for will come on this line."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from tapewire.errors import DecodeError, HttpFailed
 from tapewire.runtime.clock import Clock
@@ -30,6 +30,17 @@ class NotWanted(Exception):
     """Nobody waits for the answer any more."""
 
 
+class Signed(NamedTuple):
+    """A call with a key: ``sign`` and ``account`` as of ``Rest.get``.
+
+    ``ready`` is awaited before each try, with what went wrong in the last one.
+    """
+
+    sign: Sign
+    account: str
+    ready: Callable[[HttpFailed | DecodeError | None], Awaitable[None]]
+
+
 class Persistence:
     """One for each pool. A failure is retried within the limits, for as long as anybody wants the answer."""
 
@@ -42,8 +53,7 @@ class Persistence:
         path: str,
         read: Callable[[bytes], Read],
         wanted: Callable[[], bool],
-        sign: Sign | None = None,
-        account: str = "",
+        signed: Signed | None = None,
     ) -> Read:
         """What ``read`` makes of the answer to one call.
 
@@ -51,8 +61,7 @@ class Persistence:
             path: with the query.
             read: body → its meaning; raises DecodeError for one that is none, which is asked again, too.
             wanted: asked before each try.
-            sign: as of ``Rest.get``.
-            account: as of ``Rest.get``.
+            signed: what shows the key, if it needs one.
 
         Raises:
             NotWanted: nobody waits any more.
@@ -60,17 +69,14 @@ class Persistence:
             DecodeError: eight answers in a row could not be read.
         """
         wait, unreadable = RETRY_FIRST, 0
+        error: HttpFailed | DecodeError | None = None
         while wanted():
             try:
-                async with self._turns:
-                    body = await self._rest.get(
-                        path, timeout=CALL_TIMEOUT, rank=Rank.HISTORY, sign=sign, account=account
-                    )
-                return read(body)
+                return read(await self._try(path, signed, error))
             except HttpFailed as failed:
                 if failed.status in FINAL_STATUSES:
                     raise
-                error: HttpFailed | DecodeError = failed
+                error = failed
                 pause = max(wait, failed.retry_after or 0.0)
             except DecodeError as unread:
                 unreadable += 1
@@ -84,6 +90,13 @@ class Persistence:
             await self.pause(pause)
             wait = min(2 * wait, RETRY_MOST)
         raise NotWanted
+
+    async def _try(self, path: str, signed: Signed | None, last: HttpFailed | DecodeError | None) -> bytes:
+        if signed is not None:
+            await signed.ready(last)
+        sign, account = (None, "") if signed is None else (signed.sign, signed.account)
+        async with self._turns:
+            return await self._rest.get(path, timeout=CALL_TIMEOUT, rank=Rank.HISTORY, sign=sign, account=account)
 
     async def pause(self, seconds: float) -> None:
         """Wait so long."""

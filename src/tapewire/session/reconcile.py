@@ -9,12 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+from tapewire.venues.orders import OWN, OpenOrder, OrderWords
 
 #: Orders that ended, and recovered events whose live ones may still come, that are remembered of an account.
 REMEMBERED = 10_000
 #: Orders that ended, and that another process is told of: REST is asked for those made since shortly before the end.
 HANDED_ON = 1_000
-_ENDED = ("done", "cancel")
 _ZERO = Decimal(0)
 _Mark = tuple[str, str]
 
@@ -28,6 +28,7 @@ class Known(Struct, omit_defaults=True):
     prevented: Decimal = _ZERO
     ended: bool = False
     fills: set[str] = set()
+    symbol: str = ""
 
 
 class OrdersState(Struct, frozen=True):
@@ -41,12 +42,16 @@ class OrdersState(Struct, frozen=True):
 class Orders:
     """One account's orders.
 
+    Args:
+        words: how the venue's events are read.
+
     Attributes:
         complete: all that were open when the stream began are known.
         begun_ms: when it began (Unix ms, UTC): an order made since is news, even if not all before it are known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, words: OrderWords = OWN) -> None:
+        self._words = words
         self.complete = False
         self.begun_ms: int | None = None
         self._losses = 0
@@ -68,9 +73,11 @@ class Orders:
 
     def told(self, event: MyOrderEvent) -> bool:
         """The stream tells this; True: it was delivered already, recovered from REST that knew it first."""
-        mark = _mark(event)
+        mark = event.uuid, self._words.mark(event)
         if mark in self._marks:
             del self._marks[mark]
+            return True
+        if self._words.repeats and self._repeated(event):
             return True
         self._hear(event)
         return False
@@ -89,6 +96,11 @@ class Orders:
         named = {order.uuid for order in listed}
         return [uuid for uuid in self._open if uuid not in named]
 
+    def heard_of(self, uuid: str) -> OpenOrder:
+        """An order of ``vanished``, as far as it was told."""
+        known = self._open[uuid]
+        return OpenOrder(uuid, known.symbol, known.executed)
+
     def is_news(self, order: MyOrderEvent) -> bool:
         """Whether REST knows more of it than was told."""
         known = self._known(order.uuid)
@@ -96,7 +108,7 @@ class Orders:
             since = self.begun_ms
             return self.complete or (since is not None and (order.order_timestamp or 0) >= since)
         grown = _amount(order.executed_volume) > known.executed or _amount(order.prevented_volume) > known.prevented
-        return grown or (not known.ended and order.state in _ENDED)
+        return grown or (not known.ended and order.state in self._words.ends)
 
     def lacks_fills(self, order: MyOrderEvent) -> bool:
         """Whether executions of it were missed."""
@@ -114,13 +126,15 @@ class Orders:
             self._note(order)
             return []
         known = self._known(order.uuid)
-        found = _new_fills(order, fills, known or Known())
-        if known is None or (order.state in _ENDED and not known.ended) or not found:
+        ends = order.state in self._words.ends and not (known or Known()).ended
+        found = self._new_fills(order, fills, known or Known(), ends=ends)
+        end_told = any(event.state in self._words.ends for event in found)
+        if not found or (not end_told and (known is None or ends)):
             found.append(order)
         for event in (*found, order):
             self._note(event)
         for event in found:
-            self._marks[_mark(event)] = None
+            self._marks[event.uuid, self._words.mark(event)] = None
         while len(self._marks) > REMEMBERED:
             del self._marks[next(iter(self._marks))]
         return found
@@ -137,7 +151,7 @@ class Orders:
         known = known or Known()
         told = executed - known.seen
         if known.losses != self._losses:
-            told = min(told, _amount(event.volume) if event.state == "trade" else _ZERO)
+            told = min(told, _amount(event.volume) if self._words.executes(event) else _ZERO)
         known.executed += max(told, _ZERO)
         known.seen = max(known.seen, executed)
         self._keep(event, known)
@@ -149,11 +163,11 @@ class Orders:
         self._keep(event, known)
 
     def _keep(self, event: MyOrderEvent, known: Known) -> None:
-        known.losses = self._losses
+        known.losses, known.symbol = self._losses, event.symbol
         known.prevented = max(known.prevented, _amount(event.prevented_volume))
-        if event.state == "trade" and event.trade_uuid is not None:
+        if event.trade_uuid is not None and self._words.executes(event):
             known.fills.add(event.trade_uuid)
-        known.ended = known.ended or event.state in _ENDED
+        known.ended = known.ended or event.state in self._words.ends
         if not known.ended:
             self._open[event.uuid] = known
             return
@@ -161,6 +175,34 @@ class Orders:
         self._ended[event.uuid] = known
         if len(self._ended) > REMEMBERED:
             del self._ended[next(iter(self._ended))]
+
+    def _repeated(self, event: MyOrderEvent) -> bool:
+        known = self._known(event.uuid)
+        if known is None:
+            return False
+        if self._words.executes(event):
+            return event.trade_uuid in known.fills
+        return known.ended and event.state in self._words.ends
+
+    def _new_fills(
+        self, order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: Known, *, ends: bool
+    ) -> list[MyOrderEvent]:
+        """The newest executions that together are what was not told, each with the sums up to it.
+
+        ``ends``: the order has ended, and that was not told.
+        """
+        whole = _amount(order.executed_volume)
+        missing = whole - known.executed
+        chosen: list[MyOrderEvent] = []
+        for fill in sorted(fills, key=lambda one: one.trade_timestamp or 0, reverse=True):
+            if missing > 0 and fill.trade_uuid not in known.fills:
+                chosen.append(fill)
+                missing -= _amount(fill.volume)
+        told, executed = [], known.executed
+        for fill in reversed(chosen):
+            executed += _amount(fill.volume)
+            told.append(self._words.summed(fill, order, executed, ends and executed == whole))
+        return told
 
 
 class Balances:
@@ -222,30 +264,6 @@ class Balances:
         if asset.currency in self._fresh:
             return False
         return self.complete if known is None else known != asset
-
-
-def _new_fills(order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: Known) -> list[MyOrderEvent]:
-    """The newest executions that together are what was not told, each with the sums up to it."""
-    missing = _amount(order.executed_volume) - known.executed
-    chosen: list[MyOrderEvent] = []
-    for fill in sorted(fills, key=lambda one: one.trade_timestamp or 0, reverse=True):
-        if missing > 0 and fill.trade_uuid not in known.fills:
-            chosen.append(fill)
-            missing -= _amount(fill.volume)
-    told, executed = [], known.executed
-    for fill in reversed(chosen):
-        executed += _amount(fill.volume)
-        told.append(replace(fill, executed_volume=executed, remaining_volume=_rest(order, executed)))
-    return told
-
-
-def _rest(order: MyOrderEvent, executed: Decimal) -> Decimal | None:
-    return None if order.volume is None else order.volume - executed - _amount(order.prevented_volume)
-
-
-def _mark(event: MyOrderEvent) -> _Mark:
-    """What only one event of an order can be: an execution by its id, a state by its name."""
-    return event.uuid, event.trade_uuid or event.state if event.state == "trade" else event.state
 
 
 def _amount(value: Decimal | None) -> Decimal:

@@ -244,6 +244,7 @@ class Desk:
         self._waiting.pop(order.uuid, None)
         pit = self._market.pits[order.asked.symbol]
         released = order.end("done" if state == "done" else "cancel")
+        order.ended_ms = self._market.now_ms
         if released:
             self._purses[order.account].release(_locks(order, pit), released)
         self._tell(order, state)

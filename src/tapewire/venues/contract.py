@@ -16,10 +16,12 @@ from tapewire.model.book import BookChange
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.questions import Account, Call, History, Stamp, StatePoll, Trouble
+from tapewire.venues.orders import OpenOrder, OrderWords
+from tapewire.venues.questions import Account, Asking, Call, History, Question, Stamp, StatePoll, Trouble
 
 __all__ = [
     "Account",
+    "Asking",
     "Call",
     "Changes",
     "Codec",
@@ -29,8 +31,11 @@ __all__ = [
     "Head",
     "History",
     "Judgement",
+    "OpenOrder",
     "Operation",
+    "OrderWords",
     "Quarantine",
+    "Question",
     "Reading",
     "Remaining",
     "Stamp",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from msgspec import Struct
 from tapewire.config import Credentials, Numbers
 from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.subscription import Subscription
+from tapewire.venues.orders import OpenOrder, OrderWords
 
 
 class Trouble(Struct, frozen=True):
@@ -85,31 +86,52 @@ class Call(Struct, frozen=True):
         return f"{self.path}?{urlencode(self.parameters, doseq=True)}" if self.parameters else self.path
 
 
-class Account(Struct, frozen=True, kw_only=True):
-    """What can be asked by REST of the key's owner: orders that wait, orders that ended, balances.
+class Question(Struct, frozen=True):
+    """One call, and what reads its answer: body → its meaning; raises DecodeError for what is none."""
 
-    Attributes:
-        open_orders: number of a page (from 1) → the call. open_page: orders of a full page.
-        closed_orders: made from, made until (Unix ms, UTC) → the call; oldest first. closed_page: orders of a full
-            answer. closed_span_ms: how far apart the two times may be.
-        orders_by_id: ids → the call. ids_most: how many at most.
-        order: id → the call that tells its executions, too.
-        balances: the call.
-        sign: credentials, a stamp, the call → its headers.
-        read_orders, read_balances: body → what the stream would tell; read_order: an order and its executions. They
-            raise DecodeError.
-    """
+    call: Call
+    read: Callable[[bytes], Any]
 
-    open_orders: Callable[[int], Call]
-    open_page: int
-    closed_orders: Callable[[int, int], Call]
-    closed_page: int
-    closed_span_ms: int
-    orders_by_id: Callable[[Sequence[str]], Call]
-    ids_most: int
-    order: Callable[[str], Call]
-    balances: Call
-    sign: Callable[[Credentials, Stamp, Call], tuple[tuple[str, str], ...]]
-    read_orders: Callable[[bytes], list[MyOrderEvent]]
-    read_order: Callable[[bytes], tuple[MyOrderEvent, list[MyOrderEvent]]]
-    read_balances: Callable[[bytes], MyAssetEvent]
+
+Answer = TypeVar("Answer")
+#: Asks call after call: each answer, read, is sent in, a refusal that no later try mends is thrown in (HttpFailed);
+#: what it returns is what was to be known.
+Asking: TypeAlias = Generator[Question, Any, Answer]
+
+
+class Account(Protocol):
+    """What can be asked by REST of the key's owner: orders that wait, orders that ended, balances."""
+
+    @property
+    def words(self) -> OrderWords:
+        """How its order events are read."""
+        ...
+
+    @property
+    def balances(self) -> Call:
+        """The call that balances are asked with: its limit is the pace of polling."""
+        ...
+
+    def sign(self, credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
+        """The headers of a call. Raises CredentialsError for a key that cannot be one."""
+        ...
+
+    def waiting(self) -> Asking[list[MyOrderEvent]]:
+        """All orders that are open, each as the stream would tell how it stands."""
+        ...
+
+    def ended(self, since_ms: int, until_ms: int) -> Asking[list[MyOrderEvent]]:
+        """Orders that were made between these times (Unix ms, UTC) and have ended; there may be others among them."""
+        ...
+
+    def named(self, orders: Sequence[OpenOrder]) -> Asking[list[MyOrderEvent]]:
+        """How orders ended that are open no more."""
+        ...
+
+    def executed(self, order: MyOrderEvent, now_ms: int) -> Asking[tuple[MyOrderEvent, list[MyOrderEvent]]]:
+        """An order, and the executions that its sums are made of. ``now_ms``: Unix ms, UTC."""
+        ...
+
+    def held(self) -> Asking[MyAssetEvent]:
+        """All balances."""
+        ...

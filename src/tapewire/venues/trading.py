@@ -106,7 +106,8 @@ class Order(Struct, kw_only=True):
 
     At any time: ``executed + prevented + remaining = volume``; of a bid ``paid_fee + remaining_fee = reserved_fee``
     (what SMP took is reserved no longer); ``locked`` is what lies in it now, 0 after its end: of a ``contract`` the
-    margin and the fee, given back part by part as it is executed.
+    margin and the fee, given back part by part as it is executed. ``ended_ms`` is when it ended (Unix ms, UTC), 0
+    while it waits.
     """
 
     uuid: str
@@ -124,6 +125,7 @@ class Order(Struct, kw_only=True):
     prevented_locked: Decimal = ZERO
     fills: list[Fill] = []
     contract: bool = False
+    ended_ms: int = 0
 
     @property
     def remaining_volume(self) -> Decimal | None:

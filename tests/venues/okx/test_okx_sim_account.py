@@ -380,10 +380,53 @@ class TestPages:
         )
         assert page("ordType=limit,ioc&state=live&instType=ANY") == numbers
 
+    def test_a_page_goes_on_where_the_one_before_ended_though_its_last_row_is_there_no_more(self) -> None:
+        okx = make()
+        numbers = [place(okx, px=str(30_000 + step))["ordId"] for step in range(4)][::-1]
+        signed(okx, "/api/v5/trade/cancel-order", {"instId": "BTC-USDT", "ordId": numbers[1]}, now=okx.moment)
+
+        def page(query: str) -> list[str]:
+            return [row["ordId"] for row in ask(okx, f"trade/orders-pending?{query}")]
+
+        assert page(f"after={numbers[1]}") == numbers[2:]
+        assert page(f"before={numbers[1]}") == numbers[:1]
+
+    def test_executions_are_paged_by_their_bills(self) -> None:
+        okx = make()
+        best = okx.market.pits["BTC-USDT"].tick.decimal(okx.market.pits["BTC-USDT"].book.asks[0] - 1)
+        place(okx, px=str(best), sz="0.01")
+        place(okx, side="sell", px=str(best), sz="0.01", ordType="ioc")
+        place(okx, side="sell", px="60000", sz="0.1", ordType="ioc")
+        rows = ask(okx, "trade/fills")
+        bills = [row["billId"] for row in rows]
+        assert len(set(bills)) == len(bills) > 2
+        walked = [bills[0]]
+        while page := ask(okx, f"trade/fills-history?instType=SPOT&limit=1&after={walked[-1]}"):
+            walked += [row["billId"] for row in page]
+        assert walked == bills
+
+    def test_what_was_cancelled_with_no_fill_is_forgotten_after_a_while(self) -> None:
+        okx = make(unfilled_kept=10.0)
+        gone, kept = place(okx)["ordId"], place(okx, ordType="market", sz="100", px="")["ordId"]
+        run(okx, 1.0)
+        signed(okx, "/api/v5/trade/cancel-order", {"instId": "BTC-USDT", "ordId": gone}, now=okx.moment)
+        found = f"/api/v5/trade/order?instId=BTC-USDT&ordId={gone}"
+
+        def ended(path: str) -> list[str]:
+            return [row["ordId"] for row in ask(okx, f"trade/{path}?instType=SPOT")]
+
+        assert ended("orders-history") == ended("orders-history-archive") == [kept, gone]
+        [row] = ask(okx, found.removeprefix("/api/v5/"))
+        assert int(row["uTime"]) - int(row["cTime"]) == 1_000, "when it ended"
+        run(okx, 12.0)
+        assert ended("orders-history") == ended("orders-history-archive") == [kept]
+        assert signed(okx, found, now=okx.moment)[1]["code"] == "51603"
+
     @pytest.mark.parametrize(
         ("path", "code"),
         [
             ("trade/orders-history", "50014"),
+            ("trade/orders-history-archive", "50014"),
             ("trade/orders-pending?limit=0", "51000"),
             ("trade/orders-pending?limit=many", "51000"),
             ("trade/order?instId=BTC-USDT&ordId=5", "51603"),

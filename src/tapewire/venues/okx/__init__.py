@@ -3,8 +3,8 @@
 profile: facts · channels: subscription ↔ channel, argument, path · symbols: instrument ids · check: what may be asked ·
 fields: names on the wire · values, rows: its elements · messages: structs for the short road · codec: frame → events ·
 sequence: order of its delta books · requests: wishes → payloads · refusals: its error codes · auth: signatures ·
-rest: markets and time · limits: of calls · history, account: what a stream missed · polls: where there is
-none · sim: OKX's own side of the talk.
+rest: markets and time · limits: of calls · history, account: what a stream missed · words: of its orders ·
+private_frames: pushes of what REST told · polls: where there is none · sim: OKX's own side of the talk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING
 
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Changes, Venue
-from tapewire.venues.okx import auth, channels, history, limits, polls, profile, refusals, requests, rest, sequence
+from tapewire.venues.okx import (
+    account,
+    auth,
+    channels,
+    history,
+    limits,
+    polls,
+    profile,
+    refusals,
+    requests,
+    rest,
+    sequence,
+)
 from tapewire.venues.okx.check import check
 from tapewire.venues.okx.codec import OkxCodec
 
@@ -70,6 +82,7 @@ def _venue(stack: profile.Stack) -> Venue:
         read_book=partial(sequence.read_book, stack.name),
         history=history.history(stack.name),
         polls=polls.polls(stack.name),
+        account=account.account(stack.name, demo=stack.demo),
         exchange=partial(_exchange, stack),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -17,6 +17,7 @@ from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.venues.contract import History
 from tapewire.venues.okx.channels import Meaning
 from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, SIDES, VOLUMES
+from tapewire.venues.okx.private_frames import private_frame
 from tapewire.venues.okx.rest import read_data
 from tapewire.venues.okx.rows import Push, read_row
 from tapewire.venues.okx.symbols import in_contracts
@@ -81,6 +82,8 @@ def window_start(unit: str, ms: int) -> int:
 
 def frame(event: Event) -> bytes:
     """The push of an event that REST told, without what REST does not tell."""
+    if (private := private_frame(event)) is not None:
+        return private
     if isinstance(event, CandleEvent):
         argument = {"channel": f"candle{event.unit}", "instId": event.symbol}
         return _frame(argument, _candle_row(event))
@@ -128,11 +131,17 @@ def _text(value: object) -> str:
     return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
 
 
-def read_rows(venue: str, push: Push, body: bytes, made: type[Any], what: str) -> list[Any]:
-    """A body with the rows of a push → events of one class. Raises DecodeError, which says ``what`` it is not."""
+def read_rows(
+    venue: str, push: Push, body: bytes, made: type[Any], what: str, *, shown: Callable[[Any], Any] = lambda row: row
+) -> list[Any]:
+    """A body with the rows of a push, as ``shown`` lets them be → events of one class.
+
+    Raises:
+        DecodeError: says ``what`` it is not.
+    """
     rows = read_data(venue, body, list[Any], what)
     try:
-        events = [read_row(push, row) for row in rows]
+        events = [read_row(push, shown(row)) for row in rows]
     except (ValueError, TypeError, ArithmeticError) as error:
         raise DecodeError(venue, f"no {what}: {error}", body) from error
     assert all(isinstance(event, made) for event in events)  # noqa: S101 - the meaning says so

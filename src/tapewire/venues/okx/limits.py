@@ -23,8 +23,10 @@ _PUBLIC = {
 _SIGNED = {
     "/api/v5/trade/orders-pending": 60,
     "/api/v5/trade/orders-history": 40,
+    "/api/v5/trade/orders-history-archive": 20,
     "/api/v5/trade/order": 60,
     "/api/v5/trade/fills": 60,
+    "/api/v5/trade/fills-history": 10,
     "/api/v5/account/balance": 10,
     "/api/v5/account/positions": 10,
 }

@@ -142,7 +142,7 @@ class OkxExchange:
         key = self._doorman.admit(call, market.now_ms)
         if signed.permission not in key.permissions:
             raise Unauthorized("50120", "This API key doesn't have permission to use this function")
-        data = signed.make(Asked(read_query(call), call.body, key, market, desk, self._said))
+        data = signed.make(Asked(read_query(call), call.body, key, market, desk, self._said, self.switches))
         if call.method == "GET":
             return _answer(data)
         bad = sum(result["sCode"] != "0" for result in data)

@@ -18,6 +18,8 @@ _KEPT = 20_000
 _TYPES = {"ioc": "ioc", "fok": "fok", "post_only": "post_only", None: "limit"}
 #: Why an order of this validity ends by itself (A7.1, ``cancelSource``).
 _ENDS = {"fok": "13", "ioc": "14", "post_only": "31", "optimal_limit_ioc": "14"}
+#: What the size of a market order is counted in.
+_TARGETS = {"price": "quote_ccy", "market": "base_ccy"}
 _DOLLARS = ("USDT", "USDC", "USD")
 
 
@@ -72,12 +74,17 @@ def order_id(uuid: str) -> str:
     return str(int(uuid.replace("-", ""), 16) % 10**18 + 10**17)
 
 
+def bill_id(order: Order, fill: Fill) -> str:
+    """``billId`` of an execution: one match is two of them if both orders are the account's own."""
+    return order_id(order.uuid + fill.uuid)
+
+
 def seen_order(order: Order) -> Seen:
     """An order as it stands."""
     asked = order.asked
     states: Mapping[str, Any] = {"done": "filled", "wait": "partially_filled" if order.executed_volume else "live"}
     state = states.get(order.state, "filled" if asked.spends and order.executed_volume else "canceled")
-    updated = order.fills[-1].ms if order.fills else order.ms
+    updated = order.ended_ms or (order.fills[-1].ms if order.fills else order.ms)
     return Seen(
         order.uuid, asked.symbol, asked.side, asked.ord_type, asked.time_in_force, asked.price, asked.volume,
         asked.identifier, order.executed_volume, order.executed_funds, order.paid_fee, state, order.ms, updated,
@@ -119,8 +126,8 @@ def order_row(seen: Seen, said: Terms, market: MarketView, fill: Fill | None = N
         "linkedAlgoOrd": {"algoId": ""}, "notionalUsd": plain(round(seen.funds, 8)), "ordId": order_id(seen.uuid),
         "ordType": kind, "pnl": "0", "px": "" if kind == "market" else plain(seen.price or ZERO), "rebate": "0",
         "rebateCcy": one.base, "reduceOnly": "false", "side": "buy" if seen.side == "bid" else "sell",
-        "state": seen.state, "sz": size, "tag": said.tag, "tdMode": said.mode, "tgtCcy": said.target,
-        "tradeQuoteCcy": one.quote, "uTime": str(seen.updated_ms),
+        "state": seen.state, "sz": size, "tag": said.tag, "tdMode": said.mode,
+        "tgtCcy": said.target or _TARGETS.get(seen.type, ""), "tradeQuoteCcy": one.quote, "uTime": str(seen.updated_ms),
     }  # fmt: skip
     return row if fill is None else row | _this_fill(fill, one.quote)
 
@@ -139,7 +146,7 @@ def executed_row(order: Order, fill: Fill, said: Terms) -> dict[str, Any]:
     """A row of REST's ``trade/fills``."""
     one = instrument(order.asked.symbol)
     return fill_row(one.id, order.uuid, None, order.asked.side, fill) | {
-        "instType": one.type, "clOrdId": order.asked.identifier or "", "billId": order_id(fill.uuid), "tag": said.tag,
+        "instType": one.type, "clOrdId": order.asked.identifier or "", "billId": bill_id(order, fill), "tag": said.tag,
         "posSide": "net", "feeCcy": one.quote, "fee": _charged(fill.fee), "fillTime": str(fill.ms), "fillPnl": "0",
         "fillIdxPx": "", "fillMarkPx": "", "fillMarkVol": "", "fillPxUsd": "", "fillPxVol": "", "fillFwdPx": "",
         "subType": "1" if order.asked.side == "bid" else "2", "tradeQuoteCcy": one.quote,

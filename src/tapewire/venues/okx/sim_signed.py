@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tapewire.venues.exchange import HttpCall, MarketView, Permission, SimKey
 from tapewire.venues.okx.sim_instruments import instrument
-from tapewire.venues.okx.sim_ledger import Terminals, account_row, executed_row, order_row, seen_order
+from tapewire.venues.okx.sim_ledger import (
+    Terminals,
+    account_row,
+    bill_id,
+    executed_row,
+    order_id,
+    order_row,
+    seen_order,
+)
 from tapewire.venues.okx.sim_positions import position_id, position_row
 from tapewire.venues.okx.sim_rest import BadCall, Query, number
+from tapewire.venues.okx.sim_switches import Switches
 from tapewire.venues.okx.sim_trade import Counter, Rejected
 from tapewire.venues.trading import Fill, Order, TradingDesk
 
@@ -28,6 +37,7 @@ class Asked(NamedTuple):
     market: MarketView
     desk: TradingDesk
     said: Terminals
+    switches: Switches
 
     @property
     def counter(self) -> Counter:
@@ -58,16 +68,30 @@ def _pending(asked: Asked) -> list[Any]:
 
 
 def _history(asked: Asked) -> list[Any]:
-    """Seven days; cancelled ones without a fill for two hours only."""
+    """Those that ended in the last seven days."""
+    return _ended_since(asked, asked.market.now_ms - 7 * _DAY_MS)
+
+
+def _archive(asked: Asked) -> list[Any]:
+    """Three months. Not in the specification: python-okx asks so."""
+    return _ended_since(asked, asked.market.now_ms - 90 * _DAY_MS)
+
+
+def _ended_since(asked: Asked, oldest: int) -> list[Any]:
     if not asked.query.get("instType"):
         raise BadCall("50014", "Parameter instType can not be empty.", 400)
-    now = asked.market.now_ms
     found = [
         order
         for order in _meant(asked)
-        if order.state != "wait" and order.ms >= now - (7 * _DAY_MS if order.fills else _DAY_MS // 12)
+        if order.state != "wait" and order.ended_ms >= oldest and not _forgotten(asked, order)
     ]
     return _page(asked, [asked.row(order) for order in found], "ordId")
+
+
+def _forgotten(asked: Asked, order: Order) -> bool:
+    """Cancelled ones without a fill are kept for two hours only."""
+    oldest = asked.market.now_ms - asked.switches.unfilled_kept * 1000
+    return order.state == "cancel" and not order.fills and order.ended_ms < oldest
 
 
 def _fills(asked: Asked) -> list[Any]:
@@ -81,19 +105,25 @@ def _fills_history(asked: Asked) -> list[Any]:
 
 def _fills_since(asked: Asked, oldest: int) -> list[Any]:
     number_of = asked.query.get("ordId")
-    pairs: list[tuple[Order, Fill]] = [
-        (order, fill) for order in _meant(asked, ended=True) for fill in order.fills if fill.ms >= oldest
-    ]
-    pairs.sort(key=lambda pair: (pair[1].ms, pair[1].trade), reverse=True)
+    pairs = [(order, fill) for order, fill in _executions(_meant(asked)) if fill.ms >= oldest]
     rows = [executed_row(order, fill, asked.said.of(order.uuid)) for order, fill in pairs]
     return _page(asked, [row for row in rows if number_of in (None, row["ordId"])], "billId")
 
 
+def _executions(orders: Iterable[Order]) -> list[tuple[Order, Fill]]:
+    """Those of some orders, newest first."""
+    pairs = [(order, fill) for order in orders for fill in order.fills]
+    return sorted(pairs, key=lambda pair: (pair[1].ms, pair[1].trade), reverse=True)
+
+
 def _order(asked: Asked) -> list[Any]:
     try:
-        return [asked.row(asked.counter.find(asked.query))]
+        order = asked.counter.find(asked.query)
     except Rejected as rejected:
         raise BadCall(rejected.code, rejected.message) from None
+    if _forgotten(asked, order):
+        raise BadCall("51603", "Order does not exist")
+    return [asked.row(order)]
 
 
 def _balance(asked: Asked) -> list[Any]:
@@ -158,7 +188,7 @@ def _results(asked: Asked, act: Callable[[Mapping[str, Any]], dict[str, Any]]) -
     return [act(body) for body in bodies]
 
 
-def _meant(asked: Asked, *, ended: bool = False) -> list[Order]:  # noqa: ARG001 - all orders that are known
+def _meant(asked: Asked) -> list[Order]:
     """Orders of the asked type and market, newest first."""
     query, found = asked.query, []
     for order in reversed(asked.desk.orders(asked.key.account)):
@@ -180,19 +210,29 @@ def _meant(asked: Asked, *, ended: bool = False) -> list[Order]:  # noqa: ARG001
 
 def _page(asked: Asked, rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     """``after``: older than this id; ``before``: newer; at most ``limit``."""
-    ids = [row[name] for row in rows]
-    after, before = asked.query.get("after"), asked.query.get("before")
-    if after is not None:
-        rows = rows[ids.index(after) + 1 :] if after in ids else []
-        ids = [row[name] for row in rows]
-    if before is not None and before in ids:
-        rows = rows[: ids.index(before)]
-    return list(rows[: number(asked.query, "limit", 100, 100)])
+    places = _places(asked, name)
+    last = len(places)
+    newer, older = (places.get(asked.query.get(side, ""), edge) for side, edge in (("after", -1), ("before", last)))
+    if asked.query.get("after", "") not in ("", *places):
+        newer = last
+    rows = [row for row in rows if newer < places[row[name]] < older]
+    return rows[: number(asked.query, "limit", 100, 100)]
+
+
+def _places(asked: Asked, name: str) -> Mapping[str, int]:
+    """All ids of the account's orders or fills, newest first: a row that has left a list still has its place in it."""
+    orders = asked.desk.orders(asked.key.account)
+    if name == "ordId":
+        ids = [order_id(order.uuid) for order in reversed(orders)]
+    else:
+        ids = [bill_id(order, fill) for order, fill in _executions(orders)]
+    return {number: place for place, number in enumerate(ids)}
 
 
 SIGNED_CALLS: Mapping[tuple[str, str], SignedCall] = {
     ("GET", "/api/v5/trade/orders-pending"): SignedCall(60, "view_orders", _pending),
     ("GET", "/api/v5/trade/orders-history"): SignedCall(40, "view_orders", _history),
+    ("GET", "/api/v5/trade/orders-history-archive"): SignedCall(20, "view_orders", _archive),
     ("GET", "/api/v5/trade/fills"): SignedCall(60, "view_orders", _fills),
     ("GET", "/api/v5/trade/fills-history"): SignedCall(10, "view_orders", _fills_history),
     ("GET", "/api/v5/trade/order"): SignedCall(60, "view_orders", _order),

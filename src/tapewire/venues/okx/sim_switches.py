@@ -23,6 +23,7 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         vip: the key's fee tier permits the tbt books and ``fills``; else 64003 (Uncertain 8).
         arguments_close: the close when all arguments of a connection come to more than 64 KB (Uncertain 6).
         connections_most: connections of one account that may have the same limited channel: 30, or 20 by an older text.
+        unfilled_kept: seconds for which an order is known that was cancelled with no fill (A8).
         account_pause: seconds between full pushes of balances and positions, which ``updateInterval`` 0 forbids.
     """
 
@@ -37,4 +38,5 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     vip: bool = True
     arguments_close: int = 4009
     connections_most: int = 30
+    unfilled_kept: float = 2 * 3600.0
     account_pause: float = 5.0

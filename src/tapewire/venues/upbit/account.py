@@ -12,7 +12,8 @@ from msgspec import Struct
 from tapewire.config import Credentials
 from tapewire.errors import DecodeError
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
-from tapewire.venues.contract import Account, Call, Stamp
+from tapewire.venues.contract import Asking, Call, OpenOrder, OrderWords, Question, Stamp
+from tapewire.venues.orders import OWN
 from tapewire.venues.upbit.auth import rest_authorize
 from tapewire.venues.upbit.rest import read_body
 
@@ -73,39 +74,101 @@ _SAME = (
 )  # fmt: skip
 
 
-def open_orders(page: int) -> Call:
-    """One page (from 1) of the orders that wait, oldest first."""
-    states = ("wait", "watch")
-    return Call(
-        "/v1/orders/open",
-        {"states[]": states, "page": str(page), "limit": str(OPEN_PAGE), "order_by": "asc"},
-    )
+class UpbitAccount(Struct, frozen=True):
+    """``contract.Account`` of one region."""
 
+    venue: str
+    words: OrderWords = OWN
+    balances: Call = Call("/v1/accounts")
 
-def closed_orders(start_ms: int, end_ms: int) -> Call:
-    """Orders that were made between these times (Unix ms, UTC; 7 days at most) and have ended, oldest first."""
-    return Call(
-        "/v1/orders/closed",
-        {
-            "states[]": ("done", "cancel"), "start_time": str(start_ms), "end_time": str(end_ms),
-            "limit": str(CLOSED_PAGE), "order_by": "asc",
-        },
-    )  # fmt: skip
+    def sign(self, credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
+        """The headers of a call. Raises CredentialsError as ``auth.authorize``."""
+        return rest_authorize(credentials, stamp.nonce, call.parameters)
 
+    # -- calls --------------------------------------------------------------------------------------------------
 
-def orders_by_id(uuids: Sequence[str]) -> Call:
-    """These orders, 100 at most."""
-    return Call("/v1/orders/uuids", {"uuids[]": tuple(uuids)})
+    def open_orders(self, page: int) -> Call:
+        """One page (from 1) of the orders that wait, oldest first."""
+        states = ("wait", "watch")
+        return Call(
+            "/v1/orders/open",
+            {"states[]": states, "page": str(page), "limit": str(OPEN_PAGE), "order_by": "asc"},
+        )
 
+    def closed_orders(self, start_ms: int, end_ms: int) -> Call:
+        """Orders that were made between these times (Unix ms, UTC; 7 days at most) and have ended, oldest first."""
+        return Call(
+            "/v1/orders/closed",
+            {
+                "states[]": ("done", "cancel"), "start_time": str(start_ms), "end_time": str(end_ms),
+                "limit": str(CLOSED_PAGE), "order_by": "asc",
+            },
+        )  # fmt: skip
 
-def order(uuid: str) -> Call:
-    """One order with its executions."""
-    return Call("/v1/order", {"uuid": uuid})
+    def orders_by_id(self, uuids: Sequence[str]) -> Call:
+        """These orders, 100 at most."""
+        return Call("/v1/orders/uuids", {"uuids[]": tuple(uuids)})
 
+    def order(self, uuid: str) -> Call:
+        """One order with its executions."""
+        return Call("/v1/order", {"uuid": uuid})
 
-def sign(credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
-    """The headers of a call. Raises CredentialsError as ``auth.authorize``."""
-    return rest_authorize(credentials, stamp.nonce, call.parameters)
+    # -- what they are asked for --------------------------------------------------------------------------------
+
+    def waiting(self) -> Asking[list[MyOrderEvent]]:
+        """See ``contract.Account``: page by page."""
+        found: list[MyOrderEvent] = []
+        page = 1
+        while True:
+            told = yield Question(self.open_orders(page), self.read_orders)
+            found += told
+            if len(told) < OPEN_PAGE:
+                return found
+            page += 1
+
+    def ended(self, since_ms: int, until_ms: int) -> Asking[list[MyOrderEvent]]:
+        """See ``contract.Account``: in windows that the exchange allows; a full answer is asked on from its last."""
+        found: list[MyOrderEvent] = []
+        start = since_ms
+        while start < until_ms:
+            until = min(until_ms, start + CLOSED_SPAN_MS)
+            told = yield Question(self.closed_orders(start, until), self.read_orders)
+            found += told
+            last = max((order.order_timestamp or 0 for order in told), default=0)
+            start = max(last, start + 1) if len(told) >= CLOSED_PAGE else until
+        return found
+
+    def named(self, orders: Sequence[OpenOrder]) -> Asking[list[MyOrderEvent]]:
+        """See ``contract.Account``."""
+        found: list[MyOrderEvent] = []
+        for first in range(0, len(orders), IDS_MOST):
+            uuids = [order.uuid for order in orders[first : first + IDS_MOST]]
+            found += yield Question(self.orders_by_id(uuids), self.read_orders)
+        return found
+
+    def executed(self, order: MyOrderEvent, now_ms: int) -> Asking[tuple[MyOrderEvent, list[MyOrderEvent]]]:  # noqa: ARG002 - all are told
+        """See ``contract.Account``: one call tells both, at one moment."""
+        whole: tuple[MyOrderEvent, list[MyOrderEvent]] = yield Question(self.order(order.uuid), self.read_order)
+        return whole
+
+    def held(self) -> Asking[MyAssetEvent]:
+        """See ``contract.Account``."""
+        told: MyAssetEvent = yield Question(self.balances, self.read_balances)
+        return told
+
+    # -- answers ------------------------------------------------------------------------------------------------
+
+    def read_orders(self, body: bytes) -> list[MyOrderEvent]:
+        """See the function."""
+        return read_orders(self.venue, body)
+
+    def read_order(self, body: bytes) -> tuple[MyOrderEvent, list[MyOrderEvent]]:
+        """See the function."""
+        return read_order(self.venue, body)
+
+    def read_balances(self, body: bytes) -> MyAssetEvent:
+        """See the function."""
+        return read_balances(self.venue, body)
 
 
 def read_orders(venue: str, body: bytes) -> list[MyOrderEvent]:
@@ -150,23 +213,9 @@ def read_balances(venue: str, body: bytes) -> MyAssetEvent:
     return MyAssetEvent(venue=venue, stream_type="REALTIME", assets=assets)
 
 
-def account(venue: str) -> Account:
+def account(venue: str) -> UpbitAccount:
     """All of this as the contract has it."""
-    return Account(
-        open_orders=open_orders,
-        open_page=OPEN_PAGE,
-        closed_orders=closed_orders,
-        closed_page=CLOSED_PAGE,
-        closed_span_ms=CLOSED_SPAN_MS,
-        orders_by_id=orders_by_id,
-        ids_most=IDS_MOST,
-        order=order,
-        balances=Call("/v1/accounts"),
-        sign=sign,
-        read_orders=lambda body: read_orders(venue, body),
-        read_order=lambda body: read_order(venue, body),
-        read_balances=lambda body: read_balances(venue, body),
-    )
+    return UpbitAccount(venue)
 
 
 def _event(venue: str, body: bytes, row: _Order) -> MyOrderEvent:

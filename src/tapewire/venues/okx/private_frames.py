@@ -1,0 +1,59 @@
+"""The pushes of an account's events that REST told, as the stream would have sent them (spec/okx.md A7)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
+from tapewire.venues.okx.fields import FIELDS, MAKER, PARTS, SIDES
+from tapewire.venues.okx.words import executes
+
+#: What stands beside the ``data`` of balances (A7.2).
+_BESIDE = ("eventType", "curPage", "lastPage")
+_WIRE_SIDES = {ours: theirs for theirs, ours in SIDES.items()}
+_WIRE_MAKER = {ours: theirs for theirs, ours in MAKER.items()}
+
+
+def private_frame(event: Event) -> bytes | None:
+    """The push; None: it is no event of an account."""
+    if isinstance(event, MyOrderEvent):
+        return _encode({"arg": {"channel": "orders", "instType": "ANY"}, "data": [_order(event)]})
+    if isinstance(event, MyAssetEvent):
+        beside = {name: event.fields[name] for name in _BESIDE if name in event.fields}
+        return _encode({"arg": {"channel": "account"}, **beside, "data": [_assets(event)]})
+    return None
+
+
+def _order(event: MyOrderEvent) -> dict[str, Any]:
+    said = {name: _text(getattr(event, attribute)) for attribute, name in FIELDS["myOrder"].items()}
+    said["side"] = _WIRE_SIDES.get(said["side"], said["side"])
+    price, size = ("fillPx", "fillSz") if executes(event) else ("px", "sz")
+    said |= {price: _text(event.price), size: _text(event.volume)}
+    if event.is_maker is not None:
+        said["execType"] = _WIRE_MAKER[event.is_maker]
+    return event.fields | {name: value for name, value in said.items() if value}
+
+
+def _assets(event: MyAssetEvent) -> dict[str, Any]:
+    """Those that the event names, each with what else was said of it."""
+    told = {one["ccy"]: one for one in event.fields.get("details", ())}
+    details = [
+        told.get(asset.currency, {})
+        | {name: _text(getattr(asset, attribute)) for attribute, name in PARTS["asset"].items()}
+        for asset in event.assets
+    ]
+    rest = {name: value for name, value in event.fields.items() if name not in (*_BESIDE, "details")}
+    return rest | {"uTime": _text(event.timestamp), "details": details}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _encode(said: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(said)
