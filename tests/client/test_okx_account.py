@@ -11,7 +11,7 @@ import pytest
 
 from tapewire.config import SessionOptions
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
-from tapewire.model.status import Gap
+from tapewire.model.status import Gap, Notice
 from tapewire.sim.scenario import DEMO_KEY
 from tapewire.sim.server import Simulator
 from tapewire.venues.okx.sim_ledger import order_id, seen_order
@@ -355,3 +355,19 @@ def test_without_a_line_orders_and_balances_are_polled() -> None:
             assert newest(assets) == held(stage.simulator)
 
     okx(story, faults=("refuse:503@30x60",))
+
+
+def test_a_private_line_that_the_exchange_will_close_is_left_with_nothing_missed() -> None:
+    orders: list[MyOrderEvent] = []
+    assets: list[MyAssetEvent] = []
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx", recover=True, **KEY) as client:
+            await (await client.subscribe_my_order(orders.append)).live()
+            await (await client.subscribe_my_asset(assets.append)).live()
+            await stage.after(110)
+            assert [event.moving for event in stage.told(Notice) if event.moving] == [True]
+            assert told_of(orders) == dict.fromkeys(happened(stage.simulator), 1)
+            assert newest(assets) == held(stage.simulator)
+
+    okx(story, customer=1.0, faults=("upgrade@20x1",))
