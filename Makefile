@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 # Debian's packages of the servers that tests start by themselves.
 SERVERS := chromium chromium-driver nats-server redis-server
 
-.PHONY: help demo test nightly check format coverage chaos lab bench lock clean servers
+.PHONY: help demo demo-page test nightly check format coverage chaos lab bench lock clean servers
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -23,7 +23,10 @@ servers:
 	@sh scripts/servers.sh $(SERVERS)
 
 help:  ## what there is
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile
+
+demo-page: $(STAMP)  ## gateway and live page before simulated exchanges, until Ctrl-C
+	@$(BIN)/tapewire serve --demo
 
 demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 	@$(BIN)/tapewire demo

@@ -85,6 +85,17 @@ def test_only_differences_are_sent(calculated: Calculate) -> None:
     assert calculated("logic/wishes.js", f"m.difference([], {before})") == {"subscribe": [one, two]}
 
 
+def test_the_more_markets_the_rarer_the_states_of_each(calculated: Calculate) -> None:
+    assert calculated("logic/wishes.js", "[0, 10, 150, 300, 600, 5000].map(m.intervalFor)") == [
+        0.1,
+        0.1,
+        0.1,
+        0.2,
+        0.4,
+        0.5,
+    ]
+
+
 def test_units_are_those_of_the_venue(calculated: Calculate) -> None:
     assert calculated("logic/wishes.js", "m.unitsOf({ candle_units: ['1H', '1m', '2Dutc', '1s'] })") == [
         "1s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ _LISTEN = "127.0.0.1:8765"
 @click.option("--origin", "origins", multiple=True, metavar="ORIGIN",
               help="Pages of another server that may use it (https://example.org); repeatable.")  # fmt: skip
 @click.option("--private", is_flag=True, help="Serve orders and balances, too, to tokens with the scope private.")
+@click.option("--demo", is_flag=True, help="Put simulated Upbit and OKX behind it: no network, no key.")
 @click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the address as one JSON object.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the engine's log on stderr.")
@@ -45,7 +46,7 @@ _LISTEN = "127.0.0.1:8765"
 def serve(
     context: click.Context, *, venues: tuple[str, ...], listen: str, urls: tuple[str, ...], profile: str | None,
     redundancy: int | None, tokens: Path | None, tls: Path | None, names: tuple[str, ...], origins: tuple[str, ...],
-    private: bool, seconds: float | None, as_json: bool, verbose: bool,
+    private: bool, demo: bool, seconds: float | None, as_json: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Hold one set of upstream lines and serve them to many local programs until Ctrl-C.
 
@@ -55,7 +56,8 @@ def serve(
     \b
     tapewire serve
     tapewire serve --venue upbit --venue okx --redundancy 2
-    tapewire serve --url ws://127.0.0.1:9001/websocket/v1          (a simulator behind it)
+    tapewire serve --demo                                          (simulated exchanges behind it)
+    tapewire serve --url ws://127.0.0.1:9001/websocket/v1          (a simulator of yours)
     tapewire serve --listen 0.0.0.0:8765 --tokens tokens.toml --tls gateway.pem
     """  # noqa: D301 - click wants the character
     from tapewire.apps.gateway.settings import GatewayOptions  # noqa: PLC0415 - heavy, loaded when used
@@ -63,9 +65,26 @@ def serve(
     log_to_stderr(verbose=verbose)
     host, port = _place(listen)
     shared = {"use_profile": profile, "feed": None if redundancy is None else {"redundancy": redundancy}}
-    feeds = _feeds(venues, urls, shared)
     options = GatewayOptions(host=host, port=port, private=private, names=names, origins=origins)
-    context.exit(run(lambda stop: _serve(stop, _gateway(feeds, options, tokens, tls), seconds, as_json=as_json)))
+
+    def gateway(venues: tuple[str, ...], urls: tuple[str, ...]) -> Gateway:
+        return _gateway(_feeds(venues, urls, shared), options, tokens, tls)
+
+    if not demo:
+        context.exit(run(lambda stop: _serve(stop, gateway(venues, urls), seconds, as_json=as_json)))
+    if venues or urls:
+        raise click.UsageError("--demo has venues of its own: leave out --venue and --url, or --demo")
+    context.exit(run(lambda stop: _serve_demo(stop, gateway, seconds, as_json=as_json)))
+
+
+async def _serve_demo(
+    stop: Stop, gateway: Callable[[tuple[str, ...], tuple[str, ...]], Gateway], seconds: float | None, *, as_json: bool
+) -> None:
+    from tapewire.apps.cli.serve_demo import simulated  # noqa: PLC0415 - heavy, loaded when used
+
+    async with simulated() as addresses:
+        urls = tuple(f"{venue}={url}" for venue, url in addresses.items())
+        await _serve(stop, gateway(tuple(addresses), urls), seconds, as_json=as_json)
 
 
 async def _serve(stop: Stop, gateway: Gateway, seconds: float | None, *, as_json: bool) -> None:

@@ -64,7 +64,7 @@ class App {
     return this.rates.get(name);
   }
 
-  /** What is served: asked at each new line, for the gateway may be another one. */
+  /** What is served: asked at each new line, for the gateway may be another one. Answers how many markets there are. */
   async meet(venues) {
     this.store.venues = venues;
     for (const { name } of venues) this.store.list(name, (await this.gateway.ask("v1/markets", { venue: name })).markets);
@@ -73,6 +73,7 @@ class App {
     this.store.newsVersion += 1;
     this.view.met?.();
     this.painter.wake();
+    return this.store.markets.size;
   }
 
   paint() {

@@ -1,9 +1,8 @@
 // The gateway's doors: its stream, kept alive and resumed, and its answers.
 
 import { Link } from "./logic/link.js";
-import { difference, wishesOf } from "./logic/wishes.js";
+import { difference, intervalFor, wishesOf } from "./logic/wishes.js";
 
-const INTERVAL_S = 0.1;
 const ANSWER_MS = 8000;
 const DIAL_MS = 10_000;
 const EXTRA = new Set(["announcement", "status"]);
@@ -22,7 +21,7 @@ export class Gateway {
   /** hear: { event, news, venues, refused, changed }, called as things happen. */
   constructor(hear, now = () => Date.now(), chance = Math.random) {
     Object.assign(this, { hear, now, chance, link: new Link(), cursor: null, venues: [], focus: null, wishes: [] });
-    Object.assign(this, { socket: null, timer: null, messages: 0, lastDataAt: null });
+    Object.assign(this, { socket: null, timer: null, markets: 0, lastDataAt: null });
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
   }
@@ -63,7 +62,7 @@ export class Gateway {
     clearTimeout(this.timer);
     try {
       this.venues = (await this.ask("v1/venues")).venues;
-      await this.hear.venues(this.venues);
+      this.markets = await this.hear.venues(this.venues);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.drop(socket);
@@ -107,7 +106,7 @@ export class Gateway {
     const extra = (message.subscribe ?? []).filter(({ type }) => EXTRA.has(type));
     const plain = (message.subscribe ?? []).filter(({ type }) => !EXTRA.has(type));
     if (plain.length || message.unsubscribe) {
-      this.send({ ...message, subscribe: plain, interval: INTERVAL_S, ...(cursor ? { resume: cursor } : {}) });
+      this.send({ ...message, subscribe: plain, interval: intervalFor(this.markets), ...(cursor ? { resume: cursor } : {}) });
     }
     for (const one of extra) this.send({ subscribe: [{ ...one, symbols: [""] }], id: OPTIONAL });
   }
@@ -120,7 +119,6 @@ export class Gateway {
   heard(text) {
     const message = JSON.parse(text);
     const now = this.now();
-    this.messages += 1;
     this.link.heard(now);
     if (message.cursor) this.cursor = message.cursor;
     if (message.event) {

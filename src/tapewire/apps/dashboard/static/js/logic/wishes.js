@@ -28,6 +28,13 @@ export function wishesOf(venues, focus) {
   return wishes;
 }
 
+const MOST_STATES_A_SECOND = 1500;
+
+/** Seconds between two states of one market that the page can use: fewer of each, the more markets there are. */
+export function intervalFor(markets) {
+  return Math.min(0.5, Math.max(0.1, Math.round((markets / MOST_STATES_A_SECOND) * 100) / 100));
+}
+
 const WANTED_UNITS = ["1s", "1m", "5m", "15m", "60m", "1H", "240m", "4H"];
 
 /** The units of candles that are offered, of those that the venue has. */
