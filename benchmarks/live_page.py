@@ -140,7 +140,8 @@ def measure(person: Person, view: str, seconds: float) -> str:
             f"{view:20} {heard:7,.0f} events/s",
             f"{len(gaps) / spent:4.0f} frames/s, p99 {gaps[int(len(gaps) * 0.99)]:.0f} ms",
             f"long tasks {len(seen['long'])}, longest {max(seen['long'], default=0):.0f} ms",
-            f"thread {work['TaskDuration']:.0%} of a core ({parts}), {work['TaskDuration'] / heard * 1e6:.0f} us an event",
+            f"thread {work['TaskDuration']:.0%} of a core ({parts})",
+            f"{work['TaskDuration'] / heard * 1e6:.0f} us an event",
             f"rows {rows}  heap {heap:.0f} MB",
         )
     )
