@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec import structs
 
 from tapewire.errors import ConfigError, Lagging, SinkError
 from tapewire.model.events import TradeEvent
@@ -45,6 +46,7 @@ class Notebook:
     threads: set[int] = field(default_factory=set)
     gate: threading.Event | None = None
     fails: Callable[[str], bool] = lambda method: False
+    refuses: Callable[[str], bool] = lambda method: False
     changes: Changes | None = None
 
     def open(self) -> None:
@@ -53,9 +55,9 @@ class Notebook:
     def write(self, batch: Sequence[Item]) -> None:
         if self.gate is not None:
             assert self.gate.wait(10)
-        self._tell("write")
         self.sizes.append(len(batch))
         self.numbers += [item.sequential_id or 0 for item in batch if isinstance(item, TradeEvent)]
+        self._tell("write")
 
     def flush(self) -> None:
         self._tell("flush")
@@ -71,6 +73,8 @@ class Notebook:
         self.told.append(method)
         if self.changes is not None:
             self.changes.tell()
+        if self.refuses(method):
+            raise SinkError("notebook", "full", retryable=True)
         if self.fails(method):
             raise SinkError("notebook", f"no {method} today", "some")
 
@@ -161,6 +165,36 @@ async def test_a_failing_write_ends_the_run_with_its_error_and_only_close_follow
     with pytest.raises(SinkError, match="notebook: no write today; some"):
         await SinkRunner(sink, options=FAST).run(feed)
     assert sink.told == ["open", "write", "close"]
+
+
+async def test_a_sink_that_refuses_for_a_while_is_degraded_and_loses_nothing() -> None:
+    """D12: the batch that was refused is the sink's; nothing more is read than two batches meanwhile."""
+    feed = Feed()
+    refusing, told = [True], list[SinkError | None]()
+    sink = Notebook(changes=feed.changes, refuses=lambda method: refusing[0] and method in {"write", "flush"})
+    runner = SinkRunner(sink, options=structs.replace(FAST, retry_every=0.01), tell=told.append)
+    assert runner.state == "idle"
+    running = asyncio.create_task(runner.run(feed))
+    feed.put(range(100))
+    await feed.changes.until(lambda: sink.told.count("flush") >= 3)
+    assert (runner.state, feed.taken, sink.told.count("write")) == ("degraded", 20, 1)
+    assert [str(one) for one in told] == ["notebook: full"], "told once"
+    refusing[0] = False
+    feed.end()
+    await running
+    assert (runner.state, told[1:], sink.numbers) == ("idle", [None], list(range(100)))
+
+
+async def test_a_sink_that_refuses_to_the_end_is_an_error_when_the_source_is_stopped() -> None:
+    feed = Feed()
+    sink = Notebook(changes=feed.changes, refuses=lambda method: method != "open")
+    running = asyncio.create_task(SinkRunner(sink, options=FAST).run(feed))
+    feed.put(range(3))
+    await feed.changes.until(lambda: "write" in sink.told)
+    running.cancel()
+    with pytest.raises(SinkError, match="notebook: full"):
+        await running
+    assert sink.told[-1] == "close"
 
 
 async def test_when_closing_fails_too_the_first_error_is_told() -> None:

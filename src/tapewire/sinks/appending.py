@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tapewire.sinks.frames import BadFrame, end_of_frames
@@ -51,7 +51,7 @@ class Root:
                 stack.callback(os.close, at)
             handle = os.open(last, flags, FILE_MODE, dir_fd=at)
             if new and durable:
-                sync_folder(at)
+                _made_durable(at, lambda: _give_up(at, last, handle))
         return handle
 
 
@@ -77,9 +77,15 @@ class AppendFile:
         return self._handle != _CLOSED
 
     def begin(self) -> None:
-        """Make it: it is not there yet."""
+        """Make it: it is not there yet, unless an earlier try left it empty."""
         with _named(self.name):
-            self._handle = self._root.open_file(self.name, new=True, durable=self._durable)
+            try:
+                self._handle = self._root.open_file(self.name, new=True, durable=self._durable)
+            except FileExistsError:
+                self._handle = self._root.open_file(self.name, new=False, durable=False)
+                if _plain_size(self._handle):
+                    self.drop()
+                    raise
 
     def resume(self) -> None:
         """Open it again after ``pause``."""
@@ -211,6 +217,21 @@ def _plain_size(handle: int) -> int:
     return status.st_size
 
 
+def _made_durable(folder: int, undo: Callable[[], None]) -> None:
+    """Have a new name on the disk itself; where that fails it goes again, so that the next try makes it anew."""
+    try:
+        sync_folder(folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            undo()
+        raise
+
+
+def _give_up(folder: int, name: str, handle: int) -> None:
+    os.close(handle)
+    os.unlink(name, dir_fd=folder)
+
+
 def _enter(at: int, folder: str, *, make: bool, durable: bool) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | _NO_LINKS
     try:
@@ -220,5 +241,5 @@ def _enter(at: int, folder: str, *, make: bool, durable: bool) -> int:
             raise
     os.mkdir(folder, dir_fd=at)
     if durable:
-        sync_folder(at)
+        _made_durable(at, lambda: os.rmdir(folder, dir_fd=at))
     return os.open(folder, flags, dir_fd=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -164,5 +165,7 @@ class WholeFile:
 
     def give_up(self) -> None:
         """Leave nothing of it."""
-        self._handle.close()
+        self._writer.is_open = False  # else its end would be written when it is collected
+        with contextlib.suppress(OSError):  # a full disk refuses what waits; it is not wanted
+            self._handle.close()
         self._part.unlink(missing_ok=True)

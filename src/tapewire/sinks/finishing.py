@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ WAITING_MOST = 100_000
 RETRY = 5.0
 #: Seconds that a stop goes on with what is left, and waits for the end of that; the rest is for the next start.
 GO_ON, STOP_TIMEOUT = 0.6, 0.4
+_PAUSE = 0.1  # seconds between two tries to have the folder
 
 
 class Stopped(Exception):
@@ -48,6 +49,7 @@ class Finisher:
         self._pending: dict[str, None] = {}
         self._stop, self._drain = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._released: Callable[[], None] = lambda: None
         self.notices: deque[Notice] = deque(maxlen=1_000)
         """What could not become Parquet, and why; for the recording."""
 
@@ -67,18 +69,27 @@ class Finisher:
         """Files that are still needed."""
         return frozenset(tuple(self._pending))
 
-    def close(self) -> bool:
-        """Finish what can be finished in a second; whether nothing is done any more. A second call does nothing."""
+    def close(self, released: Callable[[], None]) -> None:
+        """Finish what can be finished in a second; ``released`` is called when nothing is done in the folder any more,
+        which may be later. A second call does nothing.
+        """
         thread, self._thread = self._thread, None
         if thread is None:
-            return True
+            released()
+            return
+        self._released = released
         self._drain.set()
         thread.join(GO_ON)
         self._stop.set()
         thread.join(STOP_TIMEOUT)
-        return not thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._released()
+
+    def _work(self) -> None:
         while not self._stop.is_set():
             try:
                 name = self._names.get(timeout=0.1)
@@ -120,18 +131,27 @@ class Finished(NamedTuple):
     left: int
 
 
-def finish_folder(folder: Path, options: RecordOptions, stop: threading.Event | None = None) -> Finished:
+def finish_folder(
+    folder: Path, options: RecordOptions, stop: threading.Event | None = None, *, patience: float = 0.0
+) -> Finished:
     """Turn every segment that a recorder left over into Parquet, until ``stop``.
+
+    Args:
+        folder: of the recording.
+        options: as it was made with.
+        stop: ends it, also in the middle of a file.
+        patience: seconds that a recorder who ends just now is waited for.
 
     Raises:
         SinkError: the folder cannot be read, or somebody records into it.
     """
     failed: list[SinkError] = []
-    with _held(folder):
+    stop = stop or threading.Event()
+    with _held(folder, stop, patience):
         names = [name for name, found in recording_files(folder) if found.suffix == SEGMENT]
         for done, name in enumerate(names):
             try:
-                to_parquet(folder, name, options, stop or threading.Event())
+                to_parquet(folder, name, options, stop)
             except SinkError as error:
                 failed.append(error)
             except Stopped:
@@ -140,13 +160,18 @@ def finish_folder(folder: Path, options: RecordOptions, stop: threading.Event | 
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path, stop: threading.Event, patience: float) -> Iterator[None]:
     """No recorder writes here meanwhile."""
     try:
         handle = open_folder(folder)
         with contextlib.ExitStack() as stack:
             if handle is not None:
                 stack.callback(os.close, handle)
+                for _ in range(int(patience / _PAUSE)):
+                    with contextlib.suppress(OSError):
+                        lock(handle)
+                        break
+                    stop.wait(_PAUSE)
                 lock(handle)
             yield
     except OSError as error:

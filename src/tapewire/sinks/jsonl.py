@@ -93,8 +93,10 @@ class JsonlSink:
         try:
             self._do(self._segments.end)
         finally:
-            if self._finisher is None or self._finisher.close():  # else it still writes: nobody else may
+            if self._finisher is None:
                 self._segments.release()
+            else:
+                self._finisher.close(self._segments.release)
 
     def written(self) -> tuple[Written, ...]:
         """Lines and bytes that went to each stream since ``open``, by its name: that of its file where it has one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from tapewire.model.event import KST, Event
@@ -26,7 +26,7 @@ NEVER = 2**63 - 1
 _ZONES: dict[str, tzinfo] = {"UTC": UTC, "KST": KST}
 _SUFFIXES = (FRAMES, LINES, COLUMNS, SEGMENT, PART)
 _SECOND = 10**9
-_HOUR, _DAY = 3600, 86_400
+_MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 #: The last second that has a name: years have four digits.
 LAST_SECOND = 253_000_000_000
 _NUMBER = r"(?:-([1-9][0-9]{0,6}))?"
@@ -77,8 +77,9 @@ class Layout:
     def __init__(self, options: RecordOptions) -> None:
         self._dated = options.layout == "dated"
         self._zone = _ZONES[options.zone]
-        every = options.rotate_every
-        self._every = min(every or _HOUR, _HOUR) if self._dated else every
+        self._offset_ns = 9 * _HOUR if options.zone == "KST" else 0
+        every = None if options.rotate_every is None else int(options.rotate_every * _SECOND)
+        self._every_ns = every or _HOUR if self._dated else every
 
     def place(self, event: Event) -> Place:
         """Where an event belongs; a code that can be no market's goes to the others."""
@@ -94,32 +95,22 @@ class Layout:
 
     def slot(self, at_ns: int) -> Slot:
         """The span that a moment (ns UTC) lies in; moments that no calendar has count as its first and last."""
-        if self._every is None:
+        every = self._every_ns
+        if every is None:
             return Slot("", 0, NEVER)
-        seconds = min(max(at_ns / _SECOND, 0), LAST_SECOND)
-        moment = datetime.fromtimestamp(seconds, self._zone)
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        begin = self._begin(moment, midnight)
-        end = begin + timedelta(seconds=self._every)
-        if self._every < _DAY:
-            next_day = midnight + timedelta(days=1)
-            next_hour = moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-            end = min(end, next_hour if self._dated else next_day)
-        return Slot(self._label(moment if self._dated else begin), _ns(begin), _ns(end))
+        local = min(max(at_ns, 0), LAST_SECOND * _SECOND) + self._offset_ns
+        span = every if every >= _DAY else _HOUR if self._dated else _DAY  # counting begins anew after it
+        base = local // span * span
+        begin = base + (local - base) // every * every
+        end = min(begin + every, base + span)
+        shown = (base if self._dated else begin) - self._offset_ns
+        return Slot(self._label(shown), begin - self._offset_ns, end - self._offset_ns)
 
-    def _begin(self, moment: datetime, midnight: datetime) -> datetime:
-        every = self._every or _DAY
-        if every >= _DAY:  # counted from the first day of the calendar, so that all agree
-            first = datetime(1970, 1, 1, tzinfo=moment.tzinfo)
-            return first + timedelta(seconds=(midnight - first).total_seconds() // every * every)
-        base = moment.replace(minute=0, second=0, microsecond=0) if self._dated else midnight
-        return base + timedelta(seconds=(moment - base).total_seconds() // every * every)
-
-    def _label(self, begin: datetime) -> str:
-        every = self._every or _DAY
+    def _label(self, begin_ns: int) -> str:
+        begin, every = datetime.fromtimestamp(begin_ns // _SECOND, self._zone), self._every_ns or _DAY
         if self._dated or every % _HOUR == 0:
             return begin.strftime("%Y-%m-%d" if every % _DAY == 0 and not self._dated else "%Y-%m-%dT%H")
-        return begin.strftime("%Y-%m-%dT%H-%M" if every % 60 == 0 else "%Y-%m-%dT%H-%M-%S")
+        return begin.strftime("%Y-%m-%dT%H-%M" if every % _MINUTE == 0 else "%Y-%m-%dT%H-%M-%S")
 
     def path(self, place: Place, label: str, number: int, suffix: str) -> str:
         """``KRW-BTC_trade-2026-11-21-2.jsonl``, ``upbit/trade/KRW-BTC/date=2026-11-21/09-2.jsonl``."""
@@ -211,7 +202,7 @@ def to_remove(
 ) -> list[tuple[Kept, str]]:
     """Which files go, oldest first, and the option that says so; those being written count, and stay."""
     newest_first = sorted(files, key=lambda file: (file.written_ns, file.path), reverse=True)
-    oldest_ns = None if options.keep_days is None else now_ns - int(options.keep_days * _DAY * _SECOND)
+    oldest_ns = None if options.keep_days is None else now_ns - int(options.keep_days * _DAY)
     kept = sum(file.size for file in newest_first if file.path in writing)
     gone: list[tuple[Kept, str]] = []
     for file in newest_first:
@@ -223,7 +214,3 @@ def to_remove(
         elif options.keep_bytes is not None and kept > options.keep_bytes:
             gone.append((file, "keep_bytes"))
     return gone[::-1]
-
-
-def _ns(moment: datetime) -> int:
-    return int(moment.timestamp()) * _SECOND + moment.microsecond * 1000

@@ -15,9 +15,9 @@ from tapewire.sinks.appending import AppendFile, Root
 from tapewire.sinks.contract import Written
 from tapewire.sinks.folders import newest_number
 from tapewire.sinks.frames import pack
-from tapewire.sinks.layout import FRAMES, LINES, MISC_KIND, SEGMENT, Layout, Place, Slot, fitting
+from tapewire.sinks.layout import FRAMES, LINES, MISC_KIND, SEGMENT, Layout, Place, Slot, fitting, parse
 from tapewire.sinks.options import RecordOptions
-from tapewire.sinks.upkeep import Notice, let_go, mend_folder, torn_notice
+from tapewire.sinks.upkeep import Notice, Refusal, let_go, mend_folder, refused_notice, torn_notice
 from tapewire.tape.disk import lock, open_folder, reason_of
 
 #: Bytes of lines that wait for the flush that ends their frame: of one stream, of all together.
@@ -84,6 +84,7 @@ class Segments:
         self._slot = self._layout.slot(0)
         self._now_ns = self._retained_ns = 0
         self._is_broken = False
+        self._refusal: Refusal | None = None
         self._ended: dict[str, Written] = {}
 
     def open(self) -> None:
@@ -154,6 +155,9 @@ class Segments:
         if self._now_ns - self._retained_ns >= RETAIN_EVERY:
             self._retained_ns = self._now_ns
             self._retain()
+        if self._refusal is not None:
+            self.note(refused_notice(self._refusal, self._now_ns))
+            self._refusal = None
 
     def end(self) -> None:
         """Write all that waits and end every file; a second call does nothing."""
@@ -332,6 +336,10 @@ class Segments:
         target = self._path / name if isinstance(name, str) else self._path
         passing = error.errno in _PASSING
         self._is_broken = self._is_broken or not passing
+        if passing and self._refusal is None:
+            found = parse(name) if isinstance(name, str) else None
+            place = Place("", MISC_KIND, "") if found is None else found.place
+            self._refusal = Refusal(place, reason_of(error), self._now_ns)
         return SinkError(str(target), reason_of(error), retryable=passing)
 
 

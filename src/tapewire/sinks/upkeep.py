@@ -33,6 +33,20 @@ def torn_notice(place: Place, name: str, torn: bytes, at_ns: int = 0) -> Notice:
     return Notice(place, json.encode({"torn_from": name, **shown}), at_ns)
 
 
+class Refusal(NamedTuple):
+    """That the disk refused: at which file's place, why, and since when (ns UTC)."""
+
+    place: Place
+    reason: str
+    since_ns: int
+
+
+def refused_notice(refusal: Refusal, now_ns: int) -> Notice:
+    """That the disk takes again what it had refused; nothing of it is lost, unless a ``lagged`` says so."""
+    said = {"refused": refusal.reason, "from_ns": refusal.since_ns, "to_ns": now_ns}
+    return Notice(refusal.place, json.encode(said))
+
+
 class Leftovers(NamedTuple):
     """What an earlier recorder left: notices of torn ends, and files of lines that are to become Parquet."""
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tapewire.sinks.options import RecordOptions
 
 
+#: Seconds that what still becomes Parquet at the end may take until the rest is begun.
+_PATIENCE = 30.0
+
+
 @click.command(short_help="Record markets to files until stopped.")
 @record_options
 @feed_options
@@ -175,7 +179,7 @@ async def _finish(stop: Stop, folder: Path, target: _Target) -> None:
     from tapewire.sinks.finishing import finish_folder  # noqa: PLC0415 - heavy, loaded when used
 
     given_up = threading.Event()
-    work = asyncio.create_task(asyncio.to_thread(finish_folder, folder, target.record, given_up))
+    work = asyncio.create_task(asyncio.to_thread(finish_folder, folder, target.record, given_up, patience=_PATIENCE))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
     given_up.set()
