@@ -11,7 +11,7 @@ import click
 
 from tapewire.apps.cli.options import venue_names_like
 from tapewire.apps.cli.running import DONE, FAILED, ended_by_sigterm
-from tapewire.apps.cli.terminal import count_of
+from tapewire.apps.cli.terminal import count_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Turn recordings and tapes into Parquet, Parquet into JSON lines.")
 @click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("target", metavar="TARGET", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("target", metavar="[TARGET]", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--venue", default="upbit", show_default=True, shell_complete=venue_names_like, metavar="VENUE",
               help="Whose JSON a recording holds; tapes and our own events say so themselves.")  # fmt: skip
 @click.option("--numbers", type=click.Choice(["float", "decimal"]), default="float", show_default=True,
@@ -30,18 +30,20 @@ if TYPE_CHECKING:
               help="Of dates and hours in the names of files.")  # fmt: skip
 @click.pass_context
 def convert(
-    context: click.Context, *, source: Path, target: Path, venue: str, numbers: Literal["float", "decimal"], zone: str
-) -> None:
+    context: click.Context, *, source: Path, target: Path | None, venue: str, numbers: Literal["float", "decimal"],
+    zone: str,
+) -> None:  # fmt: skip
     """Turn the recording or raw tape in SOURCE into Parquet files in TARGET: venue/type/symbol/date=…/HH-….parquet.
 
     What is in TARGET already is skipped, so a run that was interrupted goes on where it was, and a recording that grew
     is converted again. A tape is played: what REST recovered is in it. With a SOURCE of Parquet files TARGET gets JSON
-    lines.
+    lines. Without TARGET, what `record --files parquet` left unfinished in SOURCE becomes Parquet there.
 
     \b
     tapewire convert recording columns
     tapewire convert ticks columns --numbers decimal --zone KST
     tapewire convert columns files
+    tapewire convert columns                          (after a crash of its recorder)
     """  # noqa: D301 - click wants the character
     from tapewire.client.converting import convert as turn  # noqa: PLC0415 - heavy, loaded when used
     from tapewire.client.converting import sources_of, to_lines  # noqa: PLC0415
@@ -49,6 +51,8 @@ def convert(
 
     began = time.monotonic()
     with ended_by_sigterm():
+        if target is None:
+            context.exit(_finish(source, numbers))
         if kinds_of(source):
             count = to_lines(source, target)
             click.echo(f"{count:,} events to {target} in {time.monotonic() - began:.1f} s")
@@ -58,6 +62,20 @@ def convert(
             done = turn(source, target, venue=venue, numbers=numbers, zone=zone, progress=bar.progress)
     click.echo(_summary(done, time.monotonic() - began))
     context.exit(FAILED if done.unreadable else DONE)
+
+
+def _finish(folder: Path, numbers: Literal["float", "decimal"]) -> int:
+    from tapewire.client.tables import need_arrow  # noqa: PLC0415 - heavy, loaded when used
+
+    need_arrow()
+    from tapewire.sinks.finishing import finish_folder  # noqa: PLC0415
+    from tapewire.sinks.options import RecordOptions  # noqa: PLC0415
+
+    finished = finish_folder(folder, RecordOptions(files="parquet", numbers=numbers))
+    for error in finished.failed:
+        click.echo(f"tapewire: {plain(str(error))}; it stays as lines", err=True)
+    click.echo(f"{count_of(finished.done, 'file')} of lines became Parquet in {plain(str(folder))}")
+    return FAILED if finished.failed else DONE
 
 
 def _summary(done: Conversion, seconds: float) -> str:

@@ -73,6 +73,10 @@ def record(
     from tapewire.sinks.options import RecordOptions  # noqa: PLC0415
 
     plan = load_alerts(alerts)
+    if feed.record is not None and feed.record.files == "parquet":
+        from tapewire.client.tables import need_arrow  # noqa: PLC0415
+
+        need_arrow()
     files = out or Path("recording") if tape is None or out else None
     target = _Target(files, tape, form, tape_fsync, feed.record or RecordOptions())
     how = _Manner(plan, status, strict=strict)
