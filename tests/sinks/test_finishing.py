@@ -21,6 +21,7 @@ from tapewire.errors import SinkError
 from tapewire.model.events import CandleEvent, TradeEvent
 from tapewire.sinks import finishing
 from tapewire.sinks.contract import Item, Sink
+from tapewire.sinks.dataset import WholeFile
 from tapewire.sinks.finishing import Finished, Finisher, Stopped, finish_folder, to_parquet
 from tapewire.sinks.options import RecordOptions
 from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
@@ -188,7 +189,7 @@ def test_a_full_disk_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     finisher = Finisher(tmp_path, PARQUET)
     with monkeypatch.context() as patch:
-        patch.setattr(finishing.WholeFile, "end", full)
+        patch.setattr(WholeFile, "end", full)
         finisher.add("KRW-BTC_trade.segment")
         finisher.open()
         assert refused.wait(20)

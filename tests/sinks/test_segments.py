@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -283,7 +284,7 @@ def test_files_in_every_layout_are_not_readable_by_everybody(tmp_path: Path) -> 
     """S16."""
     before = os.umask(0)
     try:
-        for number, options in enumerate(({"layout": "dated"}, {"compress": "zstd"}, {"rotate_count": 1})):
+        for number, options in enumerate(OPTIONS):
             record(tmp_path / str(number), [trade(1), trade(2)], **options)
     finally:
         os.umask(before)
@@ -340,8 +341,7 @@ def test_a_sick_disk_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pyte
     with disk.instead(monkeypatch):
         for batch in range(12):
             items: list[Item] = [trade(next(numbered), batch, f"KRW-A{n % 3}") for n in range(6)]
-            trouble = _trouble(lambda items=items: [sink.write(items), sink.flush()])
-            if trouble is not None:
+            if _trouble(partial(sink.write, items)) or _trouble(sink.flush):
                 refused += 1
                 _until_taken(sink, disk)
         disk.sick = False
