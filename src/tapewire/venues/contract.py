@@ -263,6 +263,8 @@ class Venue(Struct, frozen=True, kw_only=True):
         account: orders and balances, by REST; None: they cannot be asked.
         exchange: makes the pure simulated exchange of this venue (see ``tapewire.sim.peer``); Any, because the
             product does not know the simulator.
+        serving: format of ``Event.raw`` → the exchange's own side of the talk for a gateway (``venues.serving``); None:
+            a gateway serves it through its own doors alone.
     """
 
     name: str
@@ -299,6 +301,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     polls: Mapping[str, StatePoll] = MappingProxyType({})
     account: Account | None = None
     exchange: Callable[..., Any] | None = None
+    serving: Callable[..., Any] | None = None
 
     @property
     def wire_name(self) -> Callable[[Subscription], str] | None:

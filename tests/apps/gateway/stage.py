@@ -90,7 +90,9 @@ async def served(
     """A gateway that serves a simulated exchange."""
     facts: dict[str, Any] = {"rate": 300.0, "markets": ("KRW-BTC", "KRW-ETH", "BTC-ETH")} | scenario
     async with Simulator(Scenario(**facts)) as simulator:
-        upstream = WebSocketClient("gateway", facts.get("venue", "upbit"), url=simulator.url, **client or {})
+        upstream = WebSocketClient(
+            "gateway", facts.get("venue", "upbit"), url=simulator.url, keep_raw=True, **client or {}
+        )
         gateway = Gateway(upstream, GatewayOptions(port=0, **options or {}), tokens=tokens)
         async with gateway, aiohttp.ClientSession() as session:
             yield Stage(simulator, gateway, session)

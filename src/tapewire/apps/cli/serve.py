@@ -103,7 +103,7 @@ def _gateway(feeds: Sequence[Feed], options: Any, tokens: Path | None, tls: Path
 
     known = None if tokens is None else read_tokens(tokens)
     context = None if tls is None else read_tls(tls)
-    return Gateway([feed.client("gateway") for feed in feeds], options, tokens=known, tls=context)
+    return Gateway([feed.client("gateway", keep_raw=True) for feed in feeds], options, tokens=known, tls=context)
 
 
 def _greet(gateway: Gateway, *, as_json: bool) -> None:

@@ -19,9 +19,11 @@ from tapewire.apps.gateway.doors import Doors
 from tapewire.apps.gateway.fanout import Fanout
 from tapewire.apps.gateway.outlet import Pump
 from tapewire.apps.gateway.page import page
+from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.server import Door, Port, answer
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.apps.gateway.upstream import Upstream
+from tapewire.apps.gateway.visiting import Hall
 from tapewire.apps.gateway.window import Window
 from tapewire.client import WebSocketClient
 from tapewire.errors import ConfigError, FeedError, UsageError
@@ -87,6 +89,7 @@ class Gateway:
         self._askers = {name: Asker() for name in self._clients}
         self._answers = Answers(self._fanout, self._askers)
         self._doors = Doors(self._fanout, options)
+        self._halls = [hall for name in self._clients if (hall := self._hall(name)) is not None]
         for name, client in self._clients.items():
             client.subscribe_feed(partial(self._fanout.tell, name))
         access = Access(self._tokens, (options.host, *options.names), options.origins)
@@ -105,6 +108,8 @@ class Gateway:
         if port is None:
             return
         self._doors.close()
+        for hall in self._halls:
+            hall.close()
         await asyncio.sleep(0)  # the goodbyes go out
         await port.close()
         self._pump.close()
@@ -124,10 +129,12 @@ class Gateway:
     def figures(self) -> dict[str, int]:
         """Of local clients: open now, most at a time, cut for being slow, refused; messages sent and conflated."""
         port, pump = self._port, self._pump
+        outlets = [member.outlet for member in self._doors.members]
+        outlets += [visit.outlet for hall in self._halls for visit in hall.visits]
         return {
-            "open": len(self._doors.members), "most": port.most if port else 0, "cut": pump.cut,
+            "open": len(outlets), "most": port.most if port else 0, "cut": pump.cut,
             "refused": port.refused if port else 0, "sent": pump.sent,
-            "conflated": pump.conflated + sum(member.outlet.conflated for member in self._doors.members),
+            "conflated": pump.conflated + sum(outlet.conflated for outlet in outlets),
         }  # fmt: skip
 
     def _paths(self) -> dict[str, Door]:
@@ -154,7 +161,27 @@ class Gateway:
             "/health": self._health,
             "/ready": self._ready,
             "/metrics": self._metrics,
+            "/{path:.*}": self._exchanges,
         }
+
+    def _hall(self, name: str) -> Hall | None:
+        """A venue's own doors, if it has a side of the talk that can be served."""
+        client = self._clients[name]
+        if client.venue.serving is None:
+            return None
+        serving = client.venue.serving(client.options.format)
+        return Hall(self._upstreams[name], serving, self._askers[name], self._pump, self.options)
+
+    async def _exchanges(self, request: web.Request) -> web.StreamResponse:
+        """A path of an exchange's own: of the first venue that has it."""
+        for hall in self._halls:
+            if hall.serving.forwards(request.path):
+                return await hall.read(request)
+        for hall in self._halls:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            if request.path in hall.serving.paths or hall.serving.refusal(request.path, headers) is not None:
+                return await hall.door(request)
+        raise Problem("not_found")
 
     @staticmethod
     def _plain(read: Any) -> Door:
@@ -163,9 +190,11 @@ class Gateway:
 
         return door
 
-    @staticmethod
-    def _asked(ask: Any) -> Door:
+    def _asked(self, ask: Any) -> Door:
         async def door(request: web.Request) -> web.StreamResponse:
+            for hall in self._halls:
+                if hall.serving.forwards(request.path):  # /v1/trades/ticks is Upbit's, and no market
+                    return await hall.read(request)
             return answer(await ask(request))
 
         return door

@@ -141,17 +141,18 @@ class Outlet:
         """Write of the backlog what there is room for; whether nothing is left to look after."""
         if self.closed:
             return True
-        unsent, late = self._sink.unsent(), self.interval
-        if self._backlog.is_over(now - late, unsent):
+        unsent = self._sink.unsent()
+        if self._backlog.is_over(now - self.interval, unsent):
             self._pump.cut += 1
             self.close()
             self._sink.cut()
             return True
-        if unsent <= ROOM and (self._next <= now or not self._clear):
+        if unsent <= ROOM and self._next <= now:
             self._next = now + self.interval
-            self._write(ROOM - unsent if unsent else ROOM)
-        self._clear = not len(self._backlog) if not self.interval else self._sink.unsent() <= ROOM
-        return self._clear and not len(self._backlog)
+            self._write(max(ROOM - unsent, 1))
+        waiting = len(self._backlog)
+        self._clear = self._sink.unsent() <= ROOM and (not waiting or self.interval > 0)
+        return self._clear and not waiting
 
     def close(self) -> None:
         """Send nothing more."""

@@ -14,6 +14,7 @@ from tapewire.errors import DecodeError, FeedError, HttpFailed
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
+from tapewire.venues.serving import BookCopy
 
 #: Trades that are held of each market.
 TRADES_HELD = 500
@@ -31,10 +32,11 @@ class Channel:
         trades: its newest trades, newest first.
         count: events so far.
         heard_at: when the newest came (seconds of the loop), None before the first.
+        copy: of a book that the exchange tells by changes, in its own words; None: none is kept.
     """
 
-    def __init__(self, subscription: Subscription) -> None:
-        self.subscription = subscription
+    def __init__(self, subscription: Subscription, copy: BookCopy | None = None) -> None:
+        self.subscription, self.copy = subscription, copy
         self.latest: Event | None = None
         self.trades: deque[Event] = deque(maxlen=TRADES_HELD)
         self.count = 0
@@ -61,6 +63,8 @@ class Channel:
             self.latest = event
             if self._is_trade:
                 self.trades.appendleft(event)
+        if self.copy is not None:
+            self.copy.hear(event)
         if not self.first.is_set():
             self.first.set()
         for hear in self._all:
@@ -98,6 +102,8 @@ class Upstream:
         self._leaving: dict[Subscription, asyncio.TimerHandle] = {}
         self._listing: asyncio.Task[list[Market]] | None = None
         self._listed_at = float("-inf")
+        #: What keeps a copy of a book (``venues.serving``), where the exchange's own protocol is served.
+        self.copies: Callable[[Subscription], BookCopy | None] | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -117,7 +123,8 @@ class Upstream:
         """Let ``hear`` have a stream; subscribed if it was not. ``ready`` says what became of it."""
         channel = self.channels.get(subscription)
         if channel is None or channel.error is not None:
-            channel = self.channels[subscription] = Channel(subscription)
+            copy = None if self.copies is None else self.copies(subscription)
+            channel = self.channels[subscription] = Channel(subscription, copy)
             opening = self._loop.create_task(self._open(channel), name=f"gateway {subscription}")
             self._opening[subscription] = opening
         timer = self._leaving.pop(subscription, None)

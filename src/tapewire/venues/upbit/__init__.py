@@ -4,7 +4,7 @@ profile: facts · symbols and details: what may be asked · fields: names on the
 lax and codec: frame → events · requests: wishes → payloads · listing: what is held · auth: signatures ·
 rest: markets and levels · limits: what it says of them · history, account: what a stream missed · polls: where
 there is no stream ·
-sim: Upbit's own side of the talk.
+sim: Upbit's own side of the talk · serving: the same, spoken by a gateway.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tapewire.config import Credentials, Numbers
+from tapewire.config import Credentials, Format, Numbers
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.venues.contract import History, Stamp, Venue
 from tapewire.venues.upbit import account, auth, history, limits, listing, polls, profile, requests, rest, symbols
@@ -21,6 +21,7 @@ from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
     from tapewire.venues.exchange import SimKey
+    from tapewire.venues.upbit.serving import UpbitServing
     from tapewire.venues.upbit.sim import UpbitExchange
 
 
@@ -40,6 +41,12 @@ def _exchange(
     from tapewire.venues.upbit.sim import exchange  # noqa: PLC0415 - only simulators need it
 
     return exchange(region, switches, keys)
+
+
+def _serving(region: profile.Region, raw_format: Format = "DEFAULT") -> UpbitServing:
+    from tapewire.venues.upbit.serving import UpbitServing  # noqa: PLC0415 - only gateways need it
+
+    return UpbitServing(region, raw_format)
 
 
 def _read_candles(venue: str, _symbol: str, unit: str, body: bytes, numbers: Numbers) -> list[CandleEvent]:
@@ -79,6 +86,7 @@ def _venue(region: profile.Region) -> Venue:
         polls=polls.polls(region.name),
         account=account.account(region.name),
         exchange=partial(_exchange, region),
+        serving=partial(_serving, region),
     )
 
 

@@ -55,6 +55,13 @@ def group_of(call: HttpCall, *, korea: bool) -> tuple[str, int, float]:
     return name, 30 if name == "default" else 10, 1.0
 
 
+def is_public(path: str) -> bool:
+    """Whether a path is one of these calls."""
+    return path in _CALLS or (
+        path.startswith("/v1/candles/") and path.split("/")[3] in ("minutes", "seconds", *_PERIODS)
+    )
+
+
 def answer(call: HttpCall, market: MarketView, region: Region) -> tuple[int, Body]:
     """HTTP status and body for one call without a token."""
     path, query = call.path, dict(call.parameters)

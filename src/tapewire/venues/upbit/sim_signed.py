@@ -130,6 +130,7 @@ class InfoTalk(Talk[Choice]):
 
     def __init__(self, switches: Switches, market: MarketView, region: Region) -> None:
         super().__init__(switches, market)
+        self._past = market
         self._closes_after_error = True  # documented for these types (section 5.1)
         self._quote = region.quotes[0]
 
@@ -149,7 +150,7 @@ class InfoTalk(Talk[Choice]):
         return [encode_signed(event, self.format) for event in told]
 
     def _told(self, due: Due, asked: list[tuple[str, dict[str, Any]]]) -> Iterator[IndicatorEvent]:
-        candles = self._market.candles(due.symbol, due.unit, due.ms, HISTORY)[::-1]
+        candles = self._past.candles(due.symbol, due.unit, due.ms, HISTORY)[::-1]
         series = Series(
             [candle.trade_price or 0.0 for candle in candles],
             [candle.candle_acc_trade_volume or 0.0 for candle in candles],
@@ -161,7 +162,7 @@ class InfoTalk(Talk[Choice]):
             common: dict[str, Any] = {
                 "venue": first.venue, "symbol": due.symbol, "timeframe": due.unit, "indicator": said["type"],
                 "params": said["params"], "value": values_of(said["type"], said["params"], series),
-                "candle_date_time_utc": first.candle_date_time_utc, "timestamp": self._market.now_ms,
+                "candle_date_time_utc": first.candle_date_time_utc, "timestamp": self._past.now_ms,
             }  # fmt: skip
             if kind == "indicator":
                 yield IndicatorEvent(**common)

@@ -9,7 +9,7 @@ import msgspec
 
 from tapewire.config import Format
 from tapewire.model.events import Event
-from tapewire.venues.exchange import Answer, Due, MarketView
+from tapewire.venues.exchange import Answer, Due, Quotes
 from tapewire.venues.upbit.fields import LIST_FIELDS, RESULT_FIELDS
 from tapewire.venues.upbit.sim_frames import cut, encode, join
 from tapewire.venues.upbit.sim_requests import Asked, Refused, Request, TypeObject, parse, public_type
@@ -22,7 +22,7 @@ _UP_EVERY = 10.0  # spec section 6
 class Talk(ABC, Generic[Asked]):
     """What is alike on every side: what is subscribed, in which format, and how errors are told."""
 
-    def __init__(self, switches: Switches, market: MarketView) -> None:
+    def __init__(self, switches: Switches, market: Quotes) -> None:
         self._switches, self._market = switches, market
         self.format: Format = "DEFAULT"
         self._types: list[Asked] = []
@@ -109,7 +109,7 @@ class Talk(ABC, Generic[Asked]):
 class PublicTalk(Talk[TypeObject]):
     """Tickers, trades, order books, candles."""
 
-    def __init__(self, switches: Switches, market: MarketView) -> None:
+    def __init__(self, switches: Switches, market: Quotes) -> None:
         super().__init__(switches, market)
         #: (kind, symbol) → the (candle unit, depth, level) wanted, each told once
         self._streams: dict[tuple[str, str], dict[tuple[str | None, int, float], None]] = {}
@@ -143,9 +143,11 @@ class PublicTalk(Talk[TypeObject]):
                 if wish.realtime:
                     self._streams.setdefault((wish.kind, code.symbol), {})[stream] = None
                 if wish.snapshot:
-                    event = self._event(wish.kind, code.symbol, *stream)
-                    frames.append(self._encoded(event, "SNAPSHOT"))
+                    frames += self._snapshot(wish.kind, code.symbol, stream)
         return frames
+
+    def _snapshot(self, kind: str, symbol: str, stream: tuple[str | None, int, float]) -> list[bytes]:
+        return [self._encoded(self._event(kind, symbol, *stream), "SNAPSHOT")]
 
     def _served(self, wish: TypeObject, symbol: str) -> bool:
         if symbol not in self._market.symbols:

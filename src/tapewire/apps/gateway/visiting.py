@@ -1,0 +1,275 @@
+"""The exchange's own doors: local programs that were written for the exchange, over streams that are held for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from aiohttp import web
+
+from tapewire.apps.gateway.asker import Asker
+from tapewire.apps.gateway.backlog import Backlog
+from tapewire.apps.gateway.doors import Rate
+from tapewire.apps.gateway.frames import BINARY, TEXT, framed
+from tapewire.apps.gateway.outlet import Outlet, Pump
+from tapewire.apps.gateway.problems import Problem
+from tapewire.apps.gateway.settings import GatewayOptions
+from tapewire.apps.gateway.sockets import POLICY, Socket, Switching
+from tapewire.apps.gateway.upstream import Channel, Upstream
+from tapewire.errors import DecodeError, FeedError, HttpFailed
+from tapewire.model.events import Event
+from tapewire.model.market import Market
+from tapewire.model.subscription import Subscription, Wish
+from tapewire.venues.exchange import Answer
+from tapewire.venues.serving import BookCopy, Serving, Visitor
+
+#: Messages of a client that wait to be answered at most.
+_WAITING = 100
+#: A message of a client and whether it is text; None: it was one too many.
+_Message = tuple[bytes, bool] | None
+
+
+class Held:
+    """One venue's streams, as its own side of the talk looks at them."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self.markets: Mapping[str, Market] = {}
+        self.relays: dict[Subscription, Relay] = {}
+
+    def latest(self, stream: Subscription) -> Event | None:
+        """See ``HeldStreams``."""
+        channel = self._upstream.channels.get(stream)
+        return None if channel is None else channel.latest
+
+    def book(self, stream: Subscription) -> BookCopy | None:
+        """See ``HeldStreams``."""
+        channel = self._upstream.channels.get(stream)
+        copy = None if channel is None else channel.copy
+        return copy if copy is not None and copy.is_whole else None
+
+
+class Relay:
+    """One stream on its way to the visitors that hold it: each frame is made once."""
+
+    def __init__(self, stream: Subscription, first: int, *, conflates: bool) -> None:
+        self._stream, self._first = stream, first
+        self._key = stream if conflates else None
+        self.visits: dict[Visit, None] = {}
+
+    def hear(self, event: Event) -> None:
+        """An event of the exchange."""
+        cache: dict[object, bytes] = {}
+        frames: dict[int, bytes] = {}
+        for visit in self.visits:
+            for payload in visit.talk.tell(self._stream, event, cache):
+                frame = frames.get(id(payload))
+                if frame is None:
+                    frame = frames[id(payload)] = framed(payload, self._first)
+                visit.outlet.put(self._key, frame)
+
+
+class Visit:
+    """One local program."""
+
+    def __init__(self, hall: Hall, socket: Socket, talk: Visitor) -> None:
+        self._hall, self.socket, self.talk = hall, socket, talk
+        options = hall.options
+        backlog = Backlog(options.backlog_bytes, options.backlog_seconds)
+        self.outlet = Outlet(socket, "websocket", hall.pump, backlog)
+        self._held: dict[Subscription, Channel] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def obey(self, payload: bytes, *, is_text: bool) -> None:
+        """Answer a message: first its streams are subscribed, as far as they can be."""
+        hall, new = self._hall, dict[Subscription, Channel]()
+        wishes = self.talk.wishes(payload)
+        try:
+            for wish in wishes:
+                if wish.subscription not in self._held:
+                    new[wish.subscription] = hall.hold(wish.subscription)
+            await hall.known(self._held | new, wishes)
+            self.say(self.talk.receive(self._loop.time(), payload, is_text=is_text))
+        finally:
+            self._settle(new)
+        self._wake()
+
+    def say(self, answer: Answer) -> None:
+        """What the exchange says."""
+        for payload in (*answer.payloads, *answer.books):
+            self.outlet.put(None, framed(payload, self._hall.first))
+        if answer.close is not None:
+            self.outlet.flush()
+            self.socket.close(*answer.close)
+
+    def leave(self) -> None:
+        """The program is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.outlet.close()
+        for stream in tuple(self._held):
+            self._let_go(stream)
+
+    def _settle(self, new: dict[Subscription, Channel]) -> None:
+        """Hear what the talk holds now, and nothing else: nothing can come between this and its answer."""
+        wanted = set(self.talk.holds())
+        for stream, channel in new.items():
+            self._held[stream] = channel
+        for stream in tuple(self._held):
+            if stream in wanted:
+                self._hall.held.relays[stream].visits[self] = None
+            else:
+                self._let_go(stream)
+
+    def _let_go(self, stream: Subscription) -> None:
+        del self._held[stream]
+        self._hall.release(stream, self)
+
+    def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self.talk.deadline
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._advance)
+
+    def _advance(self) -> None:
+        for payload in self.talk.advance(self._loop.time()):
+            self.outlet.put(None, framed(payload, self._hall.first))
+        self._wake()
+
+
+class Hall:
+    """One venue's own doors.
+
+    Args:
+        upstream: its streams.
+        serving: its side of the talk.
+        asker: its REST.
+        pump: writes.
+        options: of the gateway.
+    """
+
+    def __init__(self, upstream: Upstream, serving: Serving, asker: Asker, pump: Pump, options: GatewayOptions) -> None:
+        self._upstream, self.serving, self._asker, self.pump, self.options = upstream, serving, asker, pump, options
+        self.held = Held(upstream)
+        self.first = TEXT if serving.is_text else BINARY
+        self.visits: set[Visit] = set()
+        self.sockets: set[Socket] = set()
+        self._users: dict[Subscription, int] = {}
+        self._loop = asyncio.get_running_loop()
+        upstream.copies = serving.book_copy
+
+    async def door(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket path of the exchange's."""
+        side = self.serving.paths.get(request.path)
+        if side is None:
+            return self._refused(request)
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            raise Problem("bad_request", "this door speaks WebSocket")
+        await self._list()
+        switching, opened = Switching(request), list[Visit]()
+        messages: asyncio.Queue[_Message] = asyncio.Queue(_WAITING)
+        rate = Rate(self.options.commands)
+
+        def hear(payload: bytes, is_text: bool) -> None:
+            if messages.full():
+                opened[0].socket.close(POLICY, "too many messages")
+            else:
+                messages.put_nowait(None if rate.over(self._loop.time()) else (payload, is_text))
+
+        def begin(socket: Socket) -> None:
+            opened.append(Visit(self, socket, self.serving.visitor(self.held, side)))
+
+        socket = await switching.open(request, self.options.most_message, hear, begin)
+        if socket is not None:
+            await self._serve(opened[0], socket, messages)
+        return switching
+
+    async def read(self, request: web.Request) -> web.StreamResponse:
+        """A REST read of the exchange's: asked there within its limits, and its answer as it came."""
+        path = request.rel_url.raw_path_qs
+        call = partial(self._ask, path)
+        status, body = await self._asker.ask(("read", path), call)
+        return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+
+    def close(self) -> None:
+        """Say goodbye to everybody."""
+        for socket in tuple(self.sockets):
+            socket.close(1001, "the gateway stops")
+
+    def hold(self, stream: Subscription) -> Channel:
+        """One more wants a stream; ``release`` gives it back."""
+        relay = self.held.relays.get(stream)
+        if relay is None:
+            conflates = stream.kind in self._upstream.client.venue.facts.full_state_kinds
+            told_by_changes = self.serving.book_copy(stream) is not None
+            relay = Relay(stream, self.first, conflates=conflates and not told_by_changes)
+            self.held.relays[stream] = relay
+        self._users[stream] = self._users.get(stream, 0) + 1
+        return self._upstream.open(stream, relay.hear)
+
+    def release(self, stream: Subscription, visit: Visit) -> None:
+        """One less wants it."""
+        relay = self.held.relays[stream]
+        relay.visits.pop(visit, None)
+        self._users[stream] -= 1
+        if not self._users[stream]:
+            del self._users[stream], self.held.relays[stream]
+            self._upstream.close(stream, relay.hear)
+
+    async def known(self, channels: Mapping[Subscription, Channel], wishes: Iterable[Wish]) -> None:
+        """Wait until the streams are subscribed, and of those whose state is asked for until it is there."""
+        asked = [channels[wish.subscription] for wish in wishes if wish.snapshot]
+        waits = [self._state(channel) for channel in dict.fromkeys(asked)]
+        await asyncio.gather(*waits)
+
+    async def _state(self, channel: Channel) -> None:
+        try:
+            await self._upstream.ready(channel)
+        except FeedError:  # the exchange says nothing of what it does not know
+            return
+        await self._upstream.state(channel, self.options.patience)
+
+    async def _serve(self, visit: Visit, socket: Socket, messages: asyncio.Queue[_Message]) -> None:
+        self.visits.add(visit)
+        self.sockets.add(socket)
+        obeying = self._loop.create_task(self._obey(visit, messages), name="gateway visit")
+        try:
+            await socket.closed.wait()
+        finally:
+            obeying.cancel()
+            await asyncio.wait({obeying})
+            visit.leave()
+            self.visits.discard(visit)
+            self.sockets.discard(socket)
+
+    async def _list(self) -> None:
+        try:
+            self.held.markets = {market.symbol: market for market in await self._upstream.markets()}
+        except (HttpFailed, DecodeError):
+            if not self.held.markets:
+                raise Problem("upstream", "the exchange's list of markets cannot be had now") from None
+
+    async def _ask(self, path: str) -> tuple[int, bytes]:
+        try:
+            return 200, await self._upstream.client.rest(path)
+        except HttpFailed as error:
+            if error.status is None or not error.body:
+                raise
+            return error.status, error.body
+
+    def _refused(self, request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = self.serving.refusal(request.path, headers)
+        if answer is None:
+            raise Problem("not_found")
+        return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+
+    async def _obey(self, visit: Visit, messages: asyncio.Queue[_Message]) -> None:
+        while True:
+            message = await messages.get()
+            if message is None:
+                visit.say(visit.talk.error(self.serving.too_many))
+            else:
+                await visit.obey(message[0], is_text=message[1])

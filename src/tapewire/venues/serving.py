@@ -1,0 +1,107 @@
+"""The exchange's side of the talk, spoken by a gateway: what local programs may ask, from streams that are held (pure).
+
+``Venue.serving()`` makes a ``Serving``. A simulated exchange (``venues.exchange``) makes up its market; here the market
+is the real one, as an upstream client hears it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from tapewire.model.events import Event
+from tapewire.model.market import Market
+from tapewire.model.subscription import Subscription, Wish
+from tapewire.venues.exchange import Answer, HttpAnswer
+
+
+class HeldStreams(Protocol):
+    """What the gateway has of the real exchange."""
+
+    @property
+    def markets(self) -> Mapping[str, Market]:
+        """Everything that is listed, by symbol."""
+        ...
+
+    def latest(self, stream: Subscription) -> Event | None:
+        """The newest event of a stream, None when there is none (yet)."""
+        ...
+
+    def book(self, stream: Subscription) -> BookCopy | None:
+        """The copy of a book that is told by changes (``Serving.book_copy``), None when it is not whole."""
+        ...
+
+
+class BookCopy(Protocol):
+    """A book in the exchange's own words, for programs that join later."""
+
+    @property
+    def is_whole(self) -> bool: ...
+
+    def hear(self, event: Event) -> None:
+        """One more message of the stream (``Event.raw``)."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """The frame that tells all of it, as after a subscription."""
+        ...
+
+
+class Visitor(Protocol):
+    """The talk with one local program. Times are seconds of any clock that does not jump."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``advance`` wants to be called."""
+        ...
+
+    def wishes(self, payload: bytes) -> list[Wish]:
+        """The streams that a message asks for; none for one that asks for nothing, or will be refused."""
+        ...
+
+    def receive(self, now: float, payload: bytes, *, is_text: bool) -> Answer:
+        """What is said to a message, its streams being held as far as they can be."""
+        ...
+
+    def holds(self) -> Collection[Subscription]:
+        """The streams whose events it is to hear now."""
+        ...
+
+    def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
+        """Frames of one event of a stream; ``cache`` is shared by all visitors for this event."""
+        ...
+
+    def advance(self, now: float) -> list[bytes]:
+        """Frames that are due by time alone."""
+        ...
+
+    def error(self, name: str, message: str = "") -> Answer:
+        """The exchange's word for a refusal."""
+        ...
+
+
+class Serving(Protocol):
+    """One exchange's own side: its doors and its talk.
+
+    ``paths``: WebSocket path → side, those that are served. ``too_many``: its word for too many messages.
+    """
+
+    paths: Mapping[str, str]
+    is_text: bool
+    too_many: str
+
+    def visitor(self, held: HeldStreams, side: str) -> Visitor:
+        """The talk on a new connection."""
+        ...
+
+    def refusal(self, path: str, headers: Mapping[str, str]) -> HttpAnswer | None:
+        """Why a handshake at one of its paths is not served here; None: it is no path of this exchange's."""
+        ...
+
+    def forwards(self, path: str) -> bool:
+        """Whether a REST path is one of its public reads, which need no key and change nothing."""
+        ...
+
+    def book_copy(self, stream: Subscription) -> BookCopy | None:
+        """What keeps a copy of a book that is told by changes; None: its events are whole."""
+        ...
