@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tapewire.apps.gateway.backlog import Backlog
 from tapewire.apps.gateway.outlet import ROOM, Outlet, Pump
-from tapewire.testing.clock import run_virtual
+from tapewire.testing.clock import elapse, run_virtual
 
 PUTS = st.lists(st.tuples(st.sampled_from([None, "a", "b", "c"]), st.integers(1, 40)), max_size=60)
 
@@ -111,10 +111,10 @@ def test_a_client_that_stops_gets_the_newest_and_every_trade_when_it_goes_on() -
         for number in range(10):
             outlet.put("ticker", b"t%d" % number)
             outlet.put(None, b"trade%d" % number)
-        await asyncio.sleep(2.0)
+        await elapse(2.0)
         assert far.got == [b"first"]
         far.lying = 0
-        await asyncio.sleep(0.2)
+        await elapse(0.2)
         assert b"".join(far.got[1:]) == b"".join(b"trade%d" % n for n in range(9)) + b"t9trade9"
         assert outlet.conflated == 9
         outlet.put("ticker", b"at once")
@@ -133,13 +133,13 @@ def test_a_client_that_stays_away_is_cut_after_its_seconds_and_nobody_else() -> 
         for _ in range(60):
             for outlet in outlets:
                 outlet.put(None, b"trade")
-            await asyncio.sleep(0.1)
+            await elapse(0.1)
         assert slow.was_cut
         assert not good.was_cut
         assert b"".join(good.got) == b"trade" * 60
         assert (pump.cut, outlets[0].closed) == (1, True)
         outlets[0].put(None, b"more")
-        await asyncio.sleep(1.0)
+        await elapse(1.0)
         assert slow.got == [b"trade"]
         pump.close()
 
@@ -154,7 +154,7 @@ def test_a_client_over_its_bytes_is_cut_at_the_next_look() -> None:
         for _ in range(4):
             outlet.put(None, b"." * 60_000)
             await asyncio.sleep(0)
-        await asyncio.sleep(0.1)
+        await elapse(0.1)
         assert far.was_cut
         pump.close()
 
@@ -175,7 +175,7 @@ def test_an_interval_brings_the_newest_once_and_trades_at_once() -> None:
                 outlet.put(None, b"trade")
                 await asyncio.sleep(0)
                 assert far.got[-1] == b"trade"
-            await asyncio.sleep(0.1)
+            await elapse(0.1)
             times += [loop.time() for one in far.got[before:] if b"t" in one and b"trade" not in one]
         assert 4 <= len(times) <= 6
         assert all(late - early >= 0.89 for early, late in pairwise(times))

@@ -33,12 +33,19 @@ from tapewire.venues.okx.codec import OkxCodec
 
 if TYPE_CHECKING:
     from tapewire.venues.exchange import SimKey
+    from tapewire.venues.okx.serving import OkxServing
     from tapewire.venues.okx.sim import OkxExchange
 
 
 def position(event: Event) -> tuple[int | None, int | None]:
     """(trade id or None, venue timestamp in ms or None): trades have an id that ascends (spec/okx.md A6.2)."""
     return event.sequential_id if isinstance(event, TradeEvent) else None, event.timestamp
+
+
+def _serving(raw_format: str = "DEFAULT") -> OkxServing:
+    from tapewire.venues.okx.serving import OkxServing  # noqa: PLC0415 - only gateways need it
+
+    return OkxServing(raw_format)
 
 
 def _exchange(
@@ -84,6 +91,7 @@ def _venue(stack: profile.Stack) -> Venue:
         polls=polls.polls(stack.name),
         account=account.account(stack.name, demo=stack.demo),
         exchange=partial(_exchange, stack),
+        serving=_serving,
     )
 
 
