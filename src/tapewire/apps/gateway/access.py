@@ -59,9 +59,13 @@ class Access:
         tokens: those that are good; None: everybody who reaches the gateway may do everything (this machine alone).
         names: hosts that it is called by; with a port they must be called by that one.
         origins: of pages of other servers that may use it.
+        secure: it speaks TLS.
     """
 
-    def __init__(self, tokens: Iterable[Token] | None, names: Iterable[str], origins: Iterable[str] = ()) -> None:
+    def __init__(
+        self, tokens: Iterable[Token] | None, names: Iterable[str], origins: Iterable[str] = (), *, secure: bool = False
+    ) -> None:
+        self._scheme = "https" if secure else "http"
         self._tokens = None if tokens is None else [(_digest(one.token.reveal()), one) for one in tokens]
         self._names = frozenset(name.lower().strip("[]") for name in names)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
@@ -83,7 +87,7 @@ class Access:
         if given in self._origins:
             return
         parts = urlsplit(given)
-        if parts.scheme not in ("http", "https") or parts.netloc != host.lower() or parts.path:
+        if parts.scheme != self._scheme or parts.netloc != host.lower() or parts.path:
             raise Problem("forbidden")
 
     def scopes(

@@ -92,7 +92,7 @@ class Gateway:
         self._halls = [hall for name in self._clients if (hall := self._hall(name)) is not None]
         for name, client in self._clients.items():
             client.subscribe_feed(partial(self._fanout.tell, name))
-        access = Access(self._tokens, (options.host, *options.names), options.origins)
+        access = Access(self._tokens, (options.host, *options.names), options.origins, secure=self._tls is not None)
         self._port = Port(options, access, self._tls, self._paths())
         try:
             port = await self._port.listen()
