@@ -438,15 +438,18 @@ def test_simulate_on_a_taken_port_is_wrong_usage(exchange: BackgroundSimulator) 
 
 
 @pytest.mark.slow
-def test_the_demo_of_okx_loses_nothing_in_silence_either(
-    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+@pytest.mark.parametrize(
+    ("venue", "candle", "other"), [("okx", "candle.1s", "ETH-USDT"), ("okex3", "candle.1m", "BTC-USD-190517")]
+)
+def test_the_demo_of_okx_and_okex_loses_nothing_in_silence_either(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], venue: str, candle: str, other: str
 ) -> None:
-    code = run(lambda stop: perform(stop, tmp_path / "demo", 7.0, 1, venue="okx", as_json=True))
+    code = run(lambda stop: perform(stop, tmp_path / "demo", 7.0, 1, venue=venue, as_json=True))
     summary = json.loads(capsysbinary.readouterr().out.splitlines()[-1])
     assert (code, summary["lost_in_silence"]) == (0, 0)
     assert summary["made"] > 20
-    assert set(summary["received"]) == {"ticker", "trade", "orderbook", "candle.1s"}
-    assert {"BTC-USDT_trade.jsonl", "ETH-USDT_orderbook.jsonl"} <= {file["name"] for file in summary["files"]}
+    assert set(summary["received"]) == {"ticker", "trade", "orderbook", candle}
+    assert {"BTC-USDT_trade.jsonl", f"{other}_orderbook.jsonl"} <= {file["name"] for file in summary["files"]}
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from tapewire.sim.peer import Exchange
 from tapewire.sim.scenario import Scenario, build
 from tapewire.testing.book_truth import BookTruth
 from tapewire.venues.contract import Venue
-from tapewire.venues.exchange import Caller
+from tapewire.venues.exchange import Caller, HttpAnswer, HttpCall
 from tapewire.venues.registry import get_venue
 
 MARKET = "BTC-USDT"
@@ -93,6 +93,23 @@ def test_a_book_that_stands_still_is_behind_and_so_is_none(name: str) -> None:
     assert stage.truth.behind == []
     stage.play(10)
     assert stage.truth.behind == [MARKET]
+
+
+def test_what_rest_told_is_held_against_the_book_of_this_moment() -> None:
+    stage = Stage("okx")
+    stage.play(3)
+    poll = stage.venue.polls["orderbook"]
+    path, _, query = poll.request([STREAM]).partition("?")
+    answer = stage.exchange.http(stage.exchange.moment, HttpCall(path, query))
+    assert isinstance(answer, HttpAnswer)
+    [told] = poll.read([STREAM], answer.body, "float")
+    book = replace(told, polled=True)
+    assert isinstance(book, DepthOrderbookEvent)
+    stage.truth.judge(book)
+    assert (stage.truth.wrong, stage.truth.behind) == (0, [])
+    stage.play(10)
+    stage.truth.judge(book)
+    assert (stage.truth.wrong, stage.truth.behind) == (1, [MARKET])
 
 
 def test_without_kept_books_there_is_nothing_to_judge() -> None:

@@ -73,7 +73,7 @@ class Asking:
         """
         found: list[Event] = []
         for poll, group in self._groups(streams):
-            found += poll.read(await self.rest(poll.request(group)), self.options.numbers)
+            found += poll.read(group, await self.rest(poll.request(group)), self.options.numbers)
         return found
 
     def _groups(self, streams: Sequence[Subscription]) -> list[tuple[StatePoll, list[Subscription]]]:

@@ -184,7 +184,7 @@ class Polling:
         poll = self._venue.polls[batch[0][1].kind]
         streams = tuple(dict.fromkeys(stream for _, stream, _ in batch))
         body = await self._get(poll.request(streams))
-        events = {event.symbol: event for event in poll.read(body, self._options.numbers)}
+        events = {event.symbol: event for event in poll.read(streams, body, self._options.numbers)}
         missing = [(standby, stream) for standby, stream, _ in batch if stream.symbol not in events]
         if missing:
             names = ", ".join(sorted({stream.symbol for _, stream in missing}))

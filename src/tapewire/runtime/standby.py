@@ -156,7 +156,7 @@ class Standby:
         }
         for stream, since in due.items():
             self.open[stream] = self._entry(self._at.router.streams[stream], since)
-        return sorted(due)
+        return sorted(due, key=str)
 
     def began(self, streams: Iterable[Subscription]) -> None:
         """Tell that these are polled now."""

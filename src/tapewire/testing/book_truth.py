@@ -10,6 +10,7 @@ from tapewire.model.book import BookChange, DepthOrderbookEvent, Row
 from tapewire.model.subscription import Subscription
 from tapewire.sim.peer import Exchange
 from tapewire.venues.contract import Venue
+from tapewire.venues.digits import text_of
 from tapewire.venues.exchange import Caller, Due
 
 #: States of one book that are remembered: what is under way may be so many publications old.
@@ -72,6 +73,7 @@ class BookTruth:
     """
 
     def __init__(self, exchange: Exchange, venue: Venue, streams: Sequence[Subscription]) -> None:
+        self._exchange = exchange
         self.judged = self.wrong = 0
         self._told = {stream.symbol: _Told(_seen(venue, stream)) for stream in streams}
         self._last: dict[str, DepthOrderbookEvent] = {}
@@ -86,15 +88,24 @@ class BookTruth:
         exchange.audience.append(self._hear)
 
     def judge(self, event: DepthOrderbookEvent) -> None:
-        """A book was delivered."""
+        """A book was delivered. What REST told is the exchange's book at this moment, between two publications."""
         self.judged += 1
         self._last[event.symbol] = event
         told = self._told[event.symbol]
-        state, most = told.at(event), told.most
+        most = None if event.polled else told.most
         asks, bids = ({one.price: one.size for one in side[:most]} for side in (event.asks, event.bids))
-        levels = _mark(asks, bids)
         crossed = bool(event.asks and event.bids) and event.bids[0].price >= event.asks[0].price
-        self.wrong += crossed or state is None or state.levels != levels
+        right = self._present(event.symbol) if event.polled else told.at(event)
+        self.wrong += crossed or right is None or right.levels != _mark(asks, bids)
+
+    def _present(self, symbol: str) -> _State:
+        """The book as it stands at the exchange."""
+        ladder = self._exchange.market.ladder(symbol)
+        asks, bids = (
+            {float(text_of(price, ladder.power)): float(text_of(size, -8)) for price, size in side.items()}
+            for side in (ladder.asks, ladder.bids)
+        )
+        return _State(self._exchange.market.now_ms, None, _mark(asks, bids))
 
     @property
     def behind(self) -> list[str]:
@@ -105,7 +116,7 @@ class BookTruth:
         last, newest = self._last.get(symbol), told.states[-1] if told.states else None
         if last is None or newest is None:
             return True
-        state = told.at(last)
+        state = None if last.polled else told.at(last)
         return (last.timestamp or 0) < newest.ms - _PAUSE_MS and (state is None or state.levels != newest.levels)
 
     def _hear(self, due: Due) -> None:

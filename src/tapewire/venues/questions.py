@@ -64,14 +64,14 @@ class StatePoll(Struct, frozen=True, kw_only=True):
         most: streams of one call at most.
         alike: stream → what those of one call must have in common (a depth).
         request: streams that are alike → the path.
-        read: its body → events as the stream would have sent them, in any order; one that it leaves out is not there.
-            Raises DecodeError.
+        read: the streams that were asked for, its body → events as these would have sent them, in any order; one that
+            it leaves out is not there. Raises DecodeError.
     """
 
     most: int
     alike: Callable[[Subscription], Any]
     request: Callable[[Sequence[Subscription]], str]
-    read: Callable[[bytes, Numbers], Sequence[Event]]
+    read: Callable[[Sequence[Subscription], bytes, Numbers], Sequence[Event]]
 
 
 class Call(Struct, frozen=True):

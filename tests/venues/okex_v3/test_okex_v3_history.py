@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from tapewire.errors import DecodeError
-from tapewire.model.events import CandleEvent, TickerEvent
+from tapewire.model.derivatives import MarkPriceEvent
+from tapewire.model.events import CandleEvent
 from tapewire.venues.okex_v3.codec import OkexCodec
 from tapewire.venues.okex_v3.history import HISTORY
 from tapewire.venues.okex_v3.times import iso
@@ -66,8 +67,8 @@ def test_a_body_that_is_something_else(body: bytes, reason: str) -> None:
 
 
 def test_nothing_else_is_told_by_rest() -> None:
-    with pytest.raises(TypeError, match="not of a ticker"):
-        HISTORY.frame(TickerEvent(venue="okex3", symbol="BTC-USDT"))
+    with pytest.raises(TypeError, match="not of a markPrice"):
+        HISTORY.frame(MarkPriceEvent(venue="okex3", symbol="BTC-USD-SWAP", mark_price=1.0))
 
 
 @pytest.mark.parametrize(

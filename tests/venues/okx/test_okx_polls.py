@@ -5,12 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 import tapewire
+from tapewire.book.keeper import Keeper
 from tapewire.errors import DecodeError
+from tapewire.model.book import BookChange, BookLevel, DepthOrderbookEvent
 from tapewire.model.events import TickerEvent
-from tapewire.model.subscription import Subscription
+from tapewire.model.subscription import Subscription, as_detail
 from tapewire.venues.okx import history
+from tapewire.venues.okx.sequence import RULES
 from tapewire.venues.registry import get_venue
 
 POLL = get_venue("okx").polls["ticker"]
@@ -28,7 +32,7 @@ def test_one_instrument_is_one_call() -> None:
 
 @pytest.mark.parametrize(("kind", "symbol"), [(b"SPOT", b"BTC-USDT"), (b"SWAP", b"BTC-USDT-SWAP")])
 def test_it_reads_as_the_stream_would_have_sent_it(kind: bytes, symbol: bytes) -> None:
-    [ticker] = POLL.read(BODY % (kind, symbol), "float")
+    [ticker] = POLL.read([Subscription("ticker", "BTC-USDT")], BODY % (kind, symbol), "float")
     assert isinstance(ticker, TickerEvent)
     assert (ticker.symbol, ticker.trade_price, ticker.timestamp) == (symbol.decode(), 9999.99, 1597026383085)
     assert ticker.acc_trade_volume_24h == (1111.0 if kind == b"SPOT" else 2222.0)
@@ -37,7 +41,7 @@ def test_it_reads_as_the_stream_would_have_sent_it(kind: bytes, symbol: bytes) -
 
 
 def test_exact_numbers_are_exact() -> None:
-    [ticker] = POLL.read(BODY % (b"SPOT", b"BTC-USDT"), "decimal")
+    [ticker] = POLL.read([Subscription("ticker", "BTC-USDT")], BODY % (b"SPOT", b"BTC-USDT"), "decimal")
     assert isinstance(ticker, TickerEvent)
     assert repr(ticker.trade_price) == repr(Decimal("9999.99"))
 
@@ -45,4 +49,56 @@ def test_exact_numbers_are_exact() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"code":"0","msg":"","data":[{}]}'])
 def test_what_is_no_answer_is_told_as_such(body: bytes) -> None:
     with pytest.raises(DecodeError):
-        POLL.read(body, "float")
+        POLL.read([Subscription("ticker", "BTC-USDT")], body, "float")
+
+
+BOOK = b"""{"code":"0","msg":"","data":[{"asks":[["8476.98","415","0","13"],["8477","7","0","2"]],
+"bids":[["8476.97","256","0","12"]],"ts":"1597026383085","seqId":123456}]}"""
+BOOKS = get_venue("okx").polls["orderbook"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "asked"),
+    [
+        (Subscription("orderbook", "BTC-USDT"), 400), (Subscription("orderbook", "BTC-USDT", depth=1), 1),
+        (Subscription("orderbook", "BTC-USDT", depth=5), 5), (Subscription("orderbook", "BTC-USDT", depth=70), 70),
+        (Subscription("orderbook", "BTC-USDT", detail=as_detail({"channel": "books50-l2-tbt"})), 50),
+        (Subscription("orderbook", "BTC-USDT", depth=70, detail=as_detail({"channel": "books50-l2-tbt"})), 50),
+    ],
+)  # fmt: skip
+def test_a_book_is_asked_as_deep_as_its_stream(stream: Subscription, asked: int) -> None:
+    assert BOOKS.request([stream]) == f"/api/v5/market/books?instId=BTC-USDT&sz={asked}"
+    assert BOOKS.most == 1
+
+
+@pytest.mark.parametrize("depth", [None, 1, 5])
+def test_a_book_reads_as_the_stream_would_have_told_it_and_is_written_as_its_frame(depth: int | None) -> None:
+    stream = Subscription("orderbook", "BTC-USDT", depth=depth)
+    [book] = BOOKS.read([stream], BOOK, "float")
+    assert isinstance(book, DepthOrderbookEvent)
+    assert (book.symbol, book.timestamp, book.sequence) == ("BTC-USDT", 1597026383085, 123456)
+    assert book.asks == [BookLevel(8476.98, 415.0, 0, 13), BookLevel(8477.0, 7.0, 0, 2)]
+    assert book.bids == [BookLevel(8476.97, 256.0, 0, 12)]
+    [read] = get_venue("okx").codec("DEFAULT", "float", False).read(history.frame(book)).events
+    if depth is None:
+        assert isinstance(read, BookChange)
+        assert (read.action, read.previous_sequence, read.sequence) == ("snapshot", -1, 123456)
+        keeper = Keeper(RULES["books"], "float")
+        assert keeper.apply(read) == "applied"
+        read = replace(keeper.event(), stream_type="REALTIME")
+    assert replace(read, stream_type="REALTIME") == book
+
+
+def test_the_numbers_of_a_book_can_be_exact() -> None:
+    [book] = BOOKS.read([Subscription("orderbook", "BTC-USDT")], BOOK, "decimal")
+    assert isinstance(book, DepthOrderbookEvent)
+    assert repr(book.asks[0].price) == "Decimal('8476.98')"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"8476.97"', b'"cheap"'), (b'"12"', b'"1.5"'), (b'"seqId":123456', b'"x":1'), (b'"0","msg"', b'"51001","msg"')],
+)
+def test_what_is_no_book_is_told_as_such(old: bytes, new: bytes) -> None:
+    with pytest.raises(DecodeError, match="order book of BTC-USDT"):
+        BOOKS.read([Subscription("orderbook", "BTC-USDT")], BOOK.replace(old, new, 1), "float")

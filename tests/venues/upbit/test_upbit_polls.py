@@ -51,7 +51,7 @@ def test_books_of_one_call_are_of_one_depth_and_level() -> None:
 
 
 def test_a_ticker_reads_as_the_stream_would_have_sent_it() -> None:
-    [ticker] = POLLS["ticker"].read(TICKERS, "float")
+    [ticker] = POLLS["ticker"].read((), TICKERS, "float")
     assert isinstance(ticker, TickerEvent)
     assert (ticker.symbol, ticker.stream_type, ticker.timestamp) == ("KRW-BTC", "REALTIME", 1773240059120)
     assert (ticker.trade_price, ticker.change, ticker.highest_52_week_date) == (103460000.0, "RISE", "2025-10-09")
@@ -62,7 +62,7 @@ def test_a_ticker_reads_as_the_stream_would_have_sent_it() -> None:
 
 
 def test_a_book_reads_as_the_stream_would_have_sent_it() -> None:
-    [book] = POLLS["orderbook"].read(BOOKS, "float")
+    [book] = POLLS["orderbook"].read((), BOOKS, "float")
     assert book == OrderbookEvent(
         venue="upbit", symbol="KRW-BTC", stream_type="REALTIME", timestamp=1787727947526,
         total_ask_size=18.93431797, total_bid_size=11.48721726, level=10000.0,
@@ -71,10 +71,10 @@ def test_a_book_reads_as_the_stream_would_have_sent_it() -> None:
 
 
 def test_exact_numbers_are_exact() -> None:
-    [ticker] = POLLS["ticker"].read(TICKERS, "decimal")
+    [ticker] = POLLS["ticker"].read((), TICKERS, "decimal")
     assert isinstance(ticker, TickerEvent)
     assert repr(ticker.change_rate) == "Decimal('0.0101838562')"
-    [book] = POLLS["orderbook"].read(BOOKS, "decimal")
+    [book] = POLLS["orderbook"].read((), BOOKS, "decimal")
     assert isinstance(book, OrderbookEvent)
     assert book.orderbook_units[0].ask_size == Decimal("0.00342134")
 
@@ -85,11 +85,11 @@ def test_exact_numbers_are_exact() -> None:
 )
 def test_what_is_no_answer_is_told_as_such(kind: str, body: bytes) -> None:
     with pytest.raises(DecodeError, match="no list of") as caught:
-        POLLS[kind].read(body, "float")
+        POLLS[kind].read((), body, "float")
     assert caught.value.payload == body
     if b"Code not found" in body:
         assert "404 Code not found" in str(caught.value)
 
 
 def test_a_level_that_is_not_supported_tells_nothing() -> None:
-    assert POLLS["orderbook"].read(b"[]", "float") == []
+    assert POLLS["orderbook"].read((), b"[]", "float") == []

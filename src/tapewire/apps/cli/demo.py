@@ -35,6 +35,7 @@ _PLAYS = {
         "ticker,trade,orderbook,candle.1s",
     ),
     "okx": Play("OKX", ("BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP"), (), "ticker,trade,orderbook,candle.1s"),
+    "okex3": Play("OKEX v3", ("BTC-USDT", "BTC-USD-190517", "BTC-USD-SWAP"), (), "ticker,trade,orderbook,candle.1m"),
 }  # fmt: skip
 #: Shares of the demo's time after which the line is closed, and later left half-open.
 _CLOSED_AT, _FROZEN_AT = 0.25, 0.55
@@ -53,8 +54,8 @@ _SETTLE = 0.5
 def demo(context: click.Context, *, out: Path | None, seconds: float, venue: str, seed: int, as_json: bool) -> None:
     """See the main job done: connect, subscribe, lose the line twice, come back, record, account for every trade.
 
-    Starts a simulated Upbit on this machine, fed with recorded traffic and a seeded market (OKX: a seeded market
-    alone), and records its markets over a real socket. The line is closed once and left half-open once, on purpose.
+    Starts a simulated Upbit on this machine, fed with recorded traffic and a seeded market (OKX and OKEX v3: a seeded
+    market alone), and records its markets over a real socket. The line is closed once and left half-open once, on purpose.
     The summary compares the files with the simulator's own log: each trade is in them or inside the bounds of a told
     gap.
     """
@@ -71,7 +72,7 @@ async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, venue: st
         out: folder for the recording.
         seconds: how long it takes.
         seed: of the simulated market.
-        venue: ``upbit`` or ``okx``.
+        venue: ``upbit``, ``okx`` or ``okex3``.
         as_json: print JSON lines.
     """
     from tapewire.apps.cli.feeding import carry  # noqa: PLC0415 - heavy, loaded when used
@@ -142,13 +143,13 @@ def _feed(simulator: Simulator, venue: str, play: Play, *, as_json: bool) -> Fee
 def _account(made: list[TradeEvent] | None, tally: Tally, out: Path, venue: str) -> dict[str, int]:
     from tapewire.apps.cli.recorded import recorded_trades  # noqa: PLC0415
     from tapewire.testing.oracle import account  # noqa: PLC0415
+    from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
     if made is None:
         return {}
-    return {
-        "made": len(made),
-        "lost_in_silence": len(account(made, recorded_trades(out, venue), tally.gaps.values()).undetected),
-    }
+    counted = get_venue(venue).counts_trades
+    found = account(made, recorded_trades(out, venue), tally.gaps.values(), counted=counted)
+    return {"made": len(made), "lost_in_silence": len(found.undetected)}
 
 
 def _fresh_folder() -> Path:
@@ -161,5 +162,14 @@ def _goodbye(out: Path, venue: str, play: Play) -> None:
     market = play.markets[0]
     click.echo(
         f"\nLook:   head -2 {out}/{market}_trade.jsonl {out}/misc.jsonl"
-        f"\nGo on:  tapewire simulate {venue}    tapewire watch {market}    tapewire --help"
+        f"\nGo on:  tapewire simulate {venue}    {_watch(venue, market)}tapewire --help"
     )
+
+
+def _watch(venue: str, market: str) -> str:
+    """How the exchange itself is watched, if it is still there."""
+    from tapewire.venues.registry import get_venue  # noqa: PLC0415
+
+    if get_venue(venue).facts.retired:
+        return ""
+    return f"tapewire watch {market}{'' if venue == 'upbit' else f' --venue {venue}'}    "

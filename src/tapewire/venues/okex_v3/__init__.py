@@ -2,8 +2,8 @@
 
 profile: facts · symbols: instrument ids · channels: streams and their names · check: what may be asked · times:
 ISO 8601 · inflate: frame → text · messages and codec: text → events · sequence: what makes books · requests: wishes →
-payloads · refusals: error codes · auth: login · rest: markets · history: what a stream missed · sim: OKEX's own side of
-the talk.
+payloads · refusals: error codes · auth: login · rest: markets · history: what a stream missed ·
+polls: where there is none · sim: OKEX's own side of the talk.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tapewire.venues.okex_v3 import auth, channels, profile, refusals, requests,
 from tapewire.venues.okex_v3.check import check
 from tapewire.venues.okex_v3.codec import OkexCodec
 from tapewire.venues.okex_v3.history import HISTORY
+from tapewire.venues.okex_v3.polls import POLLS
 
 if TYPE_CHECKING:
     from tapewire.venues.exchange import SimKey
@@ -56,5 +57,6 @@ OKEX_V3 = Venue(
     read_markets=rest.read_markets,
     book=sequence.book,
     history=HISTORY,
+    polls=POLLS,
     exchange=_exchange,
 )

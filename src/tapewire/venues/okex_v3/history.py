@@ -13,11 +13,12 @@ import msgspec
 
 from tapewire.config import Numbers
 from tapewire.errors import DecodeError
-from tapewire.model.events import CandleEvent, Event, TradeEvent
+from tapewire.model.book import DepthOrderbookEvent
+from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.venues.contract import History
 from tapewire.venues.digits import plain
-from tapewire.venues.okex_v3.channels import CANDLE_SECONDS
-from tapewire.venues.okex_v3.messages import row_reader
+from tapewire.venues.okex_v3.channels import CANDLE_SECONDS, DEPTH
+from tapewire.venues.okex_v3.messages import CONTRACT_VOLUMES, SPOT_VOLUMES, TICKER_FIELDS, row_reader
 from tapewire.venues.okex_v3.profile import NAME
 from tapewire.venues.okex_v3.rest import read_body
 from tapewire.venues.okex_v3.symbols import split
@@ -36,13 +37,13 @@ _LONG = 21_600
 def trades_request(symbol: str, cursor: int | None, _days_ago: int) -> str:
     """Path of one page of trades, newest first: those older than an id; None: the newest."""
     asked = {"limit": TRADES_PAGE} | ({} if cursor is None else {"after": cursor})
-    return f"{_path(symbol)}/trades?{urlencode(asked)}"
+    return f"{instrument_path(symbol)}/trades?{urlencode(asked)}"
 
 
 def read_trades(symbol: str, body: bytes, numbers: Numbers) -> list[TradeEvent]:
     """Its body → trades, newest first; rows do not say their instrument. Raises DecodeError."""
     rows = read_body(body, list[dict[str, Any]], "list of trades")
-    events: list[TradeEvent] = _events(body, f"{_market(symbol)}/trade", numbers, symbol, rows)
+    events: list[TradeEvent] = read_rows(body, f"{market_of(symbol)}/trade", numbers, symbol, rows)
     return events
 
 
@@ -51,13 +52,13 @@ def candles_request(symbol: str, unit: str, before_ms: int | None) -> str:
     asked: dict[str, Any] = {"granularity": CANDLE_SECONDS[unit]}
     if before_ms is not None:
         asked["end"] = iso(before_ms - 1)
-    return f"{_path(symbol)}/candles?{urlencode(asked)}"
+    return f"{instrument_path(symbol)}/candles?{urlencode(asked)}"
 
 
 def read_candles(symbol: str, unit: str, body: bytes, numbers: Numbers) -> list[CandleEvent]:
     """Its body → candles, newest first. Raises DecodeError."""
     rows = [{"candle": row} for row in read_body(body, list[list[str]], "list of candles")]
-    events: list[CandleEvent] = _events(body, _candles(symbol, unit), numbers, symbol, rows)
+    events: list[CandleEvent] = read_rows(body, _candles(symbol, unit), numbers, symbol, rows)
     for event in events:
         event.__class__ = CandleEvent
     return events
@@ -72,12 +73,16 @@ def window_start(unit: str, ms: int) -> int:
 
 def frame(event: Event) -> bytes:
     """The message of an event that REST told, as text."""
-    market = _market(event.symbol)
+    market = market_of(event.symbol)
+    if isinstance(event, DepthOrderbookEvent):
+        return _book_frame(market, event)
+    if isinstance(event, TickerEvent):
+        return _table(f"{market}/ticker", _ticker_row(market, event))
     if isinstance(event, CandleEvent):
         row: dict[str, Any] = {"candle": _candle(market, event), "instrument_id": event.symbol}
         return _table(_candles(event.symbol, event.unit or ""), row)
     if not isinstance(event, TradeEvent):
-        raise TypeError(f"REST tells of trades and candles, not of a {event.kind}")
+        raise TypeError(f"REST tells of trades, candles, tickers and books, not of a {event.kind}")
     return _table(
         f"{market}/trade",
         {
@@ -101,7 +106,8 @@ HISTORY: Final = History(
 )
 
 
-def _events(body: bytes, table: str, numbers: Numbers, symbol: str, rows: list[dict[str, Any]]) -> list[Any]:
+def read_rows(body: bytes, table: str, numbers: Numbers, symbol: str, rows: list[dict[str, Any]]) -> list[Any]:
+    """Rows of a body, which do not say their instrument → events of a table. Raises DecodeError."""
     read = row_reader(table, numbers)
     try:
         return [read(msgspec.json.encode(row | {"instrument_id": symbol}), None) for row in rows]
@@ -109,8 +115,26 @@ def _events(body: bytes, table: str, numbers: Numbers, symbol: str, rows: list[d
         raise DecodeError(NAME, f"no rows of {table}: {error}", body) from error
 
 
+def _ticker_row(market: str, event: TickerEvent) -> dict[str, Any]:
+    names = TICKER_FIELDS | (SPOT_VOLUMES if market == "spot" else CONTRACT_VOLUMES)
+    said = {name: getattr(event, attribute) for attribute, name in names.items()}
+    row = {name: plain(value) for name, value in said.items() if value is not None}
+    return row | {"instrument_id": event.symbol, "timestamp": iso(event.timestamp or 0)}
+
+
+def _book_frame(market: str, event: DepthOrderbookEvent) -> bytes:
+    """A book that comes as changes begins with a ``partial``; nobody knows its checksum."""
+    row: dict[str, Any] = {
+        side: [[plain(one.price), plain(one.size), str(one.liquidated), str(one.orders)] for one in levels]
+        for side, levels in (("asks", event.asks), ("bids", event.bids))
+    }
+    row |= {"instrument_id": event.symbol, "timestamp": iso(event.timestamp or 0)}
+    action = {} if event.channel == f"depth{DEPTH}" else {"action": "partial"}
+    return msgspec.json.encode({"table": f"{market}/{event.channel}", **action, "data": [row]})
+
+
 def _candles(symbol: str, unit: str) -> str:
-    return f"{_market(symbol)}/candle{CANDLE_SECONDS[unit]}s"
+    return f"{market_of(symbol)}/candle{CANDLE_SECONDS[unit]}s"
 
 
 def _candle(market: str, event: CandleEvent) -> list[str]:
@@ -123,11 +147,13 @@ def _table(name: str, row: dict[str, Any]) -> bytes:
     return msgspec.json.encode({"table": name, "data": [row]})
 
 
-def _path(symbol: str) -> str:
-    return f"/api/{_market(symbol)}/v3/instruments/{symbol}"
+def instrument_path(symbol: str) -> str:
+    """REST path of all that is told of one instrument."""
+    return f"/api/{market_of(symbol)}/v3/instruments/{symbol}"
 
 
-def _market(symbol: str) -> str:
+def market_of(symbol: str) -> str:
+    """The market of an instrument. Raises ValueError for what is none."""
     parts = split(symbol)
     if parts is None:
         raise ValueError(f"{symbol!r} is no instrument id")

@@ -145,6 +145,18 @@ class _Index(Struct, Generic[N]):
     low_24h: N | None = None
 
 
+#: Attribute of a ticker → its name on the wire, of all markets.
+TICKER_FIELDS = {
+    "trade_price": "last", "trade_volume": "last_qty", "best_bid_price": "best_bid", "best_bid_size": "best_bid_size",
+    "best_ask_price": "best_ask", "best_ask_size": "best_ask_size", "opening_price": "open_utc0",
+    "opening_price_utc8": "open_utc8", "opening_price_24h": "open_24h", "high_price_24h": "high_24h",
+    "low_price_24h": "low_24h", "open_interest": "open_interest",
+}  # fmt: skip
+#: The same of its volumes, of spot and of what is counted in contracts.
+SPOT_VOLUMES = {"acc_trade_volume_24h": "base_volume_24h", "acc_trade_price_24h": "quote_volume_24h"}
+CONTRACT_VOLUMES = {"acc_trade_volume_24h": "volume_token_24h", "contracts_24h": "volume_24h"}
+
+
 def _ticker(table: Table, _action: str | None, row: _Ticker[Any]) -> TickerEvent:
     contracts = table.market != "spot"
     return TickerEvent(

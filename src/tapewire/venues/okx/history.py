@@ -13,9 +13,10 @@ import msgspec
 
 from tapewire.config import Numbers
 from tapewire.errors import DecodeError
+from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.venues.contract import History
-from tapewire.venues.okx.channels import Meaning
+from tapewire.venues.okx.channels import DELTA_BOOKS, Meaning
 from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, SIDES, VOLUMES
 from tapewire.venues.okx.private_frames import private_frame
 from tapewire.venues.okx.rest import read_data
@@ -84,6 +85,8 @@ def frame(event: Event) -> bytes:
     """The push of an event that REST told, without what REST does not tell."""
     if (private := private_frame(event)) is not None:
         return private
+    if isinstance(event, DepthOrderbookEvent):
+        return _book_frame(event)
     if isinstance(event, CandleEvent):
         argument = {"channel": f"candle{event.unit}", "instId": event.symbol}
         return _frame(argument, _candle_row(event))
@@ -106,6 +109,21 @@ def history(venue: str) -> History:
 
 def _frame(argument: Mapping[str, str], row: Any) -> bytes:
     return msgspec.json.encode({"arg": argument, "data": [row]})
+
+
+def _book_frame(event: DepthOrderbookEvent) -> bytes:
+    """A book that comes as changes begins with a snapshot (A6.4)."""
+    kept = event.channel in DELTA_BOOKS
+    row: dict[str, Any] = {
+        side: [[_text(one.price), _text(one.size), str(one.liquidated), str(one.orders)] for one in levels]
+        for side, levels in (("asks", event.asks), ("bids", event.bids))
+    }
+    row |= {"ts": _text(event.timestamp), "seqId": event.sequence}
+    said: dict[str, Any] = {"arg": {"channel": event.channel, "instId": event.symbol}}
+    if kept:
+        said["action"] = "snapshot"
+        row |= {"checksum": 0, "prevSeqId": -1}
+    return msgspec.json.encode(said | {"data": [row]})
 
 
 def _row(event: Event) -> dict[str, str]:

@@ -92,7 +92,7 @@ def books_request(streams: Sequence[Subscription]) -> str:
     return f"/v1/orderbook?markets={_symbols(streams)}&count={depth or COUNT}{grouped}"
 
 
-def read_tickers(venue: str, body: bytes, numbers: Numbers) -> list[TickerEvent]:
+def read_tickers(venue: str, _streams: Sequence[Subscription], body: bytes, numbers: Numbers) -> list[TickerEvent]:
     """Its body → tickers.
 
     Raises:
@@ -102,8 +102,8 @@ def read_tickers(venue: str, body: bytes, numbers: Numbers) -> list[TickerEvent]
     return [TickerEvent(venue=venue, stream_type="REALTIME", **_fields(row, number_of(numbers))) for row in rows]
 
 
-def read_books(venue: str, body: bytes, numbers: Numbers) -> list[OrderbookEvent]:
-    """Its body → order books.
+def read_books(venue: str, _streams: Sequence[Subscription], body: bytes, numbers: Numbers) -> list[OrderbookEvent]:
+    """Its body → order books, which say their markets.
 
     Raises:
         DecodeError: it is something else.
