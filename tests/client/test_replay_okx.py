@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from tapewire import Event, TapeOptions, WebSocketClient
 from tapewire.client.replaying import Replay, replay
+from tapewire.errors import ConfigError
 from tapewire.model.book import DepthOrderbookEvent
-from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Stale
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Rejected, Stale
 from tapewire.model.subscription import Subscription
 from tests.client.stage import Stage, play
 
@@ -43,7 +44,7 @@ def heard_from(folder: Path, venue: str) -> tuple[list[Event], list[FeedEvent]]:
     feed: list[FeedEvent] = []
 
     async def program(_replay: Replay) -> None:
-        async with WebSocketClient("again", venue) as client:
+        async with WebSocketClient("again", venue, validate=False) as client:
             client.subscribe_feed(feed.append)
             await client.subscribe(STREAMS, heard.append)
             async for _ in client.trades(MARKETS[0]):  # ends with the tape
@@ -75,3 +76,31 @@ def test_losses_spoilt_books_and_what_was_recovered_are_played_too(tmp_path: Pat
         live_ones, again_ones = ([event for event in feed if isinstance(event, kind)] for feed in (told, retold))
         assert len(again_ones) == len(live_ones), kind
         assert live_ones, kind
+
+
+@pytest.mark.parametrize("venue", ["okx", "okex3"])
+def test_a_part_of_a_tape_is_played_although_its_requests_were_answered_before(tmp_path: Path, venue: str) -> None:
+    live, _ = recorded(tmp_path, venue)
+    since = live[len(live) // 2].received_ns
+    heard: list[Event] = []
+    feed: list[FeedEvent] = []
+    streams = [stream for stream in STREAMS if stream.kind in ("ticker", "trade")]
+
+    async def program(_replay: Replay) -> None:
+        async with WebSocketClient("again", venue, validate=False) as client:
+            client.subscribe_feed(feed.append)
+            await client.subscribe(streams, heard.append)
+            async for _ in client.trades(MARKETS[0]):
+                pass
+
+    replay(tmp_path, program, since_ns=since)
+    later = [event for event in live if event.received_ns >= since and event.kind in ("ticker", "trade")]
+    assert [replace(event, stream_type=None) for event in heard] == [
+        replace(event, stream_type=None) for event in later
+    ]
+    assert [event for event in feed if isinstance(event, Rejected)] == []
+
+
+def test_a_program_without_an_address_of_a_retired_exchange_is_refused_but_in_a_replay() -> None:
+    with pytest.raises(ConfigError, match="retired"):
+        WebSocketClient("again", "okex3")

@@ -199,3 +199,9 @@ class TestCandles:
 def test_where_ids_only_rise_those_up_to_the_last_one_are_known() -> None:
     trades = Trades(0, Progress(last_id=3, last_timestamp=NOW + 3 * SECOND), None, ascending=True)
     assert ids(trades.answer(page(*range(-10, 7)), {3}, NOW, forgot=False)) == [4, 5, 6]
+
+
+def test_where_ids_only_rise_one_that_was_late_and_lost_with_the_line_is_told_all_the_same() -> None:
+    trades = Trades(0, Progress(last_id=3, last_timestamp=NOW + 3 * SECOND), None, ascending=True)
+    known = {1, 3}
+    assert ids(trades.answer(page(*range(-10, 7)), known, NOW, forgot=False)) == [2, 4, 5, 6]

@@ -27,7 +27,7 @@ from tapewire.errors import DecodeError, UsageError
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.profiles import with_changes
-from tapewire.runtime.manager import WebSocketManager
+from tapewire.runtime.manager import WebSocketManager, knows_the_way
 from tapewire.runtime.observe import Statistics
 from tapewire.runtime.pool import Pool
 from tapewire.transport.contract import Http, LineFactory
@@ -81,7 +81,7 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
         self.options = with_changes(options or FeedOptions(), addresses | changes)
-        if manager is None and line_factory is None:
+        if manager is None and line_factory is None and not knows_the_way():
             self.venue.address(self.options.url)
         self._ears, self._kept = Ears(), DataPool()
         self._feed_ears: list[Ear] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from msgspec import Struct, json
+from msgspec import Struct, json, structs
 
 from tapewire.config import FeedOptions
 from tapewire.errors import ConfigError
@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 _SUBSCRIBED = b'{"type":"subscribed"'
 #: Seconds of the tape's time that a program may go on after its end.
 PATIENCE = 3600.0
+_FOREVER = 1e9
 
 
 class Replayed(Struct, frozen=True):
@@ -58,7 +59,9 @@ class Replay:
         self._player = Player(sources, since_ns=since_ns, until_ns=until_ns, copy=copy)
         self._began = self._loop.time()
         self._ended = asyncio.Event()
-        self.manager = WebSocketManager(self._ports, clock=LoopClock(self.wall_ns), draw=lambda: 0.0, free=True)
+        self.manager = WebSocketManager(
+            self._ports, clock=LoopClock(self.wall_ns), draw=lambda: 0.0, free=True, adjusted=_patient
+        )
 
     def wall_ns(self) -> int:
         """The tape's wall clock, ns UTC."""
@@ -166,6 +169,14 @@ def recorded_streams(folder: Path) -> tuple[str, list[Subscription]]:
             connections.setdefault(told.connection, {}).update(dict.fromkeys(told.subscriptions))
     names = sorted(connections, key=lambda name: number_in(name.partition("+")[0]) or 0)
     return header_of(folder).venue, list(dict.fromkeys(stream for name in names for stream in connections[name]))
+
+
+def _patient(options: FeedOptions) -> FeedOptions:
+    """As on a tape, where answers came to other requests, perhaps before these: signs of life that the played line
+    answers by itself, and no answer that is missed.
+    """
+    session = structs.replace(options.session, keep_alive="frame", answer_timeout=_FOREVER)
+    return structs.replace(options, session=session)
 
 
 def _source(folder: Path) -> Source:

@@ -50,7 +50,7 @@ class WebSocketManager(Observed):
 
     ``clock``, ``draw`` (0 to 1, for jitter) and ``ticket`` are handed in by tests that move time by hand; ``limits``
     is the table of what other managers of the process used up already, ``free`` that there are none; ``aside`` runs
-    what may wait for a disk.
+    what may wait for a disk; ``adjusted`` gives the options that a client's own become here.
     """
 
     def __init__(
@@ -63,16 +63,19 @@ class WebSocketManager(Observed):
         limits: dict[LimitsKey, Limits] | None = None,
         free: bool = False,
         aside: Aside = asyncio.to_thread,
+        adjusted: Callable[[FeedOptions], FeedOptions] = lambda options: options,
     ) -> None:
         self.clock: Clock = clock or LoopClock()
         self.made_at = self.clock.now().t
         self._ports = ports
         self._draw = draw
         self._ticket = ticket
-        self._aside = aside
+        self._aside, self._adjusted = aside, adjusted
         self._pools: dict[tuple[str, FeedOptions], Pool] = {}
         self._limits: dict[LimitsKey, Limits] = {} if limits is None else limits
         self._free = free
+        #: It was handed to a loop's clients by ``share_manager``.
+        self.lent = False
         self._numbers: Counter[str] = Counter()
         self._components: WeakValueDictionary[int, Component] = WeakValueDictionary()
         self._retiring: asyncio.Task[None] | None = None
@@ -156,6 +159,7 @@ class WebSocketManager(Observed):
 
     def pool(self, venue: Venue, options: FeedOptions) -> Pool:
         """The pool for a venue with these options, made when first asked for."""
+        options = self._adjusted(options)
         key = (venue.name, options)
         if key not in self._pools:
             make_line, http = self._ports(options, self.clock.wall_ns)
@@ -229,7 +233,19 @@ def running_manager(ports: PortsFactory) -> WebSocketManager:
 
 def share_manager(manager: WebSocketManager) -> None:
     """Let all clients of the running loop that name no other share this one (a simulated exchange's, in tests)."""
+    manager.lent = True
     _managers[asyncio.get_running_loop()] = manager
+
+
+def knows_the_way() -> bool:
+    """Whether clients of the running loop share a manager that was given to them (``share_manager``): addresses are
+    its business then.
+    """
+    try:
+        manager = _managers.get(asyncio.get_running_loop())
+    except RuntimeError:  # no loop runs
+        return False
+    return manager is not None and manager.lent
 
 
 async def _until_loop_ends(find: weakref.ref[WebSocketManager]) -> AsyncGenerator[None, None]:

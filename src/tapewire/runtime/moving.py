@@ -172,9 +172,9 @@ def missed_by_old(old: Stream, tap: Tap) -> Sequence[Event]:
     if not tap.on_new:
         return ()
     if isinstance(tap.on_new[0], TradeEvent):
-        known = set(old.recent_ids or ())
-        last = old.last_id or 0
-        return [event for event in tap.on_new if isinstance(event, TradeEvent) and _is_after(event, last, known)]
+        known = old.remembered
+        first = min(known, default=0)
+        return [event for event in tap.on_new if isinstance(event, TradeEvent) and _is_new(event, first, known)]
     if tap.listener.preference == "realtime_only":
         told = [_plain(event) for event in tap.on_old]
         return [event for event in tap.on_new if _plain(event) not in told]
@@ -182,8 +182,9 @@ def missed_by_old(old: Stream, tap: Tap) -> Sequence[Event]:
     return [newest] if (newest.timestamp or 0) > (old.last or 0) else ()
 
 
-def _is_after(trade: TradeEvent, last: int, known: set[int | None]) -> bool:
-    return trade.sequential_id not in known and (trade.sequential_id or 0) > last
+def _is_new(trade: TradeEvent, first: int, known: set[int]) -> bool:
+    """A trade may be late: what came before all that is remembered is not new, whatever else is not known is."""
+    return trade.sequential_id not in known and (trade.sequential_id or 0) > first
 
 
 def _plain(event: Event) -> Event:

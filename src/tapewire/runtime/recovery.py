@@ -171,7 +171,7 @@ class Recovery:
         since = gap.last_timestamp if gap.last_timestamp is not None else gap.from_ns // 1_000_000
         now_ms = self._clock.wall_ns() // 1_000_000
         sides = (gap.last_id, gap.last_timestamp), (gap.first_id, gap.first_timestamp)
-        after = gap.last_id if history.ids_ascend else None
+        after = min(known, default=gap.last_id) if history.ids_ascend else None
         forgot = len(stream.recent_ids or ()) >= REMEMBERED_TRADES
         fill = TradeFill(known, since, now_ms, days=history.trades_days, sides=sides, forgot=forgot, after=after)
         symbol = gap.subscription.symbol

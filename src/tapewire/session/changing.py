@@ -146,13 +146,7 @@ class Changing:
 
     def acknowledged(self, operation: Operation, name: str) -> None:
         """The exchange did what was asked about a name."""
-        self.unheard = 0
-        for request in self._requests.values():
-            if request.operation == operation and name in request.names:
-                request.names.remove(name)
-                request.heard = True
-                break
-        self._requests = {ticket: request for ticket, request in self._requests.items() if request.names}
+        self._answered(operation, name)
         if operation == "unsubscribe" and self._line.get(name) == "leaving":
             del self._line[name]
             self._settled = False
@@ -163,6 +157,7 @@ class Changing:
         """A message of this stream came: as good as an acknowledgement."""
         name = self._changes.name(stream)
         if self._line.get(name) == "asked" or (self._line.get(name) == "live" and stream not in self.live):
+            self._answered("subscribe", name)
             self._confirm(name)
 
     def request_of(self, ticket: str) -> Request | None:
@@ -258,6 +253,15 @@ class Changing:
                 group.append(name)
                 most = min(most, mine)
         return group
+
+    def _answered(self, operation: Operation, name: str) -> None:
+        self.unheard = 0
+        for request in self._requests.values():
+            if request.operation == operation and name in request.names:
+                request.names.remove(name)
+                request.heard = True
+                break
+        self._requests = {ticket: request for ticket, request in self._requests.items() if request.names}
 
     def _confirm(self, name: str) -> None:
         self._line[name] = "live"

@@ -27,7 +27,7 @@ class TradeFill:
         days: how many days back the exchange can be asked; 0: it knows no days.
         sides: (id, time stamp) of the trades on either side of the hole, as far as they are known.
         forgot: some that were delivered are in ``known`` no more.
-        after: ids up to this one were delivered; None: they do not ascend.
+        after: ids up to this one were delivered, or are not ours; None: they are not counted.
     """
 
     def __init__(

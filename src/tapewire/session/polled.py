@@ -56,12 +56,14 @@ class Trades:
         days: how many days back the exchange can be asked.
         last: of the last trade delivered; since_ms: or else when the stream was interrupted (Unix ms, UTC). None of
             both: the newest trade of the first answer is the beginning.
-        ascending: ids only rise: those up to the last one delivered are known.
+        ascending: ids are counted: what is older than all that are known was delivered, or is not ours. (Not all up to
+            the last one: a trade may have been late, and lost with the line.)
     """
 
     def __init__(self, days: int, last: Progress, since_ms: int | None, *, ascending: bool = False) -> None:
         self._days, self._last, self._since_ms, self._ascending = days, last, since_ms, ascending
         self._fill: TradeFill | None = None
+        self._after: int | None = None
 
     @property
     def request(self) -> tuple[int | None, int]:
@@ -83,9 +85,10 @@ class Trades:
         fill = self._fill
         if fill is None:
             side = self._last.last_id, self._last.last_timestamp
-            after = self._last.last_id if self._ascending else None
+            if self._ascending and self._after is None:
+                self._after = min(known, default=self._last.last_id)
             fill = self._fill = TradeFill(
-                known, since, now_ms, days=self._days, sides=(side,), forgot=forgot, after=after
+                known, since, now_ms, days=self._days, sides=(side,), forgot=forgot, after=self._after
             )
         rounds = fill.rounds
         fill.answer(page)

@@ -55,9 +55,9 @@ def demo(context: click.Context, *, out: Path | None, seconds: float, venue: str
     """See the main job done: connect, subscribe, lose the line twice, come back, record, account for every trade.
 
     Starts a simulated Upbit on this machine, fed with recorded traffic and a seeded market (OKX and OKEX v3: a seeded
-    market alone), and records its markets over a real socket. The line is closed once and left half-open once, on purpose.
-    The summary compares the files with the simulator's own log: each trade is in them or inside the bounds of a told
-    gap.
+    market alone), and records its markets over a real socket. The line is closed once and left half-open once, on
+    purpose. The summary compares the files with the simulator's own log: each trade is in them or inside the bounds of
+    a told gap.
     """
     log_to_stderr(verbose=False)
     folder = out or _fresh_folder()
