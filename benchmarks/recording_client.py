@@ -37,14 +37,14 @@ from typing import Any
 import picows
 
 from benchmarks.load_client import markets
-from tapewire import Subscription, TapeOptions, WebSocketClient
+from tapewire import RecordOptions, Subscription, TapeOptions, WebSocketClient
 from tapewire.apps.cli.bench_load import market_codes
 from tapewire.config import MailboxOptions
 from tapewire.sinks.registry import get_sink
-from tapewire.sinks.runner import SinkRunner
 
 _KINDS = (("ticker", None), ("trade", None), ("orderbook", None), ("candle", "1s"))
 _TIME_LIMIT = 90.0
+_LOOK = 0.05
 _PIECE = 1024 * 1024
 _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -72,13 +72,21 @@ class Meter:
 
         return hear
 
+    async def watch(self, count: Callable[[], int]) -> None:
+        """Until ``last`` events were counted; looked at now and then, so that nobody has to be called with each."""
+        for landmark in (self.warm, self.last):
+            while count() < landmark:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_LOOK)
+            self.count = count()
+            self._pass(self.count)
+
     def _pass(self, count: int) -> None:
         usage, wall, threads = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter(), cpu_by_thread()
-        if count == self.warm:
-            self._usage, self._wall, self._threads = usage, wall, threads
+        if count < self.last:
+            self._began, self._usage, self._wall, self._threads = count, usage, wall, threads
             return
         self.result = {
-            "msgs": self.last - self.warm,
+            "msgs": count - self._began,
             "wall": wall - self._wall,
             "user": usage.ru_utime - self._usage.ru_utime,
             "sys": usage.ru_stime - self._usage.ru_stime,
@@ -145,19 +153,16 @@ async def tapewire(port: int, meter: Meter, folder: Path, codes: list[str], way:
             WebSocketClient("load", url=url, validate=False, drop_doubles=False, keep_raw=raw, tape=tape)
         )
         if way not in ("jsonl", "event"):
-            await client.subscribe(wanted, meter.hear())
-            await meter.done.wait()
+            await client.subscribe(wanted, lambda _event: None)
+            await meter.watch(lambda: client.statistics().total_processed)
             return {"dropped": 0}
-        stream = client.stream(wanted, mailbox=_MAILBOX)
-        await client.subscribe(wanted, meter.hear())
-        sink = get_sink("jsonl")(folder, form="raw" if raw else "event")
-        running = asyncio.create_task(SinkRunner(sink).run(stream))
-        await asyncio.wait({running, asyncio.ensure_future(meter.done.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        figures = stream.statistics()
-        await stream.aclose()
-        await running
+        sink = get_sink("jsonl")(folder, form="raw" if raw else "event", options=RecordOptions(fsync="none"))
+        fed = await client.add_sink(sink, wanted, mailbox=_MAILBOX)
+        await meter.watch(lambda: client.statistics().total_processed)
+        dropped = client.statistics().dropped
+        await fed.close()
         written = sum(file.events for file in sink.written())
-    return {"dropped": figures.dropped, "written": written, "waited": figures.waiting}
+    return {"dropped": dropped, "written": written}
 
 
 async def measure(name: str, port: int, meter: Meter, folder: Path) -> dict[str, Any]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tapewire import FeedError, Subscription, WebSocketClient
+from tapewire import Event, FeedError, Subscription, WebSocketClient
 from tapewire.client.sinking import Fed
+from tapewire.config import MailboxOptions
 from tapewire.errors import ConfigError, SinkError, SubscriptionError, UnknownName
 from tapewire.model.events import TradeEvent
-from tapewire.model.status import Connected
+from tapewire.model.status import Connected, Lagged
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.sinks.contract import Item, Promise, Written
 from tapewire.sinks.registry import get_sink
+from tapewire.sinks.runner import RunnerOptions
 
 TRADES = [Subscription("trade", "KRW-BTC")]
 
@@ -168,3 +172,80 @@ async def test_a_sink_keeps_its_client_as_an_iterator_does(make: Callable[[], We
     async with asyncio.timeout(30):
         await fed.ended()
     assert shelf.closed == 1
+
+
+class SlowDisk:
+    """Files on a disk that takes one write, and no other until it is let."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = get_sink("jsonl")(folder)
+        self.promise, self.condensing = self._files.promise, self._files.condensing  # type: ignore[attr-defined]
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+
+    def open(self) -> None:
+        self._files.open()
+
+    def write(self, batch: Sequence[Item]) -> None:
+        self.begun.set()
+        assert self.gate.wait(60)
+        self._files.write(batch)
+
+    def flush(self) -> None:
+        self._files.flush()
+
+    def close(self) -> None:
+        self._files.close()
+
+    def written(self) -> tuple[Written, ...]:
+        return self._files.written()
+
+
+async def test_a_disk_slower_than_the_feed_costs_the_oldest_told_as_lagged_and_holds_up_nobody(tmp_path: Path) -> None:
+    """E, "Keep up": bounded memory, then ``Lagged`` with counts, never an unbounded queue or a stalled feed."""
+    simulator = Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=2_000.0))
+    disk, lagged, heard = SlowDisk(tmp_path), list[Lagged](), list[Event]()
+    size, batch = 100, 20
+    async with WebSocketClient(
+        "fed", line_factory=simulator.lines(), http=simulator.http(), keep_raw=True, recover=False
+    ) as client:
+        client.subscribe_feed(lambda event: lagged.append(event) if isinstance(event, Lagged) else None)
+        fed = await client.add_sink(
+            disk, TRADES, mailbox=MailboxOptions(size=size), runner=RunnerOptions(batch=batch, write_timeout=60)
+        )
+        await until(disk.begun.is_set)
+        handle = await client.subscribe_trade("KRW-BTC", heard.append, stream_preference="realtime_only")
+        await until(lambda: len(heard) > 10 * size and lagged)
+        dropped = client.statistics().dropped
+        assert dropped >= len(heard) - size - 3 * batch, "no more than that waits, whatever comes"
+        await handle.unsubscribe()
+        disk.gate.set()
+        await fed.close()
+        told = sum(event.dropped for event in lagged)
+        assert told == lagged[-1].total_dropped == client.statistics().dropped >= dropped
+        assert {event.rule for event in lagged} == {"drop_oldest"}
+    [row] = [row for row in disk.written() if row.name == "KRW-BTC_trade.jsonl"]
+    assert 0 < row.events <= size + 3 * batch
+    numbers = [
+        msgspec.json.decode(line)["sequential_id"]
+        for line in (tmp_path / "KRW-BTC_trade.jsonl").read_bytes().splitlines()
+    ]
+    assert numbers[-1] >= heard[-1].sequential_id, "the newest are there"  # type: ignore[attr-defined]
+    misc = (tmp_path / "misc.jsonl").read_bytes()
+    assert b'"type":"lagged"' in misc, "and so is, in its place, that some are not"
+
+
+async def test_a_sink_that_condenses_gets_frames_and_whole_events_where_only_the_latest_is_kept(
+    make: Callable[[], WebSocketClient],
+) -> None:
+    shelf = Shelf()
+    shelf.condensing = lambda put: lambda event: put(event.symbol)  # type: ignore[attr-defined]
+    latest = Shelf()
+    latest.condensing = shelf.condensing  # type: ignore[attr-defined]
+    async with make() as client:
+        await client.add_sink(shelf, TRADES)
+        await client.add_sink(latest, TRADES, mailbox=MailboxOptions(rule="conflate"))
+        await until(lambda: "KRW-BTC" in shelf.items and latest.trades())
+        assert not shelf.trades()
+        with pytest.raises(ConfigError, match="what is condensed does not say which stream it is of"):
+            client.stream(TRADES, mailbox=MailboxOptions(rule="conflate"), condensing=shelf.condensing)  # type: ignore[attr-defined]

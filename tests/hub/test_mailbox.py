@@ -16,7 +16,7 @@ from tapewire.hub import mailbox as mailbox_module
 from tapewire.hub.mailbox import RESERVE, Mailbox, MailboxStatistics
 from tapewire.model.events import CandleEvent, TickerEvent, TradeEvent
 from tapewire.model.line import Loss
-from tapewire.model.status import Disconnected
+from tapewire.model.status import Disconnected, Lagged
 from tapewire.testing.clock import elapse, run_virtual
 
 RULES: tuple[OverflowRule, ...] = ("block", "drop_oldest", "conflate", "raise")
@@ -48,6 +48,16 @@ def test_drop_oldest_keeps_the_newest_and_counts() -> None:
         mailbox.put(ticker(number))
     assert taken(mailbox) == [ticker(2), ticker(3), ticker(4)]
     assert mailbox.statistics() == MailboxStatistics(waiting=0, size=3, put=5, taken=3, dropped=2, conflated=0)
+
+
+def test_that_some_were_dropped_costs_no_other() -> None:
+    mailbox = box("drop_oldest", 2)
+    lagged = Lagged(
+        venue="upbit", connection="", at_ns=1, subscriber="me", rule="drop_oldest", dropped=1, total_dropped=1, size=2
+    )
+    for event in (trade(1), trade(2), trade(3), lagged):
+        mailbox.put(event)
+    assert (mailbox.take_many(9)[-1], mailbox.dropped, mailbox.put_count) == (lagged, 1, 4)
 
 
 def test_conflate_keeps_the_latest_of_each_kind_and_symbol_in_the_place_of_the_first() -> None:
@@ -193,7 +203,7 @@ EVENTS = st.one_of(
     st.builds(trade, st.integers(0, 99)),
     st.builds(feed_event),
 )
-OPERATIONS = st.lists(st.one_of(EVENTS, st.sampled_from(("take", "close", "abandon"))), max_size=80)
+OPERATIONS = st.lists(st.one_of(EVENTS, st.sampled_from(("take", "take many", "close", "abandon"))), max_size=80)
 
 
 @given(st.sampled_from(RULES), st.integers(1, 5), OPERATIONS)
@@ -215,6 +225,8 @@ def test_sent_is_delivered_and_waiting_and_dropped_and_conflated_always(
         if operation == "take":
             if len(mailbox):
                 delivered.append(mailbox.take())
+        elif operation == "take many":
+            delivered += mailbox.take_many(2)
         elif operation == "close":
             mailbox.close()
         elif operation == "abandon":
@@ -301,3 +313,12 @@ def test_what_was_taken_and_reached_nobody_is_dropped() -> None:
     mailbox.undelivered()
     figures = mailbox.statistics()
     assert (figures.put, figures.taken, figures.dropped) == (1, 0, 1)
+
+
+def test_many_are_taken_as_one_by_one() -> None:
+    mailbox = box("drop_oldest", 10)
+    for number in range(5):
+        mailbox.put(trade(number))
+    taken = [[event.sequential_id for event in mailbox.take_many(most)] for most in (0, 2, 10, 10)]
+    assert taken == [[], [0, 1], [2, 3, 4], []]
+    assert mailbox.taken == 5

@@ -352,3 +352,53 @@ def test_every_event_class_can_be_written_and_read_back(tmp_path: Path) -> None:
         "ticker",
         "trade",
     ]
+
+
+def condensed(sink: Sink, *events: Event) -> list[Item]:
+    """What the sink keeps of events until they are written."""
+    kept: list[Item] = []
+    deliver = sink.condensing(kept.append)  # type: ignore[attr-defined]
+    for event in events:
+        deliver(event)
+    return kept
+
+
+def test_what_is_kept_of_an_event_until_it_is_written_gives_the_same_files(tmp_path: Path) -> None:
+    raw = b'{"type":"trade","code":"KRW-BTC","trade_price":1.50e3}'
+    raws = [
+        raw,
+        raw[:-1] + b"\n}",
+        b"[" + raw + b"]",
+        b"[%b,%b]" % (raw, raw),
+        '{"이름":"비트코인"}'.encode(),
+        b"\xff",
+        None,
+    ]
+    events: list[Event] = [trade(number=number, raw=one) for number, one in enumerate(raws)]
+    events += [CandleEvent(venue="upbit", symbol="KRW-BTC", unit="1s", raw=b"{}"), trade("", raw=b"{}")]
+    whole, light = sink_at(tmp_path / "whole"), sink_at(tmp_path / "light")
+    kept = condensed(light, *events)
+    assert [isinstance(one, Event) for one in kept] == [one in {3, 5, 6} for one in range(len(kept))]
+    whole.write(events)
+    light.write(kept)
+    whole.close()
+    light.close()
+    assert read(tmp_path / "light") == read(tmp_path / "whole")
+    assert len(read(tmp_path / "light")) == 3
+
+
+def test_our_form_needs_whole_events(tmp_path: Path) -> None:
+    sink = sink_at(tmp_path, form="event")
+    assert sink.condensing is None  # type: ignore[attr-defined]
+    sink.close()
+
+
+def test_kept_frames_go_to_the_file_of_their_hour(tmp_path: Path) -> None:
+    sink = sink_at(tmp_path, options=RecordOptions(layout="dated"))
+    hour = 3600 * 10**9
+    events = [trade(number=number, raw=b'{"n":%d}' % number) for number in range(3)]
+    for number, event in enumerate(events):
+        event.received_ns = NS + number * hour
+    sink.write(condensed(sink, *events))
+    sink.close()
+    assert sorted(path.read_text() for path in tmp_path.rglob("*.jsonl")) == ['{"n":0}\n', '{"n":1}\n', '{"n":2}\n']

@@ -242,3 +242,37 @@ async def test_a_write_that_hangs_is_given_up_in_time_and_named() -> None:
 def test_impossible_options_are_refused() -> None:
     with pytest.raises(ConfigError, match="batch is 0; it must be more than 0"):
         RunnerOptions(batch=0)
+
+
+class Heap(Feed):
+    """A feed of which what waits can be taken at once."""
+
+    def take_waiting(self, most: int) -> list[Item]:
+        taken: list[Item] = []
+        while len(taken) < most and not self.queue.empty():
+            item = self.queue.get_nowait()
+            if not isinstance(item, TradeEvent):
+                self.queue.put_nowait(item)
+                break
+            taken.append(item)
+        return taken
+
+
+async def test_what_waits_is_taken_at_once_and_no_batch_is_larger_than_it_may_be() -> None:
+    sink, feed = Notebook(), Heap()
+    feed.put(range(95))
+    feed.end()
+    await SinkRunner(sink, options=FAST).run(feed)
+    assert sink.numbers == list(range(95))
+    assert max(sink.sizes) == 10
+    assert feed.taken < 20, "the others were not asked for one by one"
+
+
+async def test_a_sink_says_how_much_it_likes_at_once() -> None:
+    sink, feed = Notebook(), Heap()
+    sink.batch = 25  # type: ignore[attr-defined]
+    feed.put(range(95))
+    feed.end()
+    await SinkRunner(sink, options=RunnerOptions(max_age=0.01)).run(feed)
+    assert max(sink.sizes) == 25
+    assert sink.numbers == list(range(95))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tapewire.client.component import Component
 from tapewire.client.handle import as_subscriptions, as_symbols
 from tapewire.client.latest import DataPool
 from tapewire.config import MailboxOptions
-from tapewire.errors import FeedError
+from tapewire.errors import ConfigError, FeedError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.stream import EventStream
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
@@ -18,6 +18,8 @@ from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.pool import Pool
 
 Symbols = str | Iterable[str]
+#: What lets an event wait → what is called with each in its place.
+Condensing = Callable[[Callable[[Any], None]], Callable[[Any], None]]
 
 
 class Iterators:
@@ -51,7 +53,11 @@ class Iterators:
         return self._iterate([Subscription("candle", s, unit=unit) for s in as_symbols(symbols)], **how)
 
     def stream(self, subscriptions: Iterable[Subscription], **how: Any) -> EventStream[Event | FeedEvent]:
-        """Iterate over data and the feed's own events in one stream, in the order they happened."""
+        """Iterate over data and the feed's own events in one stream, in the order they happened.
+
+        ``how``: ``stream_preference``, ``mailbox``, and ``condensing``, which makes of the function that lets events
+        wait one that lets something else wait in their place (not with the rule ``conflate``).
+        """
         return self._iterate(as_subscriptions(subscriptions), with_feed=True, **how)
 
     def _iterate(
@@ -61,7 +67,10 @@ class Iterators:
         stream_preference: StreamPreference = "both",
         mailbox: MailboxOptions | None = None,
         with_feed: bool = False,
+        condensing: Condensing | None = None,
     ) -> EventStream[Any]:
+        if condensing is not None and (mailbox or self._component.options.mailbox).rule == "conflate":
+            raise ConfigError("rule", "conflate", "another one: what is condensed does not say which stream it is of")
         pool, component = self._pool, self._component
         kinds = list(dict.fromkeys(one.kind for one in subscriptions))
         handle = component.handle("+".join(kinds) or "nothing", Subscription("", ""), stream_preference)
@@ -75,7 +84,8 @@ class Iterators:
             box.close(error)
             component.ended(handle)
 
-        handle.bind(self._kept.keeping(box.put, kinds), ended)
+        deliver = box.put if condensing is None else condensing(box.put)
+        handle.bind(self._kept.keeping(deliver, kinds), ended)
 
         async def begin() -> None:
             if handle not in self._component.handles:  # a call that was cut off may have come so far
@@ -85,6 +95,7 @@ class Iterators:
             await handle.add_subscriptions(subscriptions)
 
         def end() -> None:
+            lag.flush(box)  # so that it is the last that is iterated
             handle.end()
             box.close()
             lag.flush(box)

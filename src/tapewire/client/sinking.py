@@ -127,7 +127,7 @@ class Sinking:
             subscriptions: what it gets.
             stream_preference: as of a ``subscribe_…`` call.
             mailbox: what waits for a slow sink; by default 200,000 events, then the oldest go (``Lagged``).
-            runner: how it is fed; by default in batches of 1,000 or a quarter of a second.
+            runner: how it is fed; by default in batches of 1,000 (or what the sink likes) or a quarter of a second.
             options: of the sink, when ``sink`` is an address.
 
         Raises:
@@ -136,7 +136,10 @@ class Sinking:
             ConfigError, UnknownName: an option or address that is none.
         """
         made = sink_of(sink)(sink, **options) if isinstance(sink, str) else sink
-        stream = self.stream(subscriptions, stream_preference=stream_preference, mailbox=mailbox or _MAILBOX)
+        how: dict[str, Any] = {"stream_preference": stream_preference, "mailbox": mailbox or _MAILBOX}
+        if how["mailbox"].rule != "conflate":
+            how["condensing"] = getattr(made, "condensing", None)
+        stream = self.stream(subscriptions, **how)
         fed = Fed(made, stream, runner or _RUNNER)
         await fed.opened()
         self._component.servers.append(fed.at_the_end())

@@ -12,6 +12,7 @@ from msgspec import Struct
 from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError, Lagging, UsageError
 from tapewire.model.events import FillEvent, LiquidationEvent, TradeEvent
+from tapewire.model.status import Lagged
 
 _Key = tuple[type, str, str | None, str | None]
 
@@ -52,7 +53,7 @@ class Mailbox:
         self.options = options
         self.dropped = 0
         self.conflated = 0
-        self.put_count = 0
+        self._size = options.size
         self.taken = 0
         self._queue: deque[Any] = deque()
         self._latest: dict[_Key, Any] = {}
@@ -74,6 +75,11 @@ class Mailbox:
 
     def __len__(self) -> int:
         return len(self._queue)
+
+    @property
+    def put_count(self) -> int:
+        """Events put in so far."""
+        return self.taken + len(self._queue) + self.dropped + self.conflated
 
     @property
     def closed(self) -> bool:
@@ -134,6 +140,17 @@ class Mailbox:
             self._release()
         return self._latest.pop(item) if type(item) is tuple else item
 
+    def take_many(self, most: int) -> list[Any]:
+        """The oldest events that wait, ``most`` at most: what ``take`` would have given one by one."""
+        queue = self._queue
+        if self._latest or len(queue) > most:
+            return [self.take() for _ in range(min(most, len(queue)))]
+        items = list(queue)
+        queue.clear()
+        self.taken += len(items)
+        self._release()
+        return items
+
     async def _await_event(self) -> None:
         if self._closed:
             raise self._error or StopAsyncIteration
@@ -170,11 +187,12 @@ class Mailbox:
     def _put_dropping(self, event: Any) -> None:
         if self._closed:
             return
-        self.put_count += 1
-        if len(self._queue) >= self.options.size:
+        queue = self._queue
+        if len(queue) >= self._size and not isinstance(event, Lagged):  # what says that some are missing has room
             self._drop()
-        self._queue.append(event)
-        self._wake()
+        queue.append(event)
+        if self._waiter is not None:
+            self._wake()
 
     def _put_conflating(self, event: Any) -> None:
         symbol = getattr(event, "symbol", None)
@@ -183,7 +201,6 @@ class Mailbox:
             return
         if self._closed:
             return
-        self.put_count += 1
         key = (event.__class__, symbol, getattr(event, "unit", None), getattr(event, "channel", None))
         if key in self._latest:
             self.conflated += 1
@@ -197,7 +214,6 @@ class Mailbox:
     def _put_raising(self, event: Any) -> None:
         if self._closed:
             return
-        self.put_count += 1
         if len(self._queue) >= self.options.size:
             self._count_drop(1)
             self.close(Lagging(self.name, len(self._queue)))
@@ -208,7 +224,6 @@ class Mailbox:
     def _put_blocking(self, event: Any) -> None:
         if self._closed:
             return
-        self.put_count += 1
         if len(self._queue) >= self.options.size + RESERVE:
             self._drop()
         self._queue.append(event)

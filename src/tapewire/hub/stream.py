@@ -52,6 +52,10 @@ class EventStream(Generic[T_co]):
             raise
         return event
 
+    def take_waiting(self, most: int) -> list[T_co]:
+        """What waits already, ``most`` events at most, oldest first: for who takes many at once."""
+        return self._mailbox.take_many(most) if self._begun and not self._mailbox.options.interval else []
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -61,6 +61,15 @@ class Sink(Protocol):
 
     def written(self) -> tuple[Written, ...]:
         """What was written so far, one row a target."""
+        ...
+
+
+@runtime_checkable
+class Taking(Protocol):
+    """A source that can be asked for what waits already (``EventStream``)."""
+
+    def take_waiting(self, most: int) -> list[Any]:
+        """At most so many items, oldest first; none when none waits."""
         ...
 
 

@@ -13,6 +13,7 @@ from msgspec import json, structs
 from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import CandleEvent, Event
 from tapewire.model.status import Quarantined
+from tapewire.sinks.condensed import Condensed, condensing
 from tapewire.sinks.contract import Item, Promise, Written
 from tapewire.sinks.layout import MISC_KIND, NEVER, Place, Slot
 from tapewire.sinks.lines import misc_line, one_line
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tapewire.sinks.finishing import Finisher
 
 Form = Literal["raw", "event"]
+_Key = tuple[type[Event], str, str, str | None]
 
 
 class JsonlSink:
@@ -46,8 +48,11 @@ class JsonlSink:
         max_open: files kept open at most; the least recently used is closed for another.
     """
 
+    #: Lines of one file are written at once: the more there are, the less each costs.
+    batch = 50_000
+
     def __init__(
-        self, folder: str | Path, *, form: Form | None = None, options: RecordOptions | None = None, max_open: int = 256
+        self, folder: str | Path, *, form: Form | None = None, options: RecordOptions | None = None, max_open: int = 512
     ) -> None:
         options = options or RecordOptions()
         columns = options.files == "parquet"
@@ -60,9 +65,10 @@ class JsonlSink:
         self._finisher = _finisher(self._path, options) if columns else None
         add, unfinished = (self._finisher.add, self._finisher.unfinished) if self._finisher else (_nothing, frozenset)
         self._segments = Segments(self._path, options, finish=add, unfinished=unfinished, max_open=max_open)
-        self._places: dict[tuple[type[Event], str, str, str | None], Place] = {}
+        self._places: dict[_Key, Place] = {}
         self._encoder = json.Encoder()
         self._last_ns = 0
+        self.condensing = condensing if self._raw else None
 
     def open(self) -> None:
         """Make the folder, see that it can be written to, and lock it against a second recorder."""
@@ -70,7 +76,7 @@ class JsonlSink:
         if self._finisher is not None:
             self._finisher.open()
 
-    def write(self, batch: Sequence[Item]) -> None:
+    def write(self, batch: Sequence[Item | Condensed]) -> None:
         """Append the batch, each file's lines in the order of the batch."""
         for slot, items in self._slots(batch):
             lines: dict[Place, list[bytes]] = {}
@@ -102,7 +108,9 @@ class JsonlSink:
         """Lines and bytes that went to each stream since ``open``, by its name: that of its file where it has one."""
         return self._segments.written()
 
-    def _slots(self, batch: Sequence[Item]) -> Iterator[tuple[Slot, Iterator[Item] | Sequence[Item]]]:
+    def _slots(
+        self, batch: Sequence[Item | Condensed]
+    ) -> Iterator[tuple[Slot, Iterator[Item | Condensed] | Sequence[Item | Condensed]]]:
         """The batch by the spans of time whose lines share files."""
         if not batch:
             return
@@ -112,21 +120,30 @@ class JsonlSink:
         else:
             yield from groupby(batch, key=lambda item: self._segments.slot(_time_of(item)))
 
-    def _line(self, item: Item) -> tuple[Place, bytes]:
+    def _line(self, item: Item | Condensed) -> tuple[Place, bytes]:
+        if isinstance(item, Condensed):
+            key = (item.form, item.venue, item.symbol, item.unit)
+            return self._places.get(key) or self._place(key), item.line
         if not isinstance(item, Event):
             line = misc_line(item.payload) if isinstance(item, Quarantined) else self._encoder.encode(item)
             return self._segments.misc(item.venue), line
         unit = item.unit if isinstance(item, CandleEvent) else None
         key = (item.__class__, item.venue, item.symbol, unit)
-        place = self._places.get(key)
-        if place is None:
-            place = self._segments.place(item)
-            if place.kind != MISC_KIND:  # codes of any length and number may come: what has no file is not remembered
-                self._places[key] = place
+        place = self._places.get(key) or self._place(key)
         raw = item.raw
         if raw is None:
             return place, self._encoder.encode(item)
         return place, (self._raw and one_line(raw)) or self._encoder.encode(structs.replace(item, raw=None))
+
+    def _place(self, key: _Key) -> Place:
+        form, venue, symbol, unit = key
+        sample = (
+            form(venue=venue, symbol=symbol) if unit is None else CandleEvent(venue=venue, symbol=symbol, unit=unit)
+        )
+        place = self._segments.place(sample)
+        if place.kind != MISC_KIND:  # codes of any length and number may come: what has no file is not remembered
+            self._places[key] = place
+        return place
 
     def _do(self, step: Callable[[], None]) -> None:
         try:
@@ -156,8 +173,10 @@ def _nothing(_name: str) -> None:
     """No file becomes Parquet."""
 
 
-def _time_of(item: Item) -> int:
+def _time_of(item: Item | Condensed) -> int:
     """When it came, ns UTC; of an event that nobody received, the venue's own time."""
+    if isinstance(item, Condensed):
+        return item.received_ns
     if not isinstance(item, Event):
         return item.at_ns
     return item.received_ns or (item.timestamp or 0) * 1_000_000

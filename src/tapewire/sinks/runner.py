@@ -10,17 +10,22 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tapewire.errors import ConfigError, SinkError
-from tapewire.sinks.contract import Item, Sink
+from tapewire.sinks.contract import Item, Sink, Taking
 from tapewire.sinks.worker import Worker
 
 State = Literal["idle", "recording", "degraded"]
+
+
+#: Events of one batch, where nobody says otherwise.
+BATCH = 1000
 
 
 class RunnerOptions(Struct, frozen=True, kw_only=True):
     """How a sink is fed.
 
     Attributes:
-        batch: events that are written at once; as many again may wait while a batch is being written.
+        batch: events that are written at once; as many again may wait while a batch is being written. None: as many as
+            the sink wants (``Sink.batch``), or 1,000.
         max_age: seconds after which a smaller batch is written too.
         flush_every: seconds at most from a write to the flush that covers it.
         write_timeout: seconds one ``open``, ``write`` or ``flush`` may take.
@@ -28,7 +33,7 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
         retry_every: seconds until a sink that refused for a while (``SinkError.retryable``) is tried again.
     """
 
-    batch: int = 1000
+    batch: int | None = None
     max_age: float = 0.25
     flush_every: float = 1.0
     write_timeout: float = 30.0
@@ -37,8 +42,9 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for option in self.__struct_fields__:
-            if not getattr(self, option) > 0:
-                raise ConfigError(option, getattr(self, option), "more than 0")
+            value = getattr(self, option)
+            if not (value is None or value > 0):
+                raise ConfigError(option, value, "more than 0")
 
 
 class SinkRunner:
@@ -65,6 +71,7 @@ class SinkRunner:
         self._sink, self._tell = sink, tell
         self.state: State = "idle"
         self._options = options or RunnerOptions()
+        self._batch: int = self._options.batch or getattr(sink, "batch", BATCH)
         self._worker = Worker(name)
         self._buffer: list[Item] = []
         self._due = asyncio.Event()
@@ -100,10 +107,12 @@ class SinkRunner:
             await self._end()
 
     async def _read(self, source: AsyncIterable[Item]) -> None:
+        take_waiting = source.take_waiting if isinstance(source, Taking) else _none
         try:
             async for item in source:
                 self._buffer.append(item)
-                if len(self._buffer) >= self._options.batch:
+                self._buffer += take_waiting(self._batch - len(self._buffer))
+                if len(self._buffer) >= self._batch:
                     self._due.set()
                     self._space.clear()
                     await self._space.wait()
@@ -180,3 +189,8 @@ class SinkRunner:
         except Exception as error:
             self._failed = not (isinstance(error, SinkError) and error.retryable)
             raise
+
+
+def _none(_most: int) -> list[Any]:
+    """Of a source that gives one at a time."""
+    return []

@@ -1,0 +1,175 @@
+"""Many messages, from the line to a query: time, peak memory and size on disk of each step.
+
+    .venv/bin/python -m benchmarks.ten_million [--millions 10] [--markets 100] [--out DIR]
+
+Records that many messages from the load of ``tapewire bench``, as a raw tape and as JSON lines of the exchange's own
+frames; checks the tape; converts both into Parquet; runs a query over all trades; and reads what there is back in each
+form of ``read_parquet``. Each step is a process of its own, and what it wrote is removed in the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import multiprocessing
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tapewire import RecordOptions, Subscription, TapeOptions, WebSocketClient, read_parquet
+from tapewire.apps.cli.bench import load
+from tapewire.apps.cli.bench_load import market_codes
+from tapewire.client.converting import convert
+from tapewire.config import MailboxOptions
+from tapewire.sinks.registry import get_sink
+from tapewire.tape.checking import check_tape
+
+_KINDS = (("ticker", None), ("trade", None), ("orderbook", None), ("candle", "1s"))
+_COUNTING = "SELECT symbol, count(*) AS trades, sum(trade_volume) FROM trade GROUP BY symbol"
+_MILLION = 1_000_000
+Row = dict[str, Any]
+
+
+async def record(port: int, markets: int, count: int, tape: Path | None, files: Path | None) -> int:
+    """Keep ``count`` messages at least; how many there were."""
+    wanted = [Subscription(kind, code, unit) for kind, unit in _KINDS for code in market_codes(markets)]
+    kept = None if tape is None else TapeOptions(folder=str(tape))
+    client = WebSocketClient(
+        "many", url=f"ws://127.0.0.1:{port}/", validate=False, drop_doubles=False, keep_raw=files is not None, tape=kept
+    )
+    async with client:
+        if files is None:
+            await client.subscribe(wanted, lambda _event: None)
+        else:
+            rule = MailboxOptions(size=100_000, rule="block")
+            sink = get_sink("jsonl")(files, options=RecordOptions())
+            await client.add_sink(sink, wanted, mailbox=rule)
+        while client.statistics().total_processed < count:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    return client.statistics().total_processed
+
+
+def recorded(port: int, markets: int, count: int, tape: Path | None, files: Path | None) -> int:
+    """``record`` on the event loop of the other benches."""
+    import uvloop  # noqa: PLC0415 - an optional part
+
+    done: int = uvloop.run(record(port, markets, count, tape, files))
+    return done
+
+
+def checked(tape: Path) -> int:
+    """Records of a tape, each checksum looked at."""
+    return sum(report.records for report in check_tape(tape))
+
+
+def plain(tape: Path) -> int:
+    """Bytes of a tape before they were compressed."""
+    return sum(report.plain for report in check_tape(tape))
+
+
+def converted(source: Path, target: Path) -> int:
+    """Events that became Parquet."""
+    return convert(source, target).events
+
+
+def queried(folder: Path) -> int:
+    """Trades that a query saw."""
+    command = [str(Path(sys.executable).with_name("tapewire")), "query", _COUNTING, str(folder), "--csv"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sum(int(row["trades"]) for row in csv.DictReader(answer.splitlines()))
+
+
+def read(folder: Path, kind: str, form: Any) -> int:
+    """Events read back."""
+    return len(read_parquet(folder, kind, form=form))
+
+
+def step(name: str, run: Callable[..., int], *arguments: Any, wrote: Path | None = None) -> Row:
+    """One step in a process of its own: how many, seconds, CPU, peak memory, bytes on disk."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(theirs, run, arguments))
+    process.start()
+    theirs.close()
+    try:
+        row: Row = {"step": name, **ours.recv()}
+    except EOFError:
+        sys.exit(f"{name} failed")
+    process.join()
+    row["bytes"] = 0 if wrote is None else sum(one.stat().st_size for one in wrote.rglob("*") if one.is_file())
+    show(row)
+    return row
+
+
+def _run(pipe: Any, run: Callable[..., int], arguments: tuple[Any, ...]) -> None:
+    began = time.perf_counter()
+    count = run(*arguments)
+    seconds = time.perf_counter() - began
+    usages = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    peak = max(usage.ru_maxrss for usage in usages) * 1024
+    pipe.send({"count": count, "seconds": seconds, "cpu": cpu, "rss": peak})
+
+
+def show(row: Row) -> None:
+    """One line of the table."""
+    size = f"{row['bytes'] / 1e9:8.3f} GB" if row["bytes"] else " " * 11
+    rates = f"{row['count'] / row['seconds']:>11,.0f}/s {row['count'] / row['cpu']:>11,.0f}/cpu-s"
+    print(
+        f"{row['step']:24} {row['count']:>11,} {row['seconds']:8.1f} s {row['cpu']:8.1f} s CPU {rates}"
+        f" {row['rss'] / 1e6:6.0f} MB {size}",
+        flush=True,
+    )
+
+
+def main() -> int:
+    """Every step in its turn, and the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--millions", type=float, default=10.0)
+    parser.add_argument("--markets", type=int, default=100)
+    parser.add_argument("--out", type=Path, help="where the files go while it runs")
+    given = parser.parse_args()
+    count = int(given.millions * _MILLION)
+    root = Path(tempfile.mkdtemp(prefix="tapewire-million-", dir=given.out))
+    try:
+        rows = run_all(root, count, given.markets)
+        print(json.dumps(rows))
+    finally:
+        shutil.rmtree(root)
+    return 0
+
+
+def run_all(root: Path, count: int, markets: int) -> list[Row]:
+    """The steps."""
+    tape, files = root / "tape", root / "files"
+    of_tape, of_files = root / "columns-of-tape", root / "columns-of-files"
+    with load(markets, 1) as (port, size):
+        print(f"{count:,} messages of {size} bytes, {markets} markets", flush=True)
+        rows = [
+            step("record, tape (zstd)", recorded, port, markets, count, tape, None, wrote=tape),
+            step("record, JSON lines", recorded, port, markets, count, None, files, wrote=files),
+        ]
+    rows += [
+        step("check the tape", checked, tape),
+        step("convert the tape", converted, tape, of_tape, wrote=of_tape),
+        step("convert the JSON lines", converted, files, of_files, wrote=of_files),
+        step("query all trades", queried, of_files),
+    ]
+    for kind in ("trade", "ticker", "orderbook"):
+        rows += [step(f"read {kind}: {form}", read, of_files, kind, form) for form in ("arrow", "polars", "pandas")]
+    rows.append(step("read trade: events", read, of_files, "trade", "events"))
+    whole, small = rows[1]["bytes"] / rows[1]["count"], rows[0]["bytes"] / rows[0]["count"]
+    print(f"a message takes {whole:.0f} bytes as JSON lines, {small:.0f} on the tape: {whole / small:.1f} times less")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
