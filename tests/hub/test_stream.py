@@ -171,3 +171,25 @@ def test_a_stream_collected_after_its_loop_says_nothing() -> None:
     streams.clear()
     gc.collect()
     assert bench.done == ["begin"]
+
+
+async def test_what_waits_can_be_taken_at_once_when_it_has_begun() -> None:
+    bench = Bench()
+    stream = bench.stream()
+    for number in range(4):
+        bench.mailbox.put(ticker(number))
+    assert stream.take_waiting(9) == []
+    assert await anext(stream) == ticker(0)
+    assert [stream.take_waiting(2), stream.take_waiting(2)] == [[ticker(1), ticker(2)], [ticker(3)]]
+
+
+async def test_rounds_are_waited_for_one_by_one() -> None:
+    mailbox = Mailbox("mine", MailboxOptions(interval=0.01))
+
+    async def begin() -> None:
+        mailbox.put(ticker(1))
+        mailbox.put(ticker(2))
+
+    stream: EventStream[TickerEvent] = EventStream(mailbox, begin, lambda: None)
+    assert await anext(stream) == ticker(1)
+    assert stream.take_waiting(9) == []

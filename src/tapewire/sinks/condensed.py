@@ -1,4 +1,4 @@
-"""What a sink of lines keeps of an event until it is written: the frame, and which file it belongs to (pure)."""
+"""What a sink of lines keeps of an event until it is written: the frame, and which file it belongs to."""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ class SinkRunner:
         self._sink, self._tell = sink, tell
         self.state: State = "idle"
         self._options = options or RunnerOptions()
-        self._batch: int = self._options.batch or getattr(sink, "batch", BATCH)
+        liked: int = getattr(sink, "batch", BATCH)
+        self._batch = liked if self._options.batch is None else self._options.batch
         self._worker = Worker(name)
         self._buffer: list[Item] = []
         self._due = asyncio.Event()
