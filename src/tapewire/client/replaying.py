@@ -154,6 +154,11 @@ def replay(
         return runner.run(play())
 
 
+def paced_loop(speed: float) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Makes a loop whose time passes ``speed`` times as fast, for a ``Replay`` beside something else."""
+    return lambda: PacedLoop(speed)
+
+
 def recorded_streams(folder: Path) -> tuple[str, list[Subscription]]:
     """The tape's venue, and every stream that was subscribed while it was recorded, by connection in their order.
 

@@ -105,6 +105,10 @@ class SeededMarket:
         self.now_ms, self._moment = max(self.now_ms, self.ms(now)), max(self._moment, now)
         return published
 
+    def lacks(self, kind: str, symbol: str, detail: str = "") -> str:  # noqa: ARG002 - a tape has not everything
+        """Why there is no such stream: there is every one."""
+        return ""
+
     def listing(self, symbol: str) -> Market:
         """What is listed under a code."""
         return self.pits[symbol].listing.market

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from tapewire.sim.announcements import Crier
+from tapewire.sim.answering import answered
 from tapewire.sim.deeds import BOOKS, DEEDS, SPOILING
 from tapewire.sim.desk import Desk
 from tapewire.sim.faults import FaultPlan, failure
@@ -71,8 +72,7 @@ class Exchange:
         #: what all connections sent: they come from one machine, which is one address to an exchange
         self.messages = Log(venue.messages)
         self._held: list[tuple[float, int, Due]] = []
-        #: how far its time has come
-        self.moment = 0.0
+        self.moment = 0.0  # how far its time has come
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Exchange:
         over = self._exceeds(now, f"rest {name}", call.address, ((count, seconds),))
         if "origin" in call.headers and self.venue.origin:
             over = self._exceeds(now, "origin", call.address, (self.venue.origin,)) or over
-        answer = self._verdict(now, call.address, over=over) or self.venue.http(call, self.market, self.desk)
+        answer = self._verdict(now, call.address, over=over) or answered(self.venue, call, self.market, self.desk)
         left = self._windows[f"rest {name}", call.address].left(now)
         return HttpAnswer(answer.status, answer.body, answer.headers + self.venue.http_headers(group, left))
 

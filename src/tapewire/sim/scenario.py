@@ -26,6 +26,7 @@ from tapewire.sim.faults import Fault, FaultPlan, parse_fault
 from tapewire.sim.market import Recorded, SeededMarket
 from tapewire.sim.peer import Exchange
 from tapewire.sim.pit import Listing
+from tapewire.sim.taped import TapedMarket
 from tapewire.sim.ticks import Tick, tick_of
 from tapewire.venues.exchange import Rhythm, SimKey, Terms, VenueExchange
 from tapewire.venues.registry import get_venue
@@ -136,34 +137,53 @@ def _hidden(kind: type, value: Any) -> Any:
     raise NotImplementedError
 
 
-def build(scenario: Scenario, start_ms: int) -> Exchange:
+def build(scenario: Scenario, start_ms: int, taped: TapedMarket | None = None) -> Exchange:
     """The exchange that plays a scenario, its clock at 0 when the wall clock says ``start_ms``.
+
+    Args:
+        scenario: what is played.
+        start_ms: when it begins, ms UTC.
+        taped: tells a tape in place of the scenario's market; customers have nothing there.
 
     Raises:
         UnknownName: no such venue.
         ConfigError: a market of another quote currency, a switch that does not exist.
     """
-    side = _side(scenario)
+    side = side_of(scenario)
+    if taped is not None:
+        return _around(side, scenario, taped, {key.account: {} for key in keys_of(scenario)})
     recorded = recording() if scenario.recorded else ()
     rows = listings(scenario, tuple(dict.fromkeys(entry.event.symbol for entry in recorded)), side)
     rhythm = _rhythm(scenario, side)
     chance, pace = _random(scenario.seed), _pace(scenario.rate, rows, rhythm)
     market = SeededMarket(scenario.venue, rows, start_ms, chance, pace=pace, recorded=recorded, rhythm=rhythm)
-    faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in scenario.faults]
-    plan = FaultPlan(faults, _random(f"faults {scenario.seed}").random)
-    desk = Desk(scenario.venue, market, scenario.seed, _accounts(scenario, rows))
-    crier = Crier(scenario.venue, market)
+    exchange = _around(side, scenario, market, _accounts(scenario, rows))
     if scenario.customer is not None:
         chance = _random(f"customer {scenario.seed}")
-        Customer(desk, market, keys_of(scenario)[0].account, scenario.customer, chance)
+        Customer(exchange.desk, market, keys_of(scenario)[0].account, scenario.customer, chance)
     if scenario.announcements is not None:
-        crier.cry_by_seed(scenario.announcements, _random(f"announcements {scenario.seed}"))
+        exchange.crier.cry_by_seed(scenario.announcements, _random(f"announcements {scenario.seed}"))
+    return exchange
+
+
+def _around(
+    side: VenueExchange, scenario: Scenario, market: SeededMarket, accounts: dict[str, dict[str, Decimal]]
+) -> Exchange:
+    """All but the market, which is there."""
+    faults = [parse_fault(fault) if isinstance(fault, str) else fault for fault in scenario.faults]
+    plan = FaultPlan(faults, _random(f"faults {scenario.seed}").random)
+    desk, crier = Desk(scenario.venue, market, scenario.seed, accounts), Crier(scenario.venue, market)
     return Exchange(
         side, market, desk, crier, plan, limits=scenario.limits, retry_after=scenario.retry_after, block=scenario.block
     )
 
 
-def _side(scenario: Scenario) -> VenueExchange:
+def side_of(scenario: Scenario) -> VenueExchange:
+    """The venue's own side of a scenario.
+
+    Raises:
+        ConfigError: it cannot be simulated, or a switch does not exist.
+    """
     venue = get_venue(scenario.venue)
     if venue.exchange is None:
         raise ConfigError("venue", scenario.venue, "one that can be simulated")
@@ -213,7 +233,7 @@ def listings(scenario: Scenario, also: tuple[str, ...] = (), side: VenueExchange
         side: the exchange that lists them; None: it is made.
     """
     rows = _known(scenario.venue)
-    side = side or _side(scenario)
+    side = side or side_of(scenario)
     known = {row[0]: _listing(row, side.terms(row[0], row[3])) for row in rows}
     wanted = scenario.markets
     if wanted is None:

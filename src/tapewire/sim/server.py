@@ -19,6 +19,7 @@ from tapewire.model.line import Loss
 from tapewire.sim.link import Pinged, Sent, Unreachable, Violation
 from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import Scenario, build, keys_of
+from tapewire.sim.taped import TapedMarket
 from tapewire.transport.contract import Answered, Http, Line, LineFactory
 from tapewire.transport.memory import FarEnd, MemoryLine
 from tapewire.venues.exchange import HttpAnswer, HttpCall, SimKey
@@ -37,12 +38,17 @@ class Simulator:
     Its time is the running loop's (so a virtual loop works) times ``scenario.speed``; it begins at the first use.
 
     Args:
-        scenario: what is played.
+        scenario: what is played; taped: a tape's market in place of its own.
         wall_ns: wall clock of the beginning, ns UTC; None: the loop's own ``wall_ns`` if it has one, else the system's.
     """
 
-    def __init__(self, scenario: Scenario | None = None, wall_ns: Callable[[], int] | None = None) -> None:
-        self.scenario = scenario or Scenario()
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        wall_ns: Callable[[], int] | None = None,
+        taped: TapedMarket | None = None,
+    ) -> None:
+        self.scenario, self._taped = scenario or Scenario(), taped
         self._wall_ns = wall_ns
         self._exchange: Exchange | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -97,11 +103,7 @@ class Simulator:
 
     @property
     def exchange(self) -> Exchange:
-        """The exchange itself, begun if it was not.
-
-        Raises:
-            RuntimeError: no loop is running.
-        """
+        """The exchange itself, begun if it was not. Raises RuntimeError: no loop is running."""
         if self._exchange is None:
             self._loop = asyncio.get_running_loop()
             loops_own: Callable[[], int] = getattr(self._loop, "wall_ns", time.time_ns)
@@ -109,7 +111,7 @@ class Simulator:
             start_ms = self.scenario.start_ms
             # building takes a while: both clocks are read at the same moment, or the exchange's would run late
             self._began, began_ms = self._loop.time(), wall_ns() // 1_000_000
-            self._exchange = build(self.scenario, began_ms if start_ms is None else start_ms)
+            self._exchange = build(self.scenario, began_ms if start_ms is None else start_ms, self._taped)
             self.wake()
         return self._exchange
 

@@ -125,8 +125,15 @@ class Ladder(NamedTuple):
     power: int
 
 
+class NothingThere(Exception):
+    """A market cannot tell that: a tape does not hold it, or has not come to it yet."""
+
+
 class Quotes(Protocol):
-    """The present state of markets. Prices and sizes as ``float``, times in ms UTC."""
+    """The present state of markets. Prices and sizes as ``float``, times in ms UTC.
+
+    What returns events may raise ``NothingThere``.
+    """
 
     @property
     def symbols(self) -> Collection[str]: ...
@@ -138,11 +145,18 @@ class Quotes(Protocol):
 
 
 class MarketView(Quotes, Protocol):
-    """What can be read of a market, its past too. Events carry no ``stream_type``."""
+    """What can be read of a market, its past too. Events carry no ``stream_type``.
+
+    An event with ``raw`` is a recorded one: told as it was.
+    """
 
     @property
     def now_ms(self) -> int: ...
     def tick_size(self, symbol: str) -> str: ...
+
+    def lacks(self, kind: str, symbol: str, detail: str = "") -> str:
+        """Why there is no such stream (``detail``: unit of candles, level of a book), ``""``: there is."""
+        ...
 
     def ladder(self, symbol: str) -> Ladder:
         """The book now, every level that is shown."""
@@ -291,6 +305,8 @@ class VenueExchange(Protocol):
     """
 
     ws_path: str
+    tells_tapes: bool  # can speak of a market that is a recording
+    candle_units: Mapping[str, str]  # the venue's word for a unit of candles → the market's, where they differ
     paths: Mapping[str, str]  # WebSocket path → the side it leads to
     is_text: bool
     too_many: str

@@ -39,10 +39,17 @@ _BATCH = 1_000
               help="Write JSON lines files there, as `tapewire record` does, instead of printing.")  # fmt: skip
 @click.option("--tape", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep what is played on another tape: all of it gives the same bytes.")  # fmt: skip
+@click.option("--serve", is_flag=True, help="Serve the tapes as a simulated exchange on this machine, for any client.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on, with --serve.")
+@click.option("--port", type=click.IntRange(0, 65535), default=9001, show_default=True,
+              help="With --serve; of a second venue the next one. 0 takes any free one.")  # fmt: skip
+@click.option("--at-once", is_flag=True, help="With --serve: begin without waiting for the first client.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+@click.pass_context
 def replay(
-    *, folders: tuple[Path, ...], speed: str, since: timedelta | datetime | None, until: timedelta | datetime | None,
-    symbols: str, types: str, out: Path | None, tape: Path | None, as_json: bool,
+    context: click.Context, *, folders: tuple[Path, ...], speed: str, since: timedelta | datetime | None,
+    until: timedelta | datetime | None, symbols: str, types: str, out: Path | None, tape: Path | None, as_json: bool,
+    serve: bool, host: str, port: int, at_once: bool,
 ) -> None:  # fmt: skip
     """Play the tapes in DIR, which `tapewire record --tape DIR` made, as if live: every event, loss and recovery.
 
@@ -53,6 +60,7 @@ def replay(
     tapewire replay ticks --speed max --json | jq .trade_price
     tapewire replay upbit okx --speed 10 --from 2026-11-21T09:00 --to 2026-11-21T09:30 --types trade
     tapewire replay ticks --speed max --out files
+    tapewire replay ticks --serve --port 9001 --speed 2     (then: tapewire watch --url ws://127.0.0.1:9001/websocket/v1)
     tapewire replay ticks --speed max --from 2026-11-21T09:00 --to 2026-11-21T09:30 --tape half-an-hour
     """  # noqa: D301 - click wants the character
     from tapewire.apps.cli.lines import LineSink  # noqa: PLC0415 - heavy, loaded when used
@@ -60,6 +68,11 @@ def replay(
     from tapewire.sinks.registry import get_sink  # noqa: PLC0415
 
     pace = _pace(speed)
+    part = _ns(since, 0), _ns(until, 2**64)
+    if serve:
+        given = {"--symbols": symbols, "--types": types, "--out": out, "--tape": tape}
+        _check_serving(pace, [name for name, value in given.items() if value])
+        context.exit(_serve(folders, part, pace or 1.0, (host, port), at_once=at_once, as_json=as_json))
     sink: Sink = LineSink(as_json=as_json) if out is None else get_sink("jsonl")(out, form="raw")
     recorded = _recorded(folders)
     wanted = _wanted(recorded, symbols, types)
@@ -69,14 +82,35 @@ def replay(
             folders,
             lambda again: _hear(again, recorded, output),
             speed=pace,
-            since_ns=_ns(since, 0),
-            until_ns=_ns(until, 2**64),
+            since_ns=part[0],
+            until_ns=part[1],
             tape=tape,
         )
     for damage in played.damages:
         click.echo(f"tapewire: {damage}", err=True)
     seconds = time.monotonic() - began
     click.echo(f"{output.count:,} events of {count_of(played.records, 'record')} in {seconds:.1f} s", err=True)
+
+
+def _check_serving(pace: float | None, others: list[str]) -> None:
+    if pace is None:
+        raise click.BadParameter("a tape is served at a speed: a client has to keep up", param_hint="'--speed'")
+    if others:
+        raise click.UsageError(f"{', '.join(others)}: not with --serve; a client chooses what it hears.")
+
+
+def _serve(
+    folders: tuple[Path, ...],
+    part: tuple[int, int],
+    speed: float,
+    place: tuple[str, int],
+    *,
+    at_once: bool,
+    as_json: bool,
+) -> int:
+    from tapewire.apps.cli.serving import Served, serve  # noqa: PLC0415 - heavy, loaded when used
+
+    return serve(Served(folders, *part, speed, *place, at_once), as_json=as_json)
 
 
 async def _hear(again: Replay, recorded: dict[str, list[Subscription]], output: _Output) -> Any:

@@ -38,13 +38,16 @@ class Stop:
                 await self._asked.wait()
 
 
-def run(main: Callable[[Stop], Coroutine[Any, Any, None]]) -> int:
-    """Run ``main`` on a loop of its own (uvloop's where it is installed) and return the exit code.
+MakeLoop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run(main: Callable[[Stop], Coroutine[Any, Any, None]], make_loop: MakeLoop | None = None) -> int:
+    """Run ``main`` on a loop of its own (by default uvloop's where it is installed) and return the exit code.
 
     The first Ctrl-C (130), SIGTERM (0) or loss of the terminal (SIGHUP, 130; not under nohup) asks ``main`` to
     stop; the second Ctrl-C ends it at once.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=make_loop or _loop_factory()) as runner:
         return runner.run(_with_signals(main))
 
 

@@ -34,6 +34,8 @@ class OkexExchange:
     """
 
     ws_path = PATH
+    tells_tapes = False
+    candle_units = CANDLES
     paths: Mapping[str, str] = {PATH: "public"}
     is_text = False
     passphrases = True

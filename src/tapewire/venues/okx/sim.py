@@ -50,6 +50,8 @@ class OkxExchange:
     """
 
     ws_path = "/ws/v5"
+    tells_tapes = True
+    candle_units = UNITS
     is_text = True
     passphrases = True
     too_many = "60014"

@@ -12,6 +12,7 @@ from msgspec import Struct
 from tapewire.venues.exchange import MarketView
 from tapewire.venues.okx.sim_books import BOOK_CHANNELS
 from tapewire.venues.okx.sim_instruments import instrument
+from tapewire.venues.okx.sim_rows import UNITS
 from tapewire.venues.okx.sim_switches import Switches
 
 #: Bytes of one request, and of all arguments that one connection holds (A2).
@@ -71,6 +72,8 @@ class Channel(NamedTuple):
     tier: bool = False
 
 
+#: What a tape calls the stream of a channel, where it is not the channel's own word.
+_KINDS: Mapping[str, str] = {"tickers": "ticker", "trades": "trade", "trades-all": "trade"}
 _CANDLE = re.compile(r"candle(1s|1m|3m|5m|15m|30m|1H|2H|4H|(?:6H|12H|1D|2D|3D|5D|1W|1M|3M)(?:utc)?)")
 _CANDLES = Channel("business")
 CHANNELS: Mapping[str, Channel] = {
@@ -157,7 +160,15 @@ def read(arg: object, side: str, market: MarketView, switches: Switches) -> Wish
     )  # fmt: skip
     if not _exists(wish, channel, market):
         raise _unknown(arg)
+    if channel.side != "private" and (why := _lacking(wish, market)):
+        raise _unknown(arg, f" ({why})")
     return wish
+
+
+def _lacking(wish: Wish, market: MarketView) -> str:
+    """Why a tape cannot serve that."""
+    kind = "candle" if wish.unit else "orderbook" if wish.channel in BOOK_CHANNELS else _KINDS.get(wish.channel)
+    return market.lacks(kind or wish.channel, wish.symbol, UNITS.get(wish.unit, ""))
 
 
 def _exists(wish: Wish, channel: Channel, market: MarketView) -> bool:
@@ -175,8 +186,8 @@ def _key(arg: Mapping[str, str]) -> str:
     return msgspec.json.encode(arg, order="sorted").decode()
 
 
-def _unknown(arg: Mapping[str, str]) -> Refused:
-    return Refused("60018", ",".join(f"{name}:{value}" for name, value in arg.items()))
+def _unknown(arg: Mapping[str, str], why: str = "") -> Refused:
+    return Refused("60018", ",".join(f"{name}:{value}" for name, value in arg.items()) + why)
 
 
 def _moved(arg: Mapping[str, str], channel: Channel, side: str, switches: Switches) -> Refused:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from math import sin
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from tapewire.model.events import CandleEvent, TradeEvent
 from tapewire.venues.digits import plain, text_of
 from tapewire.venues.exchange import MarketView
@@ -28,6 +31,10 @@ UNITS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+class _Push(Struct):
+    data: list[Any]
+
+
 class Rows:
     """What each channel says of the market as it stands.
 
@@ -45,7 +52,11 @@ class Rows:
     def ticker(self, symbol: str) -> dict[str, Any]:
         """A6.1."""
         market, one = self._market, instrument(symbol)
-        said, ladder = market.ticker(symbol), market.ladder(symbol)
+        said = market.ticker(symbol)
+        if said.raw is not None:
+            [row] = recorded(said.raw)
+            return dict(row)
+        ladder = market.ladder(symbol)
         opened, high, low = self._day(symbol)
         last = said.trade_price or 0.0
         volume, turnover = one.sized(said.acc_trade_volume_24h or 0.0), said.acc_trade_price_24h or 0.0
@@ -65,6 +76,8 @@ class Rows:
 
     def trade(self, trade: TradeEvent, count: int = 1) -> dict[str, Any]:
         """A6.2: an aggregation of so many matches, the last of which has the id."""
+        if trade.raw is not None:
+            return next(row for row in recorded(trade.raw) if row["tradeId"] == str(trade.sequential_id))
         row = self.match(trade)
         if self._is_old:
             return {name: row[name] for name in ("instId", "tradeId", "px", "sz", "side", "ts")}
@@ -93,7 +106,8 @@ class Rows:
     def candle(self, symbol: str, unit: str, before_ms: int | None = None) -> list[str]:
         """A6.5: the running candle, or the last one that begins before a time: final."""
         if before_ms is None:
-            return self.candle_row(self._market.candle(symbol, UNITS[unit]), is_final=False)
+            candle = self._market.candle(symbol, UNITS[unit])
+            return self.candle_row(candle, is_final=False) if candle.raw is None else recorded(candle.raw)[-1]
         return self.candle_row(self._market.candles(symbol, UNITS[unit], before_ms, 1)[0], is_final=True)
 
     def candle_row(self, candle: CandleEvent, *, is_final: bool) -> list[str]:
@@ -217,6 +231,11 @@ class Rows:
 
     def _wave(self) -> float:
         return 1 + 0.0001 * sin(self._market.now_ms / 30_000)
+
+
+def recorded(raw: bytes) -> list[Any]:
+    """The rows of a push as it was recorded."""
+    return msgspec.json.decode(raw, type=_Push).data
 
 
 def started_ms(candle: CandleEvent) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tapewire.venues.exchange import Answer, Caller, Due, MarketView, SimKey
+from tapewire.venues.exchange import Answer, Caller, Due, MarketView, NothingThere, SimKey
 from tapewire.venues.okx.sim_auth import Doorman
 from tapewire.venues.okx.sim_books import BOOK_CHANNELS, Books, Tape
 from tapewire.venues.okx.sim_instruments import instrument
@@ -212,7 +212,10 @@ class Talk:
     def _first(self, wish: Wish) -> list[bytes]:
         """The latest known value, even if it is old (A5)."""
         make = _FIRST.get("candle" if wish.unit else wish.channel)
-        rows = [] if make is None else make(self._rows, wish, self._market)
+        try:
+            rows = [] if make is None else make(self._rows, wish, self._market)
+        except NothingThere:  # a tape has not come to it yet
+            return []
         if wish.channel == "instruments" and not self._switches.lists_instruments:
             rows = []
         return [self._push(wish, rows)] if rows else []
@@ -233,7 +236,12 @@ class Talk:
         if due.kind == "ticker":
             return self._shared(("tickers", due.symbol), cache, lambda _: [self._rows.ticker(due.symbol)])
         if due.kind == "candle":
-            return [frame for name in UNITS for frame in self._candle(name, due, cache)]
+            return [
+                frame
+                for name, unit in UNITS.items()
+                if due.unit in ("", unit)
+                for frame in self._candle(name, due, cache)
+            ]
         if due.kind == "close" and due.unit in _SIM_UNITS:
             return self._candle(_SIM_UNITS[due.unit], due, cache)
         return []

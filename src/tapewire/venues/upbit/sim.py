@@ -6,6 +6,7 @@ Where Upbit's behaviour is unknown (spec section 11) there is a switch; a client
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -43,6 +44,8 @@ class UpbitExchange:
     """
 
     ws_path = "/websocket/v1"
+    tells_tapes = True
+    candle_units: Mapping[str, str] = MappingProxyType({})
     too_many = "TOO_MANY_REQUEST"
     origin: tuple[int, float] | None = (1, 10.0)  # section 7.1
     idle_close: tuple[int, str] | None = None
@@ -118,7 +121,7 @@ class UpbitExchange:
             return PrivateTalk(self.switches, market, caller.key, self._warm_up)
         if caller.side == "info":
             return InfoTalk(self.switches, market, self.region)
-        return PublicTalk(self.switches, market)
+        return PublicTalk(self.switches, market, market.lacks)
 
     def group(self, call: HttpCall) -> tuple[str, int, float]:
         """Name and size of the limit that a call counts against (section 7.2)."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic
 
 import msgspec
 
 from tapewire.config import Format
 from tapewire.model.events import Event
-from tapewire.venues.exchange import Answer, Due, Quotes
+from tapewire.venues.exchange import Answer, Due, NothingThere, Quotes
 from tapewire.venues.upbit.fields import LIST_FIELDS, RESULT_FIELDS
 from tapewire.venues.upbit.sim_frames import cut, encode, join
 from tapewire.venues.upbit.sim_requests import Asked, Refused, Request, TypeObject, parse, public_type
@@ -106,11 +107,17 @@ class Talk(ABC, Generic[Asked]):
         return self._switches.list_controls and self.format.endswith("_LIST")
 
 
+def has_all(_kind: str, _symbol: str, _detail: str) -> str:
+    """As ``MarketView.lacks`` of a market that lacks nothing."""
+    return ""
+
+
 class PublicTalk(Talk[TypeObject]):
     """Tickers, trades, order books, candles."""
 
-    def __init__(self, switches: Switches, market: Quotes) -> None:
+    def __init__(self, switches: Switches, market: Quotes, lacks: Callable[[str, str, str], str] = has_all) -> None:
         super().__init__(switches, market)
+        self._lacks = lacks
         #: (kind, symbol) → the (candle unit, depth, level) wanted, each told once
         self._streams: dict[tuple[str, str], dict[tuple[str | None, int, float], None]] = {}
 
@@ -118,6 +125,8 @@ class PublicTalk(Talk[TypeObject]):
         """Frames for what the market publishes; equal ones are encoded once for all connections."""
         frames = []
         for stream in self._streams.get((due.kind, due.symbol), ()):
+            if due.unit not in ("", _detail(stream) or "0"):
+                continue
             key = (self.format, stream)
             frame = cache.get(key)
             if frame is None:
@@ -130,6 +139,7 @@ class PublicTalk(Talk[TypeObject]):
         return public_type(part)
 
     def _subscribe(self, now: float, wanted: tuple[TypeObject, ...]) -> list[bytes]:  # noqa: ARG002 - sides differ
+        self._check(wanted)
         if self._switches.replaces:
             self._streams, self._types = {}, []
         frames = []
@@ -147,7 +157,17 @@ class PublicTalk(Talk[TypeObject]):
         return frames
 
     def _snapshot(self, kind: str, symbol: str, stream: tuple[str | None, int, float]) -> list[bytes]:
-        return [self._encoded(self._event(kind, symbol, *stream), "SNAPSHOT")]
+        try:
+            return [self._encoded(self._event(kind, symbol, *stream), "SNAPSHOT")]
+        except NothingThere:  # a tape has not come to it yet
+            return []
+
+    def _check(self, wanted: tuple[TypeObject, ...]) -> None:
+        """A tape has not every stream, and its client is to know. Raises ``Refused``."""
+        for wish in wanted:
+            for code in wish.codes:
+                if why := self._lacks(wish.kind, code.symbol, _detail((wish.unit, 0, wish.level))):
+                    raise Refused("NO_CODES", why)
 
     def _served(self, wish: TypeObject, symbol: str) -> bool:
         if symbol not in self._market.symbols:
@@ -173,6 +193,12 @@ class PublicTalk(Talk[TypeObject]):
         if asked.kind == "orderbook":
             entry["level"] = int(asked.level) if asked.level.is_integer() else asked.level
         return entry
+
+
+def _detail(stream: tuple[str | None, int, float]) -> str:
+    """As ``MarketView.lacks`` has it."""
+    unit, _, level = stream
+    return unit or (f"{level:g}" if level else "")
 
 
 def _without_seconds(frame: bytes) -> bytes:
