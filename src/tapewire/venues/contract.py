@@ -238,6 +238,8 @@ class Venue(Struct, frozen=True, kw_only=True):
         judge: what follows from an error or a notice; None: every error is to be blamed on a request.
         encode_list: the payload that asks what the connection is subscribed to. read_list: ``Control.details`` of
             its answer → the streams that the exchange holds (None where the venue cannot be asked).
+        asked: a request's payload → the market streams that it asks for, as far as they are known; None: nobody can
+            tell. Raises msgspec.MsgspecError: it is no request.
         fits: whether these streams together are within the exchange's limits of one connection; None: always.
         read_refusal: body of a refused handshake or REST call → the exchange's name and text of it; None: it has none.
         authorize: credentials and a stamp → the handshake's headers; None: no side wants them. Raises CredentialsError
@@ -277,6 +279,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     judge: Callable[[Control], Judgement] | None = None
     encode_list: Callable[[str, Format], bytes] | None = None
     read_list: Callable[[Any], list[Subscription]] | None = None
+    asked: Callable[[bytes], list[Subscription]] | None = None
     fits: Callable[[Sequence[Subscription]], bool] | None = None
     read_refusal: Callable[[bytes], Control | None] | None = None
     authorize: Callable[[Credentials, Stamp], tuple[tuple[str, str], ...]] | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tapewire.model.events import Event, TradeEvent
 from tapewire.venues.contract import Changes, Venue
 from tapewire.venues.okex_v3 import auth, channels, profile, refusals, requests, rest, sequence
+from tapewire.venues.okex_v3.asked import streams_asked
 from tapewire.venues.okex_v3.check import check
 from tapewire.venues.okex_v3.codec import OkexCodec
 from tapewire.venues.okex_v3.history import HISTORY
@@ -49,6 +50,7 @@ OKEX_V3 = Venue(
         concerns=requests.concerns,
     ),
     judge=refusals.judge,
+    asked=streams_asked,
     read_refusal=rest.read_refusal,
     login=auth.login,
     codec=OkexCodec,

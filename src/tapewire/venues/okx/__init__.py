@@ -28,6 +28,7 @@ from tapewire.venues.okx import (
     rest,
     sequence,
 )
+from tapewire.venues.okx.asked import streams_asked
 from tapewire.venues.okx.check import check
 from tapewire.venues.okx.codec import OkxCodec
 
@@ -72,6 +73,7 @@ def _venue(stack: profile.Stack) -> Venue:
             concerns=refusals.concerns,
         ),
         judge=refusals.judge,
+        asked=streams_asked,
         fits=requests.fits,
         read_refusal=rest.read_refusal,
         login=auth.login,

@@ -17,6 +17,7 @@ from tapewire.config import Credentials, Format, Numbers
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.venues.contract import History, Stamp, Venue
 from tapewire.venues.upbit import account, auth, history, limits, listing, polls, profile, requests, rest, symbols
+from tapewire.venues.upbit.asked import streams_asked
 from tapewire.venues.upbit.codec import UpbitCodec
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _venue(region: profile.Region) -> Venue:
         encode=requests.encode,
         encode_list=requests.encode_list,
         read_list=listing.read_list,
+        asked=streams_asked,
         fits=requests.fits,
         authorize=_authorize,
         codec=partial(UpbitCodec, region),
