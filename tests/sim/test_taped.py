@@ -216,7 +216,7 @@ def push(channel: str, *rows: Any) -> bytes:
 def test_okx_sends_the_rows_that_were_recorded() -> None:
     taped = market("okx", OKX)
     stage = exchange(taped, "okx")
-    here = {"venue": "okx", "symbol": "BTC-USDT", "stream_type": None}
+    here: dict[str, Any] = {"venue": "okx", "symbol": "BTC-USDT", "stream_type": None}
     rows = [{"instId": "BTC-USDT", "tradeId": str(number), "px": "1", "count": "2"} for number in (8, 9)]
     args = [{"channel": name, "instId": "BTC-USDT"} for name in ("tickers", "trades", "mark-price", "books5")]
     link = ask(stage, "/ws/v5/public", {"op": "subscribe", "args": args})

@@ -134,7 +134,7 @@ def _play_into(dataset: Dataset, folder: Path, numbers: Exactness) -> None:
     venue, streams = recorded_streams(folder)
 
     async def program(again: Replay) -> None:
-        async with WebSocketClient("convert", venue, numbers=numbers) as client:
+        async with WebSocketClient("convert", venue, url=again.url_of(venue), numbers=numbers) as client:
             batch: list[Event] = []
 
             def hear(event: Event) -> None:

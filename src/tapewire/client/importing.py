@@ -15,7 +15,7 @@ from tapewire.errors import ConfigError
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.status import Connected, FeedEvent, Stopped, Subscribed
 from tapewire.model.subscription import Subscription
-from tapewire.tape.format import Dialled, Header, Kind, Record
+from tapewire.tape.format import Dialled, Header, Kind, Record, runs_of
 from tapewire.tape.writer import TapeWriter
 from tapewire.venues.contract import Venue, side_url
 from tapewire.venues.registry import get_venue
@@ -70,7 +70,7 @@ def import_capture(capture: Path, folder: Path, venue: str) -> Imported:
     writer.open()
     try:
         for block in _blocks(_records(exchange, frames, times, requests, streams)):
-            writer.write(block)
+            writer.write(runs_of(block))
     finally:
         writer.close()
     return Imported(len(frames), streams, tuple(stream for stream in asked if stream not in streams))

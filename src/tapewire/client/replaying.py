@@ -55,13 +55,19 @@ class Replay:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         sources = [_source(Path(folder)) for folder in folders]
-        self.venues = tuple(header_of(source.folder).venue for source in sources)
+        headers = [header_of(source.folder) for source in sources]
+        self.venues = tuple(header.venue for header in headers)
+        self._urls = {header.venue: header.url for header in headers if get_venue(header.venue).facts.retired}
         self._player = Player(sources, since_ns=since_ns, until_ns=until_ns, copy=copy)
         self._began = self._loop.time()
         self._ended = asyncio.Event()
         self.manager = WebSocketManager(
             self._ports, clock=LoopClock(self.wall_ns), draw=lambda: 0.0, free=True, adjusted=_patient
         )
+
+    def url_of(self, venue: str) -> str | None:
+        """The address for a client of this venue: the tape's own, where the exchange has none any more."""
+        return self._urls.get(venue)
 
     def wall_ns(self) -> int:
         """The tape's wall clock, ns UTC."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": ("replay", "Play raw tapes as if live: to the terminal, a pipe, files."),
     "tape": ("tape", "Raw tapes: what is in them, are they whole, mend them."),
     "convert": ("convert", "Turn recordings and tapes into Parquet, Parquet into JSON lines."),
+    "import": ("importing", "Make a tape of connections that somebody else captured."),
     "query": ("query", "Ask a folder of Parquet files in SQL."),
     "serve": ("serve", "Serve one upstream to many local programs, and the live page."),
     "markets": ("markets", "List what can be subscribed."),

@@ -117,7 +117,7 @@ async def _hear(again: Replay, recorded: dict[str, list[Subscription]], output: 
     """Everything is subscribed, whatever is wanted of it: so each connection is again what it was."""
     from tapewire.client import WebSocketClient  # noqa: PLC0415 - heavy, loaded when used
 
-    clients = {venue: WebSocketClient("replay", venue, keep_raw=True) for venue in recorded}
+    clients = {venue: WebSocketClient("replay", venue, url=again.url_of(venue), keep_raw=True) for venue in recorded}
     try:
         for venue, client in clients.items():
             client.subscribe_feed(output.hear)
