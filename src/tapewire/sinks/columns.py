@@ -148,7 +148,9 @@ def _reader(hint: Any, *, exact: bool) -> Callable[[Any], Any]:
         return lambda value: None if value is None else hint(**{n: readers[n](one) for n, one in value.items()})
     if hint in _SCALARS or hint is float or typing.get_origin(hint) is Literal:
         return lambda value: value
-    return lambda value: None if value is None else msgspec.json.decode(value)
+    loose: Any = dict[str, Decimal] if exact and hint == dict[str, float] else Any
+    decode = msgspec.json.Decoder(loose).decode
+    return lambda value: None if value is None else decode(value)
 
 
 def _short(value: Decimal) -> Decimal:
