@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tapewire.client.converting import LineReader
-from tapewire.model.events import EVENT_CLASSES, Event, IndicatorEvent, TradeEvent
+from tapewire.model.events import EVENT_CLASSES, Event, IndicatorEvent, OrderbookEvent, OrderbookUnit, TradeEvent
 from tapewire.sinks.columns import events_of, table_of
 from tapewire.sinks.event_lines import event_reader, kind_of_line
 from tests.sinks.test_columns import value
@@ -65,6 +65,12 @@ def test_numbers_are_read_exactly_as_they_stand_there() -> None:
     assert (str(exact.trade_price), exact.trade_volume) == ("0.10", Decimal("1e-18"))
     assert isinstance(plain, TradeEvent)
     assert (plain.trade_price, plain.trade_volume) == (0.1, 1e-18)
+
+
+def test_levels_of_a_book_are_exact_too() -> None:
+    book = OrderbookEvent(venue="upbit", symbol="x", orderbook_units=[OrderbookUnit(*map(Decimal, ("1.50", "1", "2", "3")))])  # type: ignore[arg-type]  # fmt: skip
+    assert event_reader("orderbook", "decimal")(encoded(book)) == book
+    assert event_reader("orderbook", "decimal")(b'{"type":"orderbook","venue":"upbit","symbol":"x"}').symbol == "x"
 
 
 def test_numbers_of_no_fixed_name_are_exact_in_columns_too() -> None:

@@ -113,6 +113,11 @@ def test_a_frame_over_several_lines_becomes_one_line(tmp_path: Path) -> None:
     assert files["KRW-BTC_trade.jsonl"] == ['{"type":"trade","trade_price":1.50}']
 
 
+def test_a_frame_over_several_lines_that_is_no_json_is_written_in_our_form(tmp_path: Path) -> None:
+    files = record(tmp_path, [trade(number=7, raw=b'{"type": "trade",\n oops}')])
+    assert json.loads(files["KRW-BTC_trade.jsonl"][0])["sequential_id"] == 7
+
+
 def test_a_list_frame_of_one_element_is_written_as_that_object_and_of_more_in_our_form(tmp_path: Path) -> None:
     events: list[Item] = [trade(number=1, raw=b'[{"n":1.50}]'), trade(number=2, raw=b'[{"n":2},{"n":3}]')]
     lines = record(tmp_path, events)["KRW-BTC_trade.jsonl"]

@@ -121,7 +121,7 @@ def test_words_of_mixed_case_are_readable_and_have_no_twin() -> None:
         "upbit/trade/KRW-BTC/2026-11-21/09.jsonl", "a/upbit/trade/KRW-BTC/date=2026-11-21/09.jsonl",
         "upbit/trade/krw-btc/date=2026-11-21/09.jsonl", "upbit/trade/%ZZ/date=2026-11-21/09.jsonl",
         "upbit/trade/KRW-BTC/date=2026-11-21/09-0a1b2c3d4e.parquet", "converted.json", "KRW-BTC_misc.jsonl",
-        "upbit/trade/%FF/date=2026-11-21/09.jsonl",
+        "upbit/trade/%FF/date=2026-11-21/09.jsonl", ".jsonl", "-2.jsonl",
     ],
 )  # fmt: skip
 def test_other_files_are_not_taken_for_ours(path: str) -> None:

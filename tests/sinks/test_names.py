@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapewire.sinks.names import MISC, file_name, parse_file_name
+from tapewire.sinks.names import MISC, file_name, parse_file_name, quoted
 from tests.sizes import size
 
 _TEXT = st.text(st.characters(), max_size=40) | st.text("./\\%_~:CONAUXcon-0127\x00 ", max_size=12)
@@ -60,6 +60,13 @@ def test_an_empty_or_over_long_code_has_no_file_of_its_own(code: str) -> None:
 )
 def test_other_files_are_not_taken_for_ours(name: str) -> None:
     assert parse_file_name(name) is None
+
+
+def test_a_folder_of_any_text_is_short_and_its_own() -> None:
+    first, second = quoted("x" * 300 + "1"), quoted("x" * 300 + "2")
+    assert first != second
+    assert len(first) == len(second) == 200
+    assert [quoted(text) for text in ("", "..", "a b")] == ["%", "%2E%2E", "a%20b"]
 
 
 @settings(max_examples=size(1_000, 10_000), deadline=None)

@@ -207,6 +207,14 @@ def test_a_hostile_file_costs_little_and_is_no_error(tmp_path: Path, content: by
     assert list(lines_of(path)) == []
 
 
+def test_a_frame_larger_than_a_look_is_read_whole(tmp_path: Path) -> None:
+    line = b'{"n":1,"x":"%s"}\n' % random.Random(1).randbytes(1_200_000).hex().encode()
+    path = tmp_path / "KRW-BTC_trade.jsonl.zst"
+    path.write_bytes(pack(line) + pack(b'{"n":2}\n'))
+    assert path.stat().st_size > 1024 * 1024
+    assert list(lines_of(path)) == [line, b'{"n":2}\n']
+
+
 def test_a_file_that_is_none_of_frames_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "KRW-BTC_trade.jsonl.zst"
     path.write_bytes(b"\x28\xb5\x2f\xfd" * 2000)

@@ -75,9 +75,8 @@ def _public(value: Any) -> Any:
     """The public class's instance, and so all that it holds."""
     for name in value.__struct_fields__:
         held = getattr(value, name)
-        if isinstance(held, list):
+        if isinstance(held, list):  # of levels, balances and so on: all lists of events are
             for one in held:
-                if isinstance(one, Struct):
-                    _public(one)
+                _public(one)
     value.__class__ = type(value).__mro__[1]
     return value
