@@ -61,22 +61,25 @@ def _is_endless(held: Any) -> bool:
 def test_numbers_are_read_exactly_as_they_stand_there() -> None:
     line = b'{"type":"trade","venue":"okx","symbol":"x","trade_price":"0.10","trade_volume":1e-18}'
     exact, plain = event_reader("trade", "decimal")(line), event_reader("trade")(line)
-    assert isinstance(exact, TradeEvent)
-    assert (str(exact.trade_price), exact.trade_volume) == ("0.10", Decimal("1e-18"))
-    assert isinstance(plain, TradeEvent)
-    assert (plain.trade_price, plain.trade_volume) == (0.1, 1e-18)
+    assert [repr(value) for value in _numbers(exact)] == ["Decimal('0.10')", "Decimal('1E-18')"]
+    assert [repr(value) for value in _numbers(plain)] == ["0.1", "1e-18"]
+
+
+def _numbers(event: Event) -> tuple[object, object]:
+    assert isinstance(event, TradeEvent)
+    return event.trade_price, event.trade_volume
 
 
 def test_levels_of_a_book_are_exact_too() -> None:
-    book = OrderbookEvent(venue="upbit", symbol="x", orderbook_units=[OrderbookUnit(*map(Decimal, ("1.50", "1", "2", "3")))])  # type: ignore[arg-type]  # fmt: skip
+    levels: Any = [OrderbookUnit(*map(Decimal, ("1.50", "1", "2", "3")))]  # type: ignore[arg-type]
+    book = OrderbookEvent(venue="upbit", symbol="x", orderbook_units=levels)
     assert event_reader("orderbook", "decimal")(encoded(book)) == book
     assert event_reader("orderbook", "decimal")(b'{"type":"orderbook","venue":"upbit","symbol":"x"}').symbol == "x"
 
 
 def test_numbers_of_no_fixed_name_are_exact_in_columns_too() -> None:
-    event = IndicatorEvent(
-        venue="upbit", symbol="x", timeframe="1m", indicator="RSI", params={}, value={"rsi": Decimal("0.1")}
-    )  # type: ignore[dict-item]
+    value: Any = {"rsi": Decimal("0.1")}
+    event = IndicatorEvent(venue="upbit", symbol="x", timeframe="1m", indicator="RSI", value=value)
     [back] = LineReader("upbit", "decimal").read(encoded(event))
     assert back == event
     assert events_of(table_of("indicator", [back], "decimal")) == [event]
