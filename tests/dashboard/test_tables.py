@@ -13,7 +13,8 @@ from tests.dashboard.conftest import Calculate
 def market(venue: str, symbol: str, names: tuple[str, str], *figures: float | None) -> dict[str, Any]:
     """Its figures are price, change and turnover."""
     quote = symbol.partition("-")[2 if venue == "okx" else 0]
-    named = {"key": f"{venue} {symbol}", "quote": quote, "name": names[0], "localName": names[1]}
+    base = symbol.partition("-")[0 if venue == "okx" else 2]
+    named = {"key": f"{venue} {symbol}", "base": base, "quote": quote, "name": names[0], "localName": names[1]}
     return {"venue": venue, "symbol": symbol} | named | dict(zip(("price", "change", "turnover"), figures, strict=True))
 
 
@@ -48,6 +49,23 @@ def test_sorted_rows_have_unknown_figures_last(
     calculated: Calculate, column: str, descending: bool, symbols: list[str]
 ) -> None:
     assert shown(calculated, column=column, descending=descending) == symbols
+
+
+def test_turnovers_are_compared_in_one_currency(calculated: Calculate) -> None:
+    none = ("", "")
+    markets = [
+        market("upbit", "KRW-BTC", none, 1_000.0, 0, 500),
+        market("upbit", "KRW-USDT", none, 10.0, 0, 5),
+        market("upbit", "BTC-XRP", none, 0.1, 0, 1),
+        market("okx", "ETH-USDT", none, 3.0, 0, 60),
+        market("okx", "ETH-USDC", none, 3.0, 0, 20),
+        market("okx", "ETH-EUR", none, 3.0, 0, 7),
+    ]
+    view = {"query": "", "filter": "all", "column": "turnover", "descending": True}
+    rows = calculated("logic/table.js", f"m.rows({json.dumps(markets)}, {json.dumps(view)}, new Set())")
+    assert [row["symbol"] for row in rows] == ["BTC-XRP", "ETH-USDT", "KRW-BTC", "ETH-USDC", "ETH-EUR", "KRW-USDT"]
+    dollars = [market("okx", "BTC-USDT", none, 9.0, 0, 1)]
+    assert calculated("logic/table.js", f"[...m.rates({json.dumps(dollars)})]") == [["USDT", 1], ["BTC", 9]]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,9 @@ class App {
   take({ at_ns: at, connections, limits, clients }, health) {
     Object.assign(this, { connections, limits, clients, health });
     for (const one of connections) {
-      this.timelineOf(one.name).mark(one.state, at / 1e6);
+      const timeline = this.timelineOf(one.name);
+      const isNew = timeline.stretches.length === 0;
+      timeline.mark(one.state, at / 1e6 - (isNew ? one.uptime_seconds * 1000 : 0));
       this.ratesOf(one.name).tell(at / 1e6, one.messages_received);
     }
     const names = new Set(connections.map(({ name }) => name));

@@ -29,7 +29,9 @@ export class Frame {
     this.banner = el("div", { class: "banner", role: "alert", hidden: true });
     this.bannerText = el("p", {});
     this.retry = el("button", { type: "button", text: say("retryNow"), on: { click: () => app.gateway.hurry() } });
-    this.banner.append(this.bannerText, this.retry);
+    this.token = el("input", { type: "password", autocomplete: "off", "aria-label": say("token"), placeholder: say("token") });
+    this.lock = el("form", { hidden: true, on: { submit: (event) => this.unlock(event) } }, this.token, el("button", { text: say("enter") }));
+    this.banner.append(this.bannerText, this.retry, this.lock);
     const skip = { class: "skip", href: "#content", text: say("skip"), on: { click: (event) => this.skip(event) } };
     this.root.replaceChildren(
       el("a", skip),
@@ -38,6 +40,12 @@ export class Frame {
         el("nav", { "aria-label": say("views") }, ...this.links),
         el("div", { class: "right" }, this.pill, this.settings())),
       this.banner, this.main, this.voice);
+  }
+
+  unlock(event) {
+    event.preventDefault();
+    this.app.gateway.unlock(this.token.value.trim());
+    this.token.value = "";
   }
 
   skip(event) {
@@ -82,7 +90,9 @@ export class Frame {
     const text = this.trouble(link, broken, now);
     setText(this.bannerText, text);
     setShown(this.banner, text !== "");
-    setShown(this.retry, link.state === "down");
+    const { locked } = this.app.gateway;
+    setShown(this.retry, link.state === "down" && !locked);
+    setShown(this.lock, link.state === "down" && locked);
     setAttribute(document.documentElement, "data-old", text === "" ? null : "true");
     this.speak(text !== "");
   }
@@ -98,6 +108,7 @@ export class Frame {
 
   trouble(link, broken, now) {
     const { say, settings } = this.app;
+    if (link.state === "down" && this.app.gateway.locked) return say("needsToken");
     if (link.state === "down") return say("bannerDown", { time: stamp(this.app.gateway.lastDataAt ?? link.since, settings.zone) });
     if (link.state === "silent") return say("bannerSilent", { span: span(Math.round((now - link.heardAt) / 5000) * 5, settings.language) });
     return broken.length > 0 ? say("bannerFeed", { venues: broken.map(({ venue }) => venue).join(", ") }) : "";

@@ -5,6 +5,8 @@ import { difference, intervalFor, wishesOf } from "./logic/wishes.js";
 
 const ANSWER_MS = 8000;
 const DIAL_MS = 10_000;
+const COOKIE = "tapewire-token";
+const NOT_OF_A_COOKIE = /[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]/g;
 const EXTRA = new Set(["announcement", "status"]);
 // Served only where the operator has a key for it: a refusal is no news.
 const OPTIONAL = "optional";
@@ -21,7 +23,7 @@ export class Gateway {
   /** hear: { event, news, venues, refused, changed }, called as things happen. */
   constructor(hear, now = () => Date.now(), chance = Math.random) {
     Object.assign(this, { hear, now, chance, link: new Link(), cursor: null, venues: [], focus: null, wishes: [] });
-    Object.assign(this, { socket: null, timer: null, markets: 0, lastDataAt: null });
+    Object.assign(this, { socket: null, timer: null, markets: 0, locked: false, lastDataAt: null });
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
   }
@@ -60,6 +62,8 @@ export class Gateway {
 
   async opened(socket) {
     clearTimeout(this.timer);
+    socket.wasOpen = true;
+    this.locked = false;
     try {
       this.venues = (await this.ask("v1/venues")).venues;
       this.markets = await this.hear.venues(this.venues);
@@ -80,14 +84,36 @@ export class Gateway {
     this.socket = null;
     clearTimeout(this.timer);
     socket.close();
+    if (!socket.wasOpen) this.lookWhy();
     const retryAt = this.link.lost(this.now(), this.chance());
     this.timer = setTimeout(() => this.dial(), retryAt - this.now());
     this.hear.changed();
   }
 
+  /** A browser does not say why a line was refused: a plain question is told. */
+  async lookWhy() {
+    try {
+      await this.ask("v1/venues");
+      this.locked = false;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.locked = error.status === 401;
+    }
+    if (this.locked) clearTimeout(this.timer); // each try without a token would count as a wrong one
+    this.hear.changed();
+  }
+
+  /** Show this token from now on; it is forgotten with the browser's session. */
+  unlock(token) {
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `${COOKIE}=${token.replace(NOT_OF_A_COOKIE, "")}; Path=/; SameSite=Strict${secure}`;
+    this.locked = false;
+    this.hurry();
+  }
+
   /** Dial at once if the line is down. */
   hurry() {
-    if (this.socket !== null) return;
+    if (this.socket !== null || this.locked) return;
     this.link.hurry(this.now());
     this.dial();
   }

@@ -53,6 +53,7 @@ export class List {
   resize() {
     this.stale = false;
     this.space.style.height = `${this.items.length * this.rowHeight}px`;
+    this.element.style.maxHeight = `${this.items.length * this.rowHeight + this.head.offsetHeight + 4}px`;
     setAttribute(this.element, "aria-rowcount", this.items.length + 1);
   }
 

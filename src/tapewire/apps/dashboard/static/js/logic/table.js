@@ -23,26 +23,37 @@ export function matches(market, query) {
 }
 
 const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-export const COLUMNS = {
+const DOLLARS = new Set(["USDT", "USDC", "USD"]);
+const FIGURES = {
+  __proto__: null,
   symbol: (market) => market.symbol,
   price: (market) => market.price,
   change: (market) => market.change,
-  turnover: (market) => market.turnover,
+  turnover: (market, rates) => (market.turnover == null ? null : market.turnover * worth(market.quote, rates)),
 };
+
+/** What one of each currency costs in won, or in dollars where nothing is sold for won. */
+export function rates(markets) {
+  const anchor = markets.some(({ quote }) => quote === "KRW") ? "KRW" : "USDT";
+  return new Map([[anchor, 1], ...markets.filter(({ quote, price }) => quote === anchor && price > 0).map(({ base, price }) => [base, price])]);
+}
+
+const worth = (quote, known) => known.get(quote) ?? (DOLLARS.has(quote) ? known.get("USDT") : undefined) ?? 1;
 
 /**
  * The rows of the table.
  * view: { query, filter, column, descending }; filter: "all", "favourites" or "venue quote".
- * A market without the figure stands last, whichever way it is sorted; equal ones stand by code.
+ * Turnovers are compared in one currency. A market without the figure stands last, whichever way it is sorted; equal ones stand by code.
  */
 export function rows(markets, view, favourites) {
-  const figure = COLUMNS[view.column] ?? COLUMNS.turnover;
+  const figure = FIGURES[view.column] ?? FIGURES.turnover;
+  const known = rates(markets);
   const way = view.descending ? -1 : 1;
   const chosen = [];
   for (const market of markets) {
     if (view.filter === "favourites" ? !favourites.has(market.key) : !isOf(market, view.filter)) continue;
     if (view.query && !matches(market, view.query)) continue;
-    chosen.push([figure(market), market]);
+    chosen.push([figure(market, known), market]);
   }
   chosen.sort(([a, one], [b, other]) => {
     if (a === null || b === null || a === undefined || b === undefined) {

@@ -51,6 +51,7 @@ const WORDS = {
   price: ["Price", "현재가"],
   change: ["Change", "변동률"],
   turnover: ["Turnover 24 h", "거래대금 24시간"],
+  turnoverShort: ["Turnover", "거래대금"],
   trend: ["Trend", "추세"],
   trendHint: ["Prices since this page was opened", "이 화면을 연 뒤의 가격"],
   shown: ["{count} of {all} markets", "{all}개 중 {count}개 마켓"],

@@ -10,6 +10,8 @@ import { NewsList } from "./news.js";
 
 // Without a prototype: what is looked up in it comes from outside, and may be "constructor".
 const STATUS_WORDS = { __proto__: null, healthy: "statusHealthy", degraded: "statusDegraded", unhealthy: "statusUnhealthy" };
+// Kinds that come all the time: the others say nothing by their silence.
+const STEADY = new Set(["ticker", "orderbook", "candle"]);
 const TONES = { __proto__: null, healthy: "good", degraded: "busy", unhealthy: "bad" };
 
 export class HealthView {
@@ -77,7 +79,7 @@ export class HealthView {
     const { say, settings, health, clients } = this.app;
     setText(this.status, say(STATUS_WORDS[health?.status] ?? "statusUnknown"));
     setAttribute(this.status, "data-tone", TONES[health?.status] ?? "busy");
-    const oldest = (health?.streams ?? []).filter(({ age_seconds: age }) => age !== null).sort((a, b) => b.age_seconds - a.age_seconds)[0];
+    const oldest = (health?.streams ?? []).filter(({ type, age_seconds: age }) => STEADY.has(type) && age !== null).sort((a, b) => b.age_seconds - a.age_seconds)[0];
     const facts = [];
     if (health && health.reasons.length === 0) facts.push(say("nothingWrong"));
     if (oldest) facts.push(say("oldestData", { stream: streamName({ ...oldest, kind: oldest.type }), span: span(oldest.age_seconds, settings.language) }));

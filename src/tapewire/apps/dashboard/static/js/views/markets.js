@@ -52,8 +52,8 @@ export class MarketsView {
 
   columns() {
     const { say } = this.app;
-    this.heads = [["symbol", "market"], ["price", "price"], ["change", "change"], ["turnover", "turnover"]].map(([column, word]) => {
-      const button = el("button", { type: "button", text: say(word), on: { click: () => this.sortBy(column) } });
+    this.heads = [["symbol", "market"], ["price", "price"], ["change", "change"], ["turnover", "turnoverShort", "turnover"]].map(([column, word, hint]) => {
+      const button = el("button", { type: "button", text: say(word), title: hint ? say(hint) : null, on: { click: () => this.sortBy(column) } });
       return { column, button, cell: el("span", { role: "columnheader", class: column }, button) };
     });
     const [symbol, ...figures] = this.heads.map(({ cell }) => cell);
@@ -178,7 +178,7 @@ export class MarketsView {
     setText(row.change, percent(market.change, language));
     setAttribute(row.change, "data-way", wayOf(market.change));
     setAttribute(row.line, "data-way", wayOf(market.change));
-    setText(row.turnover, compact(market.turnover, language));
+    setText(row.turnover, market.turnover == null ? "–" : `${compact(market.turnover, language)} ${market.quote}`);
   }
 
   flash(row, direction) {

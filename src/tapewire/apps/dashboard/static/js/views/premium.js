@@ -69,9 +69,9 @@ export class PremiumView {
   }
 
   makeRow() {
-    const row = { link: el("a", { tabindex: "-1", class: "code" }), won: el("span"), dollar: el("span"), change: el("span"), bar: el("span", { class: "bar", "aria-hidden": "true" }) };
+    const row = { link: el("a", { tabindex: "-1", class: "code" }), won: el("span"), dollar: el("span"), unit: el("span", { class: "dim unit" }), change: el("span"), bar: el("span", { class: "bar", "aria-hidden": "true" }) };
     const cell = (name, ...inside) => el("span", { role: "gridcell", class: name }, ...inside);
-    row.element = el("div", {}, cell("symbol", row.link), cell("won figure", row.won), cell("dollar figure", row.dollar), cell("change figure", row.bar, row.change));
+    row.element = el("div", {}, cell("symbol", row.link), cell("won figure", row.won), cell("dollar figure", row.dollar, row.unit), cell("change figure", row.bar, row.change));
     return row;
   }
 
@@ -82,7 +82,8 @@ export class PremiumView {
     row.link.href = address("market", won.venue, won.symbol);
     for (const market of [won, dollar]) market.decimals = Math.max(market.decimals, decimalsOf(market.price));
     setText(row.won, price(won.price, won.decimals, language));
-    setText(row.dollar, `${price(dollar.price, dollar.decimals, language)} ${dollar.quote}`);
+    setText(row.dollar, price(dollar.price, dollar.decimals, language));
+    setText(row.unit, ` ${dollar.quote}`);
     const over = premium(item, this.present);
     setText(row.change, percent(over, language));
     setAttribute(row.change, "data-way", wayOf(over));
