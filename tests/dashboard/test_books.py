@@ -197,8 +197,9 @@ def test_announcements_replace_their_older_version(calculated: Calculate) -> Non
     assert play(calculated, *notices, say="s.announcements.map((one) => one.title)") == ["3", "2"]
 
 
-def test_latencies_of_snapshots_are_not_counted(calculated: Calculate) -> None:
+def test_latencies_are_those_of_messages_that_came_by_themselves(calculated: Calculate) -> None:
     late = ticker(1.0, timestamp=1_000, received_ns=1_030_000_000, stream_type="REALTIME")
     snapshot = late | {"stream_type": "SNAPSHOT"}
+    candle, polled = late | {"type": "candle"}, late | {"polled": True}
     look = "s.latency = { samples: [], add(ms) { this.samples.push(ms); } }"
-    assert play(calculated, late, snapshot, ticker(1.0), look=look, say="s.latency.samples") == [30]
+    assert play(calculated, late, snapshot, candle, polled, ticker(1.0), look=look, say="s.latency.samples") == [30]

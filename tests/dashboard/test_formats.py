@@ -38,6 +38,7 @@ MOMENT = 1_795_279_665_927  # 2026-11-21 16:47:45.927 UTC
         ("m.milliseconds(0.42, 'en')", "0.4 ms"),
         ("m.milliseconds(12.4, 'en')", "12 ms"),
         ("m.milliseconds(1234, 'en')", "1.2 s"),
+        ("m.milliseconds(321739600, 'en')", "3 d 17 h"),
         ("m.span(2.34, 'en')", "2.3 s"),
         ("m.span(60, 'en')", "1 min"),
         ("m.span(3725, 'en')", "1 h 2 min"),

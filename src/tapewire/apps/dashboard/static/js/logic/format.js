@@ -58,9 +58,10 @@ export function percent(rate, language, decimals = 2) {
   return numberFormat(language, options).format(rate).replace("-", "−");
 }
 
-/** Milliseconds as people read them: 0.4 ms, 12 ms, 1.2 s. */
+/** Milliseconds as people read them: 0.4 ms, 12 ms, 1.2 s, 2 min. */
 export function milliseconds(value, language) {
   if (!isNumber(value)) return "–";
+  if (Math.abs(value) >= 60_000) return span(value / 1000, language);
   if (Math.abs(value) >= 1000) return `${numberFormat(language, { maximumFractionDigits: 1 }).format(value / 1000)} s`;
   return `${numberFormat(language, { maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0 }).format(value)} ms`;
 }

@@ -36,6 +36,11 @@ const changeOf = (event) => {
   return event.opening_price_24h ? event.trade_price / event.opening_price_24h - 1 : null;
 };
 
+// Candles may have their window's beginning as their time, and what REST told or a snapshot holds is older than its way.
+const isTimed = (event) =>
+  (event.type === "ticker" || event.type === "trade") &&
+  event.received_ns > 0 && event.timestamp > 0 && event.stream_type !== "SNAPSHOT" && !event.recovered && !event.polled;
+
 /** State of the page. `heard` counts events; `changed` is what the painter takes away each frame. */
 export class Store {
   constructor() {
@@ -82,9 +87,7 @@ export class Store {
   /** One market event. What is of no kind shown here is counted only. */
   hear(event) {
     this.heard += 1;
-    if (this.latency !== null && event.received_ns && event.timestamp && event.stream_type !== "SNAPSHOT") {
-      this.latency.add(event.received_ns / 1e6 - event.timestamp);
-    }
+    if (this.latency !== null && isTimed(event)) this.latency.add(event.received_ns / 1e6 - event.timestamp);
     const hearer = this.hearers[event.type];
     if (hearer) hearer.call(this, event);
   }
