@@ -39,6 +39,8 @@ NAMES = {
     "FeedOptions",
     "FillEvent",
     "FundingRateEvent",
+    "Gateway",
+    "GatewayOptions",
     "Gap",
     "HealthState",
     "HealthStatus",

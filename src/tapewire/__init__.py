@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tapewire.apps.environment import environment_credentials as environment_credentials
+    from tapewire.apps.gateway.gateway import Gateway as Gateway
+    from tapewire.apps.gateway.settings import GatewayOptions as GatewayOptions
     from tapewire.client import AuthenticationError as AuthenticationError
     from tapewire.client import BackpressureError as BackpressureError
     from tapewire.client import DataProcessor as DataProcessor
@@ -104,6 +106,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "tapewire.apps.environment": ("environment_credentials",),
+    "tapewire.apps.gateway.gateway": ("Gateway",),
+    "tapewire.apps.gateway.settings": ("GatewayOptions",),
     "tapewire.client": (
         "AuthenticationError", "BackpressureError", "DataProcessor", "JsonFormatter", "RecoveryError",
         "SubscriptionManager", "WebSocketClient", "WebSocketConnectionError", "WebSocketException", "alerts",

@@ -239,7 +239,7 @@ async def test_the_get_doors() -> None:
         ("/v1/orderbook/KRW-NIX", 404, "not_found"),
         ("/v1/tickers?symbols=KRW-BTC,nix", 404, "not_found"),
         ("/v1/markets?venue=nix", 404, "not_found"),
-        ("/v1/candles/KRW-BTC?unit=7m", 400, "bad_request"),
+        ("/v1/candles/KRW-BTC?unit=7m", 404, "not_found"),
         ("/v1/candles/KRW-BTC?count=0", 400, "bad_request"),
         ("/v1/orderbook/KRW-BTC?level=x", 400, "bad_request"),
         ("/v1/gaps?count=-1", 400, "bad_request"),

@@ -106,7 +106,7 @@ class Answers:
         units = upstream.client.venue.facts.candle_units
         unit = query.get("unit", _DEFAULT_UNIT)
         if unit not in units:
-            raise Problem("bad_request", f"unit must be one of {', '.join(units)}")
+            raise Problem("not_found", f"{venue} has no such unit; it has {', '.join(units)}")
         count = _number(query, "count", 200, 1, 1000) or 0
         before = _number(query, "before", None, 0, 2**53)
         found: list[Event] = []

@@ -17,6 +17,7 @@ from tapewire.apps.gateway.answers import Answers
 from tapewire.apps.gateway.asker import Asker
 from tapewire.apps.gateway.doors import Doors
 from tapewire.apps.gateway.fanout import Fanout
+from tapewire.apps.gateway.openapi import document
 from tapewire.apps.gateway.outlet import Pump
 from tapewire.apps.gateway.page import page
 from tapewire.apps.gateway.problems import Problem
@@ -158,6 +159,7 @@ class Gateway:
             ),
             "/v1/gaps": self._plain(lambda request: answers.gaps(request.query)),
             "/v1/connections": self._plain(lambda _: answers.connections(self.figures)),
+            "/openapi.json": _document,
             "/health": self._health,
             "/ready": self._ready,
             "/metrics": self._metrics,
@@ -215,6 +217,10 @@ class Gateway:
         registry.register(next(iter(self._clients.values())).metrics_collector())
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+
+async def _document(_request: web.Request) -> web.StreamResponse:
+    return web.Response(body=document(), content_type="application/json")
 
 
 def check_exposure(host: str, *, has_tokens: bool, has_tls: bool) -> None:

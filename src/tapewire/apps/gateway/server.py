@@ -175,6 +175,8 @@ class _Place:
 def refusal(problem: Problem) -> web.Response:
     """A problem as an answer."""
     headers = {} if problem.retry_after is None else {"Retry-After": str(max(1, round(problem.retry_after)))}
+    if problem.status == 405:
+        headers["Allow"] = "GET, HEAD"
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return web.Response(status=problem.status, body=problem.body, content_type="application/json", headers=headers)

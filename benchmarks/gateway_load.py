@@ -1,0 +1,183 @@
+"""What a send costs at the gateway, beside a bare picows relay in the same run: gateway_load.py [CLIENTS ...].
+
+One simulated exchange of 1,000 messages a second; each server in a process of its own reads it over one line and hands
+every frame to CLIENTS local clients, which live in another process and count. CPU is the server's own (user and
+system), so that other load does not count; latency is from the exchange's time stamp (ms) to the client's receipt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+SECONDS, RATE, MARKETS = 5.0, 1600.0, 20
+REQUEST = [{"ticket": "load"}]
+
+
+def wishes(symbols: list[str]) -> list[dict[str, Any]]:
+    return [*REQUEST, *({"type": kind, "codes": symbols} for kind in ("ticker", "trade"))]
+
+
+def exchange(pipe: Any) -> None:
+    async def run() -> None:
+        from tapewire.sim.scenario import Scenario
+        from tapewire.sim.server import Simulator
+
+        async with Simulator(Scenario(rate=RATE, markets=MARKETS)) as simulator:
+            pipe.send((simulator.url, list(simulator.exchange.market.symbols)))
+            await asyncio.to_thread(pipe.recv)
+
+    asyncio.run(run())
+
+
+def cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def rss() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def measured(pipe: Any) -> None:
+    """Say CPU seconds and memory whenever asked, until told to end."""
+    while await asyncio.to_thread(pipe.recv):
+        pipe.send((cpu(), rss()))
+
+
+def bare(pipe: Any, url: str, symbols: list[str]) -> None:
+    import picows
+
+    clients: set[Any] = set()
+
+    class Local(picows.WSListener):
+        def on_ws_connected(self, transport: Any) -> None:
+            clients.add(transport)
+
+        def on_ws_disconnected(self, transport: Any) -> None:
+            clients.discard(transport)
+
+    class Upstream(picows.WSListener):
+        def on_ws_connected(self, transport: Any) -> None:
+            transport.send(picows.WSMsgType.TEXT, json.dumps(wishes(symbols)).encode())
+
+        def on_ws_frame(self, transport: Any, frame: Any) -> None:
+            payload = frame.get_payload_as_bytes()
+            for one in clients:
+                one.send(picows.WSMsgType.BINARY, payload)
+
+    async def run() -> None:
+        server = await picows.ws_create_server(lambda _: Local(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        await picows.ws_connect(Upstream, url)
+        pipe.send(f"ws://127.0.0.1:{port}/")
+        await measured(pipe)
+
+    asyncio.run(run())
+
+
+def gateway(pipe: Any, url: str, symbols: list[str]) -> None:
+    async def run() -> None:
+        from tapewire import Gateway, GatewayOptions, WebSocketClient
+
+        client = WebSocketClient("load", url=url, keep_raw=True)
+        async with Gateway(client, GatewayOptions(port=0)) as server:
+            pipe.send(server.url.replace("http", "ws", 1) + "/websocket/v1")
+            await measured(pipe)
+
+    asyncio.run(run())
+
+
+def clients(pipe: Any, url: str, symbols: list[str], count: int) -> None:
+    import picows
+
+    heard, late = [0], list[float]()
+
+    class Local(picows.WSListener):
+        def __init__(self, sampled: bool) -> None:
+            self.sampled = sampled
+
+        def on_ws_connected(self, transport: Any) -> None:
+            transport.send(picows.WSMsgType.TEXT, json.dumps(wishes(symbols)).encode())
+
+        def on_ws_frame(self, transport: Any, frame: Any) -> None:
+            heard[0] += 1
+            if self.sampled and heard[0] % 7 == 0:
+                text = frame.get_payload_as_bytes()
+                at = text.find(b'"timestamp":')
+                if at > 0 and b'"REALTIME"' in text:
+                    late.append(time.time() * 1000 - int(text[at + 12 : at + 25]))
+
+    async def run() -> None:
+        for number in range(count):
+            await picows.ws_connect(lambda number=number: Local(number < 3), url, websocket_handshake_timeout=60.0)
+        pipe.send("ready")
+        while await asyncio.to_thread(pipe.recv):
+            pipe.send((heard[0], list(late)))
+            late.clear()
+
+    asyncio.run(run())
+
+
+def measure(name: str, server: Any, url: str, symbols: list[str], count: int) -> dict[str, float]:
+    ours, theirs = multiprocessing.Pipe()
+    serving = multiprocessing.Process(target=server, args=(theirs, url, symbols), daemon=True)
+    serving.start()
+    address = ours.recv()
+    near, far = multiprocessing.Pipe()
+    listening = multiprocessing.Process(target=clients, args=(far, address, symbols, count), daemon=True)
+
+    def ask(pipe: Any) -> Any:
+        pipe.send(True)
+        return pipe.recv()
+
+    empty = ask(ours)[1]
+    listening.start()
+    near.recv()
+    time.sleep(2.0)
+    (before, _), (heard, _), began = ask(ours), ask(near), time.monotonic()
+    time.sleep(SECONDS)
+    (after, memory), (more, late), took = ask(ours), ask(near), time.monotonic() - began
+    ours.send(False)
+    near.send(False)
+    listening.terminate()
+    serving.terminate()
+    listening.join()
+    serving.join()
+    sends, late = more - heard, sorted(late) or [0.0]
+    found = {
+        "sends_per_second": sends / took, "cpu_us_per_send": (after - before) / sends * 1e6,
+        "cpu_percent": (after - before) / took * 100, "p50_ms": late[len(late) // 2],
+        "p99_ms": late[int(len(late) * 0.99)], "kb_per_client": (memory - empty) / count / 1000,
+    }  # fmt: skip
+    print(f"{name:8} {count:4} clients  " + "  ".join(f"{key} {value:10.2f}" for key, value in found.items()), flush=True)
+    return found
+
+
+def main() -> None:
+    counts = [int(word) for word in sys.argv[1:]] or [1, 50, 200]
+    multiprocessing.set_start_method("spawn")
+    ours, theirs = multiprocessing.Pipe()
+    market = multiprocessing.Process(target=exchange, args=(theirs,), daemon=True)
+    market.start()
+    url, symbols = ours.recv()
+    try:
+        for count in counts:
+            plain = measure("picows", bare, url, symbols, count)
+            own = measure("gateway", gateway, url, symbols, count)
+            print(f"  CPU per send: {own['cpu_us_per_send'] / plain['cpu_us_per_send']:.2f} times bare picows", flush=True)
+    finally:
+        ours.send(False)
+        market.terminate()
+        market.join()
+
+
+if __name__ == "__main__":
+    main()
