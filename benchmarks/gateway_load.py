@@ -14,9 +14,16 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-SECONDS, RATE, MARKETS = 5.0, 1600.0, 20
+import picows
+
+from tapewire import Gateway, GatewayOptions, WebSocketClient
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+
+SECONDS, RATE, MARKETS = 5.0, 1000.0, 20
 REQUEST = [{"ticket": "load"}]
 
 
@@ -26,9 +33,6 @@ def wishes(symbols: list[str]) -> list[dict[str, Any]]:
 
 def exchange(pipe: Any) -> None:
     async def run() -> None:
-        from tapewire.sim.scenario import Scenario
-        from tapewire.sim.server import Simulator
-
         async with Simulator(Scenario(rate=RATE, markets=MARKETS)) as simulator:
             pipe.send((simulator.url, list(simulator.exchange.market.symbols)))
             await asyncio.to_thread(pipe.recv)
@@ -42,8 +46,7 @@ def cpu() -> float:
 
 
 def rss() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def measured(pipe: Any) -> None:
@@ -53,8 +56,6 @@ async def measured(pipe: Any) -> None:
 
 
 def bare(pipe: Any, url: str, symbols: list[str]) -> None:
-    import picows
-
     clients: set[Any] = set()
 
     class Local(picows.WSListener):
@@ -68,7 +69,7 @@ def bare(pipe: Any, url: str, symbols: list[str]) -> None:
         def on_ws_connected(self, transport: Any) -> None:
             transport.send(picows.WSMsgType.TEXT, json.dumps(wishes(symbols)).encode())
 
-        def on_ws_frame(self, transport: Any, frame: Any) -> None:
+        def on_ws_frame(self, _transport: Any, frame: Any) -> None:
             payload = frame.get_payload_as_bytes()
             for one in clients:
                 one.send(picows.WSMsgType.BINARY, payload)
@@ -83,10 +84,8 @@ def bare(pipe: Any, url: str, symbols: list[str]) -> None:
     asyncio.run(run())
 
 
-def gateway(pipe: Any, url: str, symbols: list[str]) -> None:
+def gateway(pipe: Any, url: str, _symbols: list[str]) -> None:
     async def run() -> None:
-        from tapewire import Gateway, GatewayOptions, WebSocketClient
-
         client = WebSocketClient("load", url=url, keep_raw=True)
         async with Gateway(client, GatewayOptions(port=0)) as server:
             pipe.send(server.url.replace("http", "ws", 1) + "/websocket/v1")
@@ -96,18 +95,16 @@ def gateway(pipe: Any, url: str, symbols: list[str]) -> None:
 
 
 def clients(pipe: Any, url: str, symbols: list[str], count: int) -> None:
-    import picows
-
     heard, late = [0], list[float]()
 
     class Local(picows.WSListener):
-        def __init__(self, sampled: bool) -> None:
+        def __init__(self, *, sampled: bool) -> None:
             self.sampled = sampled
 
         def on_ws_connected(self, transport: Any) -> None:
             transport.send(picows.WSMsgType.TEXT, json.dumps(wishes(symbols)).encode())
 
-        def on_ws_frame(self, transport: Any, frame: Any) -> None:
+        def on_ws_frame(self, _transport: Any, frame: Any) -> None:
             heard[0] += 1
             if self.sampled and heard[0] % 7 == 0:
                 text = frame.get_payload_as_bytes()
@@ -117,7 +114,9 @@ def clients(pipe: Any, url: str, symbols: list[str], count: int) -> None:
 
     async def run() -> None:
         for number in range(count):
-            await picows.ws_connect(lambda number=number: Local(number < 3), url, websocket_handshake_timeout=60.0)
+            await picows.ws_connect(
+                lambda number=number: Local(sampled=number < 3), url, websocket_handshake_timeout=60.0
+            )
         pipe.send("ready")
         while await asyncio.to_thread(pipe.recv):
             pipe.send((heard[0], list(late)))
@@ -157,7 +156,9 @@ def measure(name: str, server: Any, url: str, symbols: list[str], count: int) ->
         "cpu_percent": (after - before) / took * 100, "p50_ms": late[len(late) // 2],
         "p99_ms": late[int(len(late) * 0.99)], "kb_per_client": (memory - empty) / count / 1000,
     }  # fmt: skip
-    print(f"{name:8} {count:4} clients  " + "  ".join(f"{key} {value:10.2f}" for key, value in found.items()), flush=True)
+    print(
+        f"{name:8} {count:4} clients  " + "  ".join(f"{key} {value:10.2f}" for key, value in found.items()), flush=True
+    )
     return found
 
 
@@ -172,7 +173,9 @@ def main() -> None:
         for count in counts:
             plain = measure("picows", bare, url, symbols, count)
             own = measure("gateway", gateway, url, symbols, count)
-            print(f"  CPU per send: {own['cpu_us_per_send'] / plain['cpu_us_per_send']:.2f} times bare picows", flush=True)
+            print(
+                f"  CPU per send: {own['cpu_us_per_send'] / plain['cpu_us_per_send']:.2f} times bare picows", flush=True
+            )
     finally:
         ours.send(False)
         market.terminate()

@@ -47,6 +47,7 @@ def test_json_names_the_addresses_of_several_venues(exchange: BackgroundSimulato
         (("--tls", "nix.pem"), "PEM file"),
         (("--url", "okx=ws://127.0.0.1:1/ws"), "one of a venue that is served"),
         (("--venue", "nix"), "nix"),
+        (("--tape", ".", "--venue", "upbit"), "leave out --venue"),
     ],
 )
 def test_what_it_refuses(words: tuple[str, ...], said: str) -> None:

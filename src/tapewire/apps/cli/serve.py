@@ -39,6 +39,10 @@ _LISTEN = "127.0.0.1:8765"
               help="Pages of another server that may use it (https://example.org); repeatable.")  # fmt: skip
 @click.option("--private", is_flag=True, help="Serve orders and balances, too, to tokens with the scope private.")
 @click.option("--demo", is_flag=True, help="Put simulated Upbit and OKX behind it: no network, no key.")
+@click.option("--tape", "tapes", multiple=True, type=click.Path(path_type=Path, file_okay=False),
+              metavar="DIR", help="Serve what `tapewire record --tape DIR` kept, as if live; repeatable.")  # fmt: skip
+@click.option("--speed", type=SECONDS, default=1.0, show_default=True, metavar="N",
+              help="Times as fast as the tape was recorded.")  # fmt: skip
 @click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the address as one JSON object.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the engine's log on stderr.")
@@ -46,7 +50,8 @@ _LISTEN = "127.0.0.1:8765"
 def serve(
     context: click.Context, *, venues: tuple[str, ...], listen: str, urls: tuple[str, ...], profile: str | None,
     redundancy: int | None, tokens: Path | None, tls: Path | None, names: tuple[str, ...], origins: tuple[str, ...],
-    private: bool, demo: bool, seconds: float | None, as_json: bool, verbose: bool,
+    private: bool, demo: bool, tapes: tuple[Path, ...], speed: float, seconds: float | None, as_json: bool,
+    verbose: bool,
 ) -> None:  # fmt: skip
     """Hold one set of upstream lines and serve them to many local programs until Ctrl-C.
 
@@ -58,6 +63,7 @@ def serve(
     tapewire serve --venue upbit --venue okx --redundancy 2
     tapewire serve --demo                                          (simulated exchanges behind it)
     tapewire serve --url ws://127.0.0.1:9001/websocket/v1          (a simulator of yours)
+    tapewire serve --tape ticks --speed 10                         (a recording, as if live)
     tapewire serve --listen 0.0.0.0:8765 --tokens tokens.toml --tls gateway.pem
     """  # noqa: D301 - click wants the character
     from tapewire.apps.gateway.settings import GatewayOptions  # noqa: PLC0415 - heavy, loaded when used
@@ -70,6 +76,14 @@ def serve(
     def gateway(venues: tuple[str, ...], urls: tuple[str, ...]) -> Gateway:
         return _gateway(_feeds(venues, urls, shared), options, tokens, tls)
 
+    if tapes:
+        if demo or venues or urls:
+            raise click.UsageError("--tape has venues of its own: leave out --venue, --url and --demo")
+        from tapewire.apps.cli.serve_tape import TapedServer  # noqa: PLC0415 - heavy, loaded when used
+
+        served = TapedServer(options, tokens, tls, lambda made: _greet(made, as_json=as_json))
+        served.serve(tapes, speed, seconds)
+        return
     if not demo:
         context.exit(run(lambda stop: _serve(stop, gateway(venues, urls), seconds, as_json=as_json)))
     if venues or urls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +28,7 @@ from tapewire.apps.gateway.visiting import Hall
 from tapewire.apps.gateway.window import Window
 from tapewire.client import WebSocketClient
 from tapewire.errors import ConfigError, FeedError, UsageError
+from tapewire.model.subscription import Subscription
 
 
 class Gateway:
@@ -38,6 +39,7 @@ class Gateway:
         options: where it listens, and its limits.
         tokens: who may use it; None: everybody, on an address of this machine alone.
         tls: certificate and key, needed on any other address.
+        carried: venue → streams that are held from the beginning to the end, whoever wants them: those of a tape.
 
     Attributes:
         url: ``http://127.0.0.1:8765``, once it listens.
@@ -53,7 +55,9 @@ class Gateway:
         *,
         tokens: Sequence[Token] | None = None,
         tls: ssl.SSLContext | None = None,
+        carried: Mapping[str, Iterable[Subscription]] | None = None,
     ) -> None:
+        self._carried = dict(carried or {})
         self.options = options or GatewayOptions()
         given = [clients] if isinstance(clients, WebSocketClient) else list(clients)
         self._clients = {client.venue.name: client for client in given}
@@ -83,7 +87,10 @@ class Gateway:
         if self._port is not None:
             raise UsageError("this gateway listens already")
         options = self.options
-        self._upstreams = {name: Upstream(client, options.linger) for name, client in self._clients.items()}
+        self._upstreams = {
+            name: Upstream(client, options.linger, self._carried.get(name, ()))
+            for name, client in self._clients.items()
+        }
         self._pump = Pump()
         window = Window(os.urandom(4).hex(), seconds=options.window_seconds, size=options.window_bytes)
         self._fanout = Fanout(self._pump, window, self._upstreams, options.window_seconds)
@@ -93,6 +100,7 @@ class Gateway:
         self._halls = [hall for name in self._clients if (hall := self._hall(name)) is not None]
         for name, client in self._clients.items():
             client.subscribe_feed(partial(self._fanout.tell, name))
+            self._upstreams[name].carry()
         access = Access(self._tokens, (options.host, *options.names), options.origins, secure=self._tls is not None)
         self._port = Port(options, access, self._tls, self._paths())
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -92,10 +92,11 @@ class Upstream:
     Args:
         client: subscribes; closed by ``close``.
         linger: seconds that a stream goes on after its last user has gone.
+        carried: streams that are held from the beginning to the end, whoever wants them (those of a tape).
     """
 
-    def __init__(self, client: WebSocketClient, linger: float) -> None:
-        self.client, self._linger = client, linger
+    def __init__(self, client: WebSocketClient, linger: float, carried: Iterable[Subscription] = ()) -> None:
+        self.client, self._linger, self._carried = client, linger, tuple(carried)
         self.channels: dict[Subscription, Channel] = {}
         self._handles: dict[Subscription, Handle] = {}
         self._opening: dict[Subscription, asyncio.Task[None]] = {}
@@ -110,8 +111,25 @@ class Upstream:
     def name(self) -> str:
         return self.client.venue.name
 
+    def carry(self) -> None:
+        """Begin with the streams that are always held."""
+        for stream in self._carried:
+            self.open(stream, _nobody)
+
     async def markets(self) -> list[Market]:
-        """Everything the venue lists. Raises HttpFailed or DecodeError."""
+        """Everything the venue lists; of a tape that does not tell it the markets of its streams.
+
+        Raises:
+            HttpFailed, DecodeError: it cannot be had.
+        """
+        try:
+            return await self._listed()
+        except (HttpFailed, DecodeError):
+            if not self._carried:
+                raise
+            return [Market(symbol, symbol, "") for symbol in dict.fromkeys(one.symbol for one in self._carried)]
+
+    async def _listed(self) -> list[Market]:
         now = self._loop.time()
         task = self._listing
         if task is None or (task.done() and (now > self._listed_at + _MARKETS_SECONDS or task.exception())):
@@ -205,6 +223,10 @@ class Upstream:
             handle = self._handles.pop(subscription, None)
             if handle is not None:
                 handle.end()
+
+
+def _nobody(_event: Event) -> None:
+    """Hears a stream that is held for whoever comes."""
 
 
 def cut(event: Event, depth: int | None) -> Event:
