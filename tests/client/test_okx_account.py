@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tapewire.config import SessionOptions
-from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.model.status import Gap, Notice
+from tapewire.model.subscription import Subscription
 from tapewire.sim.scenario import DEMO_KEY
 from tapewire.sim.server import Simulator
 from tapewire.venues.okx.sim_ledger import order_id, seen_order
 from tapewire.venues.trading import Order
+from tests.client.restarts import Lives
+from tests.client.restarts import play as play_lives
 from tests.client.stage import Stage, play
+from tests.sizes import size
 
 KEY = {"access_key": "sim-access-key", "secret_key": DEMO_KEY.secret_key.reveal(), "passphrase": "sim-passphrase"}
 MARKETS = ("BTC-USDT", "BTC-USDT-SWAP")
 WAYS = ("abort", "drop", "freeze")
 ENDS = ("filled", "canceled")
-QUICK = SessionOptions(ping_interval=5.0, ping_timeout=3.0)
+QUICK = SessionOptions(ping_interval=5.0, ping_timeout=3.0, backoff_cap=5.0)
 Fact = tuple[str, str]
 
 
@@ -371,3 +377,112 @@ def test_a_private_line_that_the_exchange_will_close_is_left_with_nothing_missed
             assert newest(assets) == held(stage.simulator)
 
     okx(story, customer=1.0, faults=("upgrade@20x1",))
+
+
+def test_positions_that_were_closed_meanwhile_are_told_and_open_ones_begin_anew() -> None:
+    """The stream begins with what is open (A7.3): what was closed only REST's silence tells."""
+    heard: list[PositionEvent] = []
+    swap = {"symbol": "BTC-USDT-SWAP", "time_in_force": "ioc"}
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx", recover=True, **KEY) as client:
+            await (await client.subscribe([Subscription("myPosition", "")], heard.append)).live()
+            await stage.after(5)
+            buy(stage, **swap, price="70000", volume="3")
+            await stage.after(5)
+            assert [event.position for event in heard if event.position][-1] == 3
+            await away(stage, lambda: buy(stage, **swap, side="ask", price="50000", volume="3"), seconds=20)
+            assert [(event.position, event.symbol) for event in heard if event.recovered] == [
+                (Decimal(0), "BTC-USDT-SWAP")
+            ]
+            await away(stage, lambda: buy(stage, **swap, price="70000", volume="2"), seconds=20)
+            assert (heard[-1].position, [event.recovered for event in heard].count(True)) == (Decimal(2), 1)
+            rows = [gap.state for gap in stage.told(Gap)]
+            assert rows == ["filling", "filled"] * 2
+
+    okx(story)
+
+
+def test_without_a_line_positions_are_polled() -> None:
+    heard: list[PositionEvent] = []
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx", recover=True, poll_after=10.0, backoff_cap=5.0, **KEY) as client:
+            await (await client.subscribe([Subscription("myPosition", "")], heard.append)).live()
+            await stage.after(30.5)
+            stage.simulator.abort()
+            buy(stage, "BTC-USDT-SWAP", price="70000", volume="3", time_in_force="ioc")
+            await stage.after(30)
+            assert [(event.position, event.polled) for event in heard] == [(Decimal(3), True)]
+
+    okx(story, faults=("refuse:503@30x60",))
+
+
+@pytest.mark.parametrize("seed", range(200, 200 + size(2, 60)))
+def test_whenever_the_line_is_lost_and_whatever_is_traded_the_books_agree(seed: int) -> None:
+    orders: list[MyOrderEvent] = []
+    assets: list[MyAssetEvent] = []
+    draw = random.Random(seed)
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx", recover=True, session=QUICK, **KEY) as client:
+            await (await client.subscribe_my_order(orders.append)).live()
+            await (await client.subscribe_my_asset(assets.append)).live()
+            await stage.after(1)
+            since_ms = stage.simulator.exchange.market.now_ms
+            waiting: list[Order] = []
+            for _ in range(12):
+                await stage.after(draw.uniform(0.05, 8))
+                way = draw.choice([stage.simulator.abort, stage.simulator.drop, stage.simulator.freeze, None])
+                if way is not None:
+                    way(side="private")
+                for _ in range(draw.randrange(4)):
+                    waiting.append(near(stage, draw))
+                    await stage.after(draw.choice([0.0, 0.1, 0.3]))
+                waiting = [order for order in waiting if order.state == "wait"]
+                for order in waiting[: draw.randrange(2)]:
+                    stage.simulator.cancel_order(order.uuid)
+            await stage.after(30)
+            told = told_of(orders)
+            assert happened(stage.simulator, since_ms) <= told.keys() <= happened(stage.simulator)
+            assert [fact for fact, count in told.items() if count > 1] == []
+            assert newest(assets) == held(stage.simulator)
+
+    okx(story, seed=seed, customer=0.7)
+
+
+def near(stage: Stage, draw: random.Random) -> Order:
+    """An order near the middle of the book: it trades at once, or later, or in part."""
+    symbol = draw.choice(MARKETS)
+    pit = stage.simulator.exchange.market.pits[symbol]
+    ask, *_ = pit.best(ask=True)
+    price = str(pit.tick.decimal(ask - draw.randrange(-2, 3)))
+    volume = draw.choice(["0.002", "0.05"] if symbol == "BTC-USDT" else ["1"])
+    in_force = draw.choice([None, "ioc"])
+    return buy(stage, symbol, side=draw.choice(["bid", "ask"]), price=price, volume=volume, time_in_force=in_force)
+
+
+def test_over_a_restart_what_ended_and_what_was_closed_is_told(tmp_path: Path) -> None:
+    async def story(lives: Lives) -> None:
+        wanted = [Subscription("myOrder", ""), Subscription("myPosition", "")]
+        with lives.life(venue="okx", **KEY) as client:
+            await (await client.subscribe(wanted, lives.hear)).live()
+            order = lives.simulator.place_order("BTC-USDT", "bid", price="30000", volume="0.01")
+            lives.simulator.place_order("BTC-USDT-SWAP", "bid", price="70000", volume="3", time_in_force="ioc")
+            await lives.after(10)
+            before = len(lives.heard)
+        lives.simulator.cancel_order(order.uuid)
+        lives.simulator.place_order("BTC-USDT-SWAP", "ask", price="50000", volume="3", time_in_force="ioc")
+        await lives.after(60)
+        with lives.life(venue="okx", **KEY) as client:
+            await (await client.subscribe(wanted, lives.hear)).live()
+            await lives.after(10)
+            news: list[Any] = [event for _, event in lives.heard[before:] if event.recovered]
+            orders = [event for event in news if isinstance(event, MyOrderEvent)]
+            [ended] = [event for event in orders if event.uuid == order_id(order.uuid)]
+            assert (ended.state, ended.price) == ("canceled", Decimal(30_000))
+            assert sum(event.volume or 0 for event in orders if event.symbol == "BTC-USDT-SWAP") == 3
+            assert [event.position for event in news if isinstance(event, PositionEvent)] == [Decimal(0)]
+            assert {row.state for row in lives.rows()} == {"filled"}
+
+    play_lives(story, tmp_path / "cursor", venue="okx", markets=MARKETS, rate=0.5)

@@ -15,7 +15,7 @@ from tapewire.config import FeedOptions
 from tapewire.errors import CredentialsError, DecodeError, HttpFailed, VenueError
 from tapewire.hub.listening import Listener
 from tapewire.hub.router import Router
-from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
+from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.model.status import Disconnected, FeedEvent, Gap, Subscribed
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
@@ -24,11 +24,12 @@ from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.persistence import NotWanted, Persistence, Signed
 from tapewire.runtime.signing import Signer
+from tapewire.session.positions import Positions
 from tapewire.session.reconcile import Balances, Orders
 from tapewire.venues.contract import Account, Asking, Question, Venue
 
-#: Kinds that are looked after.
-KINDS = ("myOrder", "myAsset")
+#: Kinds that can be looked after; a venue tells which (``Account.kinds``).
+KINDS = ("myOrder", "myAsset", "myPosition")
 #: Seconds before the loss from which on orders are read: the two clocks may differ, and a loss is noticed late.
 OVERLAP = 60.0
 #: The status of an answer that finds a signature's time too far from the exchange's.
@@ -84,7 +85,8 @@ class AccountWatch:
         self._venue, self._options, self._signer = venue, options, signer
         self._persistence, self._clock, self._router, self._tell = persistence, clock, router, tell
         self._whose = account_of(signer.credentials)
-        self._orders, self._balances = Orders(self._account.words), Balances()
+        self._orders, self._balances, self._positions = Orders(self._account.words), Balances(), Positions()
+        self._kinds = self._account.kinds
         self._gaps: list[Gap] = []
         self._fresh: set[Subscription] = set()
         self._losses = 0
@@ -95,8 +97,11 @@ class AccountWatch:
         """For another process: what was told so far; None while it is being read."""
         if self._task is not None or self._gaps or self._fresh:
             return None
-        orders = self._orders.state() if self._orders.complete else None
-        return AccountState(orders, self._balances.state() if self._balances.complete else None)
+        return AccountState(
+            self._orders.state() if self._orders.complete else None,
+            self._balances.state() if self._balances.complete else None,
+            self._positions.state() if self._positions.complete else None,
+        )
 
     def resume(self, state: AccountState) -> None:
         """Begin where another process ended; what this one knows already stays."""
@@ -104,11 +109,15 @@ class AccountWatch:
             self._orders.resume(state.orders)
         if state.balances is not None and not self._balances.complete:
             self._balances.resume(state.balances)
+        if state.positions is not None and not self._positions.complete:
+            self._positions.resume(state.positions)
 
     def told(self, event: Event) -> bool:
         """The line brought this; True: it was delivered already."""
         if isinstance(event, MyOrderEvent):
             return self._orders.told(event)
+        if isinstance(event, PositionEvent):
+            return self._positions.told(event)
         return isinstance(event, MyAssetEvent) and self._balances.told(event)
 
     def hear(self, event: FeedEvent) -> bool:
@@ -119,9 +128,9 @@ class AccountWatch:
         elif isinstance(event, Subscribed):
             if self._orders.begun_ms is None and any(stream.kind == "myOrder" for stream in event.subscriptions):
                 self._orders.begun_ms = event.at_ns // 1_000_000
-            self._fresh.update(stream for stream in event.subscriptions if stream.kind in KINDS)
+            self._fresh.update(stream for stream in event.subscriptions if stream.kind in self._kinds)
             self._begin()
-        elif isinstance(event, Gap) and event.subscription.kind in KINDS and event.state == "unfilled":
+        elif isinstance(event, Gap) and event.subscription.kind in self._kinds and event.state == "unfilled":
             self._gaps.append(event)
             self._begin()
             return True
@@ -154,10 +163,14 @@ class AccountWatch:
             self._task = None
 
     async def _poll(self, since_ns: int, done: Done) -> None:
-        reading, state, error = Reading(Counter(), since_ns, polled=True), dict.fromkeys(KINDS, False), ""
-        begun = {"myOrder": self._orders.complete, "myAsset": self._balances.complete}
+        reading, state, error = Reading(Counter(), since_ns, polled=True), dict.fromkeys(self._kinds, False), ""
+        begun = {
+            "myOrder": self._orders.complete,
+            "myAsset": self._balances.complete,
+            "myPosition": self._positions.complete,
+        }
         try:
-            await self._read(reading, state, {kind for kind in KINDS if not begun[kind]})
+            await self._read(reading, state, {kind for kind in self._kinds if not begun[kind]})
             done(reading.delivered, state, error)
         except NotWanted:
             pass
@@ -170,9 +183,9 @@ class AccountWatch:
     async def _round(self, gaps: Sequence[Gap]) -> None:
         """One reading of everything; with ``gaps`` what was missed is delivered, and what became of them told."""
         since_ns = min((gap.from_ns for gap in gaps), default=self._clock.wall_ns())
-        reading, state = Reading(Counter(), since_ns), dict.fromkeys(KINDS, False)
+        reading, state = Reading(Counter(), since_ns), dict.fromkeys(self._kinds, False)
         try:
-            await self._read(reading, state, set() if gaps else set(KINDS))
+            await self._read(reading, state, set() if gaps else set(self._kinds))
         except NotWanted:
             return
         except (VenueError, HttpFailed, CredentialsError) as error:
@@ -192,9 +205,10 @@ class AccountWatch:
 
     async def _read(self, reading: Reading, state: dict[str, bool], learning: Collection[str]) -> None:
         """Everything; ``state`` says of each kind whether nothing can be missing any more."""
-        for kind, read in (("myOrder", self._read_orders), ("myAsset", self._read_balances)):
+        reads = {"myOrder": self._read_orders, "myAsset": self._read_balances, "myPosition": self._read_positions}
+        for kind in self._kinds:
             if self._wants(kind):
-                state[kind] = await read(reading, learning=kind in learning)
+                state[kind] = await reads[kind](reading, learning=kind in learning)
 
     async def _read_orders(self, reading: Reading, *, learning: bool) -> bool:
         """Returns whether nothing can be missing any more."""
@@ -227,6 +241,22 @@ class AccountWatch:
         elif (missed := self._balances.missed(told)) is not None:
             self._deliver(missed, reading)
         self._balances.complete = True
+        return complete
+
+    async def _read_positions(self, reading: Reading, *, learning: bool) -> bool:
+        """As ``_read_orders``."""
+        losses, complete, asking = self._losses, self._positions.complete, self._account.positions
+        assert asking is not None  # noqa: S101 - the kinds say so
+        self._positions.ask()
+        told = await self._converse(asking())
+        if learning and losses != self._losses:
+            return False
+        if learning:
+            self._positions.learn(told)
+        else:
+            for missed in self._positions.missed(told):
+                self._deliver(missed, reading)
+        self._positions.complete = True
         return complete
 
     async def _news(self, order: MyOrderEvent) -> list[MyOrderEvent]:
@@ -264,7 +294,7 @@ class AccountWatch:
 
     async def _ask(self, question: Question) -> Any:
         sign = self._signer.call(self._account, question.call)
-        wanted = partial(self._wants, *KINDS)
+        wanted = partial(self._wants, *self._kinds)
         signed = Signed(sign, self._whose, self._ready)
         return await self._persistence.ask(question.call.address, question.read, wanted, signed)
 
@@ -274,7 +304,7 @@ class AccountWatch:
             self._signer.doubt()
         await self._signer.ready()
 
-    def _deliver(self, event: MyOrderEvent | MyAssetEvent, reading: Reading) -> None:
+    def _deliver(self, event: MyOrderEvent | MyAssetEvent | PositionEvent, reading: Reading) -> None:
         marked = replace(event, received_ns=self._clock.wall_ns(), recovered=not reading.polled, polled=reading.polled)
         if self._options.keep_raw and self._venue.history:
             marked = replace(marked, raw=self._venue.history.frame(marked))

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.errors import ConfigError
-from tapewire.model.events import Asset
+from tapewire.model.events import Asset, PositionEvent
 from tapewire.session.cursor import Place
 from tapewire.session.reconcile import OrdersState
 
@@ -23,10 +23,11 @@ _MODE = 0o640  # orders and balances may stand in it: nobody outside the group r
 
 
 class AccountState(Struct, frozen=True, omit_defaults=True):
-    """An account's orders and balances as they were told last; None: not known yet."""
+    """An account's orders, balances and positions as they were told last; None: not known yet."""
 
     orders: OrdersState | None = None
     balances: list[Asset] | None = None
+    positions: list[PositionEvent] | None = None
 
 
 class Saved(Struct, frozen=True, kw_only=True):

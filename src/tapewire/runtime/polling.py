@@ -99,7 +99,8 @@ class Polling:
     def pollable(self, stream: Subscription) -> bool:
         """Whether REST can tell what this stream would."""
         if stream.kind in ACCOUNT_KINDS:
-            return self._venue.account is not None and self._options.recover
+            account = self._venue.account
+            return account is not None and stream.kind in account.kinds and self._options.recover
         if stream.kind in ("trade", "candle"):
             return self._venue.history is not None and (stream.kind == "trade" or not stream.detail)
         return stream.kind in self._venue.polls

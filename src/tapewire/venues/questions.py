@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from tapewire.config import Credentials, Numbers
-from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, TradeEvent
+from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, PositionEvent, TradeEvent
 from tapewire.model.subscription import Subscription
 from tapewire.venues.orders import OpenOrder, OrderWords
 
@@ -100,7 +100,12 @@ Asking: TypeAlias = Generator[Question, Any, Answer]
 
 
 class Account(Protocol):
-    """What can be asked by REST of the key's owner: orders that wait, orders that ended, balances."""
+    """What can be asked by REST of the key's owner: orders that wait, orders that ended, balances, positions."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of streams that it tells of: ``myOrder``, ``myAsset``, ``myPosition``."""
+        ...
 
     @property
     def words(self) -> OrderWords:
@@ -134,4 +139,9 @@ class Account(Protocol):
 
     def held(self) -> Asking[MyAssetEvent]:
         """All balances."""
+        ...
+
+    @property
+    def positions(self) -> Callable[[], Asking[list[PositionEvent]]] | None:
+        """Asks for all positions that are not closed; None: the exchange has none."""
         ...

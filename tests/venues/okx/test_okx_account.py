@@ -13,7 +13,7 @@ import pytest
 
 from tapewire.config import Credentials, Secret
 from tapewire.errors import DecodeError, HttpFailed
-from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
+from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.venues.contract import Asking, OpenOrder, Stamp
 from tapewire.venues.okx import DEMO, GLOBAL
 from tapewire.venues.okx.account import PAGE, TYPES, account
@@ -224,6 +224,17 @@ def test_balances_read_as_one_event() -> None:
     assert told.fields["totalEq"] == "100.56"
 
 
+def test_positions_read_as_the_stream_tells_them_and_closed_ones_are_left_out() -> None:
+    said = example("positions")
+    asked, told = converse(ACCOUNT.positions(), lambda _: [*said["data"], said["data"][0] | {"pos": "0"}])
+    assert asked == ["/api/v5/account/positions"]
+    [live] = GLOBAL.codec("default", "float", False).read(msgspec.json.encode(said)).events
+    assert isinstance(live, PositionEvent)
+    beside = ("eventType", "curPage", "lastPage")
+    fields = {name: value for name, value in live.fields.items() if name not in beside}
+    assert told == [msgspec.structs.replace(live, fields=fields)]
+
+
 @pytest.mark.parametrize(
     ("read", "told", "reason"),
     [
@@ -232,6 +243,7 @@ def test_balances_read_as_one_event() -> None:
         ("read_orders", body([ROW | {"ordId": ""}]), "ordId: no value"),
         ("read_fills", body([FILL_ROW | {"fillSz": ""}]), "no list of fills: expected a number"),
         ("read_fills", body([{}]), "no list of fills: 'fillSz'"),
+        ("read_positions", body([{"pos": "1"}]), "no list of positions: neither"),
         ("read_balances", body([]), "of 0 accounts"),
         ("read_balances", body([{"details": [{"ccy": "BTC"}]}]), "availBal: no value"),
     ],
@@ -253,16 +265,18 @@ def test_calls_are_signed_and_those_of_demo_trading_say_so() -> None:
     assert DEMO.account.sign(key, stamp, ACCOUNT.balances) == (*plain, ("x-simulated-trading", "1"))
 
 
-@pytest.mark.parametrize("channel", ["orders", "account"])
+@pytest.mark.parametrize("channel", ["orders", "account", "positions"])
 def test_the_message_of_a_recovered_event_reads_as_the_event(channel: str) -> None:
     codec = GLOBAL.codec("default", "float", False)
     [live] = codec.read(msgspec.json.encode(example(channel))).events
-    told: list[MyOrderEvent | MyAssetEvent] = (
-        [*ACCOUNT.read_orders(body([ROW, ROW | {"px": "", "sz": "", "state": "live"}]))]
-        if channel == "orders"
-        else [ACCOUNT.read_balances(body(example(channel)["data"]))]
-    )
-    for event in (live, *told):
+    data = example(channel)["data"]
+    told: dict[str, list[Any]] = {
+        "orders": ACCOUNT.read_orders(body([ROW, ROW | {"px": "", "sz": "", "state": "live"}])),
+        "account": [ACCOUNT.read_balances(body(data))] if channel == "account" else [],
+        "positions": ACCOUNT.read_positions(body(data)) if channel == "positions" else [],
+    }
+    assert told[channel]
+    for event in (live, *told[channel]):
         reading = codec.read(frame(event))
         assert reading.quarantined == ()
         assert reading.events == (event,)

@@ -1,4 +1,4 @@
-"""What OKX's REST tells of an account: its orders, their executions, its balances (spec/okx.md A7, A8)."""
+"""What OKX's REST tells of an account: orders, their executions, balances, positions (spec/okx.md A7, A8)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials
 from tapewire.errors import DecodeError, HttpFailed
-from tapewire.model.events import MyAssetEvent, MyOrderEvent
+from tapewire.model.events import MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.venues.contract import Asking, Call, OpenOrder, OrderWords, Question, Stamp
 from tapewire.venues.okx import values
 from tapewire.venues.okx.auth import call_headers
@@ -47,6 +47,7 @@ class OkxAccount(Struct, frozen=True):
 
     venue: str
     demo: bool
+    kinds: tuple[str, ...] = ("myOrder", "myAsset", "myPosition")
     words: OrderWords = WORDS
     balances: Call = Call("/api/v5/account/balance")
 
@@ -105,6 +106,11 @@ class OkxAccount(Struct, frozen=True):
         told: MyAssetEvent = yield Question(self.balances, self.read_balances)
         return told
 
+    def positions(self) -> Asking[list[PositionEvent]]:
+        """See ``contract.Account``: of all types at once."""
+        told: list[PositionEvent] = yield Question(Call("/api/v5/account/positions"), self.read_positions)
+        return [one for one in told if one.position]
+
     def read_orders(self, body: bytes) -> list[MyOrderEvent]:
         """A list of orders → each as the stream would tell how it stands, without its last execution.
 
@@ -125,6 +131,11 @@ class OkxAccount(Struct, frozen=True):
             except (KeyError, TypeError, ValueError, ArithmeticError) as error:
                 raise DecodeError(self.venue, f"no list of fills: {error}", body) from error
         return rows
+
+    def read_positions(self, body: bytes) -> list[PositionEvent]:
+        """A list of positions → each as the stream would tell it. Raises DecodeError: it is something else."""
+        push = Push(self.venue, CHANNELS["myPosition"], Meaning("myPosition"), "", "decimal")
+        return read_rows(self.venue, push, body, PositionEvent, "list of positions")
 
     def read_balances(self, body: bytes) -> MyAssetEvent:
         """All balances of the account as one event. Raises DecodeError: it is something else."""

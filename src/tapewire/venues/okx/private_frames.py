@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent
+from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.venues.okx.fields import FIELDS, MAKER, PARTS, SIDES
 from tapewire.venues.okx.words import executes
 
-#: What stands beside the ``data`` of balances (A7.2).
+#: What stands beside the ``data`` of balances and positions (A7.2, A7.3).
 _BESIDE = ("eventType", "curPage", "lastPage")
 _WIRE_SIDES = {ours: theirs for theirs, ours in SIDES.items()}
 _WIRE_MAKER = {ours: theirs for theirs, ours in MAKER.items()}
@@ -24,7 +24,16 @@ def private_frame(event: Event) -> bytes | None:
     if isinstance(event, MyAssetEvent):
         beside = {name: event.fields[name] for name in _BESIDE if name in event.fields}
         return _encode({"arg": {"channel": "account"}, **beside, "data": [_assets(event)]})
+    if isinstance(event, PositionEvent):
+        beside = {name: event.fields[name] for name in _BESIDE if name in event.fields}
+        return _encode({"arg": {"channel": "positions", "instType": "ANY"}, **beside, "data": [_position(event)]})
     return None
+
+
+def _position(event: PositionEvent) -> dict[str, Any]:
+    said = {name: _text(getattr(event, attribute)) for attribute, name in FIELDS["myPosition"].items()}
+    rest = {name: value for name, value in event.fields.items() if name not in _BESIDE}
+    return rest | {name: value for name, value in said.items() if value}
 
 
 def _order(event: MyOrderEvent) -> dict[str, Any]:

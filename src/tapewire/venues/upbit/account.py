@@ -78,8 +78,10 @@ class UpbitAccount(Struct, frozen=True):
     """``contract.Account`` of one region."""
 
     venue: str
+    kinds: tuple[str, ...] = ("myOrder", "myAsset")
     words: OrderWords = OWN
     balances: Call = Call("/v1/accounts")
+    positions: None = None
 
     def sign(self, credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
         """The headers of a call. Raises CredentialsError as ``auth.authorize``."""
