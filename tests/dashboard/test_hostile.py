@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 STRANGERS = """
   const ours = 'html,head,meta,title,link,script[src^="static/"],body,noscript,div,header,nav,main,section,a,p,span,ul'
     + ',ol,li,dl,dt,dd,h1,h2,h3,button,input,select,option,label,details,summary,time,meter,svg,polyline,rect,canvas'
-    + ',table,tbody,tr,td';
+    + ',table,tbody,tr,td,form:not([action])';
   return [...document.querySelectorAll('*')].filter((e) => !e.matches(ours)).map((e) => e.outerHTML.slice(0, 200));
 """
 HANDLERS = """

@@ -7,7 +7,7 @@ const ANSWER_MS = 8000;
 const DIAL_MS = 10_000;
 const COOKIE = "tapewire-token";
 const NOT_OF_A_COOKIE = /[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]/g;
-const EXTRA = new Set(["announcement", "status"]);
+const EXTRA = new Set(["announcement"]);
 // Served only where the operator has a key for it: a refusal is no news.
 const OPTIONAL = "optional";
 

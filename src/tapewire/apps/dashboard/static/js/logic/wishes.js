@@ -16,7 +16,7 @@ export function difference(before, after) {
 /** What each view hears: tickers of everything, and one market's streams while it is looked at. */
 export function wishesOf(venues, focus) {
   const wishes = venues.flatMap(({ name, kinds }) =>
-    ["ticker", "announcement", "status"]
+    ["ticker", "announcement"]
       .filter((kind) => kinds.includes(kind))
       .map((kind) => (kind === "ticker" ? { venue: name, type: kind, symbols: ["*"] } : { venue: name, type: kind })),
   );
