@@ -268,6 +268,8 @@ def _has_place(address: str) -> bool:
 
 #: How addresses of Redis begin.
 REDIS = ("redis://", "rediss://", "unix://")
+#: How addresses of message brokers begin.
+BROKERS = ("nats://", "tls://", *REDIS, "amqp://", "amqps://", "kafka://")
 
 
 class FeedOptions(Struct, frozen=True, kw_only=True):
@@ -275,6 +277,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: WebSocket address in place of the venue's (a simulator, a gateway); None is the venue's own.
+        source: a message broker in the exchange's place (``nats://…``, ``redis://…``; docs/brokers.md), never shown;
+            given as ``url`` it is moved here. Then the exchange is asked nothing: no markets, recovery, polling.
         rest_url: REST address in place of the venue's; None: derived from ``url``, or the venue's own.
         format: wire format to ask for, ``DEFAULT`` or ``SIMPLE`` or their list forms.
         numbers: ``"float"`` or ``"decimal"``.
@@ -304,6 +308,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     """
 
     url: str | None = None
+    source: str | None = None
     rest_url: str | None = None
     format: Format = "DEFAULT"
     numbers: Numbers = "float"
@@ -326,6 +331,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     mailbox: MailboxOptions = MailboxOptions()
 
     def __post_init__(self) -> None:
+        self._check_source()
         self._check_lines()
         self._check_limits()
         if self.cursor_file == "":
@@ -336,6 +342,21 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         for option, words in _WORDS.items():
             if getattr(self, option) not in words:
                 raise ConfigError(option, getattr(self, option), " or ".join(map(_quoted, words)))
+
+    def _check_source(self) -> None:
+        if str(self.url or "").startswith(BROKERS):
+            force_setattr(self, "source", self.url)
+            force_setattr(self, "url", None)
+        if self.source is None:
+            return
+        if not str(self.source).startswith(BROKERS):
+            raise ConfigError("source", "…", f"the address of a broker ({', '.join(BROKERS)})")
+        force_setattr(self, "source", HiddenText(self.source))  # a password may stand in it
+        for option, usual in (("tape", None), ("cursor_file", None), ("redundancy", 1), ("urls", ())):
+            if getattr(self, option) != usual:
+                raise ConfigError(option, "…", "left out with a broker: that is for lines to an exchange")
+        for option, off in (("validate", False), ("recover", False), ("poll_after", None)):
+            force_setattr(self, option, off)
 
     def _check_limits(self) -> None:
         if str(self.limits).startswith(REDIS):

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tapewire.errors import ConfigError
-from tapewire.model.events import CandleEvent, IndicatorEvent, MyAssetEvent, TradeEvent
+from tapewire.model.events import CandleEvent, IndicatorEvent, MyAssetEvent, OrderbookEvent, TradeEvent
 from tapewire.model.status import Stopped
 from tapewire.sinks.subjects import Place, check_prefix, parse_subject, place_of, subject, token, topic
 
@@ -23,6 +23,7 @@ _WORD = st.text("abcdefghijklmnopqrstuvwxyzABC_0123456789", min_size=1, max_size
         (Place("upbit", "trade", "KRW-BTC"), "md.upbit.kr.trade.KRW-BTC"),
         (Place("upbit-sg", "orderbook", "SGD-BTC"), "md.upbit.sg.orderbook.SGD-BTC"),
         (Place("upbit", "candle.1s", "KRW-BTC"), "md.upbit.kr.candle-1s.KRW-BTC"),
+        (Place("upbit", "orderbook.0.1", "KRW-XRP"), "md.upbit.kr.orderbook-0%2E1.KRW-XRP"),
         (Place("okx", "ticker", "BTC-USD_UM-SWAP"), "md.okx.global.ticker.BTC-USD_UM-SWAP"),
         (Place("okx-eea-demo", "trade", "BTC-EUR"), "md.okx.eea-demo.trade.BTC-EUR"),
         (Place("upbit", "myAsset", ""), "md.upbit.kr.myAsset._"),
@@ -66,6 +67,9 @@ def test_any_other_name_is_none_of_ours(name: str) -> None:
 def test_where_events_belong() -> None:
     assert place_of(TradeEvent(venue="upbit", symbol="KRW-BTC")) == ("upbit", "trade", "KRW-BTC")
     assert place_of(CandleEvent(venue="upbit", symbol="KRW-BTC", unit="1m")) == ("upbit", "candle.1m", "KRW-BTC")
+    assert place_of(OrderbookEvent(venue="upbit", symbol="KRW-BTC", level=0.0)) == ("upbit", "orderbook", "KRW-BTC")
+    grouped = OrderbookEvent(venue="upbit", symbol="KRW-BTC", level=10000.0)
+    assert place_of(grouped) == ("upbit", "orderbook.10000", "KRW-BTC")
     assert place_of(MyAssetEvent(venue="upbit")) == ("upbit", "myAsset", "")
     indicator = IndicatorEvent(venue="upbit", symbol="KRW-BTC", timeframe="5m", indicator="rsi")
     assert place_of(indicator) == ("upbit", "indicator.5m", "KRW-BTC")

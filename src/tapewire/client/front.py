@@ -81,7 +81,8 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
         self.options = with_changes(options or FeedOptions(), addresses | changes)
-        if manager is None and line_factory is None and not knows_the_way():
+        elsewhere = manager or line_factory or self.options.source or knows_the_way()
+        if not elsewhere:
             self.venue.address(self.options.url)
         self._ears, self._kept = Ears(), DataPool()
         self._feed_ears: list[Ear] = []

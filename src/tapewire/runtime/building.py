@@ -17,17 +17,22 @@ from tapewire.runtime.cursor_file import Aside
 from tapewire.runtime.driver import Driver, DriverEvents
 from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.group import Group, Terms
+from tapewire.runtime.heard import Heard
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.signing import ServerClock, Signer
+from tapewire.runtime.sourced import Sourced
 from tapewire.runtime.taping import FeedTape
+from tapewire.session.backoff import Backoff
 from tapewire.session.gate import MARGIN, Gate
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
+from tapewire.sinks.registry import source_of
+from tapewire.sinks.source import read_wanted
 from tapewire.transport.contract import Http, Line, LineFactory, NamedLine
 from tapewire.venues.contract import Codec, Venue, Window
 
 #: What a subscription is given to: one connection, or several that carry the same.
-Carrier = Driver | Group
+Carrier = Driver | Group | Sourced
 #: Seconds between two dials of one group: lines that are lost together do not come back together.
 APART = 0.5
 #: The side whose connections are called by the venue's name alone.
@@ -87,11 +92,28 @@ class Builder:
         """One more, for this side of the venue, with this key."""
         # Who logs in by message has shown no key when he connects: the exchange knows his address alone.
         options, shown = self._options, account if self._venue.authorize else None
+        if options.source is not None:
+            return self._sourced(options.source, side)
         connects = self._limits.connects(account_of(shown))
         if options.redundancy > 1 and side not in self._venue.facts.signed_sides:
             return self._group(side, Gate([] if self._limits.free else [Window(1, APART)], MARGIN, connects))
         events = DriverEvents(self._events, self._finished)
         return self._driver(_Plan(self._name(side), options, options.line, connects, side, account), events)
+
+    def _sourced(self, address: str, side: str) -> Sourced:
+        wanted = read_wanted(address)
+        source = source_of(wanted.address)(wanted.address, wanted.stream)
+        clock = self._ports.clock
+        return Sourced(
+            Origin(self._venue.name, self._name(side), source.shown, side),
+            source,
+            Heard(self._venue.name, wanted.prefix, wanted.begin(clock.wall_ns())),
+            self._codec(),
+            clock,
+            Backoff(self._options.session, self._ports.random),
+            self._events,
+            self._finished,
+        )
 
     def _group(self, side: str, connects: Gate) -> Group:
         plans = [

@@ -19,7 +19,6 @@ from tapewire.runtime.building import Carrier
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.cursor_file import AccountState, Aside, CursorFile, Saved
 from tapewire.runtime.driver import Driver
-from tapewire.runtime.group import Group
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
@@ -102,7 +101,7 @@ class CursorKeeper:
         account = _account(carrier)
         if account is not None and whose in self._accounts:
             account.resume(self._accounts[whose])
-        resume = carrier.resume if isinstance(carrier, Group) else carrier.machine.ledger.resume
+        resume = carrier.machine.ledger.resume if isinstance(carrier, Driver) else carrier.resume
         resume(self._clock.now(), subscription, place.at_ns, last)
 
     def leave(self, carrier: Carrier, subscription: Subscription) -> None:

@@ -118,6 +118,8 @@ class Pool:
 
     @property
     def url(self) -> str:
+        if self.options.source is not None:
+            return next((carrier.origin.url for carrier in self.carriers), "a message broker")
         return self.options.url or self.venue.facts.url
 
     # Subscriptions.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,16 +15,14 @@ from tapewire.sinks.broker import BrokerSink
 from tapewire.sinks.broker_options import read_options
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.nats_line import SCHEMES, connect, words_of
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
 
-SCHEMES = ("nats", "tls")
 _ID = "Nats-Msg-Id"
-#: Words of the server that no trying again mends, in lower case.
-_NOT_LET_IN = ("authorization violation", "permissions violation", "authentication", "nkey", "user credentials")
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
@@ -189,52 +186,6 @@ class NatsLink:
             )
 
 
-async def connect(
-    address: Address, lost: asyncio.Future[str], *, credentials: str | None = None, ca: str | None = None
-) -> Client:
-    """A client that does not come back by itself; ``lost`` is set when its line is gone.
-
-    Raises:
-        Away, NotLetIn.
-    """
-    try:
-        import nats  # noqa: PLC0415 - an optional extra
-        from nats.aio.client import Client  # noqa: PLC0415
-    except ImportError:
-        raise NotLetIn("the extra nats is needed: pip install tapewire[nats]") from None
-    told: list[str] = []
-
-    async def gone() -> None:
-        if not lost.done():
-            lost.set_result(told[-1] if told else "the line is lost")
-
-    async def hear(error: Exception) -> None:
-        told.append(words_of(error))
-
-    more: dict[str, Any] = {} if credentials is None else {"user_credentials": credentials}
-    if ca is not None:
-        more["tls"] = ssl.create_default_context(cafile=ca)
-    client = Client()
-    try:
-        await client.connect(
-            [str.__str__(url) for url in address.urls], allow_reconnect=False, max_reconnect_attempts=1,
-            reconnect_time_wait=0, connect_timeout=5, ping_interval=5, max_outstanding_pings=2,
-            error_cb=hear, disconnected_cb=gone, closed_cb=gone, **more,
-        )  # fmt: skip
-    except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
-        await client.close()
-        words = next((one for one in (words_of(error), *told) if _is_no(one)), told[-1] if told else words_of(error))
-        raise (NotLetIn if _is_no(words) else Away)(words) from None
-    except BaseException:
-        await client.close()
-        raise
-    return client
-
-
-def _is_no(words: str) -> bool:
-    return any(word in words.lower() for word in _NOT_LET_IN)
-
-
 class _Error(Struct):
     description: str = ""
 
@@ -254,8 +205,3 @@ def _verdict(answer: Msg) -> Verdict:
     except MsgspecError:
         return Unconfirmed("an answer that cannot be read")
     return None if error is None else Unconfirmed(error.description)
-
-
-def words_of(error: BaseException) -> str:
-    """An error of nats-py for people."""
-    return str(error).removeprefix("nats: ").strip("'") or type(error).__name__

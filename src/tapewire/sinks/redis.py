@@ -14,8 +14,8 @@ from tapewire.sinks.broker import BrokerSink
 from tapewire.sinks.broker_options import BrokerOptions, read_options
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.redis_line import SCHEMES, make_client, words_of
 
-SCHEMES = ("redis", "rediss", "unix")
 #: Hash of the newest message of each subject, behind the prefix.
 LATEST = "latest"
 
@@ -72,7 +72,7 @@ class RedisLink:
 
     async def connect(self) -> None:
         """Connect, and see that we are let in."""
-        self._client = client(self._address, self._ca, self._options.confirm_timeout)
+        self._client = make_client(self._address, self._ca, self._options.confirm_timeout)
         import redis  # noqa: PLC0415 - an optional extra
 
         try:
@@ -80,7 +80,7 @@ class RedisLink:
         except (redis.AuthenticationError, redis.ResponseError) as error:
             raise NotLetIn(str(error)) from None
         except (redis.RedisError, OSError) as error:
-            raise Away(_words(error)) from None
+            raise Away(words_of(error)) from None
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
         """One pipeline."""
@@ -98,7 +98,7 @@ class RedisLink:
                     words = f"{held} of {self._stream.replicas} replicas have it"
                     return [Unconfirmed(words)] * len(group)
         except (redis.RedisError, OSError) as error:
-            raise Away(_words(error)) from None
+            raise Away(words_of(error)) from None
         return [_verdict(answers[start : start + each]) for start in range(0, len(answers), each)]
 
     async def close(self) -> None:
@@ -117,28 +117,9 @@ class RedisLink:
             pipe.publish(message.subject, message.payload)
 
 
-def client(address: Address, ca: str | None, timeout: float) -> Any:
-    """redis-py's client of one server, which tries nothing twice by itself. Raises NotLetIn: it is not installed."""
-    try:
-        import redis.asyncio  # noqa: PLC0415 - an optional extra
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-    except ImportError:
-        raise NotLetIn("the extra redis is needed: pip install tapewire[redis]") from None
-    more: dict[str, Any] = {} if ca is None else {"ssl_ca_certs": ca}
-    return redis.asyncio.Redis.from_url(
-        str.__str__(address.urls[0]), socket_timeout=timeout, socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0), single_connection_client=False, **more,
-    )  # fmt: skip
-
-
 def _verdict(answers: Sequence[Any]) -> Verdict:
     """What Redis did with one message: a key that is no stream stays so, memory and rights may come back."""
     error = next((answer for answer in answers if isinstance(answer, Exception)), None)
     if error is None:
         return None
-    return Refused(_words(error)) if _words(error).startswith("WRONGTYPE") else Unconfirmed(_words(error))
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return Refused(words_of(error)) if words_of(error).startswith("WRONGTYPE") else Unconfirmed(words_of(error))

@@ -6,8 +6,10 @@ from importlib.metadata import entry_points
 
 from tapewire.errors import ConfigError, UnknownName
 from tapewire.sinks.contract import SinkFactory
+from tapewire.sinks.source import SourceFactory
 
 _GROUP = "tapewire.sinks"
+_SOURCES = "tapewire.sources"
 
 
 def sink_names() -> list[str]:
@@ -39,3 +41,21 @@ def sink_of(address: str) -> SinkFactory:
             "address", "…", "one that begins with nats://, redis:// or the name of another installed sink"
         )
     return get_sink(scheme)
+
+
+def source_names() -> list[str]:
+    """Schemes of addresses that can be heard in an exchange's place, sorted."""
+    return sorted(point.name for point in entry_points(group=_SOURCES))
+
+
+def source_of(address: str) -> SourceFactory:
+    """What makes sources for an address, by its scheme.
+
+    Raises:
+        UnknownName: no installed package declares one of that name.
+    """
+    scheme = str.partition(address, "://")[0]
+    for point in entry_points(group=_SOURCES, name=scheme):
+        factory: SourceFactory = point.load()
+        return factory
+    raise UnknownName("source", scheme, source_names())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tapewire.errors import ConfigError
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent
+from tapewire.model.subscription import in_full
 
 #: What the feed's own events have in the place of a type; in the place of the symbol they have their own.
 FEED = "feed"
@@ -30,11 +31,18 @@ class Place(NamedTuple):
 
 
 def place_of(item: Event | FeedEvent) -> Place:
-    """Where an event belongs. Candles and indicators have their unit in the type; books of all depths are one."""
+    """Where an event belongs. Candles and indicators have their unit in the type, grouped books their level."""
     if not isinstance(item, Event):
         return Place(item.venue, FEED, str(item.__struct_config__.tag))
     unit = getattr(item, "unit", None)
-    return Place(item.venue, f"{item.kind}.{unit}" if unit else item.kind, item.symbol)
+    if unit is None and (level := getattr(item, "level", None)):
+        unit = in_full(level)
+    return Place(item.venue, typed(item.kind, unit), item.symbol)
+
+
+def typed(kind: str, unit: str | None) -> str:
+    """``candle.1s``, ``orderbook.10000``; of what has no unit, or a level of 0, the kind alone."""
+    return f"{kind}.{unit}" if unit and unit != "0" else kind
 
 
 def subject(place: Place, prefix: str = "md") -> str:

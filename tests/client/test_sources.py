@@ -1,0 +1,332 @@
+"""A broker in the exchange's place: the same client, real servers that are killed, nothing missed, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tapewire import FeedOptions, Subscription, WebSocketClient
+from tapewire.errors import ConfigError, FeedError, TimedOut
+from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Quarantined
+from tapewire.sinks.broker import BrokerSink
+from tapewire.sinks.nats import NatsSink
+from tapewire.sinks.redis import RedisSink
+from tests.sinks.servers import PASSWORD, NatsServer, RedisServer, Server
+
+BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
+    "nats": (NatsServer, NatsSink),
+    "redis": (RedisServer, RedisSink),
+}
+
+
+class Stand:
+    """A broker, and a sink that publishes to it."""
+
+    def __init__(self, server: Server, make: Callable[..., BrokerSink]) -> None:
+        self.server, self._make = server, make
+        self._sinks: list[BrokerSink] = []
+
+    def sink(self, **options: Any) -> BrokerSink:
+        sink = self._make(self.server.address, **options)
+        sink.open()
+        self._sinks.append(sink)
+        return sink
+
+    async def publish(self, *events: Event | FeedEvent, sink: BrokerSink | None = None, **options: Any) -> None:
+        """Returns when the broker has them."""
+        chosen = sink or self.sink(**options)
+
+        def write() -> None:
+            chosen.write(events)
+            chosen.flush()
+
+        await asyncio.to_thread(write)
+
+    def client(self, more: str = "", **options: Any) -> WebSocketClient:
+        return WebSocketClient("reader", url=f"{self.server.address}{more}", backoff_cap=0.3, **options)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()
+
+
+@pytest.fixture(params=BROKERS)
+def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
+    kind, make = BROKERS[request.param]
+    if not kind.is_there():
+        pytest.skip(f"{kind.program} is not installed: make servers")
+    with kind(tmp_path / "server") as server:
+        stand = Stand(server, make)
+        yield stand
+        stand.close()
+
+
+def trade(number: int, symbol: str = "KRW-BTC") -> TradeEvent:
+    return TradeEvent(
+        venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number, received_ns=number,
+        stream_type="REALTIME",
+    )  # fmt: skip
+
+
+def ticker(price: float, at: int) -> TickerEvent:
+    return TickerEvent(venue="upbit", symbol="KRW-BTC", trade_price=price, timestamp=at, stream_type="REALTIME")
+
+
+async def take(stream: AsyncIterator[Any], count: int) -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            item = await anext(stream)
+            if isinstance(item, Event):
+                found.append(item)
+    return found
+
+
+async def test_a_late_joiner_gets_the_newest_at_once_and_then_what_comes(stand: Stand) -> None:
+    await stand.publish(ticker(1.0, 1), ticker(2.0, 2))
+    async with stand.client() as client, client.tickers("KRW-BTC") as tickers:
+        [snapshot] = await take(tickers, 1)
+        await stand.publish(ticker(3.0, 3), ticker(4.0, 4))
+        live = await take(tickers, 2)
+    assert (snapshot.trade_price, snapshot.stream_type) == (2.0, "SNAPSHOT")
+    assert [(one.trade_price, one.stream_type) for one in live] == [(3.0, "REALTIME"), (4.0, "REALTIME")]
+
+
+async def test_events_are_equal_to_those_that_were_published(stand: Stand) -> None:
+    units = [OrderbookUnit(2.0, 1.0, 3.0, 4.0), OrderbookUnit(3.0, 0.5, 3.0, 4.0)]
+    book = OrderbookEvent(
+        venue="upbit", symbol="KRW-BTC", orderbook_units=units, timestamp=5, level=0.0, stream_type="REALTIME"
+    )
+    candle = CandleEvent(venue="upbit", symbol="KRW-BTC", unit="1m", timestamp=6, stream_type="REALTIME")
+    wanted = [Subscription("trade", "KRW-BTC"), Subscription("orderbook", "KRW-BTC"),
+              Subscription("candle", "KRW-BTC", unit="1m")]  # fmt: skip
+    await stand.publish(trade(1))
+    async with stand.client() as client, client.stream(wanted, stream_preference="realtime_only") as stream:
+        waiting = asyncio.create_task(take(stream, 3))
+        await live(client, 3)
+        await stand.publish(trade(2), book, candle, batch=5, form="msgpack")
+        items = await waiting
+    assert sorted(items, key=lambda one: one.kind) == [candle, book, trade(2)]
+
+
+async def live(client: WebSocketClient, streams: int) -> None:
+    """Wait until so many streams are heard."""
+    async with asyncio.timeout(20):
+        while sum(len(handle.subscriptions) for handle in client.handles) < streams:
+            await turn()
+        for handle in client.handles:
+            await handle.live(timeout=40)
+
+
+async def turn() -> None:
+    """Let everybody else have a turn."""
+    await asyncio.get_running_loop().run_in_executor(None, int)
+
+
+async def test_a_broker_that_dies_and_comes_back_costs_nothing(stand: Stand) -> None:
+    sink = await asyncio.to_thread(stand.sink)
+    await stand.publish(trade(0), sink=sink)
+    told: list[FeedEvent] = []
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        client.subscribe_feed(told.append)
+        found = await take(trades, 1)
+        await stand.publish(*map(trade, range(1, 20)), sink=sink)
+        found += await take(trades, 10)
+        await asyncio.to_thread(stand.server.kill)
+        await asyncio.to_thread(stand.server.start)
+        await stand.publish(*map(trade, range(20, 40)), sink=sink)
+        found += await take(trades, 29)
+    assert [one.sequential_id for one in found] == list(range(40))
+    kinds = [type(event) for event in told]
+    assert kinds.count(Connected) == kinds.count(Disconnected) + 1 >= 2
+    assert Gap not in kinds
+
+
+async def test_doubles_are_dropped(stand: Stand) -> None:
+    await stand.publish(trade(0))
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        found = await take(trades, 1)
+        for batch in (1, 3, 4):
+            await stand.publish(*map(trade, range(8)), batch=batch)
+        await stand.publish(trade(9))
+        found += await take(trades, 8)
+    assert [one.sequential_id for one in found] == [*range(8), 9]
+
+
+async def test_history_comes_first_if_it_is_asked_for(stand: Stand) -> None:
+    await stand.publish(*map(trade, range(10)))
+    async with (
+        stand.client("?since=3600") as client,
+        client.trades("KRW-BTC", stream_preference="realtime_only") as trades,
+    ):
+        found = await take(trades, 10)
+        await stand.publish(trade(10))
+        found += await take(trades, 1)
+    assert [one.sequential_id for one in found] == list(range(11))
+
+
+async def test_a_stream_of_which_nothing_came_yet_begins_with_its_first_message(stand: Stand) -> None:
+    await stand.publish(trade(0, "KRW-ETH"))
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        waiting = asyncio.create_task(take(trades, 2))
+        await live(client, 1)
+        await stand.publish(trade(1), trade(2))
+        assert [one.sequential_id for one in await waiting] == [1, 2]
+
+
+async def test_snapshots_are_answered_and_wait_for_the_first_message(stand: Stand) -> None:
+    await stand.publish(ticker(1.0, 1))
+    async with stand.client() as client:
+        [first] = await client.ticker_snapshot("KRW-BTC", timeout=40)
+        waiting = asyncio.create_task(client.trade_snapshot("KRW-BTC", timeout=40))
+        async with asyncio.timeout(20):
+            while not client.handles:
+                await turn()
+        await stand.publish(trade(1))
+        [second] = await waiting
+    assert (first.trade_price, second.sequential_id, second.stream_type) == (1.0, 1, "SNAPSHOT")
+
+
+async def test_a_book_has_the_asked_depth_and_level(stand: Stand) -> None:
+    units = [OrderbookUnit(2.0 + n, 1.0, 3.0, 4.0) for n in range(9)]
+    book = OrderbookEvent(venue="upbit", symbol="KRW-BTC", orderbook_units=units, timestamp=5)
+    grouped = OrderbookEvent(venue="upbit", symbol="KRW-BTC", orderbook_units=units[:1], timestamp=6, level=10000.0)
+    await stand.publish(book, grouped)
+    async with stand.client() as client:
+        [whole] = await client.orderbook_snapshot("KRW-BTC", timeout=40)
+        [top] = await client.orderbook_snapshot("KRW-BTC", depth=5, timeout=40)
+        [rough] = await client.orderbook_snapshot("KRW-BTC", level=10000, timeout=40)
+    assert [len(one.orderbook_units) for one in (whole, top, rough)] == [9, 5, 1]
+
+
+async def test_the_collectors_gaps_are_told(stand: Stand) -> None:
+    gap = Gap(
+        venue="upbit", connection="upbit-7", at_ns=9, subscription=Subscription("trade", "KRW-BTC"), cause="reset",
+        state="unfilled", from_ns=1, to_ns=2,
+    )  # fmt: skip
+    await stand.publish(trade(0), gap)
+    told: list[FeedEvent] = []
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        client.subscribe_feed(told.append)
+        await take(trades, 1)
+        later = Gap(**{name: getattr(gap, name) for name in Gap.__struct_fields__} | {"from_ns": 5, "to_ns": 7})
+        await stand.publish(later)
+        await stand.publish(trade(1))
+        await take(trades, 1)
+    assert [event for event in told if isinstance(event, Gap)] == [later]
+
+
+async def test_what_the_broker_threw_away_is_told(stand: Stand) -> None:
+    if isinstance(stand.server, NatsServer):
+        options: dict[str, Any] = {"max_bytes": 4_000, "stream": "md"}
+    else:
+        options = {"max_len": 1}
+    sink = await asyncio.to_thread(lambda: stand.sink(**options))
+    await stand.publish(trade(0), sink=sink)
+    told: list[FeedEvent] = []
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        client.subscribe_feed(told.append)
+        await take(trades, 1)
+        client._pool.carriers[0].hold("the test", holding=True)  # a reader that is away for long
+        await cut(stand, sink)
+        client._pool.carriers[0].hold("the test", holding=False)
+        async with asyncio.timeout(20):
+            while not any(isinstance(event, Gap) for event in told):
+                await asyncio.wait_for(anext(trades), 40)
+    [gap] = {event.subscription: event for event in told if isinstance(event, Gap)}.values()
+    assert (gap.state, gap.subscription) == ("unfilled", Subscription("trade", "KRW-BTC"))
+
+
+async def cut(stand: Stand, sink: BrokerSink) -> None:
+    """The broker dies, and when its readers are back, what they read last is no longer there."""
+    await asyncio.to_thread(stand.server.kill)
+    writing = asyncio.create_task(stand.publish(*map(trade, range(1, 400)), sink=sink))
+    await asyncio.to_thread(stand.server.start)
+    await writing
+
+
+async def test_what_is_no_message_of_ours_is_quarantined(stand: Stand) -> None:
+    await stand.publish(trade(0))
+    told: list[FeedEvent] = []
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        client.subscribe_feed(told.append)
+        await take(trades, 1)
+        await foreign(stand.server)
+        await stand.publish(trade(1))
+        await take(trades, 1)
+    [bad] = [event for event in told if isinstance(event, Quarantined)]
+    assert bad.payload == b"something else"
+
+
+async def foreign(server: Server) -> None:
+    """Somebody else's message under a name of ours."""
+    if isinstance(server, NatsServer):
+        import nats  # noqa: PLC0415
+
+        client = await nats.connect(server.address)
+        await client.jetstream().publish("md.upbit.kr.trade.KRW-BTC", b"something else")
+        await client.close()
+    else:
+        import redis.asyncio  # noqa: PLC0415
+
+        async with redis.asyncio.Redis.from_url(server.address) as line:
+            await line.xadd("md.upbit.kr.trade.KRW-BTC", {"payload": b"something else"})
+
+
+async def test_wrong_credentials_end_it_when_the_tries_are_used_up(stand: Stand) -> None:
+    told: list[FeedEvent] = []
+    client = WebSocketClient("reader", url=stand.server.refused_address, max_retries=1, backoff_base=0.01)
+    client.subscribe_feed(told.append)
+    handle = await client.subscribe_trade("KRW-BTC", lambda _event: None)
+    with pytest.raises(FeedError) as failed:
+        await handle.live(timeout=40)
+    assert not isinstance(failed.value, TimedOut)
+    await client.cleanup()
+    shown = "".join(map(repr, [*told, failed.value, client.options, client.statistics()]))
+    assert PASSWORD not in shown + str(failed.value) + str(told)
+    assert f"127.0.0.1:{stand.server.port}" in str(failed.value)
+
+
+async def test_symbols_come_and_go_while_it_runs(stand: Stand) -> None:
+    await stand.publish(trade(0), trade(5, "KRW-ETH"))
+    found: list[TradeEvent] = []
+    async with stand.client() as client:
+        handle = await client.subscribe_trade("KRW-BTC", found.append)
+        await handle.live(timeout=40)
+        await handle.add("KRW-ETH")
+        await handle.live(timeout=40)
+        await handle.remove("KRW-BTC")
+        other = await client.subscribe_trade("KRW-BTC", lambda _event: None)
+        await other.live(timeout=40)
+        await other.unsubscribe()
+        async with client.trades("KRW-ETH") as trades:
+            await take(trades, 1)
+            await stand.publish(trade(1), trade(6, "KRW-ETH"))
+            await take(trades, 1)
+    assert [(one.symbol, one.sequential_id) for one in found] == [("KRW-BTC", 0), ("KRW-ETH", 5), ("KRW-ETH", 6)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"url": "nats://host", "tape": FeedOptions().tape, "redundancy": 2}, "redundancy is '…'"),
+        ({"url": "nats://host", "cursor_file": "x"}, "cursor_file is '…'"),
+        ({"source": "me:secret@host"}, "source is '…'; it must be the address of a broker"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as refused:
+        FeedOptions(**options)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_address_with_a_password_is_moved_and_hidden() -> None:
+    options = FeedOptions(url="redis://me:secret@host")
+    assert (options.url, options.validate, options.recover, options.poll_after) == (None, False, False, None)
+    assert "secret" not in repr(options)
+    assert FeedOptions(url="redis://me:secret@host") == options
