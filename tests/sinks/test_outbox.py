@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tapewire.model.events import TradeEvent
-from tapewire.sinks.letters import Letter, Message, Writer
-from tapewire.sinks.outbox import OVERHEAD, Outbox
+from tapewire.sinks.letters import OVERHEAD, Letter, Message, Writer
+from tapewire.sinks.outbox import Outbox
 from tests.sizes import size
 
 _writer = Writer()

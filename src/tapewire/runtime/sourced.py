@@ -113,6 +113,7 @@ class Sourced:
             if self._task is None:
                 self._end(None)
             else:
+                self._changed.set()  # a client that swallows the next line (redis-py does at times) is asked twice
                 self._task.cancel()
 
     def kill(self) -> None:
@@ -138,7 +139,7 @@ class Sourced:
             self._end(error)
 
     async def _stay(self) -> None:
-        while True:
+        while not self.stopping:
             try:
                 await self._connect()
                 await self._hear()
@@ -161,7 +162,7 @@ class Sourced:
     async def _hear(self) -> None:
         """Follow what is wanted, and hand on what comes, until the line is lost."""
         followed: dict[str, Subscription] = {}
-        while True:
+        while not self.stopping:
             await self._adjust(followed)
             messages = await self._until_changed()
             await self._free.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from msgspec import Struct, msgpack
@@ -45,8 +46,13 @@ def identity(item: Event | FeedEvent) -> str:
 
 def full_id(place: Place, one: str) -> str:
     """``upbit|candle.1s|KRW-BTC|one``."""
+    return f"{_start(place)}|{one}"
+
+
+@lru_cache(maxsize=16_384)
+def _start(place: Place) -> str:
     kind, dot, unit = place.type.partition(".")
-    return f"{token(place.venue)}|{token(kind)}{dot}{token(unit)}|{token(place.symbol)}|{one}"
+    return f"{token(place.venue)}|{token(kind)}{dot}{token(unit)}|{token(place.symbol)}"
 
 
 def batch_id(place: Place, identities: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, Union
 
 import msgspec
@@ -22,6 +22,8 @@ FORMS: tuple[Form, ...] = ("event", "venue", "msgpack")
 SCHEMA = 1
 #: Events of one message at most.
 BATCH_MOST = 1_000
+#: Bytes that a letter takes beside its payload, about.
+OVERHEAD = 400
 #: Subjects that a writer remembers.
 SUBJECTS_MOST = 100_000
 
@@ -55,13 +57,17 @@ class Letter(Struct, array_like=True, gc=False):
 
 
 class Message(Struct):
-    """What a broker is given: one event, or several of one subject. ``id`` is the same each time it is sent."""
+    """What a broker is given: one event, or several of one subject. ``id`` is the same each time it is sent.
+
+    ``weight``: bytes that it takes here, about.
+    """
 
     subject: str
     id: str
     headers: dict[str, str]
     payload: bytes
     letters: tuple[Letter, ...]
+    weight: int
 
 
 class Writer:
@@ -126,6 +132,12 @@ def fit(one: Letter, other: Letter) -> bool:
     return one.form == other.form and one.recovered == other.recovered
 
 
+@lru_cache(maxsize=1_024)
+def _typed(kind: str) -> str:
+    word, dot, unit = kind.partition(".")
+    return f"{token(word)}{dot}{token(unit)}"
+
+
 def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
     """Letters that ``fit`` together as one message; with ``batch`` the payload is a list, even of one."""
     first, last = letters[0], letters[-1]
@@ -133,7 +145,7 @@ def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
     headers = {
         "tw-schema": str(SCHEMA),
         "tw-venue": first.venue,
-        "tw-type": ".".join(map(token, first.type.split("."))),
+        "tw-type": _typed(first.type),
         "tw-symbol": token(first.symbol),
         "tw-form": first.form,
         "tw-timestamp": "" if last.timestamp is None else str(last.timestamp),
@@ -141,12 +153,13 @@ def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
         "tw-recovered": "1" if first.recovered else "0",
     }
     if not batch:
-        return Message(first.subject, full_id(first.place, first.identity), headers, first.payload, tuple(letters))
+        one = full_id(first.place, first.identity)
+        return Message(first.subject, one, headers, first.payload, (first,), len(first.payload) + OVERHEAD)
     headers["tw-ids"] = ",".join(identities)
     payloads = [letter.payload for letter in letters]
-    return Message(
-        first.subject, batch_id(first.place, identities), headers, _list(first.form, payloads), tuple(letters)
-    )
+    weight = sum(map(len, payloads)) + OVERHEAD * len(payloads)
+    one, payload = batch_id(first.place, identities), _list(first.form, payloads)
+    return Message(first.subject, one, headers, payload, tuple(letters), weight)
 
 
 def _list(form: Form, payloads: list[bytes]) -> bytes:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from tapewire.sinks.letters import Letter, Message, fit, pack
-
-#: Bytes that a letter takes beside its payload, about.
-OVERHEAD = 400
+from tapewire.sinks.letters import OVERHEAD, Letter, Message, fit, pack
 
 
 class _Lane:
@@ -76,7 +73,7 @@ class Outbox:
         """The broker has it, or never will: it is gone from here."""
         del self._on_the_way[id(message)]
         self.letters -= len(message.letters)
-        self.size -= sum(len(letter.payload) + OVERHEAD for letter in message.letters)
+        self.size -= message.weight
 
     def again(self, messages: Sequence[Message]) -> None:
         """They are to be sent again, as they were, before all else of their subjects."""

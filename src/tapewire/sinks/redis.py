@@ -69,6 +69,7 @@ class RedisLink:
     def __init__(self, address: Address, stream: StreamOptions, options: BrokerOptions, ca: str | None) -> None:
         self._address, self._stream, self._options, self._ca = address, stream, options, ca
         self._client: Any = None
+        self._trimmed = () if stream.max_len is None else (b"MAXLEN", b"~", stream.max_len)
 
     async def connect(self) -> None:
         """Connect, and see that we are let in."""
@@ -109,8 +110,10 @@ class RedisLink:
                 await client.aclose()
 
     def _put(self, pipe: Any, message: Message) -> None:
-        fields = {"id": message.id, **message.headers, "payload": message.payload}
-        pipe.xadd(message.subject, fields, maxlen=self._stream.max_len, approximate=True)
+        fields: list[Any] = [b"id", message.id]
+        for header in message.headers.items():
+            fields += header
+        pipe.execute_command(b"XADD", message.subject, *self._trimmed, b"*", *fields, b"payload", message.payload)
         if self._stream.latest:
             pipe.hset(f"{self._options.prefix}:{LATEST}", message.subject, message.payload)
         if self._stream.pubsub:

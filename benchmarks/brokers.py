@@ -1,0 +1,183 @@
+"""Broker sinks beside a bare client of the same broker that writes the same bytes: python -m benchmarks.brokers.
+
+Each round publishes the same events through our sink and then through the broker's own client, encoded and packed by the
+shortest code that makes the same bytes, with as many messages unconfirmed. Rates are of the wall's clock and mean something
+on an idle machine only; the CPU time is that of this process. The latency is from receipt to confirmation while 2,000
+events a second come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from tests.sinks.servers import NatsServer, RedisServer, Server
+
+from tapewire.model.events import TradeEvent
+from tapewire.sinks.broker import BrokerSink
+from tapewire.sinks.letters import Message, Writer, pack, unpack
+from tapewire.sinks.nats import NatsSink
+from tapewire.sinks.redis import RedisSink
+
+MARKETS = 100
+EVENTS = 20_000
+ROUNDS = 5
+WINDOW = 512
+
+
+class Result(NamedTuple):
+    wall: float
+    cpu: float
+
+
+def events(first: int, count: int, now: Callable[[], int] = time.time_ns) -> list[TradeEvent]:
+    """As Upbit sends them, market after market."""
+    return [
+        TradeEvent(venue="upbit", symbol=f"KRW-{number % MARKETS}", trade_price=89_628_000.0, trade_volume=0.00115934,
+                   ask_bid="ASK", prev_closing_price=89_628_000.0, change="RISE", change_price=260_000.0,
+                   sequential_id=17_952_832_427_740_000 + number, trade_timestamp=1_795_283_242_774,
+                   timestamp=1_795_283_242_774, trade_date="2026-11-21", trade_time="17:47:22", received_ns=now(),
+                   stream_type="REALTIME")
+        for number in range(first, first + count)
+    ]  # fmt: skip
+
+
+def packed(batch: int, first: int, form: str) -> list[Message]:
+    writer = Writer(form)  # type: ignore[arg-type]
+    lanes: dict[str, list[Any]] = {}
+    found = []
+    for event in events(first, EVENTS):
+        letter = writer.letter(event)
+        lane = lanes.setdefault(letter.subject, [])
+        lane.append(letter)
+        if len(lane) == batch:
+            found.append(pack(lane, batch=batch > 1))
+            lanes[letter.subject] = []
+    return found + [pack(lane, batch=batch > 1) for lane in lanes.values() if lane]
+
+
+def timed(work: Callable[[], None]) -> Result:
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return Result(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def ours(make: Callable[..., BrokerSink], address: str, batch: int, first: int, form: str) -> Result:
+    sink = make(address, batch=batch, form=form, window=WINDOW)
+    sink.open()
+    batches = [events(first + start, 1_000) for start in range(0, EVENTS, 1_000)]
+
+    def work() -> None:
+        for some in batches:
+            sink.write(some)
+        sink.flush()
+
+    try:
+        return timed(work)
+    finally:
+        sink.close()
+
+
+class Bare:
+    """What a program without us does: encode each event, join as many as go into a message, keep the headers."""
+
+    def __init__(self, batch: int, first: int) -> None:
+        self._batch, self._messages = batch, packed(batch, first, "event")
+        self._events = [events_of(message) for message in self._messages]
+
+    def __iter__(self) -> Iterator[tuple[str, str, dict[str, str], bytes]]:
+        encode = msgspec.json.Encoder().encode
+        for message, some in zip(self._messages, self._events, strict=True):
+            payload = encode(some[0]) if self._batch == 1 else b"[%s]" % b",".join([encode(event) for event in some])
+            yield message.subject, message.id, message.headers, payload
+
+
+def events_of(message: Message) -> list[Any]:
+    return list(unpack(message.headers, message.payload))
+
+
+async def bare_nats(address: str, messages: Bare) -> Result:
+    client = await nats.connect(address)
+    js = client.jetstream(publish_async_max_pending=WINDOW)
+    cpu, wall = time.process_time(), time.perf_counter()
+    for subject, one, headers, payload in messages:
+        await js.publish_async(subject, payload, headers={**headers, "Nats-Msg-Id": one})
+    await js.publish_async_completed()
+    result = Result(time.perf_counter() - wall, time.process_time() - cpu)
+    await client.close()
+    return result
+
+
+async def bare_redis(address: str, messages: Bare) -> Result:
+    client = redis.asyncio.Redis.from_url(address)
+    await client.ping()
+    cpu, wall = time.process_time(), time.perf_counter()
+    pipe, waiting = client.pipeline(transaction=False), 0
+    for subject, one, headers, payload in messages:
+        fields: dict[Any, Any] = {"id": one, **headers, "payload": payload}
+        pipe.xadd(subject, fields, maxlen=100_000)
+        waiting += 1
+        if waiting == WINDOW:
+            await pipe.execute()
+            waiting = 0
+    await pipe.execute()
+    result = Result(time.perf_counter() - wall, time.process_time() - cpu)
+    await client.aclose()
+    return result
+
+
+def latency(make: Callable[..., BrokerSink], address: str, batch: int, first: int) -> tuple[float, float]:
+    """Milliseconds from receipt to confirmation, p50 and p99, of 2,000 events a second handed over every 5 ms."""
+    sink, waits = make(address, batch=batch), []
+
+    def hear(messages: Sequence[Message]) -> None:
+        now = time.time_ns()
+        waits.extend((now - letter.received_ns) / 1e6 for message in messages for letter in message.letters)
+
+    sink.hear = hear
+    sink.open()
+    pause = threading.Event()
+    for number in range(400):
+        sink.write(events(first + number * 10, 10))
+        pause.wait(0.005)
+    sink.flush()
+    sink.close()
+    cuts = statistics.quantiles(waits, n=100)
+    return cuts[49], cuts[98]
+
+
+BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink], Callable[..., Any]]] = {
+    "NATS JetStream": (NatsServer, NatsSink, bare_nats),
+    "Redis Streams": (RedisServer, RedisSink, bare_redis),
+}
+
+
+def main(rounds: int = ROUNDS) -> None:
+    print("| Broker | batch | events/s | bare client | ratio | µs CPU an event | bare | ratio | p50 | p99 |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name, (kind, make, bare) in BROKERS.items():
+        for batch in (1, 20):
+            with tempfile.TemporaryDirectory() as folder, kind(Path(folder) / "server") as server:
+                first, mine, theirs = 0, [], []
+                for _ in range(rounds):
+                    mine.append(ours(make, server.address, batch, first, "event"))
+                    theirs.append(asyncio.run(bare(server.address, Bare(batch, first + EVENTS))))
+                    first += 2 * EVENTS
+                p50, p99 = latency(make, server.address, batch, first)
+            wall, other = min(one.wall for one in mine), min(one.wall for one in theirs)
+            cpu, less = min(one.cpu for one in mine), min(one.cpu for one in theirs)
+            rates = f"{EVENTS / wall:,.0f} | {EVENTS / other:,.0f} | {other / wall:.2f}"
+            costs = f"{cpu / EVENTS * 1e6:.1f} | {less / EVENTS * 1e6:.1f} | {less / cpu:.2f}"
+            print(f"| {name} | {batch} | {rates} | {costs} | {p50:.1f} ms | {p99:.1f} ms |", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
