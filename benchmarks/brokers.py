@@ -1,9 +1,9 @@
 """Broker sinks beside a bare client of the same broker that writes the same bytes: python -m benchmarks.brokers.
 
-Each round publishes the same events through our sink and then through the broker's own client, encoded and packed by the
-shortest code that makes the same bytes, with as many messages unconfirmed. Rates are of the wall's clock and mean something
-on an idle machine only; the CPU time is that of this process. The latency is from receipt to confirmation while 2,000
-events a second come.
+Each round publishes the same events through our sink and then through the broker's own client, encoded and packed by
+the shortest code that makes the same bytes, with as many messages unconfirmed. Rates are of the wall's clock and mean
+something on an idle machine only; the CPU time is that of this process. The latency is from receipt to confirmation
+while 2,000 events a second come.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import nats
+import redis.asyncio
 from tests.sinks.servers import NatsServer, RedisServer, Server
 
 from tapewire.model.events import TradeEvent

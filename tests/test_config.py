@@ -306,3 +306,27 @@ def test_a_profile_sets_options_a_strategy_its_back_off_and_a_change_goes_before
         profile("holiday")
     with pytest.raises(ConfigError, match="aggressive"):
         profile("production", strategy="lazy")
+
+
+def test_the_address_of_a_broker_is_moved_and_hidden_and_the_exchange_is_asked_nothing() -> None:
+    options = FeedOptions(url="nats://me:secret@host", poll_after=5.0)
+    assert options.source is not None
+    assert str.__str__(options.source) == "nats://me:secret@host"
+    assert (options.url, options.validate, options.recover, options.poll_after) == (None, False, False, None)
+    assert "secret" not in repr(options)
+    assert msgspec.structs.replace(options, format="SIMPLE").source == options.source
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"source": "me:secret@host"}, "source is '…'; it must be the address of a broker"),
+        ({"url": "nats://host", "tape": TapeOptions()}, "tape is '…'; it must be left out with a broker"),
+        ({"url": "nats://host", "cursor_file": "x"}, "cursor_file is '…'"),
+        ({"url": "nats://host", "redundancy": 2}, "redundancy is '…'"),
+    ],
+)
+def test_what_is_for_lines_is_refused_with_a_broker(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as refused:
+        FeedOptions(**options)
+    assert "secret" not in str(refused.value)
