@@ -138,6 +138,19 @@ def test_an_order_that_waited_before_the_client_came_is_cancelled_while_its_line
     assert event.fields["cancelSource"] == "1"
 
 
+def test_calls_of_demo_trading_are_taken_by_the_demo() -> None:
+    heard: list[MyOrderEvent] = []
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx-demo", recover=True, **KEY) as client:
+            await (await client.subscribe_my_order(heard.append)).live()
+            await stage.after(5)
+            await away(stage, lambda: buy(stage), seconds=10)
+
+    play(story, venue="okx-demo", markets=MARKETS, rate=0.5)
+    assert [(event.venue, event.state, event.recovered) for event in heard] == [("okx-demo", "live", True)]
+
+
 def test_the_execution_that_fills_an_order_is_its_end_as_the_stream_would_say() -> None:
     heard: list[MyOrderEvent] = []
 

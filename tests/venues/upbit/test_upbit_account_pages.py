@@ -66,3 +66,8 @@ def test_orders_are_asked_by_their_ids_a_hundred_at_a_time() -> None:
 def test_one_call_tells_an_order_and_its_executions() -> None:
     asked, found = converse(ACCOUNT.executed(order(7), 0), ((order(7), []),))
     assert (asked, found) == ([{"uuid": "7"}], (order(7), []))
+
+
+def test_balances_are_one_call() -> None:
+    assert converse(ACCOUNT.held(), ("told",)) == ([{}], "told")
+    assert ACCOUNT.positions is None
