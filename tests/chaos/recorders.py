@@ -23,12 +23,13 @@ from tapewire.sinks.names import MISC
 from tapewire.tape.files import Damage, TapeFile, is_unborn, tape_files
 from tapewire.tape.format import Kind, Record, RestAnswer
 from tapewire.venues.registry import get_venue
+from tests.sizes import size
 
 SCRIPT = str(Path(sys.executable).with_name("tapewire"))
 MARKETS = ("KRW-BTC", "KRW-ETH")
 TYPES = "trade,ticker,orderbook.5"
 #: Seconds for anything that a healthy process does in less than one.
-PATIENCE = 30.0
+PATIENCE = float(size(30, 120))
 #: Records after which a recorder may be killed: some of them are trades.
 ENOUGH = 100
 
