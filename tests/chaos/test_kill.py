@@ -19,6 +19,7 @@ from tapewire.tape.files import tape_files
 from tapewire.tape.format import Kind
 from tapewire.testing.background import BackgroundSimulator
 from tapewire.testing.oracle import account
+from tests.chaos.layouts import read_recording
 from tests.chaos.recorders import (
     MARKETS,
     PATIENCE,
@@ -30,7 +31,7 @@ from tests.chaos.recorders import (
     read_recorded_tape,
     read_records,
 )
-from tests.sizes import figure, size
+from tests.sizes import NIGHTLY, figure, size
 
 #: Seconds within which what came is in a file (docs/tape.md, docs/recording.md), and as many for a busy machine.
 BOUND = 1.0
@@ -81,6 +82,21 @@ FORMS = {
         cursor=True,
     ),
 }
+
+
+def _files(*options: str) -> Form:
+    return Form(
+        lambda folder: ("--out", str(folder), *options),
+        lambda folder, _before: read_recording(folder),
+        lambda folder: read_recording(folder).records if folder.exists() else 0,
+        lambda status: status.lines,
+        cursor=True,
+    )
+
+
+if NIGHTLY:
+    FORMS["frames"] = _files("--layout", "dated", "--zone", "KST", "--compress", "zstd", "--fsync", "200")
+    FORMS["parquet"] = _files("--files", "parquet", "--rotate-count", "500")
 
 
 class Figures:
