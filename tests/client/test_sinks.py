@@ -59,6 +59,20 @@ class Shelf:
         return sum(isinstance(item, TradeEvent) for item in self.items)
 
 
+class FullShelf(Shelf):
+    """Keeps what it gets, and says for a while that there is no room for it."""
+
+    full = True
+
+    def write(self, batch: Sequence[Item]) -> None:
+        super().write(batch)
+        self.flush()
+
+    def flush(self) -> None:
+        if self.full:
+            raise SinkError("shelf", "is full", retryable=True)
+
+
 @pytest.fixture
 def make() -> Callable[[], WebSocketClient]:
     simulator = Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=200.0))
@@ -69,6 +83,17 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.get_running_loop().run_in_executor(None, asyncio.Event)
+
+
+async def test_a_sink_that_refuses_for_a_while_is_degraded_and_goes_on(make: Callable[[], WebSocketClient]) -> None:
+    shelf = FullShelf()
+    async with make() as client:
+        fed = await client.add_sink(shelf, TRADES, runner=RunnerOptions(retry_every=0.01))
+        await until(lambda: fed.state == "degraded")
+        shelf.full = False
+        await until(lambda: fed.state == "recording")
+        await until(lambda: shelf.trades() >= 3)
+    assert (fed.state, fed.error) == ("idle", None)
 
 
 async def test_a_sink_gets_data_and_the_feeds_own_events_until_the_client_ends(

@@ -16,7 +16,7 @@ from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.sinks.contract import Sink, Written
 from tapewire.sinks.registry import sink_of
-from tapewire.sinks.runner import RunnerOptions, SinkRunner
+from tapewire.sinks.runner import RunnerOptions, SinkRunner, State
 
 #: Events that may wait for a sink; then the oldest go, told as ``Lagged``.
 _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
@@ -41,6 +41,11 @@ class Fed:
             return None
         error = self._task.exception()
         return error if isinstance(error, FeedError) else None
+
+    @property
+    def state(self) -> State:
+        """``degraded`` while it refuses what it will take later (a full disk), ``recording``, at its end ``idle``."""
+        return self._runner.state
 
     def written(self) -> tuple[Written, ...]:
         """What the sink has, one row a target."""
