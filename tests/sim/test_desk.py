@@ -476,3 +476,33 @@ def test_whatever_customers_do_the_events_tell_one_story(code: str, seed: int, d
             if order.state == "wait":
                 floor.cancel(order)
     check(floor)
+
+
+def test_an_order_is_changed_within_what_is_open_and_was_not_executed() -> None:
+    floor = Floor()
+    bid, _ = floor.best
+    order = floor.place(price=str(bid - 5_000_000), volume="0.1")
+    with pytest.raises(OrderRefused, match="no open order of that id"):
+        floor.desk.amend("other", order.uuid, volume=Decimal(1))
+    before = floor.balance("KRW")
+    floor.desk.amend("main", order.uuid, price=bid - 4_000_000)
+    floor.wait(0.0)
+    assert floor.states(order) == ["wait", "wait"]
+    assert floor.balance("KRW").locked > 0
+    check(floor)
+    floor.cancel(order)
+    assert floor.balance("KRW").free == before.free + before.locked
+
+
+def test_no_order_is_made_smaller_than_what_was_executed() -> None:
+    floor = Floor()
+    _, ask = floor.best
+    size = floor.market.pits[CODE].ladder.ask_sizes[0]
+    volume = Decimal(size).scaleb(-8)
+    order = floor.place(price=str(ask), volume=str(volume * 2))
+    assert order.state == "wait"
+    with pytest.raises(OrderRefused, match="no more than that"):
+        floor.desk.amend("main", order.uuid, volume=order.executed_volume)
+    floor.desk.amend("main", order.uuid, volume=order.executed_volume + volume / 2)
+    floor.wait(0.0)
+    assert order.remaining_volume == volume / 2

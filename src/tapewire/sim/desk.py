@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_DOWN, Decimal, localcontext
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent
 from tapewire.sim.book import UNIT
 from tapewire.sim.holdings import Holdings, value
@@ -95,6 +97,29 @@ class Desk:
         self._publish(order.asked.symbol)
         return order
 
+    def amend(self, account: str, uuid: str, *, price: Decimal | None = None, volume: Decimal | None = None) -> Order:
+        """See ``TradingDesk.amend``."""
+        order, quote = self._waiting.get(uuid, (None, None))
+        if order is None or quote is None or order.account != account:
+            raise OrderRefused("unknown", "no open order of that id")
+        pit = self._market.pits[order.asked.symbol]
+        asked = replace(order.asked, price=price or order.asked.price, volume=volume or order.asked.volume)
+        check(asked, pit.tick, pit.listing)
+        left = (asked.volume or ZERO) - order.executed_volume - order.prevented_volume
+        if left <= 0:
+            raise OrderRefused("volume", f"{order.executed_volume} were executed, {asked.volume} is no more than that")
+        with localcontext(EXACT):
+            self._lock_anew(order, replace(asked, volume=left), pit)
+            pit.resting.take(quote, quote.left)
+            del self._waiting[uuid]
+            order.asked = asked
+            self._tell(order, "wait")
+            self._match(order, pit)
+            if order.state == "wait":
+                self._rest(order, pit)
+        self._publish(asked.symbol)
+        return order
+
     # -- an order's way -----------------------------------------------------------------------------------------
 
     def _check_known(self, account: str, asked: NewOrder) -> None:
@@ -110,22 +135,24 @@ class Desk:
 
     def _opened(self, account: str, asked: NewOrder, pit: Pit) -> Order:
         """A new order, its cost locked."""
-        contract = pit.listing.contract
-        if contract is not None:
-            cost = value(contract, asked.price or ZERO, asked.volume or ZERO)
-            fee = cost * FEE_RATE
-            locked, currency = cost / LEVERAGE + fee, contract.settle
-        elif asked.side == "ask":
-            locked, fee, currency = asked.volume or ZERO, ZERO, pit.listing.market.base
-        else:
-            cost = (asked.price or ZERO) * (1 if asked.volume is None else asked.volume)
-            fee = cost * FEE_RATE
-            locked, currency = cost + fee, pit.listing.market.quote
+        locked, fee, currency = _cost(asked, pit)
         self._purses[account].lock(currency, locked)
         return Order(
             uuid=self._uuid(), account=account, asked=asked, fee_rate=FEE_RATE, ms=self._market.now_ms, locked=locked,
-            reserved_fee=fee, contract=contract is not None,
+            reserved_fee=fee, contract=pit.listing.contract is not None,
         )  # fmt: skip
+
+    def _lock_anew(self, order: Order, rest: NewOrder, pit: Pit) -> None:
+        """What lies in an order becomes what the rest of it costs now; if there is not so much, all stays as it was."""
+        locked, fee, currency = _cost(rest, pit)
+        purse = self._purses[order.account]
+        purse.release(currency, order.locked)
+        try:
+            purse.lock(currency, locked)
+        except OrderRefused:
+            purse.lock(currency, order.locked)
+            raise
+        order.locked, order.reserved_fee = locked, order.paid_fee + fee
 
     def _kept_out(self, order: Order, pit: Pit) -> bool:
         """``post_only`` that would trade, ``fok`` that cannot be filled whole: cancelled."""
@@ -303,6 +330,20 @@ def order_event(order: Order, venue: str, now_ms: int, state: str, fill: Fill | 
         smp_type=asked.smp_type, prevented_volume=order.prevented_volume, prevented_locked=order.prevented_locked,
         trade_timestamp=fill.ms if fill else None, order_timestamp=order.ms,
     )  # fmt: skip
+
+
+def _cost(asked: NewOrder, pit: Pit) -> tuple[Decimal, Decimal, str]:
+    """What an order sets aside, the fee in it, and the currency of both."""
+    contract = pit.listing.contract
+    if contract is not None:
+        cost = value(contract, asked.price or ZERO, asked.volume or ZERO)
+        fee = cost * FEE_RATE
+        return cost / LEVERAGE + fee, fee, contract.settle
+    if asked.side == "ask":
+        return asked.volume or ZERO, ZERO, pit.listing.market.base
+    cost = (asked.price or ZERO) * (1 if asked.volume is None else asked.volume)
+    fee = cost * FEE_RATE
+    return cost + fee, fee, pit.listing.market.quote
 
 
 def _locks(order: Order, pit: Pit) -> str:

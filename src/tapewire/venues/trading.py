@@ -223,6 +223,16 @@ class TradingDesk(Protocol):
         """
         ...
 
+    def amend(self, account: str, uuid: str, *, price: Decimal | None = None, volume: Decimal | None = None) -> Order:
+        """Give an open order another price, another volume (of all, what was executed too) or both.
+
+        It loses its place among those of its price, and what it meets is traded at once.
+
+        Raises:
+            OrderRefused: naming what is wrong; nothing has changed then.
+        """
+        ...
+
     def cancel(self, account: str, uuid: str) -> Order:
         """Cancel an open order.
 

@@ -101,7 +101,8 @@ def seen_event(event: MyOrderEvent, asked: NewOrder) -> Seen | None:
     if event.state == "prevented" or (event.state == "done" and complete):
         return None
     traded = "filled" if complete else "partially_filled"
-    states: Mapping[str, Any] = {"wait": "live", "trade": traded, "done": "filled"}
+    waits = "partially_filled" if executed else "live"  # again after it was amended
+    states: Mapping[str, Any] = {"wait": waits, "trade": traded, "done": "filled"}
     state = states.get(event.state, "filled" if spends and executed else "canceled")
     return Seen(
         event.uuid, event.symbol, asked.side, asked.ord_type, asked.time_in_force, asked.price, asked.volume,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -43,8 +43,8 @@ class PrivateTalk(Talk):
             raise Refused("50120")
         began = self._market.now_ms * 1000
         counter = Counter(self._desk, self._market, self._said, self.key)
-        act = counter.cancel if "cancel" in request.op else counter.place
-        done = [act(arg) for arg in request.args if isinstance(arg, dict)]
+        act = _OPERATIONS[request.op]
+        done = [act(counter, arg) for arg in request.args if isinstance(arg, dict)]
         bad = sum(result["sCode"] != "0" for result in done) + len(request.args) - len(done)
         code, message = (
             ("0", "") if not bad else ("1", "All operations failed") if bad == len(request.args) else ("2", "")
@@ -177,4 +177,9 @@ def _meant(wish: Wish, symbol: str) -> bool:
     return wish.type in ("ANY", one.type) and wish.symbol in ("", one.id) and wish.family in ("", one.family)
 
 
-_OPERATIONS = ("order", "batch-orders", "cancel-order", "batch-cancel-orders")
+_OPERATIONS: Mapping[str, Callable[[Counter, Mapping[str, Any]], dict[str, Any]]] = {
+    "order": Counter.place, "batch-orders": Counter.place,
+    "cancel-order": Counter.cancel, "batch-cancel-orders": Counter.cancel,
+    "amend-order": Counter.amend, "batch-amend-orders": Counter.amend,
+    "mass-cancel": Counter.mass_cancel,
+}  # fmt: skip

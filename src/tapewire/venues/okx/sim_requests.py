@@ -74,8 +74,11 @@ class Channel(NamedTuple):
 
 #: What a tape calls the stream of a channel, where it is not the channel's own word.
 _KINDS: Mapping[str, str] = {"tickers": "ticker", "trades": "trade", "trades-all": "trade"}
-_CANDLE = re.compile(r"candle(1s|1m|3m|5m|15m|30m|1H|2H|4H|(?:6H|12H|1D|2D|3D|5D|1W|1M|3M)(?:utc)?)")
-_CANDLES = Channel("business")
+#: Prefixes of a channel of candles → what it must name: trades' prices, and of the marks and the index.
+TWINS: Mapping[str, str] = {"candle": "instId", "mark-price-candle": "instId", "index-candle": "index"}
+_CANDLE = re.compile(
+    r"(candle|mark-price-candle|index-candle)(1s|1m|3m|5m|15m|30m|1H|2H|4H|(?:6H|12H|1D|2D|3D|5D|1W|1M|3M)(?:utc)?)"
+)
 CHANNELS: Mapping[str, Channel] = {
     "tickers": Channel("public"),
     "trades": Channel("public"),
@@ -149,14 +152,14 @@ def read(arg: object, side: str, market: MarketView, switches: Switches) -> Wish
     if "uly" in arg:
         raise Refused("64000")
     candle = _CANDLE.fullmatch(name)
-    channel = _CANDLES if candle else CHANNELS.get(name)
+    channel = Channel("business", TWINS[candle[1]]) if candle else CHANNELS.get(name)
     if channel is None:
         raise _unknown(arg)
     if channel.side != side:
         raise _moved(arg, channel, side, switches)
     wish = Wish(
         name, arg, _key(arg), arg.get("instId", ""), arg.get("instType", ""), arg.get("instFamily", ""),
-        candle[1] if candle else "",
+        candle[2] if candle else "",
     )  # fmt: skip
     if not _exists(wish, channel, market):
         raise _unknown(arg)

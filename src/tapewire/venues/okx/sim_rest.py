@@ -99,15 +99,29 @@ def _history_trades(query: Query, shown: Shown) -> list[Any]:
 
 
 def _candles(query: Query, shown: Shown) -> list[Any]:
-    return _rows_of_candles(query, shown, 1_440)
+    return _rows_of_candles(query, shown, _symbol(query, shown), 1_440, shown.rows.candle_row)
 
 
 def _history_candles(query: Query, shown: Shown) -> list[Any]:
-    return _rows_of_candles(query, shown, None)
+    return _rows_of_candles(query, shown, _symbol(query, shown), None, shown.rows.candle_row)
 
 
-def _rows_of_candles(query: Query, shown: Shown, kept: int | None) -> list[Any]:
-    market, symbol = shown.market, _symbol(query, shown)
+def _mark_candles(query: Query, shown: Shown) -> list[Any]:
+    return _rows_of_candles(query, shown, _symbol(query, shown), None, shown.rows.price_row)
+
+
+def _index_candles(query: Query, shown: Shown) -> list[Any]:
+    return _rows_of_candles(query, shown, shown.rows.source(_index(query, shown)), None, shown.rows.price_row)
+
+
+def _index_tickers(query: Query, shown: Shown) -> list[Any]:
+    return [shown.rows.index_ticker(_index(query, shown))]
+
+
+def _rows_of_candles(
+    query: Query, shown: Shown, symbol: str, kept: int | None, row: Callable[..., list[str]]
+) -> list[Any]:
+    market = shown.market
     bar, limit = query.get("bar", "1m"), number(query, "limit", 100, 300)
     if bar not in UNITS:
         raise BadCall("51000", "Parameter bar error")
@@ -120,7 +134,7 @@ def _rows_of_candles(query: Query, shown: Shown, kept: int | None) -> list[Any]:
         found = [candle for candle in found if started_ms(candle) > oldest]
     last = started_ms(newest)
     return [
-        shown.rows.candle_row(candle, is_final=started_ms(candle) < last)
+        row(candle, is_final=started_ms(candle) < last)
         for candle in found
         if before is None or started_ms(candle) > before
     ]
@@ -156,6 +170,13 @@ def _symbol(query: Query, shown: Shown) -> str:
     if symbol not in shown.market.symbols:
         raise BadCall("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
     return symbol
+
+
+def _index(query: Query, shown: Shown) -> str:
+    index = query.get("instId", "")
+    if not any(instrument(symbol).index == index for symbol in shown.market.symbols):
+        raise BadCall("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
+    return index
 
 
 def number(query: Query, name: str, default: int, most: int) -> int:
@@ -198,5 +219,10 @@ PUBLIC_CALLS: Mapping[str, PublicCall] = {
     "/api/v5/market/history-trades": PublicCall(20, 2.0, _history_trades),
     "/api/v5/market/candles": PublicCall(40, 2.0, _candles),
     "/api/v5/market/history-candles": PublicCall(20, 2.0, _history_candles),
+    "/api/v5/market/mark-price-candles": PublicCall(20, 2.0, _mark_candles),
+    "/api/v5/market/history-mark-price-candles": PublicCall(10, 2.0, _mark_candles),
+    "/api/v5/market/index-candles": PublicCall(20, 2.0, _index_candles),
+    "/api/v5/market/history-index-candles": PublicCall(10, 2.0, _index_candles),
+    "/api/v5/market/index-tickers": PublicCall(20, 2.0, _index_tickers),
     "/api/v5/system/status": PublicCall(1, 5.0, _status),
 }

@@ -122,6 +122,22 @@ class Rows:
         ]  # fmt: skip
         return row if self._is_old else [*row, plain(money), "1" if is_final else "0"]
 
+    def price_row(self, candle: CandleEvent, *, is_final: bool) -> list[str]:
+        """A6.5: of the marks or of an index, six elements. Both follow what is traded."""
+        prices = (candle.opening_price, candle.high_price, candle.low_price, candle.trade_price)
+        return [str(started_ms(candle)), *(plain(price or 0.0) for price in prices), "1" if is_final else "0"]
+
+    def prices(self, symbol: str, unit: str, before_ms: int | None = None) -> list[str]:
+        """As ``candle``, of ``price_row``."""
+        if before_ms is None:
+            return self.price_row(self._market.candle(symbol, UNITS[unit]), is_final=False)
+        return self.price_row(self._market.candles(symbol, UNITS[unit], before_ms, 1)[0], is_final=True)
+
+    def source(self, index: str) -> str:
+        """The market that an index follows: that of its name, or else the first of its coins."""
+        listed = [symbol for symbol in self._market.symbols if instrument(symbol).index == index]
+        return index if index in listed else listed[0]
+
     def instruments(self, kind: str, family: str = "") -> list[dict[str, Any]]:
         """A6.6: everything of a type."""
         found = map(instrument, self._market.symbols)
@@ -149,8 +165,7 @@ class Rows:
 
     def index_ticker(self, index: str) -> dict[str, Any]:
         """An index follows its spot market, or whatever of it is listed."""
-        listed = [symbol for symbol in self._market.symbols if instrument(symbol).index == index]
-        symbol = index if index in listed else listed[0]
+        symbol = self.source(index)
         opened, high, low = self._day(symbol)
         return {
             "instId": index, "idxPx": self._near(symbol, 1.0), "high24h": plain(high), "low24h": plain(low),

@@ -177,6 +177,14 @@ def _cancel(asked: Asked) -> list[Any]:
     return _results(asked, asked.counter.cancel)
 
 
+def _amend(asked: Asked) -> list[Any]:
+    return _results(asked, asked.counter.amend)
+
+
+def _mass_cancel(asked: Asked) -> list[Any]:
+    return _results(asked, asked.counter.mass_cancel)
+
+
 def _results(asked: Asked, act: Callable[[Mapping[str, Any]], dict[str, Any]]) -> list[Any]:
     try:
         said = msgspec.json.decode(asked.body, type=dict[str, Any] | list[dict[str, Any]])
@@ -240,6 +248,9 @@ SIGNED_CALLS: Mapping[tuple[str, str], SignedCall] = {
     ("POST", "/api/v5/trade/batch-orders"): SignedCall(300, "trade", _place),
     ("POST", "/api/v5/trade/cancel-order"): SignedCall(60, "trade", _cancel),
     ("POST", "/api/v5/trade/cancel-batch-orders"): SignedCall(300, "trade", _cancel),
+    ("POST", "/api/v5/trade/amend-order"): SignedCall(60, "trade", _amend),
+    ("POST", "/api/v5/trade/amend-batch-orders"): SignedCall(300, "trade", _amend),
+    ("POST", "/api/v5/trade/mass-cancel"): SignedCall(5, "trade", _mass_cancel),
     ("GET", "/api/v5/account/balance"): SignedCall(10, "view_accounts", _balance),
     ("GET", "/api/v5/account/positions"): SignedCall(10, "view_accounts", _positions),
     ("GET", "/api/v5/account/config"): SignedCall(5, "view_accounts", _config),

@@ -211,7 +211,7 @@ class Talk:
 
     def _first(self, wish: Wish) -> list[bytes]:
         """The latest known value, even if it is old (A5)."""
-        make = _FIRST.get("candle" if wish.unit else wish.channel)
+        make = _FIRST.get(wish.channel.removesuffix(wish.unit) if wish.unit else wish.channel)
         try:
             rows = [] if make is None else make(self._rows, wish, self._market)
         except NothingThere:  # a tape has not come to it yet
@@ -236,14 +236,10 @@ class Talk:
         if due.kind == "ticker":
             return self._shared(("tickers", due.symbol), cache, lambda _: [self._rows.ticker(due.symbol)])
         if due.kind == "candle":
-            return [
-                frame
-                for name, unit in UNITS.items()
-                if due.unit in ("", unit)
-                for frame in self._candle(name, due, cache)
-            ]
+            told = (name for name, unit in UNITS.items() if due.unit in ("", unit))
+            return [frame for name in told for frame in self._candle(name, due, cache)] + self._twins(due)
         if due.kind == "close" and due.unit in _SIM_UNITS:
-            return self._candle(_SIM_UNITS[due.unit], due, cache)
+            return self._candle(_SIM_UNITS[due.unit], due, cache) + self._twins(due)
         return []
 
     def _changes(self, due: Due, cache: dict[object, bytes]) -> list[bytes]:
@@ -289,6 +285,16 @@ class Talk:
         before = due.ms if due.kind == "close" else None
         stream = (f"candle{name}", due.symbol)
         return self._shared(stream, cache, lambda _: [self._rows.candle(due.symbol, name, before)])
+
+    def _twins(self, due: Due) -> list[bytes]:
+        """Candles of marks and of indices, which are asked for by few."""
+        before = due.ms if due.kind == "close" else None
+        return [
+            self._push(wish, [self._rows.prices(due.symbol, wish.unit, before)])
+            for wish in self._held.values()
+            if wish.unit and not wish.channel.startswith("candle") and due.symbol == source_of(self._rows, wish)
+            if due.unit in ("", UNITS[wish.unit])
+        ]
 
     def _shared(
         self, stream: tuple[str, str], cache: dict[object, bytes], make: Callable[[Wish], list[Any]]
@@ -367,11 +373,18 @@ def next_moment(now: float, period: float) -> float:
     return (int(now / period + 1e-9) + 1) * period
 
 
+def source_of(rows: Rows, wish: Wish) -> str:
+    """The market whose prices a stream of marks or of an index follows."""
+    return rows.source(wish.symbol) if wish.channel.startswith("index") else wish.symbol
+
+
 _FIRST: Mapping[str, Callable[[Rows, Wish, MarketView], list[Any]]] = {
     "tickers": lambda rows, wish, _: [rows.ticker(wish.symbol)],
     "trades": lambda rows, wish, market: [rows.trade(market.last_trade(wish.symbol))],
     "trades-all": lambda rows, wish, market: [rows.match(market.trades(wish.symbol, market.now_ms + 1, None, 1)[0])],
     "candle": lambda rows, wish, _: [rows.candle(wish.symbol, wish.unit)],
+    "mark-price-candle": lambda rows, wish, _: [rows.prices(wish.symbol, wish.unit)],
+    "index-candle": lambda rows, wish, _: [rows.prices(rows.source(wish.symbol), wish.unit)],
     "instruments": lambda rows, wish, _: rows.instruments(wish.type, wish.family),
     "status": lambda rows, *_: [rows.status()],
     "funding-rate": lambda rows, wish, _: [rows.funding_rate(wish.symbol)],

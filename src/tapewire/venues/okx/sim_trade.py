@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from msgspec.structs import replace
+
 from tapewire.venues.exchange import MarketView, SimKey
 from tapewire.venues.okx.sim_instruments import instrument
 from tapewire.venues.okx.sim_ledger import Terminals, Terms, order_id
@@ -50,6 +52,20 @@ class Counter:
         """One cancellation: its result."""
         return self._result(body, self._cancel)
 
+    def amend(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One change of an open order: its result."""
+        return self._result(body, self._amend) | {"reqId": str(body.get("reqId") or "")}
+
+    def mass_cancel(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """All open orders of a family of options: its result, which tells no orders."""
+        if body.get("instType") != "OPTION" or not body.get("instFamily"):
+            return {"result": False, "sCode": "51000", "sMsg": "Parameter instType or instFamily error"}
+        for order in self._desk.orders(self._key.account):
+            one = instrument(order.asked.symbol)
+            if order.state == "wait" and one.type == "OPTION" and one.family == body["instFamily"]:
+                self._desk.cancel(self._key.account, order.uuid)
+        return {"result": True, "sCode": "0", "sMsg": ""}
+
     def find(self, body: Mapping[str, Any]) -> Order:
         """The order that ``ordId``, else ``clOrdId``, names.
 
@@ -88,6 +104,22 @@ class Counter:
         if order.state != "wait":
             raise Rejected("51400", "Cancellation failed as the order has been filled, canceled or does not exist")
         return self._desk.cancel(self._key.account, order.uuid)
+
+    def _amend(self, body: Mapping[str, Any]) -> Order:
+        order = self.find(body)
+        if order.state != "wait":
+            raise Rejected("51503", "Your order has already been filled or canceled")
+        if not (body.get("newSz") or body.get("newPx")):
+            raise Rejected("51000", "Parameter newSz or newPx error")
+        changed = {
+            ours: _number(body, theirs)
+            for theirs, ours in (("newPx", "price"), ("newSz", "volume"))
+            if body.get(theirs)
+        }
+        amended = self._desk.amend(self._key.account, order.uuid, **changed)
+        if "volume" in changed:
+            self._said.keep(order.uuid, replace(self._said.of(order.uuid), size=str(body["newSz"])))
+        return amended
 
     def _symbol(self, body: Mapping[str, Any]) -> str:
         """The market that ``instId`` or ``instIdCode`` names."""
