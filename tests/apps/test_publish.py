@@ -113,3 +113,22 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(words: list[str], sa
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert said in ran.stderr
     assert "secret" not in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["settings"], ["settings", "--json"]])
+@pytest.mark.parametrize(
+    "url", ["nats://me:secret@host:1", "ws://me:secret@host", "redis://me:secret@a,redis://x:secret@b"]
+)
+def test_settings_show_no_password_of_an_address(words: list[str], url: str) -> None:
+    ran = CliRunner().invoke(cli, words, env={"TAPEWIRE_URL": url})
+    assert ran.exit_code == 0
+    assert "secret@" not in ran.output
+    assert "host" in ran.output or "//b" in ran.output
+
+
+def test_a_broker_that_is_away_is_told_without_its_password() -> None:
+    words = ["watch", "KRW-BTC", "--view", "lines", "--seconds", "0.3", "-v", "--url", "redis://me:secret@127.0.0.1:1"]
+    ran = CliRunner().invoke(cli, words)
+    assert ran.exit_code == 1
+    assert "127.0.0.1:1" in ran.output
+    assert "secret" not in ran.output

@@ -154,3 +154,59 @@ class RedisServer(Server):
                     payload = fields.pop(b"payload")
                     found.append(({key.decode(): value.decode() for key, value in fields.items()}, payload))
             return found
+
+
+class NatsCluster:
+    """Three servers that keep a stream together."""
+
+    def __init__(self, folder: Path) -> None:
+        routes = [free_port() for _ in range(3)]
+        self.servers = [_Node(folder / f"n{number}", number, routes) for number in range(3)]
+
+    @property
+    def address(self) -> str:
+        places = ",".join(f"{USER}:{PASSWORD}@127.0.0.1:{server.port}" for server in self.servers)
+        return f"nats://{places}"
+
+    def __enter__(self) -> Self:
+        for server in self.servers:
+            server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self.servers:
+            server.kill()
+
+    def stored(self) -> list[Stored]:
+        return self.servers[0].stored()
+
+    def leader(self, stream: str = "md") -> NatsServer:
+        """The one that orders what is stored."""
+        return next(one for one in self.servers if one.name == asyncio.run(self._leader(stream)))
+
+    async def _leader(self, stream: str) -> str:
+        import nats  # noqa: PLC0415 - an optional extra
+
+        client = await nats.connect([server.address for server in self.servers])
+        try:
+            found = await client.jetstream(timeout=10).stream_info(stream)
+            assert found.cluster is not None
+            return str(found.cluster.leader)
+        finally:
+            await client.close()
+
+
+class _Node(NatsServer):
+    def __init__(self, folder: Path, number: int, routes: list[int]) -> None:
+        super().__init__(folder)
+        self.name, self._routes, self._number = f"n{number}", routes, number
+
+    def command(self) -> list[str]:
+        config, store = self.folder / "nats.conf", str(self.folder / "store")
+        others = [f"nats://127.0.0.1:{port}" for port in self._routes if port != self._routes[self._number]]
+        config.write_text(
+            f"listen: 127.0.0.1:{self.port}\nserver_name: {self.name}\njetstream {{ store_dir: {store!r} }}\n"
+            f"authorization {{ user: {USER}, password: {PASSWORD} }}\n"
+            f"cluster {{ name: c, listen: 127.0.0.1:{self._routes[self._number]}, routes: {others} }}\n"
+        )
+        return [self.program, "-c", str(config)]

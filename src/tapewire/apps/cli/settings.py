@@ -61,10 +61,10 @@ def shown(name: str, value: Any) -> Any:
     """A value that may be seen: of secrets only that they are there."""
     if name in {"access_key", "secret_key", "passphrase"}:
         return "***" if value is not None else None
-    if name == "proxy" and value is not None:
-        return address(value)
-    if name == "limits":
-        return address(str(value))
+    if name in {"url", "rest_url", "source", "proxy", "limits"}:
+        return None if value is None else address(str.__str__(value))
+    if name == "urls":
+        return [address(one) for one in value]
     if name == "headers":
         return [header for header, _ in value]
     if name in {"alerts", "lines"}:

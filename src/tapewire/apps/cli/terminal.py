@@ -106,8 +106,15 @@ def kind_of(event: Event) -> str:
 
 
 def address(url: str) -> str:
-    """A URL without the user name and password that may stand in it."""
-    scheme, mark, rest = url.partition("://")
+    """A URL, or several joined by commas, without the user names and passwords that may stand in it."""
+    parts = url.split(",")
+    if "@" not in parts[0]:  # a comma in a password would have cut it in two
+        parts = [url]
+    return ",".join(map(_bare, parts))
+
+
+def _bare(url: str) -> str:
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
