@@ -144,7 +144,18 @@ class Quotes(Protocol):
     def candle(self, symbol: str, unit: str) -> CandleEvent: ...
 
 
-class MarketView(Quotes, Protocol):
+class Offer(Protocol):
+    """What can be asked for."""
+
+    @property
+    def symbols(self) -> Collection[str]: ...
+
+    def lacks(self, kind: str, symbol: str, detail: str = "") -> str:
+        """Why there is no such stream (``detail``: unit of candles, level of a book), ``""``: there is."""
+        ...
+
+
+class MarketView(Quotes, Offer, Protocol):
     """What can be read of a market, its past too. Events carry no ``stream_type``.
 
     An event with ``raw`` is a recorded one: told as it was.
@@ -153,10 +164,6 @@ class MarketView(Quotes, Protocol):
     @property
     def now_ms(self) -> int: ...
     def tick_size(self, symbol: str) -> str: ...
-
-    def lacks(self, kind: str, symbol: str, detail: str = "") -> str:
-        """Why there is no such stream (``detail``: unit of candles, level of a book), ``""``: there is."""
-        ...
 
     def ladder(self, symbol: str) -> Ladder:
         """The book now, every level that is shown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 
 from aiohttp import web
@@ -14,8 +15,10 @@ from tapewire.apps.gateway.outlet import Outlet
 from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.server import SCOPES_KEY
 from tapewire.apps.gateway.settings import GatewayOptions
-from tapewire.apps.gateway.sockets import POLICY, Socket, Switching
+from tapewire.apps.gateway.sockets import FAILED, POLICY, Socket, Switching
 from tapewire.apps.gateway.wishes import Message, read_message, read_query
+
+_log = logging.getLogger(__name__)
 
 #: Messages of a client that wait to be obeyed at most.
 _WAITING = 100
@@ -77,7 +80,7 @@ class Doors:
     async def _serve(self, socket: Socket, commands: asyncio.Queue[Message | Problem], *, private: bool) -> None:
         member = self._member(socket, "websocket", private=private)
         self.sockets.add(socket)
-        obeying = self._loop.create_task(self._obey(member, commands), name="gateway client")
+        obeying = self._loop.create_task(self._obey(member, socket, commands), name="gateway client")
         try:
             await socket.closed.wait()
         finally:
@@ -86,13 +89,17 @@ class Doors:
             self._leave(member)
             self.sockets.discard(socket)
 
-    async def _obey(self, member: Member, commands: asyncio.Queue[Message | Problem]) -> None:
-        while True:
-            command = await commands.get()
-            if isinstance(command, Problem):
-                self._fanout.say(member.outlet, "error", command.facts)
-            else:
-                await member.obey(command)
+    async def _obey(self, member: Member, socket: Socket, commands: asyncio.Queue[Message | Problem]) -> None:
+        try:
+            while True:
+                command = await commands.get()
+                if isinstance(command, Problem):
+                    self._fanout.say(member.outlet, "error", command.facts)
+                else:
+                    await member.obey(command)
+        except Exception:
+            _log.exception("the gateway failed to obey a message")
+            socket.close(FAILED, "the gateway failed")
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """``/v1/events``."""

@@ -21,7 +21,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _GOODBYE = 1.0
 #: Seconds of silence after which a client is asked for a sign of life, and after which it is cut.
 ASK_AFTER, CUT_AFTER = 30.0, 90.0
-TOO_SLOW, GOING_AWAY, POLICY = 1013, 1001, 1008
+TOO_SLOW, GOING_AWAY, POLICY, FAILED = 1013, 1001, 1008, 1011
 
 #: Called with each message of a client: its bytes, and whether it is text.
 Hear = Callable[[bytes, bool], None]

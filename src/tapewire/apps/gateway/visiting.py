@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -15,7 +16,7 @@ from tapewire.apps.gateway.frames import BINARY, TEXT, framed
 from tapewire.apps.gateway.outlet import Outlet, Pump
 from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.settings import GatewayOptions
-from tapewire.apps.gateway.sockets import POLICY, Socket, Switching
+from tapewire.apps.gateway.sockets import FAILED, POLICY, Socket, Switching
 from tapewire.apps.gateway.upstream import Channel, Upstream
 from tapewire.errors import DecodeError, FeedError, HttpFailed
 from tapewire.model.events import Event
@@ -23,6 +24,8 @@ from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.exchange import Answer
 from tapewire.venues.serving import BookCopy, Serving, Visitor
+
+_log = logging.getLogger(__name__)
 
 #: Messages of a client that wait to be answered at most.
 _WAITING = 100
@@ -267,9 +270,13 @@ class Hall:
         return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
 
     async def _obey(self, visit: Visit, messages: asyncio.Queue[_Message]) -> None:
-        while True:
-            message = await messages.get()
-            if message is None:
-                visit.say(visit.talk.error(self.serving.too_many))
-            else:
-                await visit.obey(message[0], is_text=message[1])
+        try:
+            while True:
+                message = await messages.get()
+                if message is None:
+                    visit.say(visit.talk.error(self.serving.too_many))
+                else:
+                    await visit.obey(message[0], is_text=message[1])
+        except Exception:
+            _log.exception("the gateway failed to answer a message of %s", self._upstream.name)
+            visit.socket.close(FAILED, "the gateway failed")

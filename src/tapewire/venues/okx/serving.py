@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import count
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tapewire.model.events import Event
 from tapewire.model.subscription import Subscription, as_detail
 from tapewire.model.subscription import Wish as StreamWish
-from tapewire.venues.exchange import Answer, HttpAnswer, MarketView
+from tapewire.venues.exchange import Answer, HttpAnswer
 from tapewire.venues.okx import history
 from tapewire.venues.okx.channels import DELTA_BOOKS, TYPED_KINDS, channel_of, meaning_of
 from tapewire.venues.okx.profile import EVENT_KINDS
@@ -149,7 +149,7 @@ class OkxVisitor:
 
     def _read(self, arg: object) -> Wish | Refused:
         try:
-            wish = read(arg, self._side, cast("MarketView", _Listed(self._held)), _SWITCHES)
+            wish = read(arg, self._side, _Listed(self._held), _SWITCHES)
         except Refused as refused:
             return refused
         channel = CHANNELS.get(wish.channel)
@@ -164,13 +164,17 @@ class OkxVisitor:
 
 
 class _Listed(NamedTuple):
-    """The one thing of a market that reading an argument asks for."""
+    """What is listed can be asked for; what never comes is never told."""
 
     held: HeldStreams
 
     @property
     def symbols(self) -> Collection[str]:
         return self.held.markets.keys()
+
+    def lacks(self, kind: str, symbol: str, detail: str = "") -> str:  # noqa: ARG002 - the exchange has everything
+        """See ``Offer``."""
+        return ""
 
 
 class _Row(msgspec.Struct):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tapewire.venues.exchange import MarketView
+from tapewire.venues.exchange import Offer
 from tapewire.venues.okx.sim_books import BOOK_CHANNELS
 from tapewire.venues.okx.sim_instruments import instrument
 from tapewire.venues.okx.sim_rows import UNITS
@@ -138,7 +138,7 @@ def parse(payload: bytes) -> Request:
     return request
 
 
-def read(arg: object, side: str, market: MarketView, switches: Switches) -> Wish:
+def read(arg: object, side: str, market: Offer, switches: Switches) -> Wish:
     """One argument of a subscription on one side.
 
     Raises:
@@ -168,13 +168,13 @@ def read(arg: object, side: str, market: MarketView, switches: Switches) -> Wish
     return wish
 
 
-def _lacking(wish: Wish, market: MarketView) -> str:
+def _lacking(wish: Wish, market: Offer) -> str:
     """Why a tape cannot serve that."""
     kind = "candle" if wish.unit else "orderbook" if wish.channel in BOOK_CHANNELS else _KINDS.get(wish.channel)
     return market.lacks(kind or wish.channel, wish.symbol, UNITS.get(wish.unit, ""))
 
 
-def _exists(wish: Wish, channel: Channel, market: MarketView) -> bool:
+def _exists(wish: Wish, channel: Channel, market: Offer) -> bool:
     if channel.by == "index":
         return any(instrument(symbol).index == wish.symbol for symbol in market.symbols)
     if channel.by == "instId":
