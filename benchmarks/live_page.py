@@ -14,9 +14,10 @@ import time
 from functools import partial
 
 from tests.dashboard.browser import resize, start
-from tests.dashboard.loud import loud
 from tests.dashboard.stage import Person
 from tests.dashboard.threads import in_background
+
+from benchmarks.loud import loud
 
 WATCH = """
   window.seen = { frames: [], long: [] };

@@ -6,11 +6,11 @@ import re
 from functools import partial
 
 import pytest
+from benchmarks.loud import loud
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
 from tests.dashboard.browser import resize
-from tests.dashboard.loud import loud
 from tests.dashboard.stage import Person
 from tests.dashboard.threads import in_background
 

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-
 from tests.dashboard.conftest import hand_out
 
 Door = Callable[[web.Request], Awaitable[web.StreamResponse]]
