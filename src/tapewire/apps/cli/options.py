@@ -204,7 +204,8 @@ _VENUE_OPTIONS = (
         "--venue",
         metavar="VENUE",
         shell_complete=venue_names_like,
-        help="upbit, upbit-sg, upbit-id or upbit-th.  [default: upbit]",
+        help="upbit, upbit-sg, upbit-id, upbit-th, okx, okx-eea, okx-us, the demos of these three, or okex3."
+        "  [default: upbit]",
     ),
     click.option(
         "--url", metavar="URL", help="Another server: a simulator (ws://127.0.0.1:9001/websocket/v1), a gateway."
