@@ -23,7 +23,7 @@ export class Gateway {
   /** hear: { event, news, venues, refused, changed }, called as things happen. */
   constructor(hear, now = () => Date.now(), chance = Math.random) {
     Object.assign(this, { hear, now, chance, link: new Link(), cursor: null, venues: [], focus: null, wishes: [] });
-    Object.assign(this, { socket: null, timer: null, markets: 0, locked: false, lastDataAt: null });
+    Object.assign(this, { socket: null, timer: null, markets: 0, locked: false, dials: 0, lastDataAt: null });
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
   }
@@ -50,6 +50,7 @@ export class Gateway {
   /** Dial, and again whenever the line is lost. */
   dial() {
     clearTimeout(this.timer);
+    this.dials += 1;
     const place = new URL("v1/stream", document.baseURI);
     place.protocol = place.protocol.replace("http", "ws");
     const socket = new WebSocket(place);
@@ -92,13 +93,16 @@ export class Gateway {
 
   /** A browser does not say why a line was refused: a plain question is told. */
   async lookWhy() {
+    const { dials } = this;
+    let status = 200;
     try {
       await this.ask("v1/venues");
-      this.locked = false;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      this.locked = error.status === 401;
+      ({ status } = error);
     }
+    if (dials !== this.dials) return; // what is answered is not this try any more
+    this.locked = status === 401;
     if (this.locked) clearTimeout(this.timer); // each try without a token would count as a wrong one
     this.hear.changed();
   }
