@@ -28,13 +28,14 @@ from tapewire import RecordOptions, Subscription, TapeOptions, WebSocketClient, 
 from tapewire.apps.cli.bench import load
 from tapewire.apps.cli.bench_load import market_codes
 from tapewire.client.converting import convert
-from tapewire.config import MailboxOptions
 from tapewire.sinks.registry import get_sink
 from tapewire.tape.checking import check_tape
 
 _KINDS = (("ticker", None), ("trade", None), ("orderbook", None), ("candle", "1s"))
 _COUNTING = "SELECT symbol, count(*) AS trades, sum(trade_volume) FROM trade GROUP BY symbol"
 _MILLION = 1_000_000
+#: Seconds that a step has to end once it has told its figures.
+_PATIENCE = 10.0
 Row = dict[str, Any]
 
 
@@ -43,18 +44,29 @@ async def record(port: int, markets: int, count: int, tape: Path | None, files: 
     wanted = [Subscription(kind, code, unit) for kind, unit in _KINDS for code in market_codes(markets)]
     kept = None if tape is None else TapeOptions(folder=str(tape))
     client = WebSocketClient(
-        "many", url=f"ws://127.0.0.1:{port}/", validate=False, drop_doubles=False, keep_raw=files is not None, tape=kept
+        "many",
+        url=f"ws://127.0.0.1:{port}/websocket/v1",
+        validate=False,
+        drop_doubles=False,
+        keep_raw=files is not None,
+        tape=kept,
     )
     async with client:
         if files is None:
             await client.subscribe(wanted, lambda _event: None)
-        else:
-            rule = MailboxOptions(size=100_000, rule="block")
-            sink = get_sink("jsonl")(files, options=RecordOptions())
-            await client.add_sink(sink, wanted, mailbox=rule)
-        while client.statistics().total_processed < count:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
-    return client.statistics().total_processed
+            return await _until(lambda: client.statistics().total_processed, count)
+        sink = get_sink("jsonl")(files, options=RecordOptions())
+        fed = await client.add_sink(sink, wanted)
+        await _until(lambda: sum(file.events for file in sink.written()), count)
+        await fed.close()
+        print(f"  {client.statistics().dropped:,} dropped, as the disk took less than came", flush=True)
+        return sum(file.events for file in sink.written() if file.name != "misc.jsonl")
+
+
+async def _until(done: Callable[[], int], count: int) -> int:
+    while (number := done()) < count:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+    return number
 
 
 def recorded(port: int, markets: int, count: int, tape: Path | None, files: Path | None) -> int:
@@ -103,7 +115,9 @@ def step(name: str, run: Callable[..., int], *arguments: Any, wrote: Path | None
         row: Row = {"step": name, **ours.recv()}
     except EOFError:
         sys.exit(f"{name} failed")
-    process.join()
+    finally:
+        process.join(_PATIENCE)
+        process.kill()
     row["bytes"] = 0 if wrote is None else sum(one.stat().st_size for one in wrote.rglob("*") if one.is_file())
     show(row)
     return row

@@ -9,6 +9,7 @@ import os
 import random
 import resource
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from tapewire.model.status import Disconnected, Quarantined
 from tapewire.sinks.contract import Item, Sink, Written
 from tapewire.sinks.options import RecordOptions
 from tapewire.sinks.registry import get_sink, sink_names
+from tapewire.tape import disk
 
 NS = 1_790_000_000_000_000_000
 
@@ -407,3 +409,45 @@ def test_kept_frames_go_to_the_file_of_their_hour(tmp_path: Path) -> None:
     sink.write(condensed(sink, *events))
     sink.close()
     assert sorted(path.read_text() for path in tmp_path.rglob("*.jsonl")) == ['{"n":0}\n', '{"n":1}\n', '{"n":2}\n']
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems put files on the disk one by one")
+def test_many_files_are_put_on_the_disk_at_once_and_few_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, synced, systems = os.fsync, list[int](), list[int | None]()
+
+    def fsync(handle: int) -> None:
+        synced.append(handle)
+        whole(handle)
+
+    def sync_file_system(handle: int | None) -> bool:
+        systems.append(handle)
+        return disk.sync_file_system(handle)
+
+    monkeypatch.setattr("tapewire.sinks.appending.os.fsync", fsync)
+    monkeypatch.setattr("tapewire.sinks.segments.sync_file_system", sync_file_system)
+    sink = sink_at(tmp_path)
+    before = len(synced)
+    for count in (40, 2):
+        sink.write([trade(f"KRW-A{number}", raw=b"{}") for number in range(count)])
+        sink.flush()
+    files = [one for one in synced[before:] if stat.S_ISREG(os.fstat(one).st_mode)]
+    assert (len(systems), len(files)) == (1, 2)
+    sink.close()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as above")
+def test_a_disk_that_cannot_confirm_many_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_handle: int | None) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    sink = sink_at(tmp_path)
+    sink.write([trade(f"KRW-A{number}", raw=b"{}") for number in range(40)])
+    with monkeypatch.context() as patch:
+        patch.setattr("tapewire.sinks.segments.sync_file_system", fail)
+        with pytest.raises(SinkError, match="input/output error") as caught:
+            sink.flush()
+    assert caught.value.retryable
+    sink.flush()
+    sink.close()

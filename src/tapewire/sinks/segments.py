@@ -18,10 +18,12 @@ from tapewire.sinks.frames import pack
 from tapewire.sinks.layout import FRAMES, LINES, MISC_KIND, SEGMENT, Layout, Place, Slot, fitting, parse
 from tapewire.sinks.options import RecordOptions
 from tapewire.sinks.upkeep import Notice, Refusal, let_go, mend_folder, refused_notice, torn_notice
-from tapewire.tape.disk import lock, open_folder, reason_of
+from tapewire.tape.disk import lock, open_folder, reason_of, sync_file_system
 
 #: Bytes of lines that wait for the flush that ends their frame: of one stream, of all together.
 FRAME_BYTES, FRAMES_BYTES = 1024 * 1024, 16 * 1024 * 1024
+#: Files that are put on the disk with their whole file system, in place of one by one.
+MANY = 16
 #: Streams that are known at a time; the one that came first is ended for another.
 STREAMS_MOST = 10_000
 #: Nanoseconds between two looks at what may go.
@@ -151,13 +153,26 @@ class Segments:
         self._all(self._end, over)
         self._forget()
         if self._durable:
-            self._all(AppendFile.sync, list(self._opened.values()))
+            self._sync()
         if self._now_ns - self._retained_ns >= RETAIN_EVERY:
             self._retained_ns = self._now_ns
             self._retain()
         if self._refusal is not None:
             self.note(refused_notice(self._refusal, self._now_ns))
             self._refusal = None
+
+    def _sync(self) -> None:
+        """Have all open files on the disk itself: one by one, or many at once."""
+        dirty = [file for file in self._opened.values() if file.dirty]
+        try:
+            together = len(dirty) >= MANY and sync_file_system(self._handle)
+        except OSError as error:
+            raise self._failed(error, "") from error
+        if together:
+            for file in dirty:
+                file.dirty = False
+        else:
+            self._all(AppendFile.sync, dirty)
 
     def end(self) -> None:
         """Write all that waits and end every file; a second call does nothing."""

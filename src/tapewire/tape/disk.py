@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 #: Orders and balances may stand in a recording: nobody outside the group reads it.
@@ -86,3 +89,28 @@ def sync_folder(handle: int | None) -> None:
     """Have the names of new files on the disk itself, too. Raises OSError."""
     if handle is not None:
         os.fsync(handle)
+
+
+def sync_file_system(handle: int | None) -> bool:
+    """Have all that was written to the file system of an open file or folder on the disk itself: one commit of its
+    journal, where each file would have had its own. Raises OSError.
+
+    Returns:
+        Whether the system can do that (Linux); if not, nothing was done.
+    """
+    syncfs = _syncfs()
+    if handle is None or syncfs is None:
+        return False
+    if syncfs(handle) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return True
+
+
+@cache
+def _syncfs() -> Callable[[int], int] | None:
+    """Of the C library, which Python does not pass on."""
+    if sys.platform != "linux":
+        return None
+    found: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    return found
