@@ -23,7 +23,7 @@ from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_folder
 #: Rows of one row group; events of one place that wait in memory for it.
 ROWS = 50_000
 #: Events that wait in memory in all places together.
-PENDING = 400_000
+PENDING = 200_000
 #: Files open at the same time; the least recently written one is ended for another.
 OPEN_MOST = 64
 ZONES: dict[str, tzinfo] = {"UTC": UTC, "KST": KST}
