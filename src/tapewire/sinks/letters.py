@@ -70,6 +70,10 @@ class Message(Struct):
     weight: int
 
 
+#: Subject, venue, type, symbol.
+_Head = tuple[str, str, str, str]
+
+
 class Writer:
     """Turns events into letters.
 
@@ -81,33 +85,37 @@ class Writer:
 
     def __init__(self, form: Form = "event", prefix: str = "md") -> None:
         self._form: Form = form
+        self._plain: Form = "msgpack" if form == "msgpack" else "event"
         self._prefix = prefix
-        self._subjects: dict[Place, str] = {}
+        self._heads: dict[tuple[type, str, str, object], _Head] = {}
         self._encode: Callable[[Any], bytes] = (msgspec.msgpack if form == "msgpack" else msgspec.json).Encoder().encode
 
     def letter(self, item: Event | FeedEvent) -> Letter:
         """One event as a letter."""
-        place = place_of(item)
-        name = self._subjects.get(place)
-        if name is None:
-            name = subject(place, self._prefix)
-            if len(self._subjects) < SUBJECTS_MOST:  # codes of any length and number may come
-                self._subjects[place] = name
-        form, payload = self._payload(item)
-        if isinstance(item, Event):
-            when, received, late = item.timestamp, item.received_ns, item.recovered or item.polled
+        if not isinstance(item, Event):
+            payload = self._encode(item)
+            return Letter(*self._head(item), identity(item), self._plain, payload, None, item.at_ns, False)
+        key = (item.__class__, item.venue, item.symbol, getattr(item, "unit", None) or getattr(item, "level", None))
+        head = self._heads.get(key)
+        if head is None:
+            head = self._head(item)
+            if len(self._heads) < SUBJECTS_MOST:  # codes of any length and number may come
+                self._heads[key] = head
+        if item.raw is None:
+            form, payload = self._plain, self._encode(item)
         else:
-            when, received, late = None, item.at_ns, False
-        return Letter(name, *place, identity(item), form, payload, when, received, late)
+            form, payload = self._payload(item, item.raw)
+        late = item.recovered or item.polled
+        return Letter(*head, identity(item), form, payload, item.timestamp, item.received_ns, late)
 
-    def _payload(self, item: Event | FeedEvent) -> tuple[Form, bytes]:
-        plain: Form = "msgpack" if self._form == "msgpack" else "event"
-        raw = item.raw if isinstance(item, Event) else None
-        if raw is None:
-            return plain, self._encode(item)
+    def _head(self, item: Event | FeedEvent) -> _Head:
+        place = place_of(item)
+        return subject(place, self._prefix), *place
+
+    def _payload(self, item: Event, raw: bytes) -> tuple[Form, bytes]:
         if self._form == "venue" and holds_one(raw):
             return "venue", raw
-        return plain, self._encode(msgspec.structs.replace(item, raw=None))
+        return self._plain, self._encode(msgspec.structs.replace(item, raw=None))
 
 
 class _Frame(Struct):

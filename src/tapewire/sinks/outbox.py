@@ -45,10 +45,14 @@ class Outbox:
 
     def put(self, letters: Iterable[Letter]) -> None:
         """Letters to be sent; they wait until ``take``. ``letters`` and ``size`` count all that are not confirmed."""
+        lanes, count, size = self._lanes, 0, 0
         for letter in letters:
-            self._lane(letter.subject).letters.append(letter)
-            self.letters += 1
-            self.size += len(letter.payload) + OVERHEAD
+            lane = lanes.get(letter.subject) or self._lane(letter.subject)
+            lane.letters.append(letter)
+            count += 1
+            size += len(letter.payload)
+        self.letters += count
+        self.size += size + count * OVERHEAD
 
     def take(self) -> list[Message]:
         """The next group, oldest subjects first; nothing while the last one is on its way.
@@ -112,12 +116,13 @@ class Outbox:
     def _next(self, lane: _Lane) -> Message:
         if lane.again:
             return lane.again.popleft()
-        waiting = lane.letters
-        letters = [waiting.popleft()]
-        size = len(letters[0].payload)
-        while waiting and len(letters) < self._batch and fit(letters[0], waiting[0]):
-            size += len(waiting[0].payload)
-            if size > self._batch_bytes:
+        waiting, most = lane.letters, self._batch
+        first = waiting.popleft()
+        letters, size = [first], len(first.payload)
+        while waiting and len(letters) < most:
+            one = waiting[0]
+            size += len(one.payload)
+            if size > self._batch_bytes or not fit(first, one):
                 break
             letters.append(waiting.popleft())
-        return pack(letters, batch=self._batch > 1)
+        return pack(letters, batch=most > 1)

@@ -8,7 +8,7 @@ from string import ascii_letters, digits
 from typing import NamedTuple
 
 from tapewire.errors import ConfigError
-from tapewire.model.events import Event, TickerEvent, TradeEvent
+from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import in_full
 
@@ -20,8 +20,6 @@ _HOME = {"upbit": "kr"}
 _ELSEWHERE = "global"
 _SAFE = frozenset((ascii_letters + digits + "-_").encode())
 _ESCAPES = re.compile(rb"%([0-9A-F]{2})")
-#: Types of what never has a unit.
-_PLAIN: dict[type, str] = {TradeEvent: "trade", TickerEvent: "ticker"}
 _PREFIX = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -35,9 +33,6 @@ class Place(NamedTuple):
 
 def place_of(item: Event | FeedEvent) -> Place:
     """Where an event belongs. Candles and indicators have their unit in the type, grouped books their level."""
-    plain = _PLAIN.get(item.__class__)
-    if plain is not None:
-        return Place(item.venue, plain, item.symbol)  # type: ignore[union-attr]
     if not isinstance(item, Event):
         return Place(item.venue, FEED, str(item.__struct_config__.tag))
     unit = getattr(item, "unit", None)
