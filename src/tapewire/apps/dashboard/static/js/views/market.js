@@ -84,6 +84,7 @@ export class MarketView {
       Object.assign(this.focus, { book, trades, seen, bookVersion: before.bookVersion, tradesVersion: before.tradesVersion });
     }
     for (const chip of this.units.children) setAttribute(chip, "aria-pressed", chip.dataset.unit === unit);
+    setAttribute(this.place, "aria-label", this.app.say("chartOf", { symbol: this.symbol, unit }));
     this.chart?.remove();
     this.chart = new Chart(this.place, this.app.settings.language);
     this.shownCandles = -1;
@@ -179,20 +180,19 @@ export class MarketView {
       chart.show(all, this.decimalsOf(all));
       this.isWhole = true;
     }
-    this.describe(focus.candles.get(newest), focus.unit);
+    this.describe(focus.candles.get(newest));
   }
 
   decimalsOf(all) {
     return all.slice(-50).reduce((most, { open, high, low, close }) => Math.max(most, ...[open, high, low, close].map(decimalsOf)), 0);
   }
 
-  describe(candle, unit) {
+  describe(candle) {
     const { say, settings } = this.app;
     const decimals = Math.max(this.known.decimals, 0);
     const part = (word, value) => `${say(word)} ${price(value, decimals, settings.language)}`;
     const text = [part("open", candle.opening_price), part("highShort", candle.high_price), part("lowShort", candle.low_price),
       part("close", candle.trade_price), `${say("volumeShort")} ${size(candle.candle_acc_trade_volume, settings.language)}`].join("  ");
     setText(this.legend, text);
-    setAttribute(this.place, "aria-label", say("chartOf", { symbol: this.symbol, unit }));
   }
 }
