@@ -31,7 +31,9 @@ from tapewire.sinks.layout import (
 )
 from tapewire.sinks.names import code_folder, kind_folder
 from tapewire.sinks.options import RecordOptions
-from tests.sizes import size
+from tests.sizes import NIGHTLY, size
+
+pytestmark = pytest.mark.timeout(600 if NIGHTLY else 60)
 
 SECOND = 10**9
 #: 21 November 2026, 23:30 UTC: the 22nd in Korea.
@@ -43,7 +45,12 @@ SPANS = st.none() | st.integers(1, 86_400) | st.integers(1, 30).map(lambda days:
 
 def path_of(event: Event, at_ns: int = AT, number: int = 1, suffix: str = LINES, **options: Any) -> str:
     layout = Layout(RecordOptions(**options))
-    return layout.path(layout.place(event), layout.slot(at_ns).label, number, suffix)
+    return layout.path(place_of(layout, event), layout.slot(at_ns).label, number, suffix)
+
+
+def place_of(layout: Layout, event: Event) -> Place:
+    unit = event.unit if isinstance(event, CandleEvent) else None
+    return layout.place(event.venue, event.kind, event.symbol, unit)
 
 
 TRADE = TradeEvent(venue="upbit", symbol="KRW-BTC")
@@ -58,8 +65,8 @@ CANDLE = CandleEvent(venue="upbit", symbol="KRW-BTC", unit="1m")
         (TRADE, {"rotate_every": 86_400}, "KRW-BTC_trade-2026-11-21.jsonl"),
         (TRADE, {"rotate_every": 86_400, "zone": "KST"}, "KRW-BTC_trade-2026-11-22.jsonl"),
         (TRADE, {"rotate_every": 3600, "zone": "KST"}, "KRW-BTC_trade-2026-11-22T08.jsonl"),
-        (TRADE, {"rotate_every": 900}, "KRW-BTC_trade-2026-11-21T23-30.jsonl"),
-        (TRADE, {"rotate_every": 10, "number": 7}, "KRW-BTC_trade-2026-11-21T23-30-00-7.jsonl"),
+        (TRADE, {"rotate_every": 900}, "KRW-BTC_trade-2026-11-21T2330.jsonl"),
+        (TRADE, {"rotate_every": 10, "number": 7}, "KRW-BTC_trade-2026-11-21T233000-7.jsonl"),
         (TRADE, {"number": 2, "suffix": FRAMES}, "KRW-BTC_trade-2.jsonl.zst"),
         (TRADE, {"layout": "dated"}, "upbit/trade/KRW-BTC/date=2026-11-21/23.jsonl"),
         (TRADE, {"layout": "dated", "zone": "KST", "number": 3}, "upbit/trade/KRW-BTC/date=2026-11-22/08-3.jsonl"),
@@ -89,7 +96,8 @@ def test_every_path_is_inside_reversible_and_ours_alone(
         zone="KST" if korean else "UTC",
     )  # fmt: skip
     layout = Layout(options)
-    place = layout.place(CandleEvent(venue="upbit", symbol=code, unit=kind) if "." in kind else TRADE)
+    word, _, unit = kind.partition(".")
+    place = layout.place("upbit", word, code, unit or None)
     label = layout.slot(at_ns).label
     path = layout.path(place, label, number, suffix)
     assert parse(path) == Found(place, label, number, suffix)
@@ -131,7 +139,7 @@ def test_other_files_are_not_taken_for_ours(path: str) -> None:
 def test_the_names_in_figures_are_read_back() -> None:
     for dated in (False, True):
         layout = Layout(RecordOptions(layout="dated" if dated else "flat"))
-        assert parse_stream(layout.name(layout.place(TRADE))) == layout.place(TRADE)
+        assert parse_stream(layout.name(place_of(layout, TRADE))) == place_of(layout, TRADE)
         assert parse_stream(layout.name(layout.misc("upbit"))) is None
 
 

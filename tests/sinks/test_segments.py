@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tapewire.errors import ConfigError, SinkError
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.line import Loss
 from tapewire.model.status import Disconnected
 from tapewire.sinks import segments
@@ -475,6 +475,17 @@ def test_everything_that_is_made_durable_is_synced(tmp_path: Path, monkeypatch: 
         "each: written": 2, "each: flushed": 2, "interval: written": 1, "interval: flushed": 2,
         "none: written": 0, "none: flushed": 0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["flat", "dated"])
+def test_events_that_need_more_than_a_market_have_a_place_too(tmp_path: Path, layout: str) -> None:
+    order = MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid="x", state="wait", raw=b'{"n":1}')
+    assets = MyAssetEvent(venue="upbit", symbol="", assets=[], raw=b'{"n":2}')
+    files = record(tmp_path, [order, assets], layout=layout)
+    assert [path.partition("/date=")[0] for path in files] == (
+        ["KRW-BTC_myOrder.jsonl"] if layout == "flat" else ["upbit/myAsset/all", "upbit/myOrder/KRW-BTC"]
+    )
+    assert len(notices(tmp_path)) == (layout == "flat"), "what has no market is among the others"
 
 
 def test_events_of_any_kind_have_a_place(tmp_path: Path) -> None:

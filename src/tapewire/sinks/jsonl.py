@@ -137,10 +137,7 @@ class JsonlSink:
 
     def _place(self, key: _Key) -> Place:
         form, venue, symbol, unit = key
-        sample = (
-            form(venue=venue, symbol=symbol) if unit is None else CandleEvent(venue=venue, symbol=symbol, unit=unit)
-        )
-        place = self._segments.place(sample)
+        place = self._segments.place(venue, str(form.__struct_config__.tag), symbol, unit)
         if place.kind != MISC_KIND:  # codes of any length and number may come: what has no file is not remembered
             self._places[key] = place
         return place

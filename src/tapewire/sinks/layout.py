@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from tapewire.model.event import KST, Event
-from tapewire.model.events import CandleEvent
+from tapewire.model.event import KST
 from tapewire.sinks.names import ALL, code_folder, file_stem, kind_folder, parse_file_stem, quoted, unquoted
 from tapewire.sinks.options import RecordOptions
 
@@ -30,7 +29,7 @@ _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 #: The last second that has a name: years have four digits.
 LAST_SECOND = 253_000_000_000
 _NUMBER = r"(?:-([1-9][0-9]{0,6}))?"
-_LABEL = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?:-[0-9]{2}){0,2})?"
+_LABEL = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?:[0-9]{2}){0,2})?"
 _FLAT = re.compile(rf"(.+?)(?:-({_LABEL}))?{_NUMBER}")
 _HOUR_NAME = re.compile(rf"([0-9]{{2}}){_NUMBER}")
 _DATE = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
@@ -81,13 +80,12 @@ class Layout:
         every = None if options.rotate_every is None else int(options.rotate_every * _SECOND)
         self._every_ns = every or _HOUR if self._dated else every
 
-    def place(self, event: Event) -> Place:
-        """Where an event belongs; a code that can be no market's goes to the others."""
+    def place(self, venue: str, kind: str, symbol: str, unit: str | None = None) -> Place:
+        """Where events belong (``unit`` of candles); a code that can be no market's goes to the others."""
         if self._dated:
-            known = code_folder(event.symbol) is not None
-            return Place(event.venue, event.kind, event.symbol) if known else self.misc(event.venue)
-        kind = f"{event.kind}.{event.unit}" if isinstance(event, CandleEvent) and event.unit else event.kind
-        return self.misc("") if file_stem(event.symbol, kind) is None else Place("", kind, event.symbol)
+            return self.misc(venue) if code_folder(symbol) is None else Place(venue, kind, symbol)
+        kind = f"{kind}.{unit}" if unit else kind
+        return self.misc("") if file_stem(symbol, kind) is None else Place("", kind, symbol)
 
     def misc(self, venue: str) -> Place:
         """Where everything else belongs."""
@@ -110,7 +108,7 @@ class Layout:
         begin, every = datetime.fromtimestamp(begin_ns // _SECOND, self._zone), self._every_ns or _DAY
         if self._dated or every % _HOUR == 0:
             return begin.strftime("%Y-%m-%d" if every % _DAY == 0 and not self._dated else "%Y-%m-%dT%H")
-        return begin.strftime("%Y-%m-%dT%H-%M" if every % _MINUTE == 0 else "%Y-%m-%dT%H-%M-%S")
+        return begin.strftime("%Y-%m-%dT%H%M" if every % _MINUTE == 0 else "%Y-%m-%dT%H%M%S")
 
     def path(self, place: Place, label: str, number: int, suffix: str) -> str:
         """``KRW-BTC_trade-2026-11-21-2.jsonl``, ``upbit/trade/KRW-BTC/date=2026-11-21/09-2.jsonl``."""

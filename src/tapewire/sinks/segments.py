@@ -109,9 +109,9 @@ class Segments:
             self.note(notice)
         self.flush()
 
-    def place(self, event: Any) -> Place:
-        """Where an event belongs."""
-        return self._layout.place(event)
+    def place(self, venue: str, kind: str, symbol: str, unit: str | None) -> Place:
+        """Where events belong."""
+        return self._layout.place(venue, kind, symbol, unit)
 
     def misc(self, venue: str) -> Place:
         """Where everything else of a venue belongs."""
