@@ -265,8 +265,7 @@ def _raw_of(event: Event) -> bytes | None:
 def _stream_of(wish: Wish) -> Subscription:
     """The stream that an argument means."""
     meaning = meaning_of(wish.channel)
-    if meaning is None:
-        raise LookupError(wish.channel)
+    assert meaning is not None  # noqa: S101 - every channel that can be read has one
     detail = meaning.detail
     if meaning.kind in TYPED_KINDS:
         said: dict[str, str] = {name: wish.sent[name] for name in ("instType", "instFamily") if name in wish.sent}
