@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tapewire.apps.gateway.frames import CLOSE, body_of, close_frame, framed, message
@@ -118,7 +119,7 @@ def test_messages_of_each_form() -> None:
 @pytest.mark.parametrize("option", ["most_clients", "header_seconds", "window_seconds"])
 def test_options_that_cannot_be(option: str) -> None:
     with pytest.raises(ConfigError, match=option):
-        GatewayOptions(**{option: 0})
+        msgspec.structs.replace(GatewayOptions(), **{option: 0})
     with pytest.raises(ConfigError, match="linger"):
         GatewayOptions(linger=-1.0)
     with pytest.raises(ConfigError, match="port"):

@@ -11,11 +11,19 @@ from tapewire.model.events import Event, TickerEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish, as_detail
 from tapewire.venues.exchange import Answer
-from tapewire.venues.okx.serving import OkxBook
+from tapewire.venues.okx.serving import OkxBook, OkxServing
 from tapewire.venues.registry import get_venue
 from tapewire.venues.serving import BookCopy
 
 OKX = get_venue("okx")
+
+
+def serving_of() -> OkxServing:
+    assert OKX.serving is not None
+    made: OkxServing = OKX.serving("DEFAULT")
+    return made
+
+
 BTC = "BTC-USDT"
 BOOKS = Subscription("orderbook", BTC)
 ARG = {"channel": "books", "instId": BTC}
@@ -53,7 +61,7 @@ def change(action: str, asks: list[tuple[str, str]], number: int, before: int = 
 
 
 def test_what_a_message_asks_for() -> None:
-    visitor = OKX.serving().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public")
     typed = {"channel": "instruments", "instType": "SPOT"}
     assert visitor.wishes(b"ping") == []
     assert visitor.wishes(ask("unsubscribe", ARG)) == []
@@ -63,7 +71,7 @@ def test_what_a_message_asks_for() -> None:
 
 
 def test_signs_of_life_refusals_and_what_is_too_large() -> None:
-    visitor = OKX.serving().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public")
     assert visitor.receive(0.0, b"ping", is_text=True).payloads == (b"pong",)
     assert visitor.receive(0.0, b"x" * 70_000, is_text=True).close == (
         1009,
@@ -85,7 +93,7 @@ def test_signs_of_life_refusals_and_what_is_too_large() -> None:
 
 def test_what_is_held_follows_the_acknowledgement() -> None:
     held, ticker = Held(), Subscription("ticker", BTC)
-    visitor = OKX.serving().visitor(held, "public")
+    visitor = serving_of().visitor(held, "public")
     wanted = ask("subscribe", {"channel": "tickers", "instId": BTC}, ARG, {"channel": "status"})
     answer = visitor.receive(0.0, wanted, is_text=True)
     assert [one["event"] for one in said(answer)] == ["subscribe"] * 3
@@ -101,7 +109,7 @@ def test_what_is_held_follows_the_acknowledgement() -> None:
 
 
 def test_frames_go_on_as_they_came_each_once_and_others_are_made() -> None:
-    visitor, ticker = OKX.serving().visitor(Held(), "public"), Subscription("ticker", BTC)
+    visitor, ticker = serving_of().visitor(Held(), "public"), Subscription("ticker", BTC)
     event = TickerEvent(venue="okx", symbol=BTC, trade_price=1.5, raw=b"raw")
     assert visitor.tell(ticker, event, {}) == [b"raw"]
     assert visitor.tell(ticker, event, {}) == []
@@ -112,11 +120,11 @@ def test_frames_go_on_as_they_came_each_once_and_others_are_made() -> None:
 
 
 def test_a_copy_of_a_book_keeps_the_exchanges_texts() -> None:
-    copy = OKX.serving().book_copy(BOOKS)
+    copy = serving_of().book_copy(BOOKS)
     assert copy is not None
     copy.hear(change("update", [("3.0", "1")], 6, 5))
-    assert not copy.is_whole
-    with pytest.raises(LookupError):
+    assert [copy.is_whole] == [False]
+    with pytest.raises(LookupError, match="not whole"):
         copy.snapshot()
     copy.hear(change("snapshot", [("3.10", "1"), ("3.0", "2")], 7))
     copy.hear(change("update", [("3.10", "0"), ("2.90", "4"), ("9", "0")], 9, 7))
@@ -125,13 +133,13 @@ def test_a_copy_of_a_book_keeps_the_exchanges_texts() -> None:
     assert (row["seqId"], row["prevSeqId"]) == (9, -1)
     for spoilt in (None, b"x", b'{"data":[]}'):
         copy.hear(change("snapshot", [("1", "1")], 1))
-        assert copy.is_whole
+        whole = [copy.is_whole]
         copy.hear(TickerEvent(venue="okx", symbol=BTC, raw=spoilt))
-        assert not copy.is_whole
+        assert [*whole, copy.is_whole] == [True, False]
 
 
 def test_its_doors() -> None:
-    serving = OKX.serving()
+    serving = serving_of()
     assert serving.paths == {"/ws/v5/public": "public", "/ws/v5/business": "business"}
     assert serving.book_copy(Subscription("orderbook", BTC, depth=5)) is None
     assert serving.book_copy(Subscription("ticker", BTC)) is None

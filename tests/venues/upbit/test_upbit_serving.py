@@ -15,6 +15,14 @@ from tapewire.venues.upbit.serving import UpbitServing, as_written
 from tapewire.venues.upbit.sim_rest import is_public
 
 UPBIT = get_venue("upbit")
+
+
+def serving_of() -> UpbitServing:
+    assert UPBIT.serving is not None
+    made: UpbitServing = UPBIT.serving("DEFAULT")
+    return made
+
+
 BTC = "KRW-BTC"
 
 
@@ -55,7 +63,7 @@ BOOKS = {"type": "orderbook", "codes": [f"{BTC}.1", BTC, "KRW-NIX"]}
 
 
 def test_what_a_message_asks_for() -> None:
-    visitor = UPBIT.serving("DEFAULT").visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public")
     assert visitor.wishes(b"PING") == []
     assert visitor.wishes(b"x") == []
     assert (
@@ -68,7 +76,7 @@ def test_what_a_message_asks_for() -> None:
 
 def test_what_is_held_is_told_and_what_is_not_is_left_out() -> None:
     held = Held()
-    visitor = UPBIT.serving("DEFAULT").visitor(held, "public")
+    visitor = serving_of().visitor(held, "public")
     wanted = [{"type": kind, "codes": [BTC]} for kind in ("ticker", "trade", "candle.1m")]
     assert visitor.receive(0.0, ask(BOOKS, *wanted), is_text=True).payloads == ()
     assert visitor.holds() == {
@@ -84,7 +92,7 @@ def test_what_is_held_is_told_and_what_is_not_is_left_out() -> None:
 
 def test_a_level_is_served_when_something_of_it_is_held() -> None:
     held = Held()
-    visitor = UPBIT.serving("DEFAULT").visitor(held, "public")
+    visitor = serving_of().visitor(held, "public")
     grouped = ask({"type": "orderbook", "codes": [BTC], "level": 1000})
     assert visitor.receive(0.0, grouped, is_text=True).payloads == ()
     assert not visitor.holds()
@@ -98,7 +106,7 @@ def test_a_level_is_served_when_something_of_it_is_held() -> None:
 
 @pytest.mark.parametrize("form", ["DEFAULT", "SIMPLE", "JSON_LIST"])
 def test_frames_of_the_same_form_go_on_as_they_came_and_each_is_made_once(form: str) -> None:
-    visitor = UPBIT.serving("DEFAULT").visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public")
     visitor.receive(0.0, ask(BOOKS, format=form), is_text=True)
     event, cache = event_of(book()), dict[object, bytes]()
     one, whole = visitor.tell(Subscription("orderbook", BTC), event, cache)
@@ -110,7 +118,7 @@ def test_frames_of_the_same_form_go_on_as_they_came_and_each_is_made_once(form: 
 
 
 def test_a_trade_that_rest_told_is_made_anew() -> None:
-    visitor = UPBIT.serving("DEFAULT").visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public")
     visitor.receive(0.0, ask({"type": "trade", "codes": [BTC]}), is_text=True)
     payload = b'{"type":"trade","code":"KRW-BTC","trade_price":1.0,"sequential_id":7,"stream_type":"REALTIME"}'
     trade = event_of(payload)
@@ -132,7 +140,7 @@ def test_numbers_of_a_book_as_the_exchange_wrote_them() -> None:
 
 
 def test_its_doors() -> None:
-    serving = UPBIT.serving("DEFAULT")
+    serving = serving_of()
     assert isinstance(serving, UpbitServing)
     assert serving.paths == {"/websocket/v1": "public"}
     assert serving.book_copy(Subscription("orderbook", BTC)) is None
