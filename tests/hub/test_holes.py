@@ -113,6 +113,6 @@ def test_a_trade_that_stands_for_several_is_not_told_again_singly() -> None:
 
 
 def test_who_does_not_count_matches_keeps_none() -> None:
-    _, stream, _ = heard()
-    stream.keep_parts(replace(trade(4), count=3))
-    assert stream.remembered == {1, 2, 3}
+    router, stream, _ = heard()
+    router.deliver(replace(trade(6), count=3), no_failure)
+    assert (stream.remembered, stream.parts) == ({1, 2, 3, 6}, [])

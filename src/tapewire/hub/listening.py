@@ -54,9 +54,9 @@ class Stream:
     """
 
     __slots__ = (
-        "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "deliver", "doubled", "drops",
-        "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "parts",
-        "patience", "polled", "recent_ids", "shown", "subscription",
+        "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "counts", "deliver", "doubled",
+        "drops", "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
+        "polled", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription, *, drops: bool = True, counted: bool = False) -> None:
@@ -79,8 +79,8 @@ class Stream:
         self.recent_ids: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if subscription.kind == "trade" else None
         )
-        #: Ids of the further matches that those trades stand for, where they can be several: REST tells them singly.
-        self.parts: deque[int] | None = (
+        #: How many matches each of those trades stands for, where they can be several: REST tells them singly.
+        self.counts: deque[int | None] | None = (
             deque(maxlen=REMEMBERED_TRADES) if counted and subscription.kind == "trade" else None
         )
         #: What those trades were; how often one came again that was another, and who is told.
@@ -163,18 +163,21 @@ class Stream:
         self.highest = max(self.highest, number or 0)
         if self.bodies is not None:
             self.bodies.keep(event)
-        if self.parts is not None:
-            self.keep_parts(event)
+        if self.counts is not None:
+            self.counts.append(event.count)
 
-    def keep_parts(self, event: TradeEvent) -> None:
-        """Keep the ids of the matches that a trade stands for beside its own."""
-        if self.parts is not None and event.count is not None and event.count > 1:
-            self.parts.extend(reversed(_ids(event)[1:]))
+    @property
+    def parts(self) -> list[int]:
+        """Ids of the further matches that the last trades stand for, beside their own."""
+        if self.counts is None or self.recent_ids is None:
+            return []
+        trades = zip(self.recent_ids, self.counts, strict=True)
+        return [number - back for number, count in trades if number and count for back in range(count - 1, 0, -1)]
 
     @property
     def remembered(self) -> set[int]:
         """All ids that were delivered lately."""
-        return {number for number in (*(self.recent_ids or ()), *(self.parts or ())) if number is not None}
+        return {number for number in (*(self.recent_ids or ()), *self.parts) if number is not None}
 
     def show(self, event: TradeEvent) -> None:
         """A snapshot brought a trade that did not come by itself: those who hear no snapshots do not have it yet."""
@@ -217,6 +220,8 @@ class Stream:
         for number in ids:
             self.recent_ids.append(number)  # type: ignore[union-attr]
             self.highest = max(self.highest, number)
+            if self.counts is not None:
+                self.counts.append(None)
             if self.bodies is not None:
                 self.bodies.skip()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tapewire.hub.calls import Callback, counting, every, hand_over, once, one_call
+from tapewire.hub.calls import Callback, every, hand_over, once, one_call
 from tapewire.hub.heads import Heads
 from tapewire.hub.listening import Conflicted, Listener, Stream
 from tapewire.hub.polled import late
@@ -332,10 +332,11 @@ class Router:
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
         hear = one_call(ears, self._failed)
-        if stream.parts is not None:
-            hear = counting(stream.keep_parts, hear)
+        count = None if stream.counts is None else stream.counts.append
         if (ids := stream.recent_ids) is not None:
-            hear = once(stream, ids.append, stream.bodies, hear) if stream.drops else every(ids.append, hear)
+            hear = (
+                once(stream, ids.append, stream.bodies, hear, count) if stream.drops else every(ids.append, hear, count)
+            )
         stream.deliver = hear
         stream.changed = False
 

@@ -196,14 +196,12 @@ def remember_ids(old: Stream, new: Stream) -> None:
     """Trades that the old line brought come twice if the new one is behind."""
     if old.recent_ids is None or new.recent_ids is None:
         return
-    ids = (*old.recent_ids, *new.recent_ids)
-    new.recent_ids.clear()
-    new.recent_ids.extend(islice(ids, max(0, len(ids) - REMEMBERED_TRADES), None))
+    for mine, theirs in ((new.recent_ids, old.recent_ids), (new.counts, old.counts)):
+        if mine is not None and theirs is not None:
+            both = (*theirs, *mine)
+            mine.clear()
+            mine.extend(islice(both, max(0, len(both) - REMEMBERED_TRADES), None))
     new.highest = max(old.highest, new.highest)
-    if old.parts is not None and new.parts is not None:
-        parts = (*old.parts, *new.parts)
-        new.parts.clear()
-        new.parts.extend(parts[-REMEMBERED_TRADES:])
 
 
 class Moves:
