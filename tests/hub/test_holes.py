@@ -116,3 +116,12 @@ def test_who_does_not_count_matches_keeps_none() -> None:
     router, stream, _ = heard()
     router.deliver(replace(trade(6), count=3), no_failure)
     assert (stream.remembered, stream.parts) == ({1, 2, 3, 6}, [])
+
+
+def test_where_doubles_are_delivered_matches_are_counted_too_and_those_of_another_process_are_known() -> None:
+    router = Router(CLASSES, no_raise, drop_doubles=False, counted=True)
+    stream = router.add(TRADE, Listener("me", lambda _event: None, "both"))
+    stream.resume([1, 2])
+    router.deliver(replace(trade(5), count=2), no_failure)
+    stream.deliver(replace(trade(8), count=3))
+    assert (stream.parts, stream.remembered) == ([4, 6, 7], {1, 2, 4, 5, 6, 7, 8})
