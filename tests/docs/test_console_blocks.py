@@ -22,6 +22,7 @@ LINES = [(str(block), line) for block in blocks("console") for line in block.tex
 def test_a_command_takes_what_it_is_given(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad-day.toml").write_text(_toml("docs/simulator.md"), "utf-8")
+    (tmp_path / "all_cryptofeed-2022-05-13.jsonl").touch()
     _, *words = shlex.split(line.partition(" | ")[0])
     _parse(words)
 
