@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 # Debian's packages of the servers that tests start by themselves.
 SERVERS := chromium chromium-driver nats-server redis-server
 
-.PHONY: help demo demo-page test nightly check format coverage chaos lab bench lock clean servers
+.PHONY: help demo demo-page test nightly check format coverage chaos lab bench bench-record lock clean servers
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -63,6 +63,9 @@ lab: $(STAMP) $(PEERS_STAMP)  ## the fault lab: tapewire and its peers against a
 
 bench: $(STAMP)  ## the speed here beside websockets + json
 	$(BIN)/tapewire bench
+
+bench-record: $(STAMP)  ## what recording costs, beside a plain loop that writes
+	$(BIN)/python -m benchmarks.recording
 
 lock: $(STAMP)  ## renew the lock files
 	@sh scripts/lock.sh $(BIN)
