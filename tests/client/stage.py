@@ -28,7 +28,13 @@ Kind = TypeVar("Kind", bound=FeedEvent)
 class Stage:
     """One exchange, one manager, any number of clients."""
 
-    def __init__(self, scenario: Scenario, wall_ns: Callable[[], int] | None = None, seed: int = 1) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        wall_ns: Callable[[], int] | None = None,
+        seed: int = 1,
+        clock: type[LoopClock] = LoopClock,
+    ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self.loop = loop
@@ -36,7 +42,7 @@ class Stage:
         numbers = iter(range(1_000_000))
         self.manager = WebSocketManager(
             self._ports,
-            clock=LoopClock(wall_ns or loop.wall_ns),
+            clock=clock(wall_ns or loop.wall_ns),
             draw=random.Random(seed).random,
             ticket=lambda: f"t{next(numbers)}",
         )
@@ -87,13 +93,14 @@ def play(
     *,
     seed: int = 1,
     wall_ns: Callable[[], int] | None = None,
+    clock: type[LoopClock] = LoopClock,
     **scenario: Any,
 ) -> Result:
     """Run one story to its end; the exchange's limits must have been kept (P5)."""
     facts: dict[str, Any] = {"seed": seed, "markets": ("KRW-BTC", "KRW-ETH", "KRW-XRP")} | scenario
 
     async def run() -> Result:
-        stage = Stage(Scenario(**facts), wall_ns, seed)
+        stage = Stage(Scenario(**facts), wall_ns, seed, clock)
         try:
             result = await story(stage)
             assert stage.simulator.violations == []

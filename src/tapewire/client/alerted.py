@@ -65,7 +65,7 @@ class Alerts:
     ) -> None:
         self._alerting, self._clock, self._latencies = alerting, tools.clock, latencies
         self._outlets = [(channel, channel.open(tools)) for channel in channels]
-        self._timers: dict[Callable[[Alerts], None], asyncio.TimerHandle] = {}
+        self._timers: dict[Callable[[Alerts], None], tuple[float, asyncio.Handle]] = {}
         self._data: Callable[[], Handle | None] = lambda: None
         self.closed = False
         self._arm()
@@ -101,7 +101,7 @@ class Alerts:
         if self.closed:
             return
         self.closed = True
-        for timer in self._timers.values():
+        for _, timer in self._timers.values():
             timer.cancel()
         handle = self._data()
         if handle is not None:
@@ -132,13 +132,13 @@ class Alerts:
 
     def _at(self, t: float | None, method: Callable[[Alerts], None]) -> None:
         """Call one of our methods then, in place of its earlier date; the timer alone does not keep us alive."""
-        timer = self._timers.get(method)
+        due, timer = self._timers.get(method, (None, None))
         if timer is not None:
-            if not timer.cancelled() and timer.when() == t:
+            if not timer.cancelled() and due == t:
                 return
             timer.cancel()
         if t is not None and not self.closed:
-            self._timers[method] = self._clock.call_at(t, _weakly(self, method))
+            self._timers[method] = t, self._clock.call_at(t, _weakly(self, method))
 
 
 def _weakly(alerts: Alerts, method: Callable[[Alerts], None]) -> Callable[[], None]:

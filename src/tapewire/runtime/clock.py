@@ -13,12 +13,13 @@ from tapewire.session.actions import Now
 class Clock(Protocol):
     """``now`` for decisions, ``wall_ns`` (ns UTC) for time stamps, ``call_at`` (monotonic s) for the next deadline.
 
-    ``until`` waits.
+    ``until`` waits. What ``call_at`` gives can be cancelled, and no more: for a time that is past uvloop gives a handle
+    that knows no time, and rounds all others to whole milliseconds.
     """
 
     def now(self) -> Now: ...
     def wall_ns(self) -> int: ...
-    def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.TimerHandle: ...
+    def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.Handle: ...
     async def until(self, t: float) -> None: ...
 
 
@@ -32,7 +33,7 @@ class LoopClock:
     def now(self) -> Now:
         return Now(self._loop.time(), self.wall_ns())
 
-    def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def call_at(self, t: float, callback: Callable[[], None]) -> asyncio.Handle:
         return self._loop.call_at(t, callback)
 
     async def until(self, t: float) -> None:

@@ -76,7 +76,8 @@ class Driver:
         self.done = asyncio.Event()
         self._venue, self._codec = venue, codec
         self._clock, self._signer, self._events = clock, signer, events
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due: float | None = None
         self._facts: deque[tuple[Callable[..., list[Action]], tuple[Any, ...]]] = deque()
         self._telling = self.stopping = False
         self._holders: set[object] = set()
@@ -353,12 +354,12 @@ class Driver:
     def _set_timer(self) -> None:
         deadline = None if self.done.is_set() else self.machine.deadline
         if self._timer is not None:
-            if deadline is not None and self._timer.when() == deadline:
+            if deadline is not None and self._due == deadline:
                 return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer = self._clock.call_at(deadline, self._tick)
+            self._timer, self._due = self._clock.call_at(deadline, self._tick), deadline
 
     def line_at_fault(self, error: Exception) -> None:
         """A fault of ours."""

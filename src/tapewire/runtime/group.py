@@ -113,7 +113,7 @@ class Group:
         self.done = asyncio.Event()
         self.stopping = False
         self._finished = finished
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._cover = Cover(origin.venue, origin.connection, venue.facts.full_state_kinds, patience, self._brought)
         self._stale = StaleStreams(len(make), self._cover.carriers, self._tell_stale, clock.wall_ns)
         self._holes = Holes(

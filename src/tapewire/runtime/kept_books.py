@@ -65,7 +65,7 @@ class KeptBooks:
         self._clock, self._fetch, self._owner = clock, fetch, owner
         self.books = Books(router, venue.rule, numbers, self)
         self._mending = Mending(by_rest=venue.book_request is not None)
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.take = self.books.take
 

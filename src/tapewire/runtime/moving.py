@@ -61,7 +61,7 @@ class Move:
         self._old, self._new, self._clock, self._took_over = old, new, clock, took_over
         self._began = clock.now().t
         self._taps: dict[Subscription, Tap] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self.over = False
         for subscription, stream in old.router.streams.items():
             self._tap(subscription, stream)

@@ -55,7 +55,7 @@ class Polling:
         self._standbys: list[Standby] = []
         self._plan: Plan[Key] = Plan(self._room)
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._woken = asyncio.Event()
 
     def standby(self, connection: Connection) -> Standby:

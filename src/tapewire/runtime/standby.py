@@ -89,7 +89,7 @@ class Standby:
         #: Streams that are polled now.
         self.open: dict[Subscription, Entry] = {}
         self._news: dict[tuple[str, bool], list[Subscription]] = {}
-        self._telling: asyncio.TimerHandle | None = None
+        self._telling: asyncio.Handle | None = None
 
     @property
     def side(self) -> str:

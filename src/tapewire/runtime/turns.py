@@ -26,7 +26,7 @@ class Turns:
         self.gate, self._clock = gate, clock
         self._waiting: list[tuple[Rank, int, asyncio.Future[float]]] = []
         self._numbers = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     async def take(self, rank: Rank = Rank.ASKED) -> float:
         """Wait for a grant; the time it was taken at (monotonic seconds). Lower ranks go before."""
