@@ -125,3 +125,12 @@ def test_where_doubles_are_delivered_matches_are_counted_too_and_those_of_anothe
     router.deliver(replace(trade(5), count=2), no_failure)
     stream.deliver(replace(trade(8), count=3))
     assert (stream.parts, stream.remembered) == ([4, 6, 7], {1, 2, 4, 5, 6, 7, 8})
+
+
+def test_where_matches_are_counted_a_trade_that_comes_twice_is_one_too() -> None:
+    router, numbers = Router(CLASSES, no_raise, counted=True), list[int | None]()
+    stream = router.add(TRADE, Listener("me", lambda event: numbers.append(event.sequential_id), "both"))
+    router.deliver(replace(trade(4), count=3), no_failure)
+    for number in (7, 7, 4):
+        stream.deliver(replace(trade(number), count=3))
+    assert (numbers, stream.doubled) == ([4, 7], 2)

@@ -18,7 +18,7 @@ from tapewire.sim.link import Unreachable
 from tapewire.sim.market import SeededMarket
 from tapewire.sim.peer import Exchange, Peer
 from tapewire.sim.scenario import DEMO_KEY
-from tapewire.venues.exchange import Caller, HttpAnswer, HttpCall
+from tapewire.venues.exchange import Caller, Due, HttpAnswer, HttpCall
 from tapewire.venues.registry import get_venue
 from tapewire.venues.upbit.auth import authorize
 from tests.sim.draws import seeded
@@ -226,6 +226,12 @@ class TestTime:
         assert told == [trade.sequential_id for trade in exchange.market.trades_made]
         assert one.frames == two.frames
         assert none.frames == []
+
+    def test_who_judges_hears_all_that_is_published(self) -> None:
+        exchange, heard = make(), list[Due]()
+        exchange.audience.append(heard.append)
+        run(exchange, 30.0)
+        assert [due.trade for due in heard if due.trade] == list(exchange.market.trades_made)
 
     def test_a_lost_connection_is_told_nothing_more(self) -> None:
         exchange = make()

@@ -28,6 +28,11 @@ def test_only_trades_have_an_id(name: str) -> None:
     assert position(TickerEvent(**common)) == (None, 7)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("name", "counts"), [("upbit", False), ("okx", True), ("okex3", True)])
+def test_where_a_trade_may_stand_for_several(name: str, *, counts: bool) -> None:
+    assert get_venue(name).counts_trades == counts
+
+
 @pytest.mark.parametrize("name", ["upbit", "okx"])
 def test_the_newest_page_of_candles_needs_no_time(name: str) -> None:
     history = get_venue(name).history

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from tapewire.venues.okex_v3.auth import login
 from tapewire.venues.okex_v3.inflate import inflate
 from tapewire.venues.okex_v3.sim_frames import levels as sim_levels
 from tapewire.venues.okex_v3.sim_switches import Switches
+from tapewire.venues.trading import NewOrder
 from tests.venues.okex_v3.wire import DATA, EXAMPLES, expected, recorded, singles
 
 START_MS = 1557993600000  # 16 May 2019, 08:00 UTC
@@ -469,3 +471,11 @@ def test_how_levels_ended_over_the_years(levels: Any, spot: list[Any], futures: 
         assert sim_levels(symbol, [("7870.1", "23.5")], Switches(levels=levels)) == [["7870.1", "23.5", *tail]]
         [[_, _, *gone]] = sim_levels(symbol, [("7870.1", "0")], Switches(levels=levels))
         assert gone == [0 if isinstance(one, int) else "0" for one in tail]
+
+
+def test_an_order_is_known_by_the_desks_own_words() -> None:
+    talk = Talk()
+    order = talk.exchange.desk.place(
+        "main", NewOrder(symbol="BTC-USDT", side="bid", price=Decimal(1), volume=Decimal(1))
+    )
+    assert talk.exchange.venue.told_order(order) == (order.uuid, order.state)

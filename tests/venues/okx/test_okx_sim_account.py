@@ -466,3 +466,9 @@ def test_messages_are_json_of_texts() -> None:
     for frame in client.wire.frames:
         for row in json.loads(frame)["data"]:
             assert not [name for name, value in row.items() if isinstance(value, (int, float))]
+
+
+def test_an_order_is_known_to_others_by_what_its_owner_is_told() -> None:
+    okx = make()
+    number = place(okx)["ordId"]
+    assert [okx.venue.told_order(one) for one in okx.desk.orders("main")] == [(number, "live")]

@@ -107,3 +107,11 @@ def test_options_of_the_family_alone_are_cancelled() -> None:
     assert placed["sCode"] == "0", placed
     operate(client, {"instType": "OPTION", "instFamily": "BTC-USD"}, op="mass-cancel", id="m1")
     assert [row["ordId"] for row in ask(okx, "trade/orders-pending")] == [spot]
+
+
+def test_mass_cancel_by_rest_answers_as_by_websocket() -> None:
+    okx = make()
+    for kind, result in (("OPTION", True), ("SPOT", False)):
+        body = {"instType": kind, "instFamily": "BTC-USD"}
+        _, answer = signed(okx, "/api/v5/trade/mass-cancel", body, now=okx.moment)
+        assert [row["result"] for row in answer["data"]] == [result]

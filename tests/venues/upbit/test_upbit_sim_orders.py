@@ -231,3 +231,9 @@ def test_a_call_without_a_token_or_with_another_query_is_refused() -> None:
     headers = {name.lower(): value for name, value in rest_authorize(own, "x", {"uuid": "1"})}
     answer = bank.side.http(HttpCall("/v1/order", "uuid=2", headers), bank.market, bank.desk)
     assert (answer.status, json.loads(answer.body)["error"]["name"]) == (401, "invalid_query_payload")
+
+
+def test_an_order_is_known_to_others_by_what_its_owner_is_told() -> None:
+    bank = Bank()
+    order = bank.place()
+    assert bank.side.told_order(order) == (order.uuid, bank.ok("GET", "/v1/order", uuid=order.uuid)["state"])
