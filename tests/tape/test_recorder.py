@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import signal
 import subprocess
@@ -220,3 +222,27 @@ def test_what_was_called_safe_survives_kill_9_at_any_moment(tmp_path: Path) -> N
         assert ours == list(range(begin, begin + len(ours))), "in order, none left out"
         assert begin + len(ours) >= safe, "nothing is lost that was called safe"
         begin += 1_000_000
+
+
+@pytest.mark.parametrize("fsync", ["each", "interval"])
+def test_a_disk_that_takes_but_does_not_confirm_gets_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: str
+) -> None:
+    story = Story(tmp_path, fsync=fsync, fsync_every=0.000_000_001)
+    story.recorder.open()
+    fsync_of, refusals = os.fsync, iter(range(3))
+
+    def sick(handle: int) -> None:
+        if next(refusals, None) is not None:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync_of(handle)
+
+    monkeypatch.setattr(os, "fsync", sick)
+    monkeypatch.setattr("tapewire.tape.recorder.RETRY", 0.01)
+    story.put(b"one")
+    story.until(lambda: len(story.told) == 2)
+    story.put(b"two")
+    story.recorder.close()
+    assert story.told == [Trouble("input/output error", 0), Trouble("", 0)], "told once, until it confirms"
+    assert payloads(tmp_path) == [b"one", b"two"]
+    assert story.recorder.position.synced == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -206,3 +207,34 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     with pytest.raises(TapeError):
         writer(folder)
     assert elsewhere.read_bytes() == b"precious"
+
+
+def test_what_a_sick_disk_left_of_a_block_is_cut_off_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = writer(tmp_path, compress=False)
+    one.write(runs_of(records(range(5))))
+    write, sick = os.write, True
+
+    def half(handle: int, data: bytes) -> int:
+        if not sick:
+            return write(handle, data)
+        if len(data) < 100:
+            raise OSError(errno.EIO, "Input/output error")
+        return write(handle, data[: len(data) - 50])
+
+    def no_cut(handle: int, size: int) -> None:
+        if sick:
+            raise OSError(errno.EIO, "Input/output error")
+        os.truncate(handle, size)
+
+    monkeypatch.setattr(os, "write", half)
+    monkeypatch.setattr(os, "ftruncate", no_cut)
+    for _ in range(2):
+        with pytest.raises(TapeError, match="input/output error"):
+            one.write(runs_of(records(range(5, 40))))
+    sick = False
+    one.write(runs_of(records(range(5, 40))))
+    one.write(runs_of(records(range(40, 50))))
+    one.close()
+    assert list(read_tape(tmp_path)) == records(range(50)), "no damage, nothing twice"

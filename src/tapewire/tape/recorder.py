@@ -77,6 +77,7 @@ class Recorder:
         self._block: list[tuple[Run, int]] = []
         self._left_out: Missing | None = None
         self._reason = ""
+        self._synced_ns = 0
         self._thread: threading.Thread | None = None
         self._closing, self._due = threading.Event(), threading.Event()
         self._connections = 0
@@ -207,13 +208,20 @@ class Recorder:
     # The writing thread.
 
     def _run(self) -> None:
-        options, synced_ns = self._options, self._wall_ns()
+        self._synced_ns = self._wall_ns()
         while not self._pause():
-            now = self._wall_ns()
-            due = options.fsync == "interval" and abs(now - synced_ns) >= options.fsync_every * 1e9
-            if self._guarded(self._write) and due and self._guarded(self._writer.sync):
-                synced_ns = now
+            self._guarded(self._keep)
         self._guarded(self._finish)
+
+    def _keep(self) -> None:
+        """Write what came, and have the disk confirm what it has, also while it takes no more."""
+        now, options = self._wall_ns(), self._options
+        try:
+            self._write()
+        finally:
+            if options.fsync == "interval" and abs(now - self._synced_ns) >= options.fsync_every * 1e9:
+                self._writer.sync()
+                self._synced_ns = now
 
     def _pause(self) -> bool:
         """Until it is time to write, or the end has come, which it says."""
@@ -231,14 +239,16 @@ class Recorder:
 
     def _write(self) -> None:
         """Write everything that came, block by block; what the disk refuses waits to be tried again."""
-        left = len(self._block) + len(self._runs)
+        each, left = self._options.fsync == "each", len(self._block) + len(self._runs)
+        if each:
+            self._writer.sync()  # of a block that the disk took the last time, but did not confirm
         while left > 0 and self._fill():
             self._writer.write([run for run, _ in self._block])
             left -= len(self._block)
-            if self._options.fsync == "each":
-                self._writer.sync()
             self._went += sum(size for _, size in self._block)
             self._block = []
+            if each:
+                self._writer.sync()
 
     def _fill(self) -> bool:
         """Have a block of what came first; False: nothing came."""
@@ -249,7 +259,7 @@ class Recorder:
             size, records = size + block[-1][1], records + len(block[-1][0].payloads)
         return bool(block)
 
-    def _guarded(self, step: Callable[[], None]) -> bool:
+    def _guarded(self, step: Callable[[], None]) -> None:
         before = self._reason
         try:
             step()
@@ -259,4 +269,3 @@ class Recorder:
             self._reason = ""
         if self._reason != before:
             self._tell(Trouble(self._reason, self.missed))
-        return not self._reason

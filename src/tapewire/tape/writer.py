@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ class TapeWriter:
         self._name = ""
         self._number = self._size = 0
         self._created_ns = 0
-        self._dirty = False
+        self._dirty = self._is_torn = False
         self.mended: list[Damage] = []
         #: When the newest record of an earlier recorder came (ns UTC), None: there was none.
         self.earlier_ns: int | None = None
@@ -109,7 +110,7 @@ class TapeWriter:
         name = file_name(self._number + 1, created)
         handle = new_file(self._path, name, self._root)
         self._number, self._name, self._created_ns = self._number + 1, name, created
-        self._handle, self._size, self._dirty = handle, 0, True
+        self._handle, self._size, self._dirty, self._is_torn = handle, 0, True, False
         self.files += 1
         try:
             self._append(encode_header(replace(self._header, number=self._number, created_ns=created)))
@@ -122,10 +123,13 @@ class TapeWriter:
         self._retain()
 
     def _end(self) -> None:
-        handle, self._handle = self._handle, None
+        handle = self._handle
         if handle is None:
             return
         try:
+            with contextlib.suppress(OSError):
+                self._cut()
+            self._handle, self._is_torn = None, False
             if self._dirty and self._options.fsync != "none":
                 os.fsync(handle)
                 self.synced = self.records
@@ -136,14 +140,23 @@ class TapeWriter:
 
     def _append(self, data: bytes) -> None:
         assert self._handle is not None  # noqa: S101 - begun by the caller
+        self._cut()
         try:
             append_all(self._handle, data)
         except OSError:
-            os.ftruncate(self._handle, self._size)
+            self._is_torn = True
+            with contextlib.suppress(OSError):  # the next block tries again before it is written
+                self._cut()
             raise
         self._size += len(data)
         self.bytes += len(data)
         self._dirty = True
+
+    def _cut(self) -> None:
+        """Take off what a block that failed left behind."""
+        if self._is_torn and self._handle is not None:
+            os.ftruncate(self._handle, self._size)
+            self._is_torn = False
 
     def _mend(self, path: Path) -> int | None:
         """Cut off what a crash left unfinished; nothing else is touched. When its newest record came (ns UTC)."""
