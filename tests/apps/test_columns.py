@@ -86,6 +86,72 @@ def test_columns_as_lines_are_our_events(place: Path) -> None:
     assert by_time(back) == by_time([e for e in recorded(place / "files", "trade") if e.symbol == "KRW-ETH"])
 
 
+def test_lines_made_twice_are_there_once_and_what_was_interrupted_begins_anew(place: Path) -> None:
+    tapewire("convert", "files", "columns")
+    (place / "back" / "unfinished").mkdir(parents=True)
+    (place / "back" / "unfinished" / "KRW-BTC_trade.jsonl").write_bytes(b'{"half":')
+    assert tapewire("convert", "columns", "back").exit_code == 0
+    made = {path.name: path.read_bytes() for path in (place / "back").glob("*.jsonl")}
+    assert {name: text.count(b"\n") for name, text in made.items()} == {
+        path.name: path.read_bytes().count(b"\n") for path in (place / "files").glob("KRW*.jsonl")
+    }
+    again = tapewire("convert", "columns", "back")
+    assert again.output.startswith("0 events in 0 files")
+    grown = place / "files" / "KRW-ETH_trade.jsonl"
+    grown.write_bytes(grown.read_bytes() * 2)
+    tapewire("convert", "files", "columns")
+    third = tapewire("convert", "columns", "back")
+    assert "5 sources were there already" in third.output
+    made["KRW-ETH_trade.jsonl"] *= 2
+    found = {path.name: path.read_bytes() for path in (place / "back").glob("*.jsonl")}
+    assert found.keys() == made.keys()
+    assert {name: sorted(text.splitlines()) for name, text in found.items()} == {
+        name: sorted(text.splitlines()) for name, text in made.items()
+    }
+    assert not (place / "back" / "unfinished").exists()
+
+
+def test_lines_of_something_else_are_not_touched(place: Path) -> None:
+    tapewire("convert", "files", "columns")
+    before = (place / "files" / "KRW-BTC_trade.jsonl").read_bytes()
+    result = tapewire("convert", "columns", "files")
+    assert result.exit_code == 2
+    assert "_ticker.jsonl of something else" in result.output
+    assert (place / "files" / "KRW-BTC_trade.jsonl").read_bytes() == before
+
+
+def test_a_parquet_recording_becomes_lines_in_the_order_of_its_files(
+    exchange: BackgroundSimulator, place: Path
+) -> None:
+    result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--files", "parquet",
+                      "--rotate-count", "1", "--seconds", "2", "--out", "short")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    tapewire("convert", "short")
+    made = list((place / "short").glob("*_trade*.parquet"))
+    assert len(made) > 1
+    assert tapewire("convert", "short", "back").exit_code == 0
+    times = [line["received_ns"] for line in lines(place / "back" / "KRW-BTC_trade.jsonl")]
+    assert times == sorted(times)
+    assert len(times) == len(made)
+    (place / "short" / "KRW-BTC_trade-9999.segment").write_bytes(b"{}\n")
+    result = tapewire("convert", "short", "another")
+    assert (result.exit_code, "1 file not Parquet yet, and left out" in result.output) == (1, True)
+
+
+def test_a_damaged_file_is_named_and_no_traceback(place: Path) -> None:
+    tapewire("convert", "files", "columns")
+    for path in (place / "columns").glob("upbit/trade/KRW-BTC/*/*.parquet"):
+        path.write_bytes(b"PAR1 no more")
+    for arguments in (("convert", "columns", "back"), ("query", "FROM trade", "columns")):
+        result = tapewire(*arguments)
+        assert result.exit_code != 0
+        assert "Parquet" in result.output
+        assert "Traceback" not in result.output
+        assert isinstance(result.exception, SystemExit)
+    with pytest.raises(ConfigError, match="whole Parquet files"):
+        read_parquet(place / "columns", "trade")
+
+
 def test_sql_over_columns(place: Path) -> None:
     tapewire("convert", "files", "columns")
     trades = recorded(place / "files", "trade")

@@ -137,15 +137,24 @@ def test_a_torn_end_is_cut_off_at_the_next_start_and_nothing_else(tmp_path: Path
     assert len(one.mended) <= 1, "a cut between two blocks leaves nothing unfinished"
 
 
-def test_a_file_that_was_just_being_begun_is_no_hindrance(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b"tapew", b"", bytes(3 * 1024 * 1024)])
+def test_a_file_that_was_just_being_begun_is_no_hindrance(tmp_path: Path, left: bytes) -> None:
     written = write(tmp_path, range(5))
     unborn = tmp_path / "000002-20260813T090000Z.tape"
-    unborn.write_bytes(b"tapew")
+    unborn.write_bytes(left)
     assert list(read_tape(tmp_path)) == written
     one = writer(tmp_path)
     one.close()
     assert [damage.reason for damage in one.mended] == ["not even its header was finished"]
     assert not any(report.damages for report in check_tape(tmp_path))
+
+
+def test_a_file_of_something_else_is_never_taken_for_one_that_was_being_begun(tmp_path: Path) -> None:
+    other = tmp_path / "000001-20260813T090000Z.tape"
+    other.write_bytes(bytes(3 * 1024 * 1024) + b"something")
+    with pytest.raises(TapeError, match="is no tape"):
+        writer(tmp_path)
+    assert other.stat().st_size == 3 * 1024 * 1024 + 9
 
 
 def damage_in_the_middle(folder: Path) -> tuple[list[Record], Path]:

@@ -1,4 +1,4 @@
-"""Turns recordings (folders of JSON lines, raw tapes) into Parquet, and Parquet into JSON lines."""
+"""Turns recordings (folders of JSON lines, raw tapes) into Parquet."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from msgspec import Struct, json
 
 from tapewire.client.front import WebSocketClient
 from tapewire.client.replaying import Replay, recorded_streams, replay
-from tapewire.client.tables import files_of, kinds_of, need_arrow
+from tapewire.client.tables import need_arrow
 from tapewire.errors import ConfigError, DecodeError
 from tapewire.model.event import Event
 from tapewire.sinks.event_lines import event_reader, kind_of_line
 from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
-from tapewire.sinks.registry import get_sink
 from tapewire.tape.files import tape_files
 from tapewire.venues.registry import get_venue
 
@@ -105,7 +104,7 @@ def convert(
     need_arrow()
     from tapewire.sinks.dataset import Dataset  # noqa: PLC0415 - pyarrow takes 170 ms to load
 
-    done, ledger = Conversion(), _Ledger(target)
+    done, ledger = Conversion(), Ledger(target)
     for source in sources_of(folder):
         if source.key in ledger:
             done.skipped += 1
@@ -192,7 +191,7 @@ class LineReader:
         return list(reading.events)
 
 
-class _Ledger:
+class Ledger:
     """Which sources a target holds whole; written anew after each, all at once."""
 
     def __init__(self, target: Path) -> None:
@@ -204,6 +203,14 @@ class _Ledger:
     def __contains__(self, key: str) -> bool:
         return key in self._keys
 
+    def has_begun(self, source: Source) -> bool:
+        """Whether the target has anything of it, of whichever time."""
+        return any(key.partition(" ")[0] == source.stem for key in self._keys)
+
+    def begin(self, source: Source) -> None:
+        """Files of it are put into the target from now on."""
+        self.add(f"{source.stem} begun")
+
     def add(self, key: str) -> None:
         name, _, _ = key.partition(" ")
         self._keys = [*(one for one in self._keys if one.partition(" ")[0] != name), key]
@@ -211,29 +218,3 @@ class _Ledger:
         part = self._path.with_suffix(".part")
         part.write_bytes(json.encode(self._keys))
         part.replace(self._path)
-
-
-def to_lines(folder: Path, target: Path) -> int:
-    """Turn Parquet files back into JSON lines, our events in the order of their time stamps; how many there were.
-
-    Raises:
-        SinkError: the target cannot be written.
-    """
-    need_arrow()
-    import pyarrow.parquet as pq  # noqa: PLC0415 - pyarrow takes 170 ms to load
-
-    from tapewire.sinks.columns import events_of  # noqa: PLC0415
-
-    sink, count = get_sink("jsonl")(target, form="event"), 0
-    sink.open()
-    try:
-        for kind in kinds_of(folder):
-            for path in sorted(files_of(folder, kind), key=lambda path: (path.parent.name, path.name)):
-                file = pq.ParquetFile(path)
-                for group in range(file.num_row_groups):
-                    events = events_of(file.read_row_group(group))
-                    sink.write(events)
-                    count += len(events)
-    finally:
-        sink.close()
-    return count

@@ -47,7 +47,7 @@ def read_parquet(
 
     Raises:
         SubscriptionError: there is no such kind.
-        ConfigError: nothing of it is in the folder, or an impossible ``form``.
+        ConfigError: nothing of it is in the folder, a file or a column of it cannot be read, or an impossible ``form``.
         UsageError: pyarrow is not installed.
     """
     if kind not in EVENT_CLASSES:
@@ -59,7 +59,12 @@ def read_parquet(
     files = list(files_of(Path(folder), kind, wanted, venue))
     if not files:
         raise ConfigError("folder", str(folder), f"one with Parquet files of {kind} (see `tapewire convert`)")
-    table = _table(files, _chosen(venue, since_ms, until_ms), None if columns is None else list(columns))
+    import pyarrow as pa  # noqa: PLC0415 - takes 170 ms to load
+
+    try:
+        table = _table(files, _chosen(venue, since_ms, until_ms), None if columns is None else list(columns))
+    except pa.ArrowException as error:
+        raise ConfigError("folder", str(folder), f"one of whole Parquet files, with these columns: {error}") from error
     if form == "events":
         from tapewire.sinks.columns import events_of  # noqa: PLC0415 - pyarrow takes 170 ms to load
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -88,13 +89,19 @@ def tape_files(folder: Path) -> list[Path]:
 
 
 def is_unborn(path: Path) -> bool:
-    """Whether this is what a crash left of a file whose header was being written. Raises OSError."""
+    """Whether this is what a crash left of a file whose header was being written, or of which the disk got nothing but
+    the size (zeros, after a power loss). Raises OSError.
+    """
     with path.open("rb") as file:
         start = file.read(_HEADER_MOST)
-    try:
-        decode_header(start)
-    except Damaged:
-        return MAGIC.startswith(start[: len(MAGIC)]) and BLOCK_MAGIC not in start
+        try:
+            decode_header(start)
+        except Damaged:
+            if MAGIC.startswith(start[: len(MAGIC)]) and BLOCK_MAGIC not in start:
+                return True
+            return not start.strip(b"\0") and not any(
+                part.strip(b"\0") for part in iter(partial(file.read, 1 << 20), b"")
+            )
     return False
 
 

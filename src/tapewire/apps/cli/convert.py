@@ -37,7 +37,8 @@ def convert(
 
     What is in TARGET already is skipped, so a run that was interrupted goes on where it was, and a recording that grew
     is converted again. A tape is played: what REST recovered is in it. With a SOURCE of Parquet files TARGET gets JSON
-    lines. Without TARGET, what `record --files parquet` left unfinished in SOURCE becomes Parquet there.
+    lines, each market's all at once. Without TARGET, what `record --files parquet` left unfinished in SOURCE becomes
+    Parquet there.
 
     \b
     tapewire convert recording columns
@@ -46,7 +47,7 @@ def convert(
     tapewire convert columns                          (after a crash of its recorder)
     """  # noqa: D301 - click wants the character
     from tapewire.client.converting import convert as turn  # noqa: PLC0415 - heavy, loaded when used
-    from tapewire.client.converting import sources_of, to_lines  # noqa: PLC0415
+    from tapewire.client.converting import sources_of  # noqa: PLC0415
     from tapewire.client.tables import kinds_of  # noqa: PLC0415
 
     began = time.monotonic()
@@ -54,14 +55,26 @@ def convert(
         if target is None:
             context.exit(_finish(source, numbers))
         if kinds_of(source):
-            count = to_lines(source, target)
-            click.echo(f"{count:,} events to {target} in {time.monotonic() - began:.1f} s")
-            context.exit(DONE)
+            context.exit(_lines(source, target))
         total = sum(one.size for one in sources_of(source))
         with _Bar(total) as bar:
             done = turn(source, target, venue=venue, numbers=numbers, zone=zone, progress=bar.progress)
     click.echo(_summary(done, time.monotonic() - began))
     context.exit(FAILED if done.unreadable else DONE)
+
+
+def _lines(folder: Path, target: Path) -> int:
+    from tapewire.client.lines_again import markets_of, to_lines, unfinished_in  # noqa: PLC0415 - loaded when used
+
+    began = time.monotonic()
+    with _Bar(sum(one.size for one in markets_of(folder))) as bar:
+        done = to_lines(folder, target, bar.progress)
+    click.echo(_summary(done, time.monotonic() - began))
+    left = unfinished_in(folder)
+    if left:
+        words = f"{count_of(left, 'file')} not Parquet yet, and left out"
+        click.echo(f"tapewire: {words}; `tapewire convert {plain(str(folder))}` makes them so", err=True)
+    return FAILED if left else DONE
 
 
 def _finish(folder: Path, numbers: Literal["float", "decimal"]) -> int:
@@ -80,7 +93,8 @@ def _finish(folder: Path, numbers: Literal["float", "decimal"]) -> int:
 
 def _summary(done: Conversion, seconds: float) -> str:
     words = [f"{done.events:,} events in {count_of(done.files, 'file')}, {seconds:.1f} s"]
-    words += [f"{count_of(done.skipped, 'source')} were there already"] if done.skipped else []
+    there = "was there already" if done.skipped == 1 else "were there already"
+    words += [f"{count_of(done.skipped, 'source')} {there}"] if done.skipped else []
     words += [f"{count_of(done.unreadable, 'line')} could not be read"] if done.unreadable else []
     return "; ".join(words)
 

@@ -53,7 +53,7 @@ def query(sql: str, folder: Path, form: str | None) -> None:
         else:
             _show(names, answer.fetchmany(_SHOWN + 1))
     except duckdb.Error as error:
-        raise ConfigError("SQL", sql, f"a query that DuckDB understands: {error}") from error
+        raise ConfigError("SQL", sql, f"a query that DuckDB understands: {_in_a_line(error)}") from error
 
 
 def _connected(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -72,9 +72,16 @@ def _connected(folder: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_external_access = false")
     for kind in kinds:
         files = [str(path.resolve()) for path in files_of(folder.resolve(), kind)]
-        relation = connection.read_parquet(files, union_by_name=True)
+        try:
+            relation = connection.read_parquet(files, union_by_name=True)
+        except duckdb.Error as error:
+            raise ConfigError("DIR", str(folder), f"a folder of whole Parquet files: {_in_a_line(error)}") from error
         relation.create_view(kind)
     return connection
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _show(names: list[str], rows: list[tuple[Any, ...]]) -> None:
