@@ -54,10 +54,10 @@ SAID: dict[str, tuple[str, str, str, str, str]] = {
         "notice", "64008", "The connection will soon be closed", "", "",
     ),
     '{"event":"channel-conn-count","channel":"orders","connCount":"2","connId":"abcd1234"}': (
-        "notice", "channel-conn-count", "", "", "",
+        "notice", "channel-conn-count", "2 connections have the channel orders", "", "",
     ),
     '{"event":"channel-conn-count-error","channel":"orders","connCount":"30","connId":"a4d3ae55"}': (
-        "notice", "channel-conn-count-error", "", "", "",
+        "notice", "channel-conn-count-error", "30 connections have the channel orders", "", "",
     ),
     '{"event":"something-new"}': ("notice", "something-new", "", "", ""),
     '{"id":"7","op":"order","code":"1","msg":"","data":[{"sCode":"51000","sMsg":"no"}]}': (

@@ -152,7 +152,7 @@ def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
     signed = dict.fromkeys(str(one.kind) for one in wanted if venue.side(one) in venue.facts.signed_sides)
     if signed and feed.credentials is None:
         names = ", ".join(credential_names(feed.venue))
-        raise CredentialsError(names, f"are needed for {', '.join(signed)}: set both, or give --keys FILE")
+        raise CredentialsError(names, f"are needed for {', '.join(signed)}: set them, or give --keys FILE")
 
 
 def feed_of(given: Mapping[str, Any], *, as_json: bool) -> Feed:
@@ -220,7 +220,8 @@ _VENUE_OPTIONS = (
         "--keys",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="TOML file with access_key and secret_key, mode 0600; by default UPBIT_ACCESS_KEY, UPBIT_SECRET_KEY.",
+        help="TOML file with access_key, secret_key (OKX: and passphrase), mode 0600; by default UPBIT_ACCESS_KEY,"
+        " UPBIT_SECRET_KEY, or OKX_API_KEY, OKX_SECRET_KEY, OKX_PASSPHRASE.",
     ),
     click.option(
         "--proxy", metavar="URL", help="http://, socks5:// …; by default what HTTPS_PROXY and ALL_PROXY name."

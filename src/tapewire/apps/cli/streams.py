@@ -1,4 +1,4 @@
-"""Words of the command line → subscriptions: ``trade``, ``orderbook.15``, ``indicator.5m.rsi:period=14``."""
+"""Words of the command line → subscriptions: ``orderbook.15``, ``indicator.5m.rsi:period=14``, ``trade:channel=…``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ DEFAULT_TYPES = "ticker,trade,orderbook"
 WORDS = (
     "ticker, trade, orderbook, orderbook.15 (its depth), candle.1s, candle.1m …; with a key: myOrder, myAsset, "
     "announcement, announcement.trade, indicator.5m.rsi:period=14, "
-    "indicator_signal.15m.rsi:period=14:trigger=overbought:threshold=70"
+    "indicator_signal.15m.rsi:period=14:trigger=overbought:threshold=70; at OKX: fundingRate, markPrice, indexTicker, "
+    "openInterest, priceLimit, status, instrument:instType=SPOT, liquidation:instType=SWAP, trade:channel=trades-all, "
+    "with a key: myPosition, myFill, balanceAndPosition"
 )
 #: Kinds that belong to no market.
-_NO_MARKET = ("myAsset", "announcement")
+_NO_MARKET = ("myAsset", "announcement", "status", "instrument", "liquidation", "balanceAndPosition")
+#: Kinds that may be of every market.
+_ANY_MARKET = ("myOrder", "myPosition", "myFill")
+#: Kinds that may have a detail: ``trade:channel=trades-all``.
+_DETAILED = ("trade", "orderbook", "candle", "instrument", "liquidation")
 
 
 def subscriptions(symbols: Sequence[str], types: str, level: float = 0) -> list[Subscription]:
     """Symbols (``KRW-BTC KRW-ETH`` or ``KRW-BTC,KRW-ETH``) times types (``trade,orderbook.15,candle.1s``).
 
-    Without symbols ``myOrder`` is every market's; ``myAsset`` and ``announcement`` never have one.
+    Without symbols ``myOrder`` and its like are every market's; ``myAsset``, ``announcement`` … never have one.
 
     Raises:
         click.UsageError: a type that there is not, named with those there are; or symbols are missing.
@@ -43,7 +49,7 @@ def subscriptions(symbols: Sequence[str], types: str, level: float = 0) -> list[
 def _codes(kind: str, codes: list[str]) -> list[str]:
     if kind in _NO_MARKET:
         return [""]
-    if not codes and kind != "myOrder":
+    if not codes and kind not in _ANY_MARKET:
         raise click.UsageError(f"Missing argument 'SYMBOLS...': {kind} needs a market code such as KRW-BTC.")
     return codes or [""]
 
@@ -51,11 +57,24 @@ def _codes(kind: str, codes: list[str]) -> list[str]:
 def _template(word: str, level: float) -> Subscription:
     from tapewire.model.subscription import Subscription  # noqa: PLC0415 - heavy, loaded when used
 
-    kind, _, rest = word.partition(".")
+    kind = word.partition(".")[0].partition(":")[0]
     read: Callable[[str, str], dict[str, Any]] | None = _READERS.get(kind)
     if read is None:
         _refuse(word)
-    return Subscription(kind, "", level=level if kind == "orderbook" else 0, **read(word, rest))
+    plain, detail = _without_detail(word) if kind in _DETAILED else (word, {})
+    said = read(word, plain.removeprefix(kind).removeprefix("."))
+    return Subscription(kind, "", level=level if kind == "orderbook" else 0, **said, **detail)
+
+
+def _without_detail(word: str) -> tuple[str, dict[str, Any]]:
+    """``orderbook.5:channel=books`` → ``orderbook.5`` and what it says besides, as ``Subscription`` has it."""
+    from tapewire.model.subscription import as_detail  # noqa: PLC0415 - heavy, loaded when used
+
+    plain, *pairs = word.split(":")
+    said = dict(pair.partition("=")[::2] for pair in pairs)
+    if not all(name and value for name, value in said.items()) or len(said) != len(pairs):
+        _refuse(word)
+    return plain, {"detail": as_detail(said)} if said else {}
 
 
 def _bare(word: str, rest: str) -> dict[str, Any]:
@@ -120,4 +139,15 @@ _READERS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "announcement": _announcement,
     "indicator": _indicator,
     "indicator_signal": _indicator,
+    "instrument": _bare,
+    "status": _bare,
+    "fundingRate": _bare,
+    "markPrice": _bare,
+    "indexTicker": _bare,
+    "openInterest": _bare,
+    "priceLimit": _bare,
+    "liquidation": _bare,
+    "myPosition": _bare,
+    "balanceAndPosition": _bare,
+    "myFill": _bare,
 }

@@ -131,6 +131,8 @@ def _control(fields: Mapping[str, Raw]) -> Control:
     if event in ("error", "login"):
         stream = name_of(_ARGUMENT.decode(fields["arg"])) if "arg" in fields else ""
         return Control("error", name, message, said, stream, request)
+    if "connCount" in said and not message:
+        message = f"{said['connCount']} connections have the channel {said.get('channel', '')}"
     return Control("notice", name or event, message, said, request=request)
 
 
