@@ -53,6 +53,8 @@ def test_what_is_good_passes(subscription: Subscription) -> None:
 @pytest.mark.parametrize(
     ("subscription", "message"),
     [
+        ("btc-usdt-swap", ("BTC-USDT-SWAP",)),
+        ("usdt-btc", ("BTC-USDT",)),
         (Subscription("tickers", "BTC-USDT"), r"kind is 'tickers'; it must be \"ticker\", \"trade\""),
         (Subscription("ticker", "btc/usdt"), r"symbol is 'btc/usdt'; it must be \"BTC-USDT\""),
         (Subscription("ticker", "BTC"), r"an instrument id in upper case, such as \"BTC-USDT\", \"BTC-USDT-SWAP\""),

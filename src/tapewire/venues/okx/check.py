@@ -101,9 +101,9 @@ def _channel(detail: str) -> str:
 
 def _near(symbol: str, base: str, markets: Mapping[str, Market]) -> list[str]:
     _, quote, *rest = symbol.split("-")
-    swapped = "-".join([quote, base, *rest])
-    if swapped in markets:
-        return [swapped]
+    for meant in (symbol.upper(), "-".join([quote, base, *rest]).upper()):
+        if meant in markets:
+            return [meant]
     return get_close_matches(symbol, markets, n=3, cutoff=0.6)
 
 
