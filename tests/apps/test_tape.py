@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from tapewire.config import TapeOptions
+from tapewire.model.status import Gap, GapState
+from tapewire.model.subscription import Subscription
 from tapewire.tape.files import tape_files
-from tapewire.tape.format import Kind, Record
+from tapewire.tape.format import Header, Kind, Record, Run
 from tapewire.tape.reader import read_tape
+from tapewire.tape.writer import TapeWriter
 from tapewire.testing.background import BackgroundSimulator
 from tests.apps.test_commands import lines, tapewire
 
@@ -60,3 +67,31 @@ def test_a_folder_without_a_tape_is_said_so() -> None:
         result = tapewire("tape", command, "nowhere")
         assert result.exit_code == 1
         assert result.output.startswith("tapewire: nowhere: no"), result.output
+
+
+@pytest.mark.parametrize(
+    "option", [("--keep-days", "1"), ("--rotate-count", "5"), ("--layout", "dated"), ("--fsync", "each")]
+)
+def test_options_of_files_are_refused_where_there_are_none(option: tuple[str, str]) -> None:
+    result = tapewire("record", "KRW-BTC", "--tape", "alone", *option)
+    assert (result.exit_code, f"{option[0]} is for files" in result.output) == (2, True)
+    assert not Path("alone").exists()
+
+
+def test_info_tells_the_gaps_of_the_feed_each_once(tmp_path: Path) -> None:
+    one = TapeWriter(TapeOptions(folder=str(tmp_path / "ticks")), Header("upbit", 0, 0), lambda: 1)
+    one.open()
+    told: tuple[tuple[str, GapState], ...] = (
+        ("KRW-BTC", "open"), ("KRW-BTC", "filled"), ("KRW-ETH", "nothing_missed"),
+    )  # fmt: skip
+    for symbol, state in told:
+        gap = Gap(
+            venue="upbit", connection="upbit-1", at_ns=5, subscription=Subscription("trade", symbol), cause="closed",
+            state=state, from_ns=3,
+        )  # fmt: skip
+        one.write([Run(Kind.FEED, 0, 5, [msgspec.json.encode(gap)])])
+    one.write([Run(Kind.FEED, 0, 5, [b'{"type":"gap","of":"a later version"}'])])
+    one.close()
+    shown = tapewire("tape", "info", str(tmp_path / "ticks"))
+    assert "2 gaps of the feed (1 filled, 1 nothing missed)" in shown.output
+    assert tapewire("tape", "check", str(tmp_path / "ticks")).exit_code == 0

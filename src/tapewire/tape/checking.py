@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import DecodeError, Struct, json
 
 from tapewire.errors import TapeError
+from tapewire.model.status import Gap
+from tapewire.model.subscription import Subscription
 from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of, write_all
 from tapewire.tape.files import Block, Damage, TapeFile, is_unborn, tape_files
-from tapewire.tape.format import Damaged, Kind, Missing
+from tapewire.tape.format import Damaged, Kind, Missing, Record
 
 _NAMES = {int(kind): kind.name.lower() for kind in Kind}
 
@@ -25,6 +29,7 @@ class FileReport(Struct, frozen=True):
         kinds: records by the name of their kind (``tape.format.Kind`` in lower case).
         missing: what the recorder could not write, and noted.
         damages: what cannot be read.
+        gaps: what the feed itself missed, each as it was told last.
     """
 
     path: Path
@@ -37,6 +42,7 @@ class FileReport(Struct, frozen=True):
     kinds: dict[str, int]
     missing: tuple[Missing, ...]
     damages: tuple[Damage, ...]
+    gaps: tuple[Gap, ...]
 
 
 def check_file(path: Path) -> FileReport:
@@ -44,6 +50,7 @@ def check_file(path: Path) -> FileReport:
     kinds: Counter[str] = Counter()
     missing: list[Missing] = []
     damages: list[Damage] = []
+    gaps: dict[tuple[Subscription, int], Gap] = {}
     blocks = plain = 0
     first: int | None = None
     last = 0
@@ -58,13 +65,22 @@ def check_file(path: Path) -> FileReport:
         except (Damaged, DecodeError) as error:
             damages.append(Damage(path, part.offset, part.end - part.offset, str(error), is_tail=False))
             continue
+        gaps.update(((gap.subscription, gap.from_ns), gap) for gap in _gaps_of(records))  # told anew with each change
         kinds.update(_NAMES.get(record.kind, str(record.kind)) for record in records)
         blocks, plain = blocks + 1, plain + part.head.length
         first = part.head.first_ns if first is None else min(first, part.head.first_ns)
         last = max(last, part.head.last_ns)
     return FileReport(
-        path, file.size, kinds.total(), blocks, plain, first or 0, last, dict(kinds), tuple(missing), tuple(damages)
-    )
+        path, file.size, kinds.total(), blocks, plain, first or 0, last, dict(kinds), tuple(missing), tuple(damages),
+        tuple(gaps.values()),
+    )  # fmt: skip
+
+
+def _gaps_of(records: list[Record]) -> Iterator[Gap]:
+    for record in records:
+        if record.kind == Kind.FEED and record.payload.startswith(b'{"type":"gap"'):
+            with contextlib.suppress(DecodeError):  # of a later version: whole, but not to be told here
+                yield json.decode(record.payload, type=Gap)
 
 
 def check_tape(folder: Path) -> list[FileReport]:

@@ -64,12 +64,24 @@ def record_options(command: Callable[..., None]) -> Callable[..., None]:
         elif fsync is not None:
             rest |= {"fsync": "interval", "fsync_every": fsync}
         sizes = {"rotate_size": rotate_size, "keep_bytes": keep_bytes}
+        if rest.get("tape") is not None and rest.get("out") is None:
+            _refuse({"fsync": fsync, **sizes, **rest})
         command(**rest, **{name: None if size is None else int(size) for name, size in sizes.items()})
 
     function: Callable[..., None] = with_options
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def _refuse(given: dict[str, Any]) -> None:
+    """Options of files do nothing where only a tape is kept. Raises click.UsageError."""
+    for name in ("layout", "zone", "files", "compress", "rotate_size", "rotate_every", "rotate_count", "keep_bytes",
+                 "keep_days", "fsync"):  # fmt: skip
+        if given.get(name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            instead = " (of a tape: --tape-fsync)" if name == "fsync" else ""
+            raise click.UsageError(f"{option} is for files, and --tape alone makes none: add --out{instead}.")
 
 
 _OPTIONS = (

@@ -138,8 +138,16 @@ def _sum(reports: list[FileReport]) -> str:
         f"{sum(one.records for one in left_out):,} records left out ({left_out[0].reason})"
         if left_out
         else "nothing left out",
+        *_gaps(reports),
     ]
     return "; ".join(word for word in words if word)
+
+
+def _gaps(reports: list[FileReport]) -> list[str]:
+    """What the feed itself missed, by what became of it; one told in two files counts once."""
+    last = {(gap.subscription, gap.from_ns): gap.state for report in reports for gap in report.gaps}
+    results = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(Counter(last.values()).items()))
+    return [f"{count_of(len(last), 'gap')} of the feed ({results})"] if last else []
 
 
 def _tell_damage(report: FileReport) -> None:
