@@ -70,7 +70,8 @@ def test_another_venues_books_are_judged_and_the_way_to_see_it_again_names_the_v
     assert (run.exit_code, first["venue"], first["books_wrong"], summary["books"]) == (0, "okx", 0, first["books"])
     proof = prove(1, 0.05, venue="okx")
     assert first["books"] == proof.books > 100
-    assert verdict([proof])[0].endswith("books: none lost, none delivered twice, no book wrong, no limit overrun.")
+    assert f", {proof.books:,} books, " in verdict([proof])[0]
+    assert verdict([proof])[0].endswith(" orders: none lost, none delivered twice, no book wrong, no limit overrun.")
     said = verdict([replace(proof, books_wrong=3)])[1]
     assert said == "  3 books wrong; once more: tapewire prove --hours 0.05 --seed 1 --venue okx"
 

@@ -27,10 +27,10 @@ CAPTURES = {
     "okx5/all_cryptofeed-2022-05-13.jsonl": (
         "okx", (9, 0), {"TickerEvent": 28, "TradeEvent": 74, "DepthOrderbookEvent": 290},
     ),
-    "okx5/all_cryptofeed-2022-02-27.jsonl": ("okx", (20, 10), {"TickerEvent": 16, "TradeEvent": 19}),
-    f"{C1}.jsonl": ("okex3", (30, 0), {"TickerEvent": 26, "TradeEvent": 25, "DepthOrderbookEvent": 2_384}),
+    "okx5/all_cryptofeed-2022-02-27.jsonl": ("okx", (20, 10), {"TickerEvent": 19, "TradeEvent": 19}),
+    f"{C1}.jsonl": ("okex3", (30, 0), {"TickerEvent": 33, "TradeEvent": 25, "DepthOrderbookEvent": 2_384}),
     f"{C1}.rawdeflate.b64.txt": (
-        "okex3", (30, 0), {"TickerEvent": 26, "TradeEvent": 25, "DepthOrderbookEvent": 2_384},
+        "okex3", (30, 0), {"TickerEvent": 33, "TradeEvent": 25, "DepthOrderbookEvent": 2_384},
     ),
 }  # fmt: skip
 

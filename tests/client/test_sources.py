@@ -16,7 +16,9 @@ from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Quara
 from tapewire.sinks.broker import BrokerSink
 from tapewire.sinks.nats import NatsSink
 from tapewire.sinks.redis import RedisSink
-from tests.sinks.servers import PASSWORD, NatsServer, RedisServer, Server
+from tests.sinks.servers import DROPPED_BY_NATS_PY, PASSWORD, NatsServer, RedisServer, Server
+
+pytestmark = pytest.mark.filterwarnings(DROPPED_BY_NATS_PY)
 
 BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
     "nats": (NatsServer, NatsSink),

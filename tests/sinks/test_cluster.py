@@ -11,8 +11,10 @@ from tapewire.errors import SinkError
 from tapewire.model.events import TradeEvent
 from tapewire.sinks.letters import unpack
 from tapewire.sinks.nats import NatsSink
-from tests.sinks.servers import NatsCluster, NatsServer
+from tests.sinks.servers import DROPPED_BY_NATS_PY, NatsCluster, NatsServer
 from tests.sizes import size
+
+pytestmark = pytest.mark.filterwarnings(DROPPED_BY_NATS_PY)
 
 SYMBOLS = [f"KRW-{number}" for number in range(5)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +14,7 @@ from tapewire.sinks.broker import BrokerSink
 from tapewire.sinks.broker_options import read_options
 from tapewire.sinks.letters import Message
 from tapewire.sinks.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
-from tapewire.sinks.nats_line import SCHEMES, connect, words_of
+from tapewire.sinks.nats_line import SCHEMES, connect, hang_up, words_of
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -144,8 +143,7 @@ class NatsLink:
         """Cut the line."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):  # it is broken: that is why it is closed
-                await client.close()
+            await hang_up(client)
 
     async def _until_answered(self, lost: asyncio.Future[str]) -> None:
         answered = asyncio.ensure_future(self._answered.wait())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +51,23 @@ async def connect(
             error_cb=hear, disconnected_cb=gone, closed_cb=gone, **more,
         )  # fmt: skip
     except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
-        await client.close()
+        await hang_up(client)
         words = next((one for one in (words_of(error), *told) if _is_no(one)), told[-1] if told else words_of(error))
         raise (NotLetIn if _is_no(words) else Away)(words) from None
     except BaseException:
-        await client.close()
+        await hang_up(client)
         raise
     return client
+
+
+async def hang_up(client: Client) -> None:
+    """Close a client, its line too: nats-py leaves that open when it cannot write what still waits."""
+    with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
+        await client.close()
+    line: Any = client._transport  # noqa: SLF001 - there is no other way to it
+    if line is not None:
+        line.close()
+        await asyncio.sleep(0)  # asyncio closes the socket in the loop's next turn
 
 
 def _is_no(words: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.address import Address
 from tapewire.sinks.link import Away, NotLetIn
-from tapewire.sinks.nats_line import SCHEMES, connect, words_of
+from tapewire.sinks.nats_line import SCHEMES, connect, hang_up, words_of
 from tapewire.sinks.source import Begin, Received
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ class NatsSource:
         """Cut the line."""
         client, self._client, self._js = self._client, None, None
         if client is not None:
-            with contextlib.suppress(Exception):  # it is broken: that is why it is closed
-                await client.close()
+            await hang_up(client)
 
     async def _until_heard(self, lost: asyncio.Future[str]) -> None:
         """Wait for a message, which stays where it is: whoever waits may be cancelled."""

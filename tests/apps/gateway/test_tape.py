@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 
 import aiohttp
 
-from tapewire import TapeOptions, TradeEvent, WebSocketClient
+from tapewire import TapeOptions, TradeEvent, WebSocketClient, decode
 from tapewire.apps.cli.serve_tape import TapedServer
 from tapewire.apps.gateway.gateway import Gateway
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
+from tapewire.tape.format import Kind, Record
+from tapewire.tape.reader import read_tape
 from tests.apps.gateway.stage import PATIENCE
 
 
-async def recorded(folder: Path) -> list[int]:
-    """A tape of some trades of one market; their ids."""
-    heard: list[TradeEvent] = []
-    enough = asyncio.Event()
+RECEIVED = (Kind.RECEIVED_BINARY, Kind.RECEIVED_TEXT)
 
-    def hear(event: TradeEvent) -> None:
-        heard.append(event)
-        if len(heard) == 120:
+
+async def recorded(folder: Path) -> list[int]:
+    """A tape of some trades of one market; the ids that are on it: the last may have come after the client's end."""
+    enough = asyncio.Event()
+    count = itertools.count(1)
+
+    def hear(_event: TradeEvent) -> None:
+        if next(count) == 120:
             enough.set()
 
     async with (
@@ -34,7 +39,9 @@ async def recorded(folder: Path) -> list[int]:
         await client.subscribe_trade("KRW-BTC", hear)
         async with asyncio.timeout(PATIENCE):
             await enough.wait()
-    return [event.sequential_id or 0 for event in heard]
+    frames = [one for one in read_tape(folder) if isinstance(one, Record) and one.kind in RECEIVED]
+    events = [event for one in frames for event in decode("upbit", one.payload)]
+    return [event.sequential_id or 0 for event in events if isinstance(event, TradeEvent)]
 
 
 def test_local_programs_hear_the_tape(tmp_path: Path) -> None:
