@@ -19,7 +19,6 @@ from tapewire.tape.format import Kind, Record
 from tapewire.tape.reader import read_tape
 from tests.apps.gateway.stage import PATIENCE
 
-
 RECEIVED = (Kind.RECEIVED_BINARY, Kind.RECEIVED_TEXT)
 
 
