@@ -67,7 +67,9 @@ async def hang_up(client: Client) -> None:
     line: Any = client._transport  # noqa: SLF001 - there is no other way to it
     if line is not None:
         line.close()
-        await asyncio.sleep(0)  # asyncio closes the socket in the loop's next turn
+        with contextlib.suppress(Exception):  # as above; asyncio closes the socket in a later turn of the loop
+            async with asyncio.timeout(1):
+                await line.wait_closed()
 
 
 def _is_no(words: str) -> bool:
