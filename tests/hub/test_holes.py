@@ -134,3 +134,15 @@ def test_where_matches_are_counted_a_trade_that_comes_twice_is_one_too() -> None
     for number in (7, 7, 4, 1):
         stream.deliver(replace(trade(number), count=3))
     assert (numbers, stream.doubled) == ([4, 7, 1], 2), "a late one is no double"
+
+
+def test_the_parts_of_a_trade_that_is_dropped_did_not_come() -> None:
+    """``prove --venue okx --seed 13``: the first state told one match, the message that came late two."""
+    router, numbers = Router(CLASSES, no_raise, counted=True), list[int | None]()
+    stream = router.add(TRADE, Listener("me", lambda event: numbers.append(event.sequential_id), "both"))
+    router.deliver(trade(4), no_failure)
+    router.hole(stream)
+    router.deliver(replace(trade(7), count=1, stream_type="SNAPSHOT"), no_failure)
+    router.deliver(replace(trade(7), count=2), no_failure)
+    assert router.fill(stream, [trade(number) for number in range(4, 8)], no_failure) == 2
+    assert sorted(number or 0 for number in numbers) == [4, 5, 6, 7]

@@ -143,7 +143,7 @@ class Stream:
             found = self.drops and number <= self.highest and number in (self.recent_ids or ())
         else:
             found = number in self.known or number == self.shown
-            self.known.update(_ids(event))
+            self.known.update((number,) if found else _ids(event))  # of one that is dropped its parts did not come
         self.doubled += found
         if found and self.bodies is not None and not event.recovered:
             self._compare(event, self.bodies)
