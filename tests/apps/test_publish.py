@@ -19,9 +19,7 @@ from tapewire.apps.cli.main import cli
 from tapewire.model.events import Event
 from tapewire.sinks.letters import unpack
 from tapewire.testing.background import BackgroundSimulator
-from tests.sinks.servers import DROPPED_BY_NATS_PY, PASSWORD, NatsServer, RedisServer
-
-pytestmark = pytest.mark.filterwarnings(DROPPED_BY_NATS_PY)
+from tests.sinks.servers import PASSWORD, NatsServer, RedisServer
 
 
 @pytest.fixture(scope="module")

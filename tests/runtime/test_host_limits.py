@@ -253,4 +253,4 @@ async def test_programs_of_one_host_keep_the_limits_together(limits: str, tmp_pa
     assert broken == []
     least = ideal((Window(10, 1.0),), PROCESSES * (calls + 1))
     figure(f"{PROCESSES} programs made {PROCESSES * (calls + 1)} calls in {seconds:.2f} s, the least is {least:.2f} s")
-    assert seconds < least + size(30, 6), "beyond the least: what starting programs takes on a busy machine"
+    assert seconds < least + 6.0

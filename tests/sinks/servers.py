@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, Self
 
 USER, PASSWORD = "collector", "CanaryPassword0123456789"
-#: For tests with NATS: a line to a server that did not answer nats-py leaves to the garbage collector.
-DROPPED_BY_NATS_PY = "ignore::pytest.PytestUnraisableExceptionWarning"
 #: What was stored: headers, payload.
 Stored = tuple[Mapping[str, str], bytes]
 

@@ -14,10 +14,8 @@ from tapewire.sinks.contract import Item, Sink
 from tapewire.sinks.nats import NatsSink
 from tapewire.sinks.redis import RedisSink
 from tapewire.testing.sink_kit import QUESTIONS, SinkCase, ask
-from tests.sinks.servers import DROPPED_BY_NATS_PY, NatsServer, RedisServer, Server
+from tests.sinks.servers import NatsServer, RedisServer, Server
 from tests.sizes import size
-
-pytestmark = pytest.mark.filterwarnings(DROPPED_BY_NATS_PY)
 
 
 def too_large(_server: Server) -> Item:
