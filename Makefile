@@ -33,9 +33,9 @@ demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 
 # The rooms that decide are pure: their tests must take every branch of them.
 PURE_TESTS := tests/model tests/book tests/venues tests/session tests/hub tests/sim tests/tape/test_format.py \
-  tests/sinks/test_address.py tests/sinks/test_event_lines.py tests/sinks/test_frames.py tests/sinks/test_identity.py \
-  tests/sinks/test_layout.py tests/sinks/test_letters.py tests/sinks/test_lines.py tests/sinks/test_names.py tests/sinks/test_outbox.py \
-  tests/sinks/test_subjects.py \
+  tests/sinks/brokers/test_address.py tests/sinks/files/test_event_lines.py tests/sinks/files/test_frames.py tests/sinks/brokers/test_identity.py \
+  tests/sinks/files/test_layout.py tests/sinks/brokers/test_letters.py tests/sinks/files/test_lines.py tests/sinks/files/test_names.py tests/sinks/brokers/test_outbox.py \
+  tests/sinks/brokers/test_subjects.py \
   tests/apps/gateway/test_access.py tests/apps/gateway/test_backlog.py tests/apps/gateway/test_window.py tests/apps/gateway/test_wishes.py \
   tests/test_config.py tests/test_errors.py
 

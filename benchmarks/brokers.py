@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 import msgspec
 import nats
 import redis.asyncio
-from tests.sinks.servers import NatsServer, RedisServer, Server
+from tests.sinks.brokers.servers import NatsServer, RedisServer, Server
 
 from tapewire.model.events import TradeEvent
-from tapewire.sinks.broker import BrokerSink
-from tapewire.sinks.letters import Message, Writer, pack, unpack
-from tapewire.sinks.nats import NatsSink
-from tapewire.sinks.redis import RedisSink
+from tapewire.sinks.brokers.letters import Message, Writer, pack, unpack
+from tapewire.sinks.brokers.nats import NatsSink
+from tapewire.sinks.brokers.redis import RedisSink
+from tapewire.sinks.brokers.sink import BrokerSink
 
 MARKETS = 100
 EVENTS = 20_000

@@ -27,7 +27,7 @@ from tapewire.model import events, status
 from tapewire.model.book import BookChange, DepthOrderbookEvent
 from tapewire.model.metrics import ConnectionMetrics
 from tapewire.sim import faults, scenario
-from tapewire.sinks.options import RecordOptions
+from tapewire.sinks.files.options import RecordOptions
 from tapewire.venues.okx.fields import FIELDS as OKX_FIELDS
 from tapewire.venues.okx.fields import VOLUMES as OKX_VOLUMES
 from tapewire.venues.okx.sim_switches import Switches as OkxSwitches

@@ -27,7 +27,7 @@ WRONG_IMPORTS = {
     "Rooms are stacked: nothing imports upward": ("transport/contract.py", "import tapewire.venues.registry"),
     "Pure rooms touch no socket, clock, task, file, chance, log or environment": ("session/gate.py", "import random"),
     "Nobody imports a concrete venue (entry points only)": ("venues/registry.py", "import tapewire.venues.upbit.rest"),
-    "Nobody imports a concrete sink (entry points only)": ("sinks/registry.py", "import tapewire.sinks.jsonl"),
+    "Nobody imports a concrete sink (entry points only)": ("sinks/registry.py", "import tapewire.sinks.files.jsonl"),
     "Only the runtime and the test kit run a session": ("client/lines.py", "import tapewire.session.gate"),
     "Only the client drives the runtime": ("apps/settings.py", "import tapewire.runtime.clock"),
     "Apps are thin: no engine parts behind the client's back": ("apps/settings.py", "import tapewire.hub.router"),

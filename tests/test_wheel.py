@@ -103,7 +103,7 @@ def test_it_declares_the_command_the_venues_the_sink_and_the_pytest_fixtures(whe
     for line in (
         "tapewire = tapewire.apps.cli.main:main",
         "upbit-th = tapewire.venues.upbit:THAILAND",
-        "jsonl = tapewire.sinks.jsonl:JsonlSink",
+        "jsonl = tapewire.sinks.files.jsonl:JsonlSink",
         "tapewire = tapewire.testing.pytest_plugin",
     ):
         assert line in declared.splitlines()

@@ -100,7 +100,7 @@ if TYPE_CHECKING:
     from tapewire.model.status import Taping as Taping
     from tapewire.model.subscription import Subscription as Subscription
     from tapewire.profiles import profile as profile
-    from tapewire.sinks.options import RecordOptions as RecordOptions
+    from tapewire.sinks.files.options import RecordOptions as RecordOptions
 
 __version__ = "0.1.0"
 
@@ -140,7 +140,7 @@ _HOMES = {
     ),
     "tapewire.model.subscription": ("Subscription",),
     "tapewire.profiles": ("profile",),
-    "tapewire.sinks.options": ("RecordOptions",),
+    "tapewire.sinks.files.options": ("RecordOptions",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

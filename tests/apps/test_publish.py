@@ -17,9 +17,9 @@ from click.testing import CliRunner
 
 from tapewire.apps.cli.main import cli
 from tapewire.model.events import Event
-from tapewire.sinks.letters import unpack
+from tapewire.sinks.brokers.letters import unpack
 from tapewire.testing.background import BackgroundSimulator
-from tests.sinks.servers import PASSWORD, NatsServer, RedisServer
+from tests.sinks.brokers.servers import PASSWORD, NatsServer, RedisServer
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tapewire.apps.cli.record_options import Measured, Policy
 from tapewire.apps.settings import load
 from tapewire.errors import ConfigError
 from tapewire.model.events import TradeEvent
-from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
+from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
 from tapewire.testing.background import BackgroundSimulator
 from tests.apps.test_commands import read_until, started, tapewire
 

@@ -11,7 +11,7 @@ from tapewire.client.converting import LineReader
 from tapewire.client.tables import kinds_of, read_parquet
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import Gap
-from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
+from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
 from tests.chaos.recorders import Recording
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from tapewire import decode
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import Gap
-from tapewire.sinks.names import MISC
+from tapewire.sinks.files.names import MISC
 from tapewire.tape.files import Damage, TapeFile, is_unborn, tape_files
 from tapewire.tape.format import Kind, Record, RestAnswer
 from tapewire.venues.registry import get_venue

@@ -13,10 +13,10 @@ from tapewire import FeedOptions, Subscription, WebSocketClient
 from tapewire.errors import ConfigError, FeedError, TimedOut
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 from tapewire.model.status import Connected, Connecting, Disconnected, FeedEvent, Gap, Quarantined
-from tapewire.sinks.broker import BrokerSink
-from tapewire.sinks.nats import NatsSink
-from tapewire.sinks.redis import RedisSink
-from tests.sinks.servers import PASSWORD, NatsServer, RedisServer, Server
+from tapewire.sinks.brokers.nats import NatsSink
+from tapewire.sinks.brokers.redis import RedisSink
+from tapewire.sinks.brokers.sink import BrokerSink
+from tests.sinks.brokers.servers import PASSWORD, NatsServer, RedisServer, Server
 
 BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
     "nats": (NatsServer, NatsSink),

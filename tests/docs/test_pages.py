@@ -18,8 +18,8 @@ from tapewire.apps.cli.terminal import feed_line, gap_lines
 from tapewire.model import book, events, status
 from tapewire.model.line import Loss
 from tapewire.model.subscription import Subscription
-from tapewire.sinks import options
 from tapewire.sinks.contract import Written
+from tapewire.sinks.files import options
 from tests.docs.pages import PAGES, ROOT, generator
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

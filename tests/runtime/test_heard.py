@@ -11,8 +11,8 @@ from tapewire.model.events import TradeEvent
 from tapewire.model.subscription import Subscription
 from tapewire.runtime import heard as heard_module
 from tapewire.runtime.heard import Heard
-from tapewire.sinks.letters import Writer, pack
-from tapewire.sinks.source import Begin, Received
+from tapewire.sinks.brokers.letters import Writer, pack
+from tapewire.sinks.brokers.source import Begin, Received
 
 NAME = "md.upbit.kr.trade.KRW-BTC"
 _writer = Writer()

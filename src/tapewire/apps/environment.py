@@ -12,7 +12,7 @@ from msgspec.structs import fields
 
 from tapewire.config import Credentials, Secret
 from tapewire.errors import ConfigError, CredentialsError
-from tapewire.sinks.options import RecordOptions
+from tapewire.sinks.files.options import RecordOptions
 from tapewire.venues.registry import get_venue
 
 #: Settings that ``TAPEWIRE_…`` of the same name settles.

@@ -25,7 +25,7 @@ from tapewire.config import (
 )
 from tapewire.errors import ConfigError, CredentialsError
 from tapewire.profiles import PROFILES, STRATEGIES, by_room, named
-from tapewire.sinks.options import RecordOptions
+from tapewire.sinks.files.options import RecordOptions
 
 #: Read from the working directory when it is there; ``TAPEWIRE_CONFIG`` names another.
 SETTINGS_FILE = "tapewire.toml"

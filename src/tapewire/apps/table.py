@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tapewire.apps.settings import TABLES, Settings
 from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions
-from tapewire.sinks.options import RecordOptions
+from tapewire.sinks.files.options import RecordOptions
 
 #: Words with which a sentence says its number's unit, and the unit.
 _UNITS = {

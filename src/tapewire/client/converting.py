@@ -16,14 +16,14 @@ from tapewire.client.replaying import Replay, recorded_streams, replay
 from tapewire.client.tables import need_arrow
 from tapewire.errors import ConfigError, DecodeError
 from tapewire.model.event import Event
-from tapewire.sinks.event_lines import event_reader, kind_of_line
-from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
+from tapewire.sinks.files.event_lines import event_reader, kind_of_line
+from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
 from tapewire.tape.files import tape_files
 from tapewire.venues.registry import get_venue
 
 if TYPE_CHECKING:
-    from tapewire.sinks.columns import Exactness
-    from tapewire.sinks.dataset import Dataset
+    from tapewire.sinks.files.columns import Exactness
+    from tapewire.sinks.files.dataset import Dataset
 
 #: Where a folder keeps which sources are in it.
 LEDGER = "converted.json"
@@ -102,7 +102,7 @@ def convert(
         TapeError: the tape cannot be read at all.
     """
     need_arrow()
-    from tapewire.sinks.dataset import Dataset  # noqa: PLC0415 - pyarrow takes 170 ms to load
+    from tapewire.sinks.files.dataset import Dataset  # noqa: PLC0415 - pyarrow takes 170 ms to load
 
     done, ledger = Conversion(), Ledger(target)
     for source in sources_of(folder):

@@ -9,9 +9,9 @@ from pathlib import Path
 from tapewire.client.converting import Conversion, Ledger, Source
 from tapewire.client.tables import files_of, kinds_of, need_arrow
 from tapewire.errors import ConfigError, SinkError
-from tapewire.sinks.folders import recording_files
-from tapewire.sinks.layout import MISC_KIND, SEGMENT, parse
-from tapewire.sinks.names import file_stem, unquoted
+from tapewire.sinks.files.folders import recording_files
+from tapewire.sinks.files.layout import MISC_KIND, SEGMENT, parse
+from tapewire.sinks.files.names import file_stem, unquoted
 from tapewire.sinks.registry import get_sink
 from tapewire.tape.disk import reason_of
 
@@ -93,7 +93,7 @@ def _stage(
     import pyarrow as pa  # noqa: PLC0415 - takes 170 ms to load
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from tapewire.sinks.columns import events_of  # noqa: PLC0415 - it loads pyarrow
+    from tapewire.sinks.files.columns import events_of  # noqa: PLC0415 - it loads pyarrow
 
     sink, count, done = get_sink("jsonl")(staging, form="event"), 0, 0
     sink.open()
@@ -117,7 +117,7 @@ def _stage(
 
 
 def _move(made: list[Path], target: Path, source: Source, ledger: Ledger) -> None:
-    from tapewire.sinks.dataset import sync_path  # noqa: PLC0415 - it loads pyarrow
+    from tapewire.sinks.files.dataset import sync_path  # noqa: PLC0415 - it loads pyarrow
 
     for path in made:
         if (target / path.name).exists() and not ledger.has_begun(source):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tapewire.errors import ConfigError, SubscriptionError, UsageError
 from tapewire.model.events import EVENT_CLASSES
-from tapewire.sinks.layout import COLUMNS, parse
-from tapewire.sinks.names import code_folder, kind_folder, quoted
+from tapewire.sinks.files.layout import COLUMNS, parse
+from tapewire.sinks.files.names import code_folder, kind_folder, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +66,7 @@ def read_parquet(
     except pa.ArrowException as error:
         raise ConfigError("folder", str(folder), f"one of whole Parquet files, with these columns: {error}") from error
     if form == "events":
-        from tapewire.sinks.columns import events_of  # noqa: PLC0415 - pyarrow takes 170 ms to load
+        from tapewire.sinks.files.columns import events_of  # noqa: PLC0415 - pyarrow takes 170 ms to load
 
         return events_of(table)
     if form == "polars":

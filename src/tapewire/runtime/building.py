@@ -26,8 +26,8 @@ from tapewire.session.backoff import Backoff
 from tapewire.session.gate import MARGIN, Gate
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
+from tapewire.sinks.brokers.source import read_wanted
 from tapewire.sinks.registry import source_of
-from tapewire.sinks.source import read_wanted
 from tapewire.transport.contract import Http, Line, LineFactory, NamedLine
 from tapewire.venues.contract import Codec, Venue, Window
 

@@ -7,10 +7,10 @@ from collections import deque
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import Subscription, in_full
-from tapewire.sinks.identity import identity
-from tapewire.sinks.letters import unpack
-from tapewire.sinks.source import Begin, Received
-from tapewire.sinks.subjects import FEED, Place, subject, typed
+from tapewire.sinks.brokers.identity import identity
+from tapewire.sinks.brokers.letters import unpack
+from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.sinks.brokers.subjects import FEED, Place, subject, typed
 
 #: Ids of each subject that are known.
 REMEMBERED = 4_096

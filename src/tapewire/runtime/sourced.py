@@ -23,8 +23,8 @@ from tapewire.runtime.heard import Heard
 from tapewire.runtime.quarantine import QuarantineLane
 from tapewire.session.actions import Now, Progress
 from tapewire.session.backoff import Backoff
-from tapewire.sinks.link import Away, NotLetIn
-from tapewire.sinks.source import Received, Source
+from tapewire.sinks.brokers.link import Away, NotLetIn
+from tapewire.sinks.brokers.source import Received, Source
 from tapewire.venues.contract import Codec, Quarantine
 
 
@@ -140,6 +140,7 @@ class Sourced:
 
     async def _stay(self) -> None:
         while not self.stopping:
+            await self._free.wait()
             try:
                 await self._connect()
                 await self._hear()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from tapewire.errors import ConfigError, UnknownName
+from tapewire.sinks.brokers.source import SourceFactory
 from tapewire.sinks.contract import SinkFactory
-from tapewire.sinks.source import SourceFactory
 
 _GROUP = "tapewire.sinks"
 _SOURCES = "tapewire.sources"

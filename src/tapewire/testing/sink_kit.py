@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from tapewire.errors import SinkError
 from tapewire.model.events import OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.sinks.brokers.identity import event_id
+from tapewire.sinks.brokers.letters import unpack
 from tapewire.sinks.contract import Item, Sink
-from tapewire.sinks.identity import event_id
-from tapewire.sinks.letters import unpack
 
 #: Seconds that any step of a check may take.
 PATIENCE = 60.0

@@ -81,8 +81,8 @@ def _finish(folder: Path, numbers: Literal["float", "decimal"]) -> int:
     from tapewire.client.tables import need_arrow  # noqa: PLC0415 - heavy, loaded when used
 
     need_arrow()
-    from tapewire.sinks.finishing import finish_folder  # noqa: PLC0415
-    from tapewire.sinks.options import RecordOptions  # noqa: PLC0415
+    from tapewire.sinks.files.finishing import finish_folder  # noqa: PLC0415
+    from tapewire.sinks.files.options import RecordOptions  # noqa: PLC0415
 
     finished = finish_folder(folder, RecordOptions(files="parquet", numbers=numbers))
     for error in finished.failed:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tapewire.client import WebSocketClient
     from tapewire.config import Credentials, FeedOptions
     from tapewire.model.subscription import StreamPreference, Subscription
-    from tapewire.sinks.options import RecordOptions
+    from tapewire.sinks.files.options import RecordOptions
 
 _FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 _PREFERENCES: dict[str | None, StreamPreference] = {

@@ -14,7 +14,7 @@ from tapewire.apps.cli.running import Stop, run
 from tapewire.apps.cli.terminal import address, count_of
 
 if TYPE_CHECKING:
-    from tapewire.sinks.broker_options import Figures
+    from tapewire.sinks.brokers.options import Figures
     from tapewire.sinks.contract import Sink
 
 _NO_SPOOL = "none"
@@ -94,7 +94,7 @@ async def _publish(stop: Stop, feed: Feed, sink: Sink, *, keep_raw: bool) -> Non
 
 def _figures(sink: Sink) -> Figures:
     """What the broker got; a sink from elsewhere may have no such figures of its own."""
-    from tapewire.sinks.broker_options import Figures  # noqa: PLC0415
+    from tapewire.sinks.brokers.options import Figures  # noqa: PLC0415
 
     found = getattr(sink, "figures", None)
     return found if isinstance(found, Figures) else Figures(confirmed=sum(row.events for row in sink.written()))

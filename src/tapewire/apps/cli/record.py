@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tapewire.client.alert_settings import AlertPlan
     from tapewire.errors import SinkError
     from tapewire.sinks.contract import Sink
-    from tapewire.sinks.options import RecordOptions
+    from tapewire.sinks.files.options import RecordOptions
 
 
 #: Seconds that what still becomes Parquet at the end may take until the rest is begun.
@@ -70,7 +70,7 @@ def record(
     tapewire record KRW-BTC --url ws://127.0.0.1:9001/websocket/v1   (a simulator)
     """  # noqa: D301 - click wants the character
     from tapewire.apps.alert_settings import load_alerts  # noqa: PLC0415 - heavy, loaded when used
-    from tapewire.sinks.options import RecordOptions  # noqa: PLC0415
+    from tapewire.sinks.files.options import RecordOptions  # noqa: PLC0415
 
     plan = load_alerts(alerts)
     if feed.record is not None and feed.record.files == "parquet":
@@ -180,7 +180,7 @@ def _told(trouble: SinkError | None) -> tuple[str, str]:
 
 async def _finish(stop: Stop, folder: Path, target: _Target) -> None:
     """Let the last files of lines become Parquet; whoever stops that leaves it to the next start."""
-    from tapewire.sinks.finishing import finish_folder  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.sinks.files.finishing import finish_folder  # noqa: PLC0415 - heavy, loaded when used
 
     given_up = threading.Event()
     work = asyncio.create_task(asyncio.to_thread(finish_folder, folder, target.record, given_up, patience=_PATIENCE))

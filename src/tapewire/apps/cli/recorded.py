@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tapewire.client import decode
 from tapewire.model.events import TradeEvent
-from tapewire.sinks.reading import lines_of, recorded_lines
+from tapewire.sinks.files.reading import lines_of, recorded_lines
 
 
 def recorded_trades(folder: Path, venue: str) -> list[TradeEvent]:

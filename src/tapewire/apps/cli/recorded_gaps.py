@@ -12,8 +12,8 @@ from tapewire.errors import ConfigError
 from tapewire.model.gap_rows import GapRows
 from tapewire.model.status import Connected, Disconnected, Gap, Stopped, Subscribed
 from tapewire.model.subscription import Subscription
-from tapewire.sinks.names import MISC
-from tapewire.sinks.reading import is_misc, lines_of, recorded_lines
+from tapewire.sinks.files.names import MISC
+from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
 
 Told = Gap | Connected | Disconnected | Subscribed | Stopped
 

@@ -15,10 +15,10 @@ from rich.text import Text
 from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import GAP_WORDS, count_of, gap_bounds, plain, size_of
 from tapewire.model.status import Gap
-from tapewire.sinks.broker_options import Figures
+from tapewire.sinks.brokers.options import Figures
+from tapewire.sinks.brokers.subjects import FEED, parse_subject
 from tapewire.sinks.contract import Sink, Written
-from tapewire.sinks.layout import LINES, parse_stream
-from tapewire.sinks.subjects import FEED, parse_subject
+from tapewire.sinks.files.layout import LINES, parse_stream
 
 _GAPS = 6
 

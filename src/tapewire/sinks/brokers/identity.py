@@ -1,0 +1,69 @@
+"""The id of an event, by which a broker or a consumer drops doubles: ``venue|type|symbol|identity`` (pure)."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+
+from msgspec import Struct, msgpack
+from msgspec.structs import replace
+
+from tapewire.model.events import Event, TradeEvent
+from tapewire.model.status import FeedEvent
+from tapewire.sinks.brokers.subjects import Place, place_of, token
+
+#: Bytes of a digest: two different events have the same one with a chance of 2^-96.
+_DIGEST = 12
+_encode = msgpack.Encoder(order="deterministic").encode
+
+
+def event_id(item: Event | FeedEvent) -> str:
+    """The id of one event. Two collectors give the same event the same id; no two events have one.
+
+    * A trade is known by the venue's own number, ``upbit|trade|KRW-BTC|17``; one that stands for several trades of its
+      taker (``count``) by that and their number, ``17x3``.
+    * Anything else is known by the venue's time stamp and a digest of all that the venue said:
+      ``upbit|ticker|KRW-BTC|1786611600000-kq3…``. What is ours does not count: when it was received, whether it came as
+      a snapshot or live, by WebSocket or by REST.
+
+    The parts are percent-encoded where they hold more than letters, digits, ``-``, ``_``, ``.`` (RELIABILITY.md P7).
+    """
+    return full_id(place_of(item), identity(item))
+
+
+def identity(item: Event | FeedEvent) -> str:
+    """The last part of the id: unique among the events of one venue, type and symbol."""
+    if isinstance(item, TradeEvent) and item.sequential_id is not None:
+        count = item.count
+        return str(item.sequential_id) if count is None or count == 1 else f"{item.sequential_id}x{count}"
+    if isinstance(item, Event):
+        bare = replace(item, stream_type=None, received_ns=0, raw=None, recovered=False, polled=False)
+        return f"{item.timestamp or 0}-{_digest(bare)}"
+    return f"{item.at_ns}-{_digest(item)}"
+
+
+def full_id(place: Place, one: str) -> str:
+    """``upbit|candle.1s|KRW-BTC|one``."""
+    return f"{_start(place)}|{one}"
+
+
+@lru_cache(maxsize=16_384)
+def _start(place: Place) -> str:
+    kind, dot, unit = place.type.partition(".")
+    return f"{token(place.venue)}|{token(kind)}{dot}{token(unit)}|{token(place.symbol)}"
+
+
+def batch_id(place: Place, identities: Sequence[str]) -> str:
+    """The id of a message that holds several events: the same events in the same order have the same one."""
+    digest = blake2b(",".join(identities).encode(), digest_size=_DIGEST).digest()
+    return full_id(place, f"{len(identities)}*{_text(digest)}")
+
+
+def _digest(value: Struct) -> str:
+    return _text(blake2b(_encode(value), digest_size=_DIGEST).digest())
+
+
+def _text(digest: bytes) -> str:
+    return urlsafe_b64encode(digest).decode()

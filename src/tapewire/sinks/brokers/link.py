@@ -1,0 +1,64 @@
+"""What one broker must be able to do: connect, take a group of messages, close; and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from tapewire.sinks.brokers.letters import Message
+
+
+class Refused(Struct, frozen=True):
+    """The broker will never take this message (too large, no such place); ``reason`` holds no secret."""
+
+    reason: str
+
+
+class Unconfirmed(Struct, frozen=True):
+    """The broker did not confirm this message; it may have it or not. It is to be sent again."""
+
+    reason: str
+
+
+#: What became of one message; None: the broker confirmed that it has it.
+Verdict = Refused | Unconfirmed | None
+
+
+class Away(Exception):
+    """The broker cannot be reached, or the line to it is lost. The text names no secret."""
+
+
+class NotLetIn(Exception):
+    """The broker is there and refuses us: credentials, rights, a place that cannot be what it must be."""
+
+
+class Link(Protocol):
+    """One broker's client, used by one task. It is connected anew after every loss; it does not do so by itself.
+
+    Attributes:
+        in_order: ``send`` takes a group whole or not at all, in its order.
+    """
+
+    in_order: bool
+
+    async def connect(self) -> None:
+        """Connect, and make what is needed there (a stream) if it is absent.
+
+        Raises:
+            Away, NotLetIn: and nothing is left open.
+        """
+        ...
+
+    async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
+        """Send all of a group and wait until the broker has answered each; it may be cancelled.
+
+        Raises:
+            Away: nothing is known of any of them.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the line, whatever state it is in; never raises for one that is broken."""
+        ...

@@ -1,0 +1,81 @@
+"""The line to a NATS server: nats-py's client, which does not come back by itself, and its errors in words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.link import Away, NotLetIn
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+SCHEMES = ("nats", "tls")
+#: Words of the server that no trying again mends, in lower case.
+_NOT_LET_IN = ("authorization violation", "permissions violation", "authentication", "nkey", "user credentials")
+
+
+async def connect(
+    address: Address, lost: asyncio.Future[str], *, credentials: str | None = None, ca: str | None = None
+) -> Client:
+    """A client that does not come back by itself; ``lost`` is set when its line is gone.
+
+    Raises:
+        Away, NotLetIn.
+    """
+    try:
+        import nats  # noqa: PLC0415 - an optional extra
+        from nats.aio.client import Client  # noqa: PLC0415
+    except ImportError:
+        raise NotLetIn("the extra nats is needed: pip install tapewire[nats]") from None
+    told: list[str] = []
+
+    async def gone() -> None:
+        if not lost.done():
+            lost.set_result(told[-1] if told else "the line is lost")
+
+    async def hear(error: Exception) -> None:
+        told.append(words_of(error))
+
+    more: dict[str, Any] = {} if credentials is None else {"user_credentials": credentials}
+    if ca is not None:
+        more["tls"] = ssl.create_default_context(cafile=ca)
+    client = Client()
+    try:
+        await client.connect(
+            [str.__str__(url) for url in address.urls], allow_reconnect=False, max_reconnect_attempts=1,
+            reconnect_time_wait=0, connect_timeout=5, ping_interval=5, max_outstanding_pings=2,
+            error_cb=hear, disconnected_cb=gone, closed_cb=gone, **more,
+        )  # fmt: skip
+    except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
+        await hang_up(client)
+        words = next((one for one in (words_of(error), *told) if _is_no(one)), told[-1] if told else words_of(error))
+        raise (NotLetIn if _is_no(words) else Away)(words) from None
+    except BaseException:
+        await hang_up(client)
+        raise
+    return client
+
+
+async def hang_up(client: Client) -> None:
+    """Close a client, its line too: nats-py leaves that open when it cannot write what still waits."""
+    with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
+        await client.close()
+    line: Any = client._transport  # noqa: SLF001 - there is no other way to it
+    if line is not None:
+        line.close()
+        with contextlib.suppress(Exception):  # as above; asyncio closes the socket in a later turn of the loop
+            async with asyncio.timeout(1):
+                await line.wait_closed()
+
+
+def _is_no(words: str) -> bool:
+    return any(word in words.lower() for word in _NOT_LET_IN)
+
+
+def words_of(error: BaseException) -> str:
+    """An error of nats-py for people."""
+    return str(error).removeprefix("nats: ").strip("'") or type(error).__name__

@@ -1,0 +1,122 @@
+"""What a source is: a broker that is heard in the exchange's place; and what its address may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import parse_qsl, quote
+
+from msgspec import Struct
+
+from tapewire.errors import ConfigError
+from tapewire.sinks.brokers.subjects import check_prefix
+
+_OWN = ("prefix", "stream", "since", "sequence")
+
+
+class Received(Struct, frozen=True):
+    """One message of the broker. ``position`` is where it stands there: to go on behind it."""
+
+    subject: str
+    headers: Mapping[str, str]
+    payload: bytes
+    position: str
+
+
+class Begin(Struct, frozen=True):
+    """Where a subject begins: behind a position, at a time (ns UTC) or number; with nothing: at its first message."""
+
+    after: str | None = None
+    since_ns: int | None = None
+    sequence: int | None = None
+
+
+class Source(Protocol):
+    """One broker's client, used by one task; connected anew after every loss.
+
+    Attributes:
+        shown: the address for people.
+    """
+
+    shown: str
+
+    async def connect(self) -> None:
+        """Connect. Raises Away, NotLetIn; nothing is left open then."""
+        ...
+
+    async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
+        """The newest message of each subject that has one. Raises Away."""
+        ...
+
+    async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
+        """Hear these subjects, too. Returns those of which something may be gone already. Raises Away."""
+        ...
+
+    async def leave(self, subjects: Iterable[str]) -> None:
+        """Hear these no more. Raises Away."""
+        ...
+
+    async def receive(self) -> Sequence[Received]:
+        """What comes next, each subject's in their order; waits for it, and may be cancelled. Raises Away."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the line; never raises."""
+        ...
+
+
+#: Makes a source for an address (without the options below) and the name of what it reads there.
+SourceFactory = Callable[[str, str], Source]
+
+
+class Wanted(Struct, frozen=True):
+    """What an address asks for behind its ``?``.
+
+    Attributes:
+        address: without it.
+        prefix: of the subjects. stream: name of NATS's.
+        since: seconds ago, or ``2026-11-21T10:00:00Z``: history from there on, before what is live. sequence: as a
+            number of NATS's stream.
+    """
+
+    address: str
+    prefix: str = "md"
+    stream: str = "md"
+    since: str = ""
+    sequence: int | None = None
+
+    def begin(self, now_ns: int) -> Begin:
+        """Where history begins, at this time (ns UTC)."""
+        if not self.since:
+            return Begin(sequence=self.sequence)
+        return Begin(since_ns=_time_of(self.since, now_ns))
+
+
+def read_wanted(text: str) -> Wanted:
+    """An address with what it asks for. Raises ConfigError."""
+    address, found, query = str.partition(text, "?")
+    given = dict(parse_qsl(query, keep_blank_values=True)) if found else {}
+    own = {name: given.pop(name) for name in _OWN if name in given}
+    if given:  # the client's own
+        address += "?" + "&".join(f"{quote(name)}={quote(value)}" for name, value in given.items())
+    if not own.get("sequence", "0").isdigit():
+        raise ConfigError("sequence", own["sequence"], "a whole number")
+    sequence = int(own["sequence"]) if "sequence" in own else None
+    if "since" in own:
+        _time_of(own["since"], 0)
+    return Wanted(
+        address, check_prefix(own.get("prefix", "md")), own.get("stream", "md"), own.get("since", ""), sequence
+    )
+
+
+def _time_of(since: str, now_ns: int) -> int:
+    try:
+        if since.replace(".", "", 1).isdigit():
+            return now_ns - int(float(since) * 1e9)
+        when = datetime.fromisoformat(since)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise ConfigError("since", since, "seconds ago, or a time with its zone (2026-11-21T10:00:00Z)")
+    return int(when.timestamp() * 1e9)

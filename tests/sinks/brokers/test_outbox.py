@@ -1,0 +1,187 @@
+"""The outbox: order by subject whatever the broker answers, packs, counts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tapewire.model.events import TradeEvent
+from tapewire.sinks.brokers.letters import OVERHEAD, Letter, Message, Writer
+from tapewire.sinks.brokers.outbox import Outbox
+from tests.sizes import size
+
+_writer = Writer()
+
+
+def letter(number: int, symbol: str = "KRW-BTC", *, recovered: bool = False) -> Letter:
+    return _writer.letter(TradeEvent(venue="upbit", symbol=symbol, sequential_id=number, recovered=recovered))
+
+
+def outbox(**options: Any) -> Outbox:
+    return Outbox(**{"batch": 1, "batch_bytes": 10_000, "window": 10, "in_order": False, **options})
+
+
+def ids(messages: list[Message]) -> list[str]:
+    return [",".join(one.identity for one in message.letters) for message in messages]
+
+
+def test_one_of_each_subject_is_on_its_way() -> None:
+    box = outbox()
+    box.put([letter(1), letter(2), letter(7, "KRW-ETH")])
+    group = box.take()
+    assert ids(group) == ["1", "7"]
+    assert (box.take(), box.on_the_way) == ([], 2)
+    for message in group:
+        box.confirmed(message)
+    assert ids(box.take()) == ["2"]
+
+
+def test_a_broker_that_keeps_order_takes_several_of_one_subject() -> None:
+    box = outbox(in_order=True, window=3)
+    box.put([letter(1), letter(2), letter(3), letter(7, "KRW-ETH")])
+    assert ids(box.take()) == ["1", "7", "2"]
+
+
+def test_what_waits_is_packed() -> None:
+    box = outbox(batch=3)
+    box.put([letter(n) for n in range(4)])
+    group = box.take()
+    assert ids(group) == ["0,1,2"]
+    box.confirmed(group[0])
+    assert ids(box.take()) == ["3"]
+
+
+def test_a_pack_is_of_one_kind_and_not_too_large() -> None:
+    box = outbox(batch=9, batch_bytes=len(letter(1).payload) * 2)
+    box.put([letter(1), letter(2), letter(3), letter(4, recovered=True)])
+    found = []
+    while group := box.take():
+        found += ids(group)
+        box.confirmed(group[0])
+    assert found == ["1,2", "3", "4"]
+
+
+def test_what_was_not_confirmed_goes_again_as_it_was_and_first() -> None:
+    box = outbox(batch=2)
+    box.put([letter(n) for n in range(3)])
+    [first] = box.take()
+    box.again([first])
+    box.put([letter(3)])
+    [again] = box.take()
+    assert again is first
+    box.confirmed(again)
+    assert ids(box.take()) == ["2,3"]
+
+
+def test_a_pack_that_is_refused_goes_one_by_one() -> None:
+    box = outbox(batch=3)
+    box.put([letter(n) for n in range(4)])
+    [whole] = box.take()
+    box.apart(whole)
+    found = []
+    while group := box.take():
+        found += ids(group)
+        box.confirmed(group[0])
+    assert found == ["0", "1", "2", "3"]
+    assert (box.letters, box.size) == (0, 0)
+
+
+def test_everything_can_be_taken_back() -> None:
+    box = outbox(batch=2)
+    letters = [letter(n) for n in range(5)]
+    box.put(letters)
+    box.take()
+    assert [one.identity for one in box.drain()] == ["2", "3", "4"]
+    assert (box.letters, box.on_the_way) == (2, 1)
+    box.put(letters[2:])
+    box.recall()
+    assert box.drain() == letters
+    assert (box.letters, box.size, box.on_the_way, box.take()) == (0, 0, 0, [])
+
+
+def test_size_counts_payloads_and_what_they_weigh_beside() -> None:
+    box = outbox()
+    box.put([letter(1)])
+    assert box.size == len(letter(1).payload) + OVERHEAD
+
+
+class Courier(RuleBasedStateMachine):
+    """Any broker: whatever it answers, each subject's letters are stored in their order once doubles are dropped."""
+
+    @initialize(batch=st.integers(1, 4), window=st.integers(1, 5), in_order=st.booleans())
+    def begin(self, batch: int, window: int, in_order: bool) -> None:
+        self.box = outbox(batch=batch, window=window, in_order=in_order)
+        self.in_order = in_order
+        self.put_in: dict[str, list[str]] = defaultdict(list)
+        self.stored: dict[str, dict[str, None]] = defaultdict(dict)
+        self.number = 0
+
+    @rule(symbols=st.lists(st.sampled_from("ABC"), max_size=8))
+    def put(self, symbols: list[str]) -> None:
+        letters = []
+        for symbol in symbols:
+            self.number += 1
+            letters.append(letter(self.number, symbol))
+            self.put_in[letters[-1].subject].append(str(self.number))
+        self.box.put(letters)
+
+    def store(self, message: Message) -> None:
+        self.stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
+
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        group = self.box.take()
+        if self.in_order:
+            fate = data.draw(st.sampled_from(["all", "none", "all, but unheard"]))
+            fates = [fate] * len(group)
+        else:
+            fates = data.draw(st.lists(st.sampled_from(["all", "none", "all, but unheard", "apart"]),
+                                       min_size=len(group), max_size=len(group)))  # fmt: skip
+        again = []
+        for message, fate in zip(group, fates, strict=True):
+            if fate.startswith("all"):
+                self.store(message)
+            if fate == "all":
+                self.box.confirmed(message)
+            elif fate == "apart":
+                self.box.apart(message)
+            else:
+                again.append(message)
+        self.box.again(again)
+
+    @precondition(lambda self: hasattr(self, "box"))
+    @rule()
+    def take_back(self) -> None:
+        self.box.recall()
+        self.box.put(self.box.drain())
+
+    @invariant()
+    def order_is_kept(self) -> None:
+        for name, found in getattr(self, "stored", {}).items():
+            assert list(found) == self.put_in[name][: len(found)]
+
+    def teardown(self) -> None:
+        if not hasattr(self, "box"):
+            return
+        while group := self.box.take():
+            for message in group:
+                self.store(message)
+                self.box.confirmed(message)
+        assert {name: list(found) for name, found in self.stored.items()} == {k: v for k, v in self.put_in.items() if v}
+        assert (self.box.letters, self.box.size) == (0, 0)
+
+
+TestCourier = Courier.TestCase
+TestCourier.settings = settings(max_examples=size(30, 1_000), stateful_step_count=20)
+
+
+@pytest.mark.parametrize("window", [1, 2, 7])
+def test_no_more_than_the_window_is_on_its_way(window: int) -> None:
+    box = outbox(window=window)
+    box.put([letter(1, symbol) for symbol in "ABCDEFGHI"])
+    assert len(box.take()) == window
