@@ -164,6 +164,9 @@ class Driver:
     def kill(self) -> None:
         """Cut at once, without a word: the loop is about to end."""
         self.stopping = True
+        self._cut()
+
+    def _cut(self) -> None:
         self.done.set()
         self.books.stop()
         if self._timer:
@@ -378,12 +381,7 @@ class Driver:
         if self.done.is_set():
             return
         self.error = error
-        self.done.set()
-        self.books.stop()
-        if self._timer:
-            self._timer.cancel()
-        self._beside.end()
-        self.line.cut()
+        self._cut()
         if error is not None:
             self.router.line_lost()
         self._finished(self, error)

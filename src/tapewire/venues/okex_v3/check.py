@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from tapewire.errors import SubscriptionError, UnknownSymbol
@@ -20,6 +20,7 @@ from tapewire.venues.okex_v3.channels import (
 )
 from tapewire.venues.okex_v3.profile import KINDS, NAME
 from tapewire.venues.okex_v3.symbols import EXAMPLES, guess
+from tapewire.venues.wording import id_wanted, quoted_choice
 
 
 def check(subscription: Subscription, markets: Mapping[str, Market] | None) -> None:
@@ -33,14 +34,18 @@ def check(subscription: Subscription, markets: Mapping[str, Market] | None) -> N
     _check_form(subscription)
     market = market_of(subscription)
     if market is None:
-        raise SubscriptionError("symbol", subscription.symbol, _right_id(subscription.symbol))
+        raise SubscriptionError(
+            "symbol", subscription.symbol, id_wanted(subscription.symbol, guess(subscription.symbol), EXAMPLES)
+        )
     _check_unit(subscription)
     _check_book(subscription)
     _check_detail(subscription, market)
     if table_of(subscription) is None:
         having = {table.market for table in TABLES.values() if table.kind == subscription.kind}
         raise SubscriptionError(
-            "symbol", subscription.symbol, f"one of {_choice(sorted(having))}: {market} has no {subscription.kind}"
+            "symbol",
+            subscription.symbol,
+            f"one of {quoted_choice(sorted(having))}: {market} has no {subscription.kind}",
         )
     if markets is not None and market == "spot" and subscription.symbol not in markets:
         raise UnknownSymbol(subscription.symbol, NAME, get_close_matches(subscription.symbol, markets, n=3))
@@ -49,7 +54,7 @@ def check(subscription: Subscription, markets: Mapping[str, Market] | None) -> N
 def _check_kind(subscription: Subscription) -> None:
     kind = subscription.kind
     if kind not in KINDS:
-        raise SubscriptionError("kind", kind, f"{_choice(KINDS)} (private streams of v3 are not read)")
+        raise SubscriptionError("kind", kind, f"{quoted_choice(KINDS)} (private streams of v3 are not read)")
 
 
 def _check_form(subscription: Subscription) -> None:
@@ -60,7 +65,7 @@ def _check_form(subscription: Subscription) -> None:
 def _check_unit(subscription: Subscription) -> None:
     if subscription.kind == "candle":
         if subscription.unit not in CANDLE_SECONDS:
-            raise SubscriptionError("unit", subscription.unit, _choice(CANDLE_SECONDS))
+            raise SubscriptionError("unit", subscription.unit, quoted_choice(CANDLE_SECONDS))
     elif subscription.unit is not None:
         raise SubscriptionError("unit", subscription.unit, f"left out for {subscription.kind}: only candles have one")
 
@@ -83,16 +88,3 @@ def _check_detail(subscription: Subscription, market: str) -> None:
         allowed = INDEX
     if detail not in ("", allowed):
         raise SubscriptionError("detail", detail, f"{allowed}, or left out" if allowed else "left out")
-
-
-def _right_id(symbol: object) -> str:
-    shape = f"an instrument id in upper case, such as {_choice(EXAMPLES)}"
-    if not isinstance(symbol, str):
-        return f"text: {shape}"
-    near = guess(symbol)
-    return shape if near is None or near == symbol else f'"{near}"'
-
-
-def _choice(values: Iterable[str]) -> str:
-    words = [f'"{value}"' for value in values]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -36,7 +36,9 @@ def split(symbol: object) -> Parts | None:
     return None
 
 
-def guess(symbol: str) -> str | None:
+def guess(symbol: object) -> str | None:
     """What a malformed id was probably meant to be; None: nobody knows."""
+    if not isinstance(symbol, str):
+        return None
     near = re.sub(r"[/_ :]+", "-", symbol.strip().upper())
     return near if split(near) is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 import msgspec
@@ -14,6 +14,7 @@ from tapewire.venues.okx.channels import ANY_TYPE, DELTA_BOOKS, MARKETLESS, OTHE
 from tapewire.venues.okx.profile import CANDLE_UNITS, KINDS
 from tapewire.venues.okx.rest import LISTED
 from tapewire.venues.okx.symbols import EXAMPLES, guess, split
+from tapewire.venues.wording import id_wanted, quoted_choice
 
 #: Most levels of a book that can be asked for (A6.4).
 LEVELS_MOST = 400
@@ -31,7 +32,7 @@ def check(venue: str, subscription: Subscription, markets: Mapping[str, Market] 
         UnknownSymbol: well-formed, but not among ``markets`` although its type is listed there.
     """
     if subscription.kind not in KINDS:
-        raise SubscriptionError("kind", subscription.kind, _choice(KINDS))
+        raise SubscriptionError("kind", subscription.kind, quoted_choice(KINDS))
     _check_symbol(venue, subscription, markets)
     _check_unit(subscription)
     _check_book(subscription)
@@ -48,7 +49,7 @@ def _check_symbol(venue: str, subscription: Subscription, markets: Mapping[str, 
         return
     parts = split(symbol)
     if parts is None:
-        raise SubscriptionError("symbol", symbol, _right_id(symbol))
+        raise SubscriptionError("symbol", symbol, id_wanted(symbol, guess(symbol), EXAMPLES))
     if kind == "fundingRate" and parts.type != "SWAP":
         raise SubscriptionError("symbol", symbol, f'a perpetual swap, such as "{EXAMPLES[1]}": others have no funding')
     if kind != "indexTicker" and markets is not None and parts.type in LISTED and symbol not in markets:
@@ -62,7 +63,7 @@ def _check_unit(subscription: Subscription) -> None:
             raise SubscriptionError("unit", unit, f"left out for {kind}: only candles have one")
     elif unit not in CANDLE_UNITS:
         known = _UNITS.get(str(unit))
-        raise SubscriptionError("unit", unit, f'"{known}" at OKX' if known else _choice(CANDLE_UNITS))
+        raise SubscriptionError("unit", unit, f'"{known}" at OKX' if known else quoted_choice(CANDLE_UNITS))
 
 
 def _check_book(subscription: Subscription) -> None:
@@ -105,16 +106,3 @@ def _near(symbol: str, base: str, markets: Mapping[str, Market]) -> list[str]:
         if meant in markets:
             return [meant]
     return get_close_matches(symbol, markets, n=3, cutoff=0.6)
-
-
-def _right_id(symbol: object) -> str:
-    shape = f"an instrument id in upper case, such as {_choice(EXAMPLES)}"
-    if not isinstance(symbol, str):
-        return f"text: {shape}"
-    near = guess(symbol)
-    return shape if near is None or near == symbol else f'"{near}"'
-
-
-def _choice(values: Iterable[str]) -> str:
-    words = [f'"{value}"' for value in values]
-    return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tapewire.errors import SubscriptionError
 from tapewire.model.subscription import Subscription, as_detail
+from tapewire.venues.wording import choice
 
 #: Section 4.7: the documented ones, then those that only the SDK names.
 CATEGORIES = (
@@ -106,12 +107,6 @@ def check_indicator(kind: str, said: Mapping[str, Any]) -> None:
     where = f"{word} {said['trigger']}" if signal else word
     _check_choices("indicators.params", said["params"], allowed.params, where)
     _check_choices("indicators.event_params", said.get("event_params", {}), allowed.event_params, where)
-
-
-def choice(values: Sequence[object]) -> str:
-    """``a, b or c``."""
-    words = [str(value) for value in values]
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _read(detail: str, example: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from tapewire.errors import SubscriptionError, UnknownSymbol
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, in_full
-from tapewire.venues.upbit.details import TIMEFRAMES, check_detail, choice
+from tapewire.venues.upbit.details import TIMEFRAMES, check_detail
 from tapewire.venues.upbit.profile import CANDLE_UNITS, DEPTHS, INFO_KINDS, REGIONS, Region, kinds
+from tapewire.venues.wording import choice
 
 _CODE = re.compile(r"[A-Z0-9]+-[A-Z0-9]+")
 _PARTS = re.compile(r"[A-Z0-9]+")
