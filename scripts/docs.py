@@ -502,7 +502,7 @@ def fresh(page: str) -> str:
 
 def pages() -> list[Path]:
     """README and every page of docs/."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

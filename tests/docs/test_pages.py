@@ -68,7 +68,8 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs/index.md").read_text("utf-8")
-    assert [path.name for path in PAGES[1:] if f"({path.name})" not in index and path.name != "index.md"] == []
+    names = [str(path.relative_to(ROOT / "docs")) for path in PAGES[1:]]
+    assert [name for name in names if f"({name})" not in index and name != "index.md"] == []
 
 
 def test_the_readme_credits_the_recordings_and_names_the_licence() -> None:
