@@ -96,6 +96,24 @@ def test_a_line_that_the_exchange_will_close_is_left_before_with_nothing_missed(
         assert max(later - earlier for earlier, later in pairwise(times)) < 5_000
 
 
+def test_a_new_line_that_is_lost_during_the_move_asks_for_nothing_that_the_old_one_brought() -> None:
+    """Its hole is filled late, because REST is sick: until then the streams stay where they are."""
+
+    async def story(stage: Stage) -> list[TradeEvent]:
+        client = stage.client(venue="okx", recover=True)
+        heard: list[TradeEvent] = []
+        await client.subscribe_trade(["BTC-USDT"], heard.append)
+        await stage.after(80)
+        assert [event.moving for event in stage.told(Notice)] == [True]
+        assert stage.told(Gap)[-1].state == "filled"
+        await client.cleanup()
+        return heard
+
+    faults = ("upgrade@20x1", "close-after-subscribe@20x1", "refuse:503:retry=8@20.2x1", "rest:500@20x4")
+    numbers = covered(okx(story, faults=faults, rate=20.0))
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 def test_of_two_lines_that_carry_the_same_one_after_the_other_is_left() -> None:
     async def story(stage: Stage) -> list[TradeEvent]:
         client = stage.client(venue="okx", recover=False, redundancy=2)

@@ -392,6 +392,21 @@ def test_a_private_line_that_the_exchange_will_close_is_left_with_nothing_missed
     okx(story, customer=1.0, faults=("upgrade@20x1",))
 
 
+def test_what_a_private_line_missed_is_told_although_the_exchange_is_about_to_close_it_again() -> None:
+    """REST is sick: the line is left when all that it missed was read, and not before."""
+    orders: list[MyOrderEvent] = []
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx", recover=True, **KEY) as client:
+            await (await client.subscribe_my_order(orders.append)).live()
+            await stage.after(110)
+            assert [event.moving for event in stage.told(Notice) if event.moving] == [True]
+            assert list({gap.from_ns: gap.state for gap in stage.told(Gap)}.values()) == ["filled"]
+            assert told_of(orders) == dict.fromkeys(happened(stage.simulator), 1)
+
+    okx(story, customer=1.0, faults=("refuse:503@20x4", "abort@20x1", "upgrade@24x1", "rest:500@20x5"))
+
+
 def test_positions_that_were_closed_meanwhile_are_told_and_open_ones_begin_anew() -> None:
     """The stream begins with what is open (A7.3): what was closed only REST's silence tells."""
     heard: list[PositionEvent] = []

@@ -144,6 +144,10 @@ class AccountWatch:
         if self._task is None:
             self._task = asyncio.create_task(self._poll(since_ns, done), name=f"poll account of {self._venue.name}")
 
+    def is_reading(self, stream: Subscription) -> bool:
+        """Whether what this stream missed, or how things stood as it began, is still being asked for."""
+        return stream.kind in self._kinds and (self._task is not None or bool(self._gaps or self._fresh))
+
     def kill(self) -> None:
         """Give up at once."""
         if self._task is not None:

@@ -45,7 +45,7 @@ class Events(NamedTuple):
 class Membership(Protocol):
     """What a driver has of a group, when it is one of several that carry the same streams (``runtime.group``).
 
-    ``router``, ``standby`` and the last two stand in for the driver's own, and for its holes; ``score`` is what its
+    ``router``, ``standby`` and the last three stand in for the driver's own, and for its holes; ``score`` is what its
     line does for the group.
     """
 
@@ -57,3 +57,4 @@ class Membership(Protocol):
     def standby(self) -> Standby: ...
     def hear(self, event: FeedEvent) -> None: ...
     def look(self, stream: Stream, snapshot: Event) -> Gap | None: ...
+    def is_filling(self, subscription: Subscription, /) -> bool: ...

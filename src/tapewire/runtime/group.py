@@ -66,6 +66,10 @@ class Member:
         self._group.look_at(self.number, stream.subscription, snapshot)
         return None
 
+    def is_filling(self, subscription: Subscription) -> bool:
+        """Whether what the group missed of a stream is still being asked for."""
+        return self._group.is_filling(subscription)
+
     def _ear(self, front: Stream) -> Callback:
         return self._group.ear(self.number, front)
 
@@ -159,6 +163,10 @@ class Group:
     def taken(self) -> tuple[Subscription, ...]:
         """Streams of which frames may come on any line."""
         return (*self.router.streams, *(one for driver in self.drivers for one in driver.taken))
+
+    def is_filling(self, subscription: Subscription) -> bool:
+        """See ``Holes.is_filling``."""
+        return self._holes.is_filling(subscription)
 
     # What the pool says.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -46,6 +47,7 @@ class Holes:
         self._publish, self._recovery, self._failed = publish, recovery, failed
         #: Streams of candles on a line of which some stream fell silent, until a snapshot shows how far they are.
         self._suspects: set[Subscription] = set()
+        self._filling: Counter[Subscription] = Counter()
         router.conflicted = Conflicts(venue, connection, clock, publish).hear
         self.account = None if signer is None else recovery.watch(router, signer, failed)
 
@@ -86,6 +88,7 @@ class Holes:
         if self._recovery.before:
             self._hold(stream)
         self._publish(gap if gap.state == "nothing_missed" else replace(gap, state="filling"))
+        self._filling[stream.subscription] += 1
         self._recovery.begin(self, stream, gap)
 
     def filled(self, stream: Stream, held: Held | None) -> None:
@@ -109,4 +112,10 @@ class Holes:
 
     def whole(self, stream: Stream) -> None:
         """Nothing more is filled."""
+        self._filling[stream.subscription] -= 1
         self._router.whole(stream)
+
+    def is_filling(self, subscription: Subscription) -> bool:
+        """Whether what a stream missed is still being asked for, or a double of it may still come."""
+        account = self.account
+        return self._filling[subscription] > 0 or (account is not None and account.is_reading(subscription))
