@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tapewire.tape.checking import check_tape
-from tapewire.testing.background import BackgroundSimulator
 from tapewire.testing.oracle import account
+from tests.chaos.exchange import Exchange
 from tests.chaos.recorders import MARKETS, PATIENCE, Life, read_recorded_tape
 from tests.sizes import NIGHTLY
 
@@ -48,7 +48,7 @@ def fill(disk: Path) -> Path:
 def test_c2_the_feed_goes_on_and_the_tape_resumes_when_there_is_space(disk: Path, strict: bool) -> None:
     tape = disk / "tape"
     arguments = ("--tape", str(tape), *(("--strict",) if strict else ()))
-    with BackgroundSimulator(seed=2, markets=MARKETS, rate=2_000.0) as simulator:
+    with Exchange(seed=2, markets=MARKETS, rate=2_000.0) as simulator:
         with Life(simulator.url, *arguments) as life:
             life.until_safe()
             ballast, full_ns = fill(disk), time.time_ns()
@@ -78,7 +78,7 @@ def test_c2_the_feed_goes_on_and_the_tape_resumes_when_there_is_space(disk: Path
 def test_c2_a_disk_that_stays_full_is_a_failure_even_if_nobody_is_strict(disk: Path) -> None:
     tape = disk / "tape"
     with (
-        BackgroundSimulator(seed=3, markets=MARKETS, rate=2_000.0) as simulator,
+        Exchange(seed=3, markets=MARKETS, rate=2_000.0) as simulator,
         Life(simulator.url, "--tape", str(tape)) as life,
     ):
         life.until_safe()

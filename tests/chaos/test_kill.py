@@ -17,8 +17,8 @@ from tapewire.model.events import TradeEvent
 from tapewire.tape.checking import check_tape
 from tapewire.tape.files import tape_files
 from tapewire.tape.format import Kind
-from tapewire.testing.background import BackgroundSimulator
 from tapewire.testing.oracle import account
+from tests.chaos.exchange import Exchange
 from tests.chaos.layouts import read_recording
 from tests.chaos.recorders import (
     MARKETS,
@@ -37,7 +37,7 @@ from tests.sizes import NIGHTLY, figure, size
 BOUND = 1.0
 #: Kills of one folder; then another is begun.
 KILLS = size(2, 10)
-ROUNDS = size(1, 5)
+ROUNDS = size(1, 3)
 RATE = size(1_000, 5_000)
 
 
@@ -95,6 +95,7 @@ def _files(*options: str) -> Form:
 
 
 if NIGHTLY:
+    FORMS["jsonl-each"], FORMS["jsonl-none"] = _files("--fsync", "each"), _files("--fsync", "none")
     FORMS["frames"] = _files("--layout", "dated", "--zone", "KST", "--compress", "zstd", "--fsync", "200")
     FORMS["parquet"] = _files("--files", "parquet", "--rotate-count", "500")
 
@@ -113,7 +114,7 @@ class Figures:
 def test_c1_what_was_called_safe_is_there_and_no_trade_is_lost_in_silence(name: str, tmp_path: Path) -> None:
     draw, found = random.Random(f"kills {name}"), Figures()
     for number in range(ROUNDS):
-        with BackgroundSimulator(seed=number, markets=MARKETS, rate=float(RATE)) as simulator:
+        with Exchange(seed=number, markets=MARKETS, rate=float(RATE)) as simulator:
             play(simulator, FORMS[name], tmp_path / str(number), draw, found)
     worst = max(found.losses_s)
     assert found.safe > 0
@@ -125,7 +126,7 @@ def test_c1_what_was_called_safe_is_there_and_no_trade_is_lost_in_silence(name: 
     )
 
 
-def play(simulator: BackgroundSimulator, form: Form, place: Path, draw: random.Random, found: Figures) -> None:
+def play(simulator: Exchange, form: Form, place: Path, draw: random.Random, found: Figures) -> None:
     """Kills, one after the other in one folder; then a clean end, and the account of all."""
     folder, cursor = place / "recording", place / "cursor" if form.cursor else None
     arguments = form.arguments(folder)
@@ -178,7 +179,7 @@ def received_until(seconds: float, statuses: list[Status]) -> int:
     return sum(earlier[-1].received.values()) if earlier else 0
 
 
-def check_whole(form: Form, folder: Path, simulator: BackgroundSimulator, found: Figures) -> None:
+def check_whole(form: Form, folder: Path, simulator: Exchange, found: Figures) -> None:
     """P1 over all lives: every trade that was made is recorded as it was made, or lies within a told gap."""
     recording, every_trade = form.read(folder, 0), simulator.trades
     values = {key_of(one): as_made(one) for one in every_trade}

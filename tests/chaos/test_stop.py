@@ -13,7 +13,7 @@ import pytest
 from tapewire.tape.checking import check_tape
 from tapewire.tape.files import tape_files
 from tapewire.tape.format import Kind
-from tapewire.testing.background import BackgroundSimulator
+from tests.chaos.exchange import Exchange
 from tests.chaos.recorders import MARKETS, PATIENCE, Life, read_recorded_lines, read_recorded_tape, read_records
 from tests.sizes import NIGHTLY, figure, size
 
@@ -25,7 +25,7 @@ STOP = 5.0 if NIGHTLY else PATIENCE
 @pytest.mark.timeout(1200)
 def test_c9_sigterm_under_load_loses_nothing_that_was_read(tmp_path: Path) -> None:
     draw, took = random.Random("stops"), []
-    with BackgroundSimulator(seed=9, markets=MARKETS, rate=float(size(1_000, 5_000))) as simulator:
+    with Exchange(seed=9, markets=MARKETS, rate=float(size(1_000, 5_000))) as simulator:
         for number in range(STOPS):
             tape, files = tmp_path / f"{number}.tape", tmp_path / f"{number}.files"
             with Life(simulator.url, "--tape", str(tape), "--out", str(files)) as life:
@@ -50,7 +50,7 @@ def test_c9_sigterm_under_load_loses_nothing_that_was_read(tmp_path: Path) -> No
 @pytest.mark.parametrize("option", ["--tape", "--out"])
 def test_c10_a_second_recorder_is_refused_and_touches_nothing(option: str, tmp_path: Path) -> None:
     folder = tmp_path / "recording"
-    with BackgroundSimulator(seed=10, markets=MARKETS, rate=400.0) as simulator:
+    with Exchange(seed=10, markets=MARKETS, rate=400.0) as simulator:
         with Life(simulator.url, option, str(folder)) as first:
             first.until_safe()
             names = {path.name for path in folder.iterdir()}
@@ -66,7 +66,7 @@ def test_c10_a_second_recorder_is_refused_and_touches_nothing(option: str, tmp_p
 
 def test_a_torn_end_is_told_and_cut_off_and_the_tape_goes_on(tmp_path: Path) -> None:
     tape = tmp_path / "tape"
-    with BackgroundSimulator(seed=11, markets=MARKETS, rate=400.0) as simulator:
+    with Exchange(seed=11, markets=MARKETS, rate=400.0) as simulator:
         with Life(simulator.url, "--tape", str(tape)) as life:
             life.until_safe()
             assert life.end(signal.SIGTERM) == 0, life.complaints
