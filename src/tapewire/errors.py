@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tapewire.model.counted import count_of
 from tapewire.model.line import Loss
 
 
@@ -160,7 +161,7 @@ class Lagging(FeedError):
     """A mailbox whose rule is ``raise`` is full."""
 
     def __init__(self, subscriber: str, size: int) -> None:
-        super().__init__(f"{subscriber} is {size:,} events behind and its mailbox is full")
+        super().__init__(f"{subscriber} is {count_of(size, 'event')} behind and its mailbox is full")
         self.subscriber, self.size = subscriber, size
 
 

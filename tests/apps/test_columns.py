@@ -152,6 +152,24 @@ def test_a_damaged_file_is_named_and_no_traceback(place: Path) -> None:
         read_parquet(place / "columns", "trade")
 
 
+def test_sql_where_there_is_no_parquet_yet_says_what_makes_some(place: Path) -> None:
+    def told(folder: str) -> str:
+        result = tapewire("query", "SELECT 1", folder)
+        assert result.exit_code == 2
+        return result.output
+
+    (place / "begun").mkdir()
+    (place / "begun" / "KRW-BTC_trade.segment").write_bytes(b"")
+    (place / "empty").mkdir()
+    assert "there are lines of JSON; `tapewire convert files columns`" in told("files")
+    assert "there is a tape; `tapewire convert ticks columns`" in told("ticks")
+    assert "no file of this recording is over yet" in told("begun")
+    assert "`tapewire convert begun` makes them so" in told("begun")
+    assert told("empty").rstrip().endswith("a folder of Parquet files (see `tapewire convert`)")
+    with pytest.raises(ConfigError, match="no file of this recording is over yet"):
+        read_parquet(place / "begun", "trade")
+
+
 def test_sql_over_columns(place: Path) -> None:
     tapewire("convert", "files", "columns")
     trades = recorded(place / "files", "trade")

@@ -18,9 +18,12 @@ from tapewire.apps.cli.gap_table import in_words, show, span, summary_of
 from tapewire.apps.cli.gaps import since_ns
 from tapewire.apps.cli.main import cli
 from tapewire.apps.cli.recorded_gaps import recorded_gaps
+from tapewire.config import TapeOptions
 from tapewire.model.events import KST
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Stopped, Subscribed
 from tapewire.model.subscription import Subscription
+from tapewire.tape.format import Header, Kind
+from tapewire.tape.recorder import Recorder
 from tapewire.testing.background import BackgroundSimulator
 from tests.apps.test_commands import read_until, started
 
@@ -77,6 +80,21 @@ def test_each_row_is_read_as_it_was_told_last_and_other_lines_are_passed_over(tm
         b'{"type":"gap","of":"the exchange"}', UNFILLED, FILLED, b'{"type":"gap","venue":"upb',
     )  # fmt: skip
     assert recorded_gaps(folder) == (FILLED, COMPLETE, UNFILLED)
+
+
+def test_a_tape_tells_the_same(tmp_path: Path) -> None:
+    told = [live(0, BTC), FILLED, lost(10)]
+    options, troubles = TapeOptions(folder=str(tmp_path)), list[object]()
+    recorder = Recorder(options, Header("upbit", 0, 0), lambda: START, troubles.append)
+    recorder.open()
+    recorder.put(Kind.RECEIVED_TEXT, 1, START, b'{"type":"gap"}')
+    for event in told:
+        recorder.put(Kind.FEED, 0, START, msgspec.json.encode(event))
+    recorder.close()
+    assert troubles == []
+    (lines := tmp_path / "lines").mkdir()
+    assert recorded_gaps(tmp_path) == recorded_gaps(recording(lines, *told))
+    assert [row.state for row in recorded_gaps(tmp_path)] == ["filled", "open"]
 
 
 def test_what_a_killed_process_had_lost_is_open(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,36 @@ def test_a_replay_is_printed_and_can_be_chosen_from(ticks: Path) -> None:
     assert "orderbook" not in {one["type"] for one in told}
     text = tapewire("replay", str(ticks), "--speed", "max", "--to", "2020-01-01T00:00")
     assert (text.exit_code, text.output.partition(": ")[2]) == (1, f"{ticks}: nothing is on the tape in that time\n")
+
+
+def test_a_replay_names_the_address_of_its_tape(ticks: Path, exchange: BackgroundSimulator) -> None:
+    told = [json.loads(line) for line in tapewire("replay", str(ticks), "--speed", "max", "--json").stdout.splitlines()]
+    assert {one["url"] for one in told if one["type"] == "connected"} == {exchange.url}
+
+
+def test_a_reader_that_goes_away_ends_a_replay_without_a_word(ticks: Path) -> None:
+    command = [sys.executable, "-m", "tapewire", "replay", str(ticks), "--speed", "5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_what_cannot_be_written_ends_a_replay_with_the_reason(ticks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+
+    def full(handle: int, data: bytes) -> int:
+        if b'"code"' in data:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        result = tapewire("replay", str(ticks), "--speed", "max", "--out", "again")
+    assert result.exit_code == 1
+    assert "no space left on device" in result.output
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from msgspec import MsgspecError, Struct, json
 
 from tapewire.config import TapeOptions
 from tapewire.errors import ConfigError
+from tapewire.model.counted import count_of
 from tapewire.model.line import Handshake, Loss
 from tapewire.model.status import Connected, FeedEvent, Stopped, Subscribed
 from tapewire.model.subscription import Subscription
@@ -148,7 +149,11 @@ def _times(path: Path, count: int) -> list[int]:
     """Ns UTC of each line, never earlier than the line before."""
     texts = list(_lines(path))
     if len(texts) != count:
-        raise ConfigError("CAPTURE", f"{path} with {len(texts)} lines", f"one with a time for each of {count} frames")
+        raise ConfigError(
+            "CAPTURE",
+            f"{path} with {count_of(len(texts), 'line')}",
+            f"one with a time for each of {count_of(count, 'frame')}",
+        )
     times: list[int] = []
     for number, text in enumerate(texts, 1):
         try:

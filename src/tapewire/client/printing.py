@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tapewire.model.counted import count_of
 from tapewire.model.health import utc
 from tapewire.model.metrics import ConnectionMetrics, LatencyStatistics
 
@@ -29,8 +30,8 @@ def _lines(one: ConnectionMetrics) -> Iterator[str]:
     if one.connected_at_ns is not None:
         yield f"  Connected at   {_moment(one.connected_at_ns)}"
         yield f"  Uptime         {one.uptime_seconds:.0f} s"
-    yield f"  Received       {one.messages_received:,} messages{_size(one.bytes_received)}"
-    yield f"  Sent           {one.messages_sent:,} messages{_size(one.bytes_sent)}"
+    yield f"  Received       {count_of(one.messages_received, 'message')}{_size(one.bytes_received)}"
+    yield f"  Sent           {count_of(one.messages_sent, 'message')}{_size(one.bytes_sent)}"
     yield f"  Reconnections  {one.reconnects:,}"
     if one.last_error is not None and one.last_error_ns is not None:
         yield f"  Last error     {one.last_error} at {_moment(one.last_error_ns)}"

@@ -57,7 +57,7 @@ class Replay:
         sources = [_source(Path(folder)) for folder in folders]
         headers = [header_of(source.folder) for source in sources]
         self.venues = tuple(header.venue for header in headers)
-        self._urls = {header.venue: header.url for header in headers if get_venue(header.venue).facts.retired}
+        self._urls = {header.venue: header.url for header in headers if header.url != get_venue(header.venue).facts.url}
         self._player = Player(sources, since_ns=since_ns, until_ns=until_ns, copy=copy)
         self._began = self._loop.time()
         self._ended = asyncio.Event()
@@ -66,7 +66,7 @@ class Replay:
         )
 
     def url_of(self, venue: str) -> str | None:
-        """The address for a client of this venue: the tape's own, where the exchange has none any more."""
+        """The address for a client of this venue: that of the tape, where it is not the exchange's own of today."""
         return self._urls.get(venue)
 
     def wall_ns(self) -> int:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tapewire.errors import ConfigError, SubscriptionError, UsageError
 from tapewire.model.events import EVENT_CLASSES
-from tapewire.sinks.files.layout import COLUMNS, parse
+from tapewire.sinks.files.folders import recording_files
+from tapewire.sinks.files.layout import COLUMNS, FRAMES, LINES, SEGMENT, parse
 from tapewire.sinks.files.names import code_folder, kind_folder, quoted
+from tapewire.tape.files import tape_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,7 +60,7 @@ def read_parquet(
     need_arrow()
     files = list(files_of(Path(folder), kind, wanted, venue))
     if not files:
-        raise ConfigError("folder", str(folder), f"one with Parquet files of {kind} (see `tapewire convert`)")
+        raise ConfigError("folder", str(folder), f"one with Parquet files of {kind}{what_instead(Path(folder))}")
     import pyarrow as pa  # noqa: PLC0415 - takes 170 ms to load
 
     try:
@@ -95,6 +97,21 @@ def files_of(folder: Path, kind: str, symbols: Iterable[str] = (), venue: str | 
     places = [code_folder(symbol) or quoted(symbol) for symbol in symbols] or ["*"]
     for place in places:
         yield from sorted(folder.glob(f"{venues}/{kind_folder(kind)}/{place}/date=*/*.parquet"))
+
+
+def what_instead(folder: Path) -> str:
+    """What a folder without Parquet files (of some kind) has in their place, and what makes some of it; "": nothing."""
+    if tape_files(folder):
+        return f": there is a tape; `tapewire convert {folder} columns` makes such a folder of it"
+    names = [found.suffix for _, found in recording_files(folder)] if folder.is_dir() else []
+    if SEGMENT in names:
+        return (
+            ": no file of this recording is over yet, and each becomes Parquet when it is; once its recorder has"
+            f" ended, `tapewire convert {folder}` makes them so"
+        )
+    if LINES in names or FRAMES in names:
+        return f": there are lines of JSON; `tapewire convert {folder} columns` makes such a folder of them"
+    return " (see `tapewire convert`)"
 
 
 def kinds_of(folder: Path) -> list[str]:

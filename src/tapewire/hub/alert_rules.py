@@ -13,6 +13,7 @@ from tapewire.errors import ConfigError
 from tapewire.hub.alert_judges import Beyond, Crossing, Judge, Outages, Rate, Silences, StaleStreams, Stateless
 from tapewire.hub.notices import SEVERITIES, Severity, Sign
 from tapewire.model import status
+from tapewire.model.counted import clause_of
 from tapewire.model.subscription import Subscription
 
 #: The most that a rate rule may count to: it remembers so many moments of each connection.
@@ -129,7 +130,8 @@ class Drops(Momentary, frozen=True, tag="drops"):
     def signs(self, fact: Any) -> list[Sign]:
         if not isinstance(fact, status.Lagged) or fact.dropped < self.at_least:
             return []
-        lost = f"{fact.dropped:,} events were dropped, {fact.total_dropped:,} so far ({fact.rule}, size {fact.size:,})"
+        dropped = clause_of(fact.dropped, "event", "was", "were")
+        lost = f"{dropped} dropped, {fact.total_dropped:,} so far ({fact.rule}, size {fact.size:,})"
         return [Sign("once", fact.subscriber, f"{fact.subscriber} fell behind: {lost}")]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from tapewire.model.counted import count_of
 from tapewire.model.line import Loss
 from tapewire.model.status import (
     CallbackFailed,
@@ -181,7 +182,8 @@ def _tape(event: Taping) -> tuple[int, str]:
         return logging.ERROR, f"the tape in {event.folder} is not written: {event.reason}"
     if event.mended:
         return logging.WARNING, f"the tape in {event.folder}: cut off {'; '.join(event.mended)}"
-    return logging.INFO, f"the tape in {event.folder} is written again ({event.missed:,} records left out so far)"
+    left_out = count_of(event.missed, "record")
+    return logging.INFO, f"the tape in {event.folder} is written again ({left_out} left out so far)"
 
 
 def _polling(event: Polling) -> tuple[int, str]:

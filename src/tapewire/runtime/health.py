@@ -9,6 +9,7 @@ from weakref import WeakSet
 from tapewire.config import Credentials
 from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
+from tapewire.model.counted import clause_of
 from tapewire.model.gap_rows import GapRows
 from tapewire.model.health import HealthState, Reason
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Rejected, Subscribed, Taping
@@ -124,7 +125,8 @@ class Troubles:
             Reason(
                 HealthState.DEGRADED,
                 box.name,
-                f"{len(box):,} events wait in a mailbox of {box.options.size:,} ({box.options.rule})",
+                f"{clause_of(len(box), 'event', 'waits', 'wait')} in a mailbox of {box.options.size:,}"
+                f" ({box.options.rule})",
                 now.ns,
             )
             for box in tuple(self.mailboxes)

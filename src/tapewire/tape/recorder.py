@@ -11,6 +11,7 @@ from msgspec import Struct, json
 
 from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
+from tapewire.model.counted import count_of
 from tapewire.tape.files import Damage
 from tapewire.tape.format import Header, Kind, Missing, Run
 from tapewire.tape.writer import TapeWriter
@@ -180,7 +181,7 @@ class Recorder:
         waiting = sum(len(run.payloads) for run, _ in (*self._runs, *self._block))
         if waiting or thread.is_alive():
             reason = self._reason or "the disk does not answer"
-            raise TapeError(str(self._writer.path), f"{reason}; {waiting:,} records could not be written")
+            raise TapeError(str(self._writer.path), f"{reason}; {count_of(waiting, 'record')} could not be written")
 
     def _leave_out(self, run: Run) -> None:
         count, at_ns = len(run.payloads), run.at_ns

@@ -28,6 +28,7 @@ from tapewire.sinks.files.frames import end_of_frames, pack
 from tapewire.sinks.files.options import RecordOptions
 from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
 from tapewire.sinks.registry import get_sink
+from tapewire.tape.disk import sync_file_system
 from tests.sizes import size
 
 SECOND = 10**9
@@ -362,6 +363,60 @@ def test_a_sick_disk_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pyte
     assert len(told) == refused
     assert all(notice["from_ns"] <= notice["to_ns"] for notice in told)
     assert options.get("fsync") is None or disk.synced > 0
+
+
+@pytest.mark.parametrize("many", [3, 40])
+def test_what_one_file_cannot_do_keeps_no_other_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    write, fsync, sync_all = os.write, os.fsync, sync_file_system
+    sink, synced = sink_at(tmp_path, fsync="interval"), set[int]()
+
+    def picky(handle: int, data: bytes) -> int:
+        if b'"n":1}' in data:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, data)
+
+    def sync(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def sync_folder(handle: int | None) -> bool:
+        synced.update(path.stat().st_ino for path in tmp_path.iterdir())
+        return sync_all(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", picky)
+        with pytest.raises(SinkError, match="no space left"):
+            sink.write([trade(number, symbol=f"KRW-A{number}") for number in range(many)])
+        patch.setattr(os, "fsync", sync)
+        patch.setattr(segments, "sync_file_system", sync_folder)
+        with pytest.raises(SinkError, match="no space left"):
+            sink.flush()
+    assert {path.stat().st_ino for path in tmp_path.iterdir() if path.stat().st_size} <= synced, "the others are there"
+    sink.close()
+    assert sorted(number for held in numbers(tmp_path).values() for number in held) == list(range(many))
+
+
+def test_a_failure_that_will_not_pass_is_told_before_one_that_will(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    reasons = {b"0": errno.ENOSPC, b"1": errno.EFBIG}
+
+    def picky(handle: int, data: bytes) -> int:
+        found = [number for mark, number in reasons.items() if b'"n":%b}' % mark in data]
+        if found:
+            raise OSError(found[0], os.strerror(found[0]))
+        return write(handle, data)
+
+    sink = sink_at(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", picky)
+        with pytest.raises(SinkError, match=r"file too large; .* 1 line in 1 file, .*2 lines are not there") as caught:
+            sink.write([trade(number, symbol=f"KRW-A{number}") for number in range(3)])
+    assert not caught.value.retryable
+    sink.close()
 
 
 def _until_taken(sink: Sink, disk: Disk) -> None:

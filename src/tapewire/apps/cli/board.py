@@ -15,6 +15,7 @@ from rich.text import Text
 from tapewire.apps.cli.news import News
 from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import amount, event_line, plain, price
+from tapewire.model.counted import count_of
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.model.status import Rejected
 from tapewire.sinks.contract import Item
@@ -110,7 +111,7 @@ class Board:
         head = Text(plain(self._title(), width), style="bold", no_wrap=True, overflow="ellipsis")
         open_now = bool(self._tally.connected)
         head.append("  ● connected" if open_now else "  ○ no line", style="green" if open_now else "red")
-        head.append(f"  {after:,} events, {pace:,.0f}/s", style="default")
+        head.append(f"  {count_of(after, 'event')}, {pace:,.0f}/s", style="default")
         return head
 
     def _table(self, now: float, width: int, rows: int) -> Table:

@@ -92,7 +92,7 @@ def _finish(folder: Path, numbers: Literal["float", "decimal"]) -> int:
 
 
 def _summary(done: Conversion, seconds: float) -> str:
-    words = [f"{done.events:,} events in {count_of(done.files, 'file')}, {seconds:.1f} s"]
+    words = [f"{count_of(done.events, 'event')} in {count_of(done.files, 'file')}, {seconds:.1f} s"]
     there = "was there already" if done.skipped == 1 else "were there already"
     words += [f"{count_of(done.skipped, 'source')} {there}"] if done.skipped else []
     words += [f"{count_of(done.unreadable, 'line')} could not be read"] if done.unreadable else []

@@ -12,6 +12,7 @@ import click
 from tapewire.apps.cli.options import Feed, log_to_stderr
 from tapewire.apps.cli.running import FAILED, Stop, run
 from tapewire.apps.cli.streams import subscriptions
+from tapewire.model.counted import count_of
 
 if TYPE_CHECKING:
     from tapewire.apps.cli.reporting import Reporter
@@ -87,11 +88,12 @@ async def perform(stop: Stop, out: Path, seconds: float, seed: int, *, venue: st
     async with Simulator(scenario) as simulator:
         feed, ending, started = _feed(simulator, venue, play, as_json=as_json), Stop(), loop.time()
         sink = get_sink("jsonl")(out)
+        streams = count_of(len(feed.subscriptions), "stream")
         reporter = reporter_for(
             feed,
             sink,
             loop.time,
-            intro=f"{len(feed.subscriptions)} streams of {play.name}, simulated at {feed.address}, for {seconds:g} s",
+            intro=f"{streams} of {play.name}, simulated at {feed.address}, for {seconds:g} s",
             title=lambda: f"tapewire demo {loop.time() - started:.0f}/{seconds:g} s",
         )
         async with feed.client("demo") as client:

@@ -1,4 +1,4 @@
-"""``tapewire gaps``: what a recording lacks, since when, filled or not."""
+"""``tapewire gaps``: what a recording or a tape lacks, since when, filled or not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def gaps(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Show the gap ledger of the recording in DIR: each interruption of a stream, how long, why, what became of it.
+    """Show the gap ledger of the recording or tape in DIR: each interruption of a stream, how long, why, and its end.
 
     \b
     filled          all that was missed was asked for by REST, and is in the files

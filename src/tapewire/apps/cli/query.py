@@ -62,11 +62,11 @@ def _connected(folder: Path) -> duckdb.DuckDBPyConnection:
         import duckdb  # noqa: PLC0415 - an extra, loaded when used
     except ImportError:
         raise UsageError("query needs DuckDB: pip install 'tapewire[query]'") from None
-    from tapewire.client.tables import files_of, kinds_of  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.client.tables import files_of, kinds_of, what_instead  # noqa: PLC0415 - heavy, loaded when used
 
     kinds = kinds_of(folder)
     if not kinds:
-        raise ConfigError("DIR", str(folder), "a folder of Parquet files (see `tapewire convert`)")
+        raise ConfigError("DIR", str(folder), f"a folder of Parquet files{what_instead(folder)}")
     connection = duckdb.connect(":memory:")
     connection.execute("SET allowed_directories = ?", [[f"{folder.resolve()}/"]])
     connection.execute("SET enable_external_access = false")

@@ -1,8 +1,8 @@
-"""Reads the gap ledger out of what a recording tells of its feed, with the gaps that nobody lived to tell."""
+"""Reads the gap ledger out of what a recording or a tape tells of its feed, with the gaps that nobody lived to tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,9 @@ from tapewire.model.status import Connected, Disconnected, Gap, Stopped, Subscri
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.files.names import MISC
 from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
+from tapewire.tape.files import tape_files
+from tapewire.tape.format import Kind, Record
+from tapewire.tape.reader import read_tape
 
 Told = Gap | Connected | Disconnected | Subscribed | Stopped
 
@@ -33,17 +36,25 @@ def recorded_gaps(folder: Path) -> tuple[Gap, ...]:
     or ``unfilled`` up to the next start of a recorder in the same folder.
 
     Raises:
-        ConfigError: the folder holds no recording.
-        OSError: it cannot be read.
+        ConfigError: the folder holds neither a recording nor a tape.
+        TapeError: the tape cannot be read at all.
+        OSError: the folder cannot be read.
     """
     told = [one.path for one in recorded_lines(folder) if is_misc(one)] if folder.is_dir() else []
-    if not told:
-        raise ConfigError("DIR", str(folder), f"the folder of a recording (it has no {MISC})")
+    if not told and not tape_files(folder):
+        raise ConfigError("DIR", str(folder), f"the folder of a recording (it has no {MISC}), or of a tape (*.tape)")
     found = _Reading()
-    for path in told:
-        for event in _events(lines_of(path)):
+    for lines in map(lines_of, told) if told else [_taped(folder)]:
+        for event in _events(lines):
             found.hear(event)
     return found.rows()
+
+
+def _taped(folder: Path) -> Iterator[bytes]:
+    """What the feed told of itself while a tape was kept. What of it is damaged tells nothing."""
+    for record in read_tape(folder):
+        if isinstance(record, Record) and record.kind == Kind.FEED:
+            yield record.payload
 
 
 def _events(lines: Iterable[bytes]) -> Iterable[Told]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import click
 from tapewire.apps.cli.gaps import Moment
 from tapewire.apps.cli.running import ended_by_sigterm
 from tapewire.apps.cli.terminal import count_of, kind_of
+from tapewire.errors import FeedError
 from tapewire.model.events import Event
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ def replay(
     for damage in played.damages:
         click.echo(f"tapewire: {damage}", err=True)
     seconds = time.monotonic() - began
-    click.echo(f"{output.count:,} events of {count_of(played.records, 'record')} in {seconds:.1f} s", err=True)
+    events, records = count_of(output.count, "event"), count_of(played.records, "record")
+    click.echo(f"{events} of {records} in {seconds:.1f} s", err=True)
 
 
 def _check_serving(pace: float | None, others: list[str]) -> None:
@@ -122,7 +125,7 @@ async def _hear(again: Replay, recorded: dict[str, list[Subscription]], output: 
         for venue, client in clients.items():
             client.subscribe_feed(output.hear)
             await client.subscribe(recorded[venue], output.hear)
-        await again.ended()
+        await output.until(again.ended())
     finally:
         await asyncio.gather(*(client.cleanup() for client in clients.values()))
     return again.played
@@ -134,7 +137,20 @@ class _Output:
     def __init__(self, sink: Sink, wanted: frozenset[tuple[str, str]]) -> None:
         self._sink, self._wanted = sink, wanted
         self._items: list[Item] = []
+        self._failure: BaseException | None = None
+        self._failed = asyncio.Event()
         self.count = 0
+
+    async def until(self, end: Coroutine[Any, Any, None]) -> None:
+        """Wait for it, or for the sink to fail, whose error is raised then."""
+        waits = {asyncio.ensure_future(end), asyncio.ensure_future(self._failed.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._failure is not None:
+            raise self._failure
 
     def hear(self, item: Item) -> None:
         if isinstance(item, Event) and (item.symbol, kind_of(item)) not in self._wanted:
@@ -147,16 +163,25 @@ class _Output:
             self.flush()
 
     def flush(self) -> None:
+        """Hand over what waits. What the sink raises ends the replay: nothing is handed over any more."""
         items, self._items = self._items, []
-        if items:
+        if not items or self._failure is not None:
+            return
+        try:
             self._sink.write(items)
+        except (FeedError, OSError) as error:
+            self._failure = error
+            self._failed.set()
 
     def __enter__(self) -> None:
         self._sink.open()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.flush()
-        self._sink.close()
+        with contextlib.suppress(FeedError) if kind is not None else contextlib.nullcontext():  # it is told already
+            self._sink.close()
+        if kind is None and self._failure is not None:
+            raise self._failure
 
 
 def _pace(speed: str) -> float | None:

@@ -17,6 +17,7 @@ from tapewire.apps.cli.running import PAUSE, ticking
 from tapewire.apps.cli.summary import Summary, show
 from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import Styled, is_terminal, json_line, plain, size_of
+from tapewire.model.counted import count_of
 from tapewire.model.events import Event
 from tapewire.sinks.contract import Item, Sink
 
@@ -124,7 +125,7 @@ class LineReporter:
             "lines": sum(file.events for file in files),
             **self._facts(),
         }
-        words = f"{len(files)} files, {size_of(size)}" if self._words is None else self._words()
+        words = f"{count_of(len(files), 'file')}, {size_of(size)}" if self._words is None else self._words()
         self._print(status, self._timed(f"{kinds or 'nothing yet'}; {words}"))
 
     def _print_lines(self, lines: list[Styled]) -> None:

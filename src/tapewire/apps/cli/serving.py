@@ -17,6 +17,7 @@ from tapewire.apps.cli.terminal import count_of, json_line
 from tapewire.client import WebSocketClient
 from tapewire.client.replaying import Replay, paced_loop, recorded_streams, replay
 from tapewire.errors import ConfigError
+from tapewire.model.counted import clause_of
 from tapewire.model.events import Event, OrderbookEvent
 from tapewire.model.subscription import Subscription
 from tapewire.sim.peer import Peer
@@ -223,7 +224,7 @@ async def _serve(stop: Stop, served: Served, first: Sequence[Event], begin_ns: i
         _greet(stage, begin_ns, as_json=as_json)
         await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if playing.done():
-            click.echo(f"the tape has ended: {playing.result():,} events were told", err=True)
+            click.echo(f"the tape has ended: {clause_of(playing.result(), 'event', 'was', 'were')} told", err=True)
     finally:
         for task in (playing, stopping):
             task.cancel()

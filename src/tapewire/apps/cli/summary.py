@@ -101,7 +101,7 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
     total = sum(summary.received.values())
     kinds = ", ".join(f"{plain(kind)} {count:,}" for kind, count in sorted(summary.received.items()))
     rows: list[tuple[str, Text | str]] = [
-        ("Received", f"{total:,} events in {summary.seconds:.1f} s, {summary.per_second:,.0f}/s"),
+        ("Received", f"{count_of(total, 'event')} in {summary.seconds:.1f} s, {summary.per_second:,.0f}/s"),
         *([("", kinds)] if kinds else []),
         ("Line", _line(summary)),
         *_gaps(summary, width),
@@ -109,7 +109,8 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
     if summary.lost_in_silence is not None:
         style = "bold red" if summary.lost_in_silence else "bold green"
         lost = Text(f"{summary.lost_in_silence}", style=style)
-        lost.append(f" of {summary.made:,} trades made; each is in the files or in a told gap", style="default")
+        made = count_of(summary.made or 0, "trade")
+        lost.append(f" of {made} made; each is in the files or in a told gap", style="default")
         rows.append(("Lost in silence", lost))
     if summary.dropped or summary.quarantined:
         rows.append(
@@ -130,7 +131,7 @@ def _figures(summary: Summary, width: int) -> list[tuple[str, Text | str]]:
 
 def broker_words(figures: Figures) -> str:
     """What a broker got so far, in one line."""
-    words = [f"{figures.confirmed:,} events confirmed in {count_of(figures.messages, 'message')}"]
+    words = [f"{count_of(figures.confirmed, 'event')} confirmed in {count_of(figures.messages, 'message')}"]
     words += [f"{figures.waiting:,} waiting"] if figures.waiting else []
     words += [f"{size_of(figures.spooled)} on disk"] if figures.spooled else []
     words += [f"{count_of(figures.losses, 'time')} without a line"] if figures.losses else []

@@ -75,7 +75,7 @@ def check(context: click.Context, folder: Path, *, as_json: bool) -> None:
             _tell_damage(report)
         records = sum(report.records for report in reports)
         good = "all whole" if not damages else f"{count_of(len(damages), 'place')} cannot be read"
-        click.echo(f"{count_of(len(reports), 'file')}, {records:,} records: {good}")
+        click.echo(f"{count_of(len(reports), 'file')}, {count_of(records, 'record')}: {good}")
     context.exit(FAILED if damages else DONE)
 
 
@@ -135,7 +135,7 @@ def _sum(reports: list[FileReport]) -> str:
         f"not recorded {count_of(sum(not one.records for one in missing), 'time')} between two recorders"
         if not all(one.records for one in missing)
         else "",
-        f"{sum(one.records for one in left_out):,} records left out ({left_out[0].reason})"
+        f"{count_of(sum(one.records for one in left_out), 'record')} left out ({left_out[0].reason})"
         if left_out
         else "nothing left out",
         *_gaps(reports),

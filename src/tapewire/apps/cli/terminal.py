@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tapewire.apps.cli.plain_facts import plain_facts
+from tapewire.model.counted import count_of as count_of  # noqa: PLC0414 - the other commands have it from here
 from tapewire.model.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -92,11 +93,6 @@ def size_of(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} B"
-
-
-def count_of(number: int, word: str) -> str:
-    """``1 gap``, ``1,200 gaps``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def kind_of(event: Event) -> str:
@@ -253,7 +249,8 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
         case Polling():
             return _polling(event)
         case Lagged():
-            return "yellow", f"{event.subscriber} fell behind: {event.dropped:,} events dropped ({event.rule})"
+            dropped = count_of(event.dropped, "event")
+            return "yellow", f"{event.subscriber} fell behind: {dropped} dropped ({event.rule})"
         case Taping():
             return ("red", f"the tape is not written: {event.reason}") if event.reason else ("dim", tape_words(event))
         case Conflict():

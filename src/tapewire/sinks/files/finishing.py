@@ -47,6 +47,7 @@ class Finisher:
         self._folder, self._options = folder, options
         self._names: queue.Queue[str] = queue.Queue(WAITING_MOST)
         self._pending: dict[str, None] = {}
+        self._is_beyond = False
         self._stop, self._drain = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._released: Callable[[], None] = lambda: None
@@ -60,14 +61,21 @@ class Finisher:
 
     def add(self, name: str) -> None:
         """This file is over. Never blocks."""
-        if self._names.full():
-            return
         self._pending[name] = None
-        self._names.put_nowait(name)
+        try:
+            self._names.put_nowait(name)
+        except queue.Full:
+            self._is_beyond = True
+            del self._pending[name]
 
     def unfinished(self) -> frozenset[str]:
-        """Files that are still needed."""
-        return frozenset(tuple(self._pending))
+        """Files that are still needed; once there were more than are kept in mind, all that are lines yet. Raises
+        OSError: the folder cannot be read.
+        """
+        needed = frozenset(tuple(self._pending))
+        if self._is_beyond:
+            needed |= {name for name, found in recording_files(self._folder) if found.suffix == SEGMENT}
+        return needed
 
     def close(self, released: Callable[[], None]) -> None:
         """Finish what can be finished in a second; ``released`` is called when nothing is done in the folder any more,

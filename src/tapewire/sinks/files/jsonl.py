@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import json, structs
 
 from tapewire.errors import ConfigError, SinkError
+from tapewire.model.counted import clause_of, count_of
 from tapewire.model.events import CandleEvent, Event
 from tapewire.model.status import Quarantined
 from tapewire.sinks.contract import Item, Promise, Written
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tapewire.sinks.files.finishing import Finisher
 
 Form = Literal["raw", "event"]
+#: What becomes of one line that was not written, and of several.
+_WAITING, _MISSING = ("waits", "wait"), ("is not there", "are not there")
 _Key = tuple[type[Event], str, str, str | None]
 
 
@@ -146,18 +149,18 @@ class JsonlSink:
         try:
             step()
         except SinkError as error:
-            safe = self._safe("wait" if error.retryable else "are not there")
+            safe = self._safe(_WAITING if error.retryable else _MISSING)
             raise SinkError(error.target, error.reason, safe, retryable=error.retryable) from error
 
-    def _safe(self, become: str) -> str:
+    def _safe(self, become: tuple[str, str]) -> str:
         files = [file for file in self.written() if file.events]
         waiting = self._segments.waiting
-        more = f", {waiting:,} {'line' if waiting == 1 else 'lines'} {become}" if waiting else ""
+        more = f", {clause_of(waiting, 'line', *become)}" if waiting else ""
         if not files:
             return f"nothing was written{more}"
         count = sum(file.events for file in files)
         until = f", the last whole batch of {_shown(self._last_ns)}" if self._last_ns else ""
-        return f"safe there: {count:,} lines in {len(files):,} {'file' if len(files) == 1 else 'files'}{until}{more}"
+        return f"safe there: {count_of(count, 'line')} in {count_of(len(files), 'file')}{until}{more}"
 
 
 def _finisher(folder: Path, options: RecordOptions) -> Finisher:

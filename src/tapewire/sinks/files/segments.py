@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,19 +148,24 @@ class Segments:
             self._all(AppendFile.sync, list(self._opened.values()))
 
     def flush(self) -> None:
-        """Write all that waits, end the frames, and have the disk confirm it, if the options say so."""
-        self._all(self._write, list(self._touched.values()))
-        over = [one for one in self._streams.values() if one.file is not None and self._now_ns >= one.file_slot.end_ns]
-        self._all(self._end, over)
-        self._forget()
-        if self._durable:
-            self._sync()
+        """Write all that waits, end the frames, and have the disk confirm it, if the options say so.
+
+        What one file cannot do keeps no other from being written, ended and confirmed.
+        """
+        self._each(self._write_all, self._end_over, self._forget, self._sync if self._durable else _nothing)
         if self._now_ns - self._retained_ns >= RETAIN_EVERY:
             self._retained_ns = self._now_ns
             self._retain()
         if self._refusal is not None:
             self.note(refused_notice(self._refusal, self._now_ns))
             self._refusal = None
+
+    def _write_all(self) -> None:
+        self._all(self._write, list(self._touched.values()))
+
+    def _end_over(self) -> None:
+        over = [one for one in self._streams.values() if one.file is not None and self._now_ns >= one.file_slot.end_ns]
+        self._all(self._end, over)
 
     def _sync(self) -> None:
         """Have all open files on the disk itself: one by one, or many at once."""
@@ -324,8 +330,9 @@ class Segments:
     def _retain(self) -> None:
         if self._options.keep_bytes is None and self._options.keep_days is None:
             return
-        writing = {stream.file.name for stream in self._streams.values() if stream.file} | self._unfinished()
+        writing = {stream.file.name for stream in self._streams.values() if stream.file}
         try:
+            writing |= self._unfinished()
             for notice in let_go(self._path, self._options, self._now_ns, frozenset(writing)):
                 self.note(notice)
         except OSError as error:
@@ -337,15 +344,25 @@ class Segments:
         self.take(self.misc(notice.place.venue), [notice.line], slot)
 
     def _all(self, step: Callable[[Any], None], targets: list[Any]) -> None:
-        """Each of them, also when one fails; then the first failure is raised."""
-        first: SinkError | None = None
-        for target in targets:
+        """Each of them, also when one fails; then the first failure is raised, or the first that will not pass."""
+
+        def named(target: Any) -> None:
             try:
                 step(target)
             except OSError as error:
-                first = first or self._failed(error, error.filename)
-        if first is not None:
-            raise first
+                raise self._failed(error, error.filename) from error
+
+        self._each(*(partial(named, target) for target in targets))
+
+    def _each(self, *steps: Callable[[], None]) -> None:
+        failures: list[SinkError] = []
+        for step in steps:
+            try:
+                step()
+            except SinkError as error:
+                failures.append(error)
+        if failures:
+            raise next((error for error in failures if not error.retryable), failures[0])
 
     def _failed(self, error: OSError, name: object) -> SinkError:
         target = self._path / name if isinstance(name, str) else self._path
@@ -356,6 +373,10 @@ class Segments:
             place = Place("", MISC_KIND, "") if found is None else found.place
             self._refusal = Refusal(place, reason_of(error), self._now_ns)
         return SinkError(str(target), reason_of(error), retryable=passing)
+
+
+def _nothing() -> None:
+    """The disk need not confirm anything."""
 
 
 def _within(lines: list[bytes], end: int, size: int) -> int:

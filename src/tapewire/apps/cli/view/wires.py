@@ -20,7 +20,7 @@ def status(figures: Figures, width: int) -> Line:
     lines = len(figures.wires)
     state: tuple[str, str] = ("● connected", "good") if lines and opened == lines else ("○ no line", "bad")
     if 0 < opened < lines:
-        state = (f"● {opened} of {lines} lines", "warn")
+        state = (f"● {opened} of {count_of(lines, 'line')}", "warn")
     down = next((wire for wire in figures.wires if wire.state != "open"), None)
     parts = [
         state,
@@ -30,7 +30,7 @@ def status(figures: Figures, width: int) -> Line:
         (f"latency {milliseconds(figures.p50)} (p99 {milliseconds(figures.p99)})", ""),
         (count_of(figures.reconnects, "reconnect"), "warn" if figures.reconnects else ""),
         (count_of(figures.unfilled, "unfilled gap"), "warn" if figures.unfilled else ""),
-        (f"{figures.total:,} messages", "dim"),
+        (f"{count_of(figures.total, 'message')}", "dim"),
     ]
     return _joined([part for part in parts if part[0]], width)
 
