@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tapewire.config import SessionOptions
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.model.status import Gap, Notice
 from tapewire.model.subscription import Subscription
-from tapewire.sim.scenario import DEMO_KEY
 from tapewire.sim.server import Simulator
 from tapewire.venues.okx.sim_ledger import order_id, seen_order
 from tapewire.venues.trading import Order
+from tests.client.okx_stage import KEY, MARKETS, QUICK, away, buy, held, okx
 from tests.client.restarts import Lives
 from tests.client.restarts import play as play_lives
 from tests.client.stage import Stage, play
 from tests.sizes import size
 
-KEY = {"access_key": "sim-access-key", "secret_key": DEMO_KEY.secret_key.reveal(), "passphrase": "sim-passphrase"}
-MARKETS = ("BTC-USDT", "BTC-USDT-SWAP")
 WAYS = ("abort", "drop", "freeze")
 ENDS = ("filled", "canceled")
-QUICK = SessionOptions(ping_interval=5.0, ping_timeout=3.0, backoff_cap=5.0)
 Fact = tuple[str, str]
-
-
-def okx(story: Any, **scenario: Any) -> Any:
-    return play(story, venue="okx", markets=MARKETS, rate=0.5, **scenario)
 
 
 def told_of(orders: list[MyOrderEvent]) -> Counter[Fact]:
@@ -57,28 +48,8 @@ def happened(simulator: Simulator, since_ms: int = 0) -> set[Fact]:
     return {fact for order in simulator.orders() if order.ms >= since_ms for fact in facts_of(order)}
 
 
-def held(simulator: Simulator) -> dict[str, Asset]:
-    balances = simulator.exchange.desk.balances(simulator.keys[0].account)
-    return {one.currency: Asset(one.currency, one.free, one.locked) for one in balances}
-
-
 def newest(assets: list[MyAssetEvent]) -> dict[str, Asset]:
     return {asset.currency: asset for event in assets for asset in event.assets}
-
-
-async def away(stage: Stage, *deeds: Callable[[], object], seconds: float = 60) -> None:
-    """Something happens while the private line is gone."""
-    stage.simulator.abort(side="private")
-    await stage.after(0.01)
-    for deed in deeds:
-        deed()
-    await stage.after(seconds)
-
-
-def buy(stage: Stage, symbol: str = "BTC-USDT", **asked: Any) -> Order:
-    """One that waits far from the market, unless it is said otherwise."""
-    facts = {"side": "bid", "ord_type": "limit", "price": "30000", "volume": "0.01"} | asked
-    return stage.simulator.place_order(symbol, **facts)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -1,4 +1,4 @@
-"""Reads an account's orders and balances by REST after each loss of its stream, and delivers what was missed."""
+"""Reads an account's orders, fills and balances by REST after each loss of its stream, and delivers what was missed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -15,7 +15,7 @@ from tapewire.config import FeedOptions
 from tapewire.errors import CredentialsError, DecodeError, HttpFailed, VenueError
 from tapewire.hub.listening import Listener
 from tapewire.hub.router import Router
-from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, PositionEvent
+from tapewire.model.events import Event, MyOrderEvent
 from tapewire.model.status import Disconnected, FeedEvent, Gap, Subscribed
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
@@ -24,12 +24,15 @@ from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.persistence import NotWanted, Persistence, Signed
 from tapewire.runtime.signing import Signer
-from tapewire.session.positions import Positions
+from tapewire.session.fills import Fills
+from tapewire.session.positions import CashAndPositions, Positions
 from tapewire.session.reconcile import Balances, Orders
 from tapewire.venues.contract import Account, Asking, Question, Venue
 
 #: Kinds that can be looked after; a venue tells which (``Account.kinds``).
-KINDS = ("myOrder", "myAsset", "myPosition")
+KINDS = ("myOrder", "myAsset", "myPosition", "balanceAndPosition", "myFill")
+#: Kind → its name in ``AccountState``.
+_SAVED = {"myAsset": "balances", "myPosition": "positions", "balanceAndPosition": "cash", "myFill": "fills"}
 #: Seconds before the loss from which on orders are read: the two clocks may differ, and a loss is noticed late.
 OVERLAP = 60.0
 #: The status of an answer that finds a signature's time too far from the exchange's.
@@ -48,6 +51,19 @@ class Reading(NamedTuple):
     delivered: Counter[Subscription]
     since_ns: int
     polled: bool = False
+
+
+class Kept(Protocol):
+    """What was told of one kind but orders, each with its own form of what it is told and of what it tells."""
+
+    complete: bool
+
+    def state(self) -> Any: ...
+    def resume(self, state: Any, /) -> None: ...
+    def told(self, event: Any, /) -> bool: ...
+    def ask(self) -> None: ...
+    def learn(self, told: Any, /) -> None: ...
+    def missed(self, told: Any, /) -> Sequence[Event] | Event | None: ...
 
 
 class Told(NamedTuple):
@@ -85,8 +101,14 @@ class AccountWatch:
         self._venue, self._options, self._signer = venue, options, signer
         self._persistence, self._clock, self._router, self._tell = persistence, clock, router, tell
         self._whose = account_of(signer.credentials)
-        self._orders, self._balances, self._positions = Orders(self._account.words), Balances(), Positions()
         self._kinds = self._account.kinds
+        self._orders, self._fills = Orders(self._account.words), Fills()
+        self._kept: dict[str, Kept] = {
+            "myAsset": Balances(),
+            "myPosition": Positions(),
+            "balanceAndPosition": CashAndPositions(),
+            "myFill": self._fills,
+        }
         self._gaps: list[Gap] = []
         self._fresh: set[Subscription] = set()
         self._losses = 0
@@ -97,28 +119,24 @@ class AccountWatch:
         """For another process: what was told so far; None while it is being read."""
         if self._task is not None or self._gaps or self._fresh:
             return None
-        return AccountState(
-            self._orders.state() if self._orders.complete else None,
-            self._balances.state() if self._balances.complete else None,
-            self._positions.state() if self._positions.complete else None,
-        )
+        kept = {_SAVED[kind]: one.state() for kind, one in self._kept.items() if one.complete}
+        return AccountState(self._orders.state() if self._orders.complete else None, **kept)
 
     def resume(self, state: AccountState) -> None:
         """Begin where another process ended; what this one knows already stays."""
         if state.orders is not None and not self._orders.complete:
             self._orders.resume(state.orders)
-        if state.balances is not None and not self._balances.complete:
-            self._balances.resume(state.balances)
-        if state.positions is not None and not self._positions.complete:
-            self._positions.resume(state.positions)
+        for kind, one in self._kept.items():
+            saved = getattr(state, _SAVED[kind])
+            if saved is not None and not one.complete:
+                one.resume(saved)
 
     def told(self, event: Event) -> bool:
         """The line brought this; True: it was delivered already."""
         if isinstance(event, MyOrderEvent):
             return self._orders.told(event)
-        if isinstance(event, PositionEvent):
-            return self._positions.told(event)
-        return isinstance(event, MyAssetEvent) and self._balances.told(event)
+        kept = self._kept.get(event.kind)
+        return kept is not None and kept.told(event)
 
     def hear(self, event: FeedEvent) -> bool:
         """Something happened on the connection; True: it is a hole that is being filled now."""
@@ -126,8 +144,7 @@ class AccountWatch:
             self._losses += 1
             self._orders.lost()
         elif isinstance(event, Subscribed):
-            if self._orders.begun_ms is None and any(stream.kind == "myOrder" for stream in event.subscriptions):
-                self._orders.begun_ms = event.at_ns // 1_000_000
+            self._begun({stream.kind for stream in event.subscriptions}, event.at_ns // 1_000_000)
             self._fresh.update(stream for stream in event.subscriptions if stream.kind in self._kinds)
             self._begin()
         elif isinstance(event, Gap) and event.subscription.kind in self._kinds and event.state == "unfilled":
@@ -153,6 +170,12 @@ class AccountWatch:
         if self._task is not None:
             self._task.cancel()
 
+    def _begun(self, kinds: Collection[str], ms: int) -> None:
+        """Streams of these kinds are subscribed, for the first time or again."""
+        for kind, one in (("myOrder", self._orders), ("myFill", self._fills)):
+            if kind in kinds and one.begun_ms is None:
+                one.begun_ms = ms
+
     def _begin(self) -> None:
         if self._task is None and (self._fresh or self._gaps):
             self._task = asyncio.create_task(self._run(), name=f"account of {self._venue.name}")
@@ -168,11 +191,7 @@ class AccountWatch:
 
     async def _poll(self, since_ns: int, done: Done) -> None:
         reading, state, error = Reading(Counter(), since_ns, polled=True), dict.fromkeys(self._kinds, False), ""
-        begun = {
-            "myOrder": self._orders.complete,
-            "myAsset": self._balances.complete,
-            "myPosition": self._positions.complete,
-        }
+        begun = {kind: one.complete for kind, one in self._kept.items()} | {"myOrder": self._orders.complete}
         try:
             await self._read(reading, state, {kind for kind in self._kinds if not begun[kind]})
             done(reading.delivered, state, error)
@@ -209,16 +228,16 @@ class AccountWatch:
 
     async def _read(self, reading: Reading, state: dict[str, bool], learning: Collection[str]) -> None:
         """Everything; ``state`` says of each kind whether nothing can be missing any more."""
-        reads = {"myOrder": self._read_orders, "myAsset": self._read_balances, "myPosition": self._read_positions}
         for kind in self._kinds:
             if self._wants(kind):
-                state[kind] = await reads[kind](reading, learning=kind in learning)
+                read = self._read_orders if kind == "myOrder" else partial(self._read_kept, kind)
+                state[kind] = await read(reading, learning=kind in learning)
 
     async def _read_orders(self, reading: Reading, *, learning: bool) -> bool:
         """Returns whether nothing can be missing any more."""
         losses, complete = self._losses, self._orders.complete
         open_ones = await self._converse(self._account.waiting())
-        closed = await self._closed_orders(reading.since_ns)
+        closed = await self._closed_orders(reading)
         vanished = [self._orders.heard_of(uuid) for uuid in self._orders.vanished((*open_ones, *closed))]
         gone = await self._converse(self._account.named(vanished)) if vanished else []
         every = list({order.uuid: order for order in (*closed, *gone, *open_ones)}.values())
@@ -233,35 +252,33 @@ class AccountWatch:
         self._orders.complete = True
         return complete
 
-    async def _read_balances(self, reading: Reading, *, learning: bool) -> bool:
-        """As ``_read_orders``."""
-        losses, complete = self._losses, self._balances.complete
-        self._balances.ask()
-        told = await self._converse(self._account.held())
+    async def _read_kept(self, kind: str, reading: Reading, *, learning: bool) -> bool:
+        """As ``_read_orders``, of any other kind."""
+        kept = self._kept[kind]
+        losses, complete = self._losses, kept.complete
+        kept.ask()
+        told = await self._converse(self._asking(kind, reading))
         if learning and losses != self._losses:
             return False
         if learning:
-            self._balances.learn(told)
-        elif (missed := self._balances.missed(told)) is not None:
-            self._deliver(missed, reading)
-        self._balances.complete = True
+            kept.learn(told)
+        else:
+            for missed in _each(kept.missed(told)):
+                self._deliver(missed, reading)
+        kept.complete = True
         return complete
 
-    async def _read_positions(self, reading: Reading, *, learning: bool) -> bool:
-        """As ``_read_orders``."""
-        losses, complete, asking = self._losses, self._positions.complete, self._account.positions
-        assert asking is not None  # noqa: S101 - the kinds say so
-        self._positions.ask()
-        told = await self._converse(asking())
-        if learning and losses != self._losses:
-            return False
-        if learning:
-            self._positions.learn(told)
-        else:
-            for missed in self._positions.missed(told):
-                self._deliver(missed, reading)
-        self._positions.complete = True
-        return complete
+    def _asking(self, kind: str, reading: Reading) -> Asking[Any]:
+        """What the venue asks to know how things of a kind stand; ``Account.kinds`` says which it can ask for."""
+        asking: Mapping[str, Callable[[], Asking[Any]] | None] = {
+            "myAsset": self._account.held,
+            "myPosition": self._account.positions,
+            "balanceAndPosition": self._account.cash,
+            "myFill": None if self._account.fills is None else partial(self._account.fills, *self._span(reading)),
+        }
+        found = asking[kind]
+        assert found is not None  # noqa: S101 - the kinds say so
+        return found()
 
     async def _news(self, order: MyOrderEvent) -> list[MyOrderEvent]:
         if not self._orders.is_news(order) or not self._orders.lacks_fills(order):
@@ -269,12 +286,15 @@ class AccountWatch:
         whole, fills = await self._converse(self._account.executed(order, self._now_ms))
         return self._orders.missed(whole, fills)
 
-    async def _closed_orders(self, since_ns: int) -> list[MyOrderEvent]:
+    async def _closed_orders(self, reading: Reading) -> list[MyOrderEvent]:
         """Those that were made since; earlier by what a clock may be wrong, and a loss noticed late."""
+        return await self._converse(self._account.ended(*self._span(reading)))
+
+    def _span(self, reading: Reading) -> tuple[int, int]:
+        """From when to when something may have been missed (Unix ms, UTC)."""
         session = self._options.session
         early = OVERLAP + session.ping_interval + session.ping_timeout
-        since_ms = since_ns // 1_000_000 - int(early * 1000)
-        return await self._converse(self._account.ended(since_ms, self._now_ms + int(OVERLAP * 1000)))
+        return reading.since_ns // 1_000_000 - int(early * 1000), self._now_ms + int(OVERLAP * 1000)
 
     @property
     def _now_ms(self) -> int:
@@ -308,7 +328,7 @@ class AccountWatch:
             self._signer.doubt()
         await self._signer.ready()
 
-    def _deliver(self, event: MyOrderEvent | MyAssetEvent | PositionEvent, reading: Reading) -> None:
+    def _deliver(self, event: Event, reading: Reading) -> None:
         marked = replace(event, received_ns=self._clock.wall_ns(), recovered=not reading.polled, polled=reading.polled)
         if self._options.keep_raw and self._venue.history:
             marked = replace(marked, raw=self._venue.history.frame(marked))
@@ -320,3 +340,9 @@ class AccountWatch:
 
 def _any_of(kinds: Iterable[str], streams: Iterable[Subscription]) -> bool:
     return any(stream.kind in kinds for stream in streams)
+
+
+def _each(missed: Sequence[Event] | Event | None) -> Sequence[Event]:
+    if missed is None:
+        return ()
+    return (missed,) if isinstance(missed, Event) else missed

@@ -15,6 +15,8 @@ from msgspec import Struct
 from tapewire.errors import ConfigError
 from tapewire.model.events import Asset, PositionEvent
 from tapewire.session.cursor import Place
+from tapewire.session.fills import FillsState
+from tapewire.session.positions import CashState
 from tapewire.session.reconcile import OrdersState
 
 #: Runs what may wait for a disk, aside from the event loop.
@@ -23,11 +25,13 @@ _MODE = 0o640  # orders and balances may stand in it: nobody outside the group r
 
 
 class AccountState(Struct, frozen=True, omit_defaults=True):
-    """An account's orders, balances and positions as they were told last; None: not known yet."""
+    """An account's orders, balances, positions and fills as they were told last; None: not known yet."""
 
     orders: OrdersState | None = None
     balances: list[Asset] | None = None
     positions: list[PositionEvent] | None = None
+    cash: CashState | None = None
+    fills: FillsState | None = None
 
 
 class Saved(Struct, frozen=True, kw_only=True):

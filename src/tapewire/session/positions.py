@@ -1,87 +1,35 @@
-"""What an account's stream of positions told, held against what REST knows: those that changed, or were closed."""
+"""What an account's streams of positions and cash told, held against what REST knows: what changed, what is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tapewire.model.positions import PositionEvent
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tapewire.model.positions import BalanceAndPositionEvent, CashBalance, PositionChange, PositionEvent
+from tapewire.session.standing import Rules, Standing
 
 _ZERO = Decimal(0)
+_Any = PositionEvent | PositionChange
 
 
-class Positions:
-    """One account's positions. ``complete``: all that there were when the stream began are known."""
-
-    def __init__(self) -> None:
-        self.complete = False
-        self._known: dict[str, PositionEvent] = {}
-        self._marks: dict[str, PositionEvent] = {}
-        self._fresh: set[str] = set()
-
-    def state(self) -> list[PositionEvent]:
-        """For another process: each position as it was told last."""
-        return list(self._known.values())
-
-    def resume(self, positions: Iterable[PositionEvent]) -> None:
-        """Begin where another process ended, which knew all that there were."""
-        self.complete = True
-        self._known = {_name(one): one for one in positions}
-
-    def told(self, event: PositionEvent) -> bool:
-        """The stream tells this; True: this very state was delivered already, recovered from REST."""
-        name = _name(event)
-        mark = self._marks.pop(name, None)
-        self._fresh.add(name)
-        self._keep(event)
-        return mark is not None and event.updated_at is not None and _state(mark) == _state(event)
-
-    def ask(self) -> None:
-        """REST is asked now: what the stream tells from here on is not older than its answer."""
-        self._fresh.clear()
-
-    def learn(self, positions: Iterable[PositionEvent]) -> None:
-        """How positions stand as the stream begins."""
-        for one in positions:
-            if _name(one) not in self._fresh:
-                self._keep(one)
-
-    def missed(self, positions: Iterable[PositionEvent]) -> list[PositionEvent]:
-        """Of REST's answer what the stream did not tell; a position that the answer leaves out is closed."""
-        open_ones = {_name(one): one for one in positions}
-        closed = [_closed(known) for name, known in self._known.items() if name not in open_ones]
-        news = [one for one in (*open_ones.values(), *closed) if self._is_news(one)]
-        self.learn((*open_ones.values(), *closed))
-        for one in news:
-            self._keep(one)
-            self._marks[_name(one)] = one
-        return news
-
-    def _keep(self, event: PositionEvent) -> None:
-        if event.position:
-            self._known[_name(event)] = event
-        else:
-            self._known.pop(_name(event), None)
-
-    def _is_news(self, event: PositionEvent) -> bool:
-        name = _name(event)
-        if name in self._fresh:
-            return False
-        known = self._known.get(name)
-        return self.complete if known is None else _size(known) != _size(event)
+def _name(one: _Any) -> str:
+    return one.position_id or f"{one.symbol} {one.position_side} {one.margin_mode}"
 
 
-def _name(event: PositionEvent) -> str:
-    return event.position_id or f"{event.symbol} {event.position_side} {event.margin_mode}"
+def _held(one: _Any) -> bool:
+    return bool(one.position)
 
 
-def _size(event: PositionEvent) -> tuple[Decimal | None, Decimal | None]:
+def _size(one: _Any) -> tuple[Decimal | None, Decimal | None]:
     """What trades change; prices and profits change all the time."""
-    return event.position, event.avg_price
+    return one.position, one.avg_price
 
 
-def _state(event: PositionEvent) -> tuple[object, ...]:
-    return (*_size(event), event.updated_at)
+def _moment(one: _Any) -> object | None:
+    return None if one.updated_at is None else (*_size(one), one.updated_at)
 
 
 def _closed(known: PositionEvent) -> PositionEvent:
@@ -89,3 +37,95 @@ def _closed(known: PositionEvent) -> PositionEvent:
         venue=known.venue, symbol=known.symbol, position_id=known.position_id, market_type=known.market_type,
         margin_mode=known.margin_mode, position_side=known.position_side, currency=known.currency, position=_ZERO,
     )  # fmt: skip
+
+
+def _closed_change(known: PositionChange) -> PositionChange:
+    return PositionChange(
+        symbol=known.symbol, position_id=known.position_id, market_type=known.market_type,
+        margin_mode=known.margin_mode, position_side=known.position_side, currency=known.currency, position=_ZERO,
+    )  # fmt: skip
+
+
+def _cash_moment(one: CashBalance) -> object | None:
+    return None if one.updated_at is None else (one.balance, one.updated_at)
+
+
+_EVENTS = Rules[PositionEvent](name=_name, held=_held, size=_size, moment=_moment, gone=_closed)
+_CHANGES = Rules[PositionChange](name=_name, held=_held, size=_size, moment=_moment, gone=_closed_change)
+_CASH = Rules[CashBalance](
+    name=lambda one: one.currency,
+    held=lambda one: bool(one.balance),
+    size=lambda one: one.balance,
+    moment=_cash_moment,
+    gone=lambda known: CashBalance(currency=known.currency, balance=_ZERO),
+)
+
+
+class Positions(Standing[PositionEvent]):
+    """One account's positions, as ``myPosition`` tells them: what the answer of REST leaves out is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(_EVENTS)
+
+
+class CashState(Struct, frozen=True):
+    """What another process must know of an account's cash and positions; see ``CashAndPositions``."""
+
+    balances: list[CashBalance]
+    positions: list[PositionChange]
+
+
+class CashAndPositions:
+    """One account's cash and positions, as ``balanceAndPosition`` tells them together."""
+
+    def __init__(self) -> None:
+        self._cash, self._changes = Standing(_CASH), Standing(_CHANGES)
+
+    @property
+    def complete(self) -> bool:
+        """All that there were when the stream began are known."""
+        return self._cash.complete
+
+    @complete.setter
+    def complete(self, value: bool) -> None:
+        self._cash.complete = self._changes.complete = value
+
+    def state(self) -> CashState:
+        """For another process: all as it was told last."""
+        return CashState(self._cash.state(), self._changes.state())
+
+    def resume(self, state: CashState) -> None:
+        """Begin where another process ended, which knew all that there was."""
+        self._cash.resume(state.balances)
+        self._changes.resume(state.positions)
+
+    def told(self, event: BalanceAndPositionEvent) -> bool:
+        """The stream tells this; True: each of its rows was delivered already, and it names no trade beside them."""
+        doubles = [self._cash.told(one) for one in event.balances]
+        doubles += [self._changes.told(one) for one in event.positions]
+        return bool(doubles) and all(doubles) and not event.trades
+
+    def ask(self) -> None:
+        """REST is asked now: what the stream tells from here on is not older than its answer."""
+        self._cash.ask()
+        self._changes.ask()
+
+    def learn(self, event: BalanceAndPositionEvent) -> None:
+        """How everything stands as the stream begins."""
+        self._cash.learn(event.balances)
+        self._changes.learn(event.positions)
+
+    def missed(self, event: BalanceAndPositionEvent) -> BalanceAndPositionEvent | None:
+        """The rows of REST's answer that the stream did not tell; None: it told them all.
+
+        What the answer leaves out is held no more. Why it changed REST does not say: ``event_type`` is None.
+        """
+        balances, positions = self._cash.missed(_rows(event.balances)), self._changes.missed(event.positions)
+        if not balances and not positions:
+            return None
+        return replace(event, event_type=None, balances=balances, positions=positions)
+
+
+def _rows(balances: Iterable[CashBalance]) -> list[CashBalance]:
+    """Those that are held: a currency that is owed or frozen alone has a row without cash."""
+    return [one for one in balances if one.balance]

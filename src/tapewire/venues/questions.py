@@ -10,7 +10,16 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from tapewire.config import Credentials, Numbers
-from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, PositionEvent, TradeEvent
+from tapewire.model.events import (
+    BalanceAndPositionEvent,
+    CandleEvent,
+    Event,
+    FillEvent,
+    MyAssetEvent,
+    MyOrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
 from tapewire.model.subscription import Subscription
 from tapewire.venues.orders import OpenOrder, OrderWords
 
@@ -104,7 +113,7 @@ class Account(Protocol):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of streams that it tells of: ``myOrder``, ``myAsset``, ``myPosition``."""
+        """The kinds of streams that it tells of: ``myOrder``, ``myAsset``, ``myPosition`` and others."""
         ...
 
     @property
@@ -144,4 +153,17 @@ class Account(Protocol):
     @property
     def positions(self) -> Callable[[], Asking[list[PositionEvent]]] | None:
         """Asks for all positions that are not closed; None: the exchange has none."""
+        ...
+
+    @property
+    def cash(self) -> Callable[[], Asking[BalanceAndPositionEvent]] | None:
+        """Asks for cash and positions as ``balanceAndPosition`` tells them; None: the exchange has no such stream."""
+        ...
+
+    @property
+    def fills(self) -> Callable[[int, int], Asking[list[FillEvent]]] | None:
+        """Asks for executions between two times (Unix ms, UTC), in any order, maybe with some from before.
+
+        None: the exchange has no stream of them.
+        """
         ...

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,51 +11,22 @@ import pytest
 from tapewire.config import Credentials, Secret
 from tapewire.errors import DecodeError, HttpFailed
 from tapewire.model.events import Asset, MyAssetEvent, MyOrderEvent, PositionEvent
-from tapewire.venues.contract import Asking, OpenOrder, Stamp
+from tapewire.venues.contract import OpenOrder, Stamp
 from tapewire.venues.okx import DEMO, GLOBAL
-from tapewire.venues.okx.account import PAGE, TYPES, account
+from tapewire.venues.okx.account import account
 from tapewire.venues.okx.history import frame
+from tapewire.venues.okx.holdings import PAGE, TYPES
 from tapewire.venues.okx.words import WORDS
+from tests.venues.okx.asking import FILL_ROW, NOW, body, converse, example
 
 ACCOUNT = account("okx", demo=False)
-EXAMPLES = Path(__file__).parents[2] / "data" / "okx5" / "examples_specification.jsonl"
 DAY = 86_400_000
-NOW = 1_786_611_600_000
 D = Decimal
-
-
-def example(channel: str) -> dict[str, Any]:
-    """The specification's own push."""
-    found: dict[str, Any] = next(
-        said
-        for line in EXAMPLES.read_text().splitlines()
-        if (said := json.loads(line)).get("arg", {}).get("channel") == channel and "data" in said
-    )
-    return found
-
-
 ROW: dict[str, Any] = example("orders")["data"][0]
 
 
 def row(number: int, **changes: Any) -> dict[str, Any]:
     return {**ROW, "ordId": str(number), "cTime": str(NOW - 1_000_000 + number), **changes}
-
-
-def body(rows: list[Any]) -> bytes:
-    return msgspec.json.encode({"code": "0", "msg": "", "data": rows})
-
-
-def converse(asking: Asking[Any], answer: Callable[[str], list[Any] | HttpFailed]) -> tuple[list[str], Any]:
-    """Every address that was asked, and what is known in the end."""
-    asked: list[str] = []
-    question = next(asking)
-    while True:
-        asked.append(question.call.address)
-        told = answer(question.call.address)
-        try:
-            question = asking.throw(told) if isinstance(told, HttpFailed) else asking.send(question.read(body(told)))
-        except StopIteration as known:
-            return asked, known.value
 
 
 ORDER = MyOrderEvent(
@@ -73,12 +41,6 @@ ORDER = MyOrderEvent(
         "tradeQuoteCcy": "USDT",
     },
 )  # fmt: skip
-FILL_ROW = {
-    "instType": "SPOT", "instId": "BTC-USDT", "tradeId": "242589207", "ordId": "452197707845865472", "clOrdId": "",
-    "billId": "9", "tag": "", "fillPx": "31527.1", "fillSz": "0.001", "side": "sell", "posSide": "net", "execType": "M",
-    "feeCcy": "USDT", "fee": "-0.02522168", "ts": "1654084353264", "fillTime": "1654084353263", "fillPnl": "0.01",
-    "fillIdxPx": "",
-}  # fmt: skip
 
 
 def test_an_order_reads_as_the_stream_would_tell_how_it_stands() -> None:

@@ -11,24 +11,30 @@ from msgspec.structs import replace
 
 from tapewire.config import Credentials
 from tapewire.errors import DecodeError, HttpFailed
-from tapewire.model.events import MyAssetEvent, MyOrderEvent, PositionEvent
+from tapewire.model.events import BalanceAndPositionEvent, FillEvent, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.venues.contract import Asking, Call, OpenOrder, OrderWords, Question, Stamp
 from tapewire.venues.okx import values
 from tapewire.venues.okx.auth import call_headers
 from tapewire.venues.okx.channels import CHANNELS, Meaning
 from tapewire.venues.okx.fields import MAKER
 from tapewire.venues.okx.history import read_rows
-from tapewire.venues.okx.rest import read_data, read_refusal
+from tapewire.venues.okx.holdings import (
+    BALANCES,
+    FILLS_SPAN_MS,
+    PAGE,
+    POSITIONS,
+    TYPES,
+    cash,
+    fill_rows,
+    fills,
+    read_fills,
+)
+from tapewire.venues.okx.rest import read_refusal
 from tapewire.venues.okx.rows import Push
 from tapewire.venues.okx.words import WORDS
 
-#: Rows of a full page of orders or fills (section A8).
-PAGE = 100
-_DAY_MS = 86_400_000
-#: How far the usual calls look back, less what clocks may differ; the others look back three months (section A8).
-ORDERS_SPAN_MS, FILLS_SPAN_MS = 7 * _DAY_MS - 3_600_000, 3 * _DAY_MS - 3_600_000
-#: Ended orders can be listed by type only (section A8).
-TYPES = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
+#: How far the usual call looks back, less what clocks may differ; the other looks back three months (section A8).
+ORDERS_SPAN_MS = 7 * 86_400_000 - 3_600_000
 #: "Order does not exist", and an instrument that does not: it has expired.
 UNKNOWN = ("51603", "51001")
 #: What an order's row tells of the order itself, and not of how it stands (section A7.1: identity, terms, TP/SL).
@@ -47,9 +53,9 @@ class OkxAccount(Struct, frozen=True):
 
     venue: str
     demo: bool
-    kinds: tuple[str, ...] = ("myOrder", "myAsset", "myPosition")
+    kinds: tuple[str, ...] = ("myOrder", "myAsset", "myPosition", "balanceAndPosition", "myFill")
     words: OrderWords = WORDS
-    balances: Call = Call("/api/v5/account/balance")
+    balances: Call = BALANCES
 
     def sign(self, credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
         """The headers of a call. Raises CredentialsError as ``auth.call_headers``."""
@@ -93,12 +99,7 @@ class OkxAccount(Struct, frozen=True):
         path = "/api/v5/trade/fills"
         if now_ms - (order.order_timestamp or now_ms) > FILLS_SPAN_MS:
             path, asked = "/api/v5/trade/fills-history", {"instType": str(order.fields.get("instType")), **asked}
-        rows: list[Mapping[str, Any]] = []
-        page: list[Mapping[str, Any]] = [{}] * PAGE
-        while len(page) == PAGE:
-            after = {"after": str(rows[-1]["billId"])} if rows else {}
-            page = yield Question(Call(path, {**asked, **after, "limit": str(PAGE)}), self.read_fills)
-            rows += page
+        rows = yield from fill_rows(self.venue, path, asked, 0)
         return order, [self._fill(order, row) for row in _within(rows, order.executed_volume or Decimal(0))]
 
     def held(self) -> Asking[MyAssetEvent]:
@@ -108,8 +109,16 @@ class OkxAccount(Struct, frozen=True):
 
     def positions(self) -> Asking[list[PositionEvent]]:
         """See ``contract.Account``: of all types at once."""
-        told: list[PositionEvent] = yield Question(Call("/api/v5/account/positions"), self.read_positions)
+        told: list[PositionEvent] = yield Question(POSITIONS, self.read_positions)
         return [one for one in told if one.position]
+
+    def cash(self) -> Asking[BalanceAndPositionEvent]:
+        """See ``contract.Account``."""
+        return cash(self.venue)
+
+    def fills(self, since_ms: int, until_ms: int) -> Asking[list[FillEvent]]:
+        """See ``contract.Account``: three months at most."""
+        return fills(self.venue, since_ms, until_ms)
 
     def read_orders(self, body: bytes) -> list[MyOrderEvent]:
         """A list of orders → each as the stream would tell how it stands, without its last execution.
@@ -122,15 +131,8 @@ class OkxAccount(Struct, frozen=True):
         return [replace(order, trade_timestamp=None, is_maker=None) for order in found]
 
     def read_fills(self, body: bytes) -> list[Mapping[str, Any]]:
-        """A list of executions, newest first. Raises DecodeError: it is something else."""
-        rows: list[Mapping[str, Any]] = read_data(self.venue, body, list[dict[str, Any]], "list of fills")
-        for row in rows:
-            try:
-                values.exact(row["fillSz"]), values.exact(row["fillPx"]), values.whole(row["ts"])
-                values.text(row["tradeId"]), values.text(row["billId"])
-            except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-                raise DecodeError(self.venue, f"no list of fills: {error}", body) from error
-        return rows
+        """See the function."""
+        return read_fills(self.venue, body)
 
     def read_positions(self, body: bytes) -> list[PositionEvent]:
         """A list of positions → each as the stream would tell it. Raises DecodeError: it is something else."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from tapewire.model.events import Event, MyAssetEvent, MyOrderEvent, PositionEvent
+from tapewire.model.events import BalanceAndPositionEvent, Event, FillEvent, MyAssetEvent, MyOrderEvent, PositionEvent
 from tapewire.venues.okx.fields import FIELDS, MAKER, PARTS, SIDES
 from tapewire.venues.okx.words import executes
 
@@ -27,13 +28,38 @@ def private_frame(event: Event) -> bytes | None:
     if isinstance(event, PositionEvent):
         beside = {name: event.fields[name] for name in _BESIDE if name in event.fields}
         return _encode({"arg": {"channel": "positions", "instType": "ANY"}, **beside, "data": [_position(event)]})
+    if isinstance(event, FillEvent):
+        return _encode({"arg": {"channel": "fills"}, "data": [_fill(event)]})
+    if isinstance(event, BalanceAndPositionEvent):
+        return _encode({"arg": {"channel": "balance_and_position"}, "data": [_both(event)]})
     return None
 
 
+def _fill(event: FillEvent) -> dict[str, Any]:
+    said = _named(event, FIELDS["myFill"])
+    said["side"] = _WIRE_SIDES.get(said.get("side", ""), "")
+    if event.is_maker is not None:
+        said["execType"] = _WIRE_MAKER[event.is_maker]
+    return said
+
+
+def _both(event: BalanceAndPositionEvent) -> dict[str, Any]:
+    return _named(event, FIELDS["balanceAndPosition"]) | {
+        "balData": [_named(one, PARTS["balance"]) for one in event.balances],
+        "posData": [one.fields | _named(one, PARTS["position"]) for one in event.positions],
+        "trades": [_named(one, PARTS["trade"]) for one in event.trades],
+    }
+
+
+def _named(one: object, names: Mapping[str, str]) -> dict[str, Any]:
+    """What it says, under the exchange's names."""
+    said = {name: _text(getattr(one, attribute)) for attribute, name in names.items()}
+    return {name: value for name, value in said.items() if value}
+
+
 def _position(event: PositionEvent) -> dict[str, Any]:
-    said = {name: _text(getattr(event, attribute)) for attribute, name in FIELDS["myPosition"].items()}
     rest = {name: value for name, value in event.fields.items() if name not in _BESIDE}
-    return rest | {name: value for name, value in said.items() if value}
+    return rest | _named(event, FIELDS["myPosition"])
 
 
 def _order(event: MyOrderEvent) -> dict[str, Any]:

@@ -67,7 +67,8 @@ class PrivateTalk(Talk):
         if wish.channel == "balance_and_position":
             self._cash = {one.currency: one.free + one.locked for one in self._balances()}
             held = [one for one in self._positions() if one.volume]
-            return [self._push(wish, [self._both(self._cash, held)])]
+            owned = {currency: total for currency, total in self._cash.items() if total}
+            return [self._push(wish, [self._both(owned, held)])]
         return []
 
     def realtime(self, due: Due, cache: dict[object, bytes]) -> list[bytes]:  # noqa: ARG002 - nothing is shared

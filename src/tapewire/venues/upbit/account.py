@@ -82,6 +82,8 @@ class UpbitAccount(Struct, frozen=True):
     words: OrderWords = OWN
     balances: Call = Call("/v1/accounts")
     positions: None = None
+    cash: None = None
+    fills: None = None
 
     def sign(self, credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:
         """The headers of a call. Raises CredentialsError as ``auth.authorize``."""
