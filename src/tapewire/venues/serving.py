@@ -12,7 +12,34 @@ from typing import Protocol
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.exchange import Answer, HttpAnswer
+from tapewire.venues.exchange import Answer, HttpAnswer, SimKey
+
+
+class Keys(Protocol):
+    """The gateway's tokens as keys of an exchange, for one program that shows one."""
+
+    @property
+    def is_open(self) -> bool:
+        """There are no tokens: whatever key is shown is good."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where the program is."""
+        ...
+
+    @property
+    def now_ms(self) -> int:
+        """Unix ms, by which signatures expire."""
+        ...
+
+    def find(self, access_key: str) -> SimKey | None:
+        """The key of that name; None: there is none that is good now. Without permissions it may hear nothing."""
+        ...
+
+    def failed(self) -> None:
+        """What was shown is no good: many of those block an address."""
+        ...
 
 
 class HeldStreams(Protocol):
@@ -28,12 +55,12 @@ class HeldStreams(Protocol):
         ...
 
     def book(self, stream: Subscription) -> BookCopy | None:
-        """The copy of a book that is told by changes (``Serving.book_copy``), None when it is not whole."""
+        """The copy of what is told by changes (``Serving.book_copy``), None when it is not whole."""
         ...
 
 
 class BookCopy(Protocol):
-    """A book in the exchange's own words, for programs that join later."""
+    """What is told by changes, in the exchange's own words, for programs that join later: a book, an account."""
 
     @property
     def is_whole(self) -> bool: ...
@@ -83,19 +110,25 @@ class Visitor(Protocol):
 class Serving(Protocol):
     """One exchange's own side: its doors and its talk.
 
-    ``paths``: WebSocket path → side, those that are served. ``too_many``: its word for too many messages.
+    ``paths``: WebSocket path → side. ``keyed``: those paths where a key of the exchange's form is shown, in the
+    handshake or in a message. ``too_many``: its word for too many messages.
     """
 
     paths: Mapping[str, str]
+    keyed: frozenset[str]
     is_text: bool
     too_many: str
 
-    def visitor(self, held: HeldStreams, side: str) -> Visitor:
+    def visitor(self, held: HeldStreams, side: str, keys: Keys) -> Visitor:
         """The talk on a new connection."""
         ...
 
-    def refusal(self, path: str, headers: Mapping[str, str]) -> HttpAnswer | None:
-        """Why a handshake at one of its paths is not served here; None: it is no path of this exchange's."""
+    def admit(self, path: str, headers: Mapping[str, str], keys: Keys) -> HttpAnswer | None:
+        """Why a handshake at a path of ``keyed`` is refused; None: it is not."""
+        ...
+
+    def closed(self, headers: Mapping[str, str]) -> HttpAnswer:
+        """The answer at a path of ``keyed`` where the operator serves none of them: no key is good."""
         ...
 
     def forwards(self, path: str) -> bool:
@@ -103,5 +136,5 @@ class Serving(Protocol):
         ...
 
     def book_copy(self, stream: Subscription) -> BookCopy | None:
-        """What keeps a copy of a book that is told by changes; None: its events are whole."""
+        """What keeps a copy of a stream that is told by changes; None: its events are whole, or have no state."""
         ...

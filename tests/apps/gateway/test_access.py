@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tapewire.apps.gateway.access import BLOCK, FAILURES, SCOPES, Access, Scope, Token
 from tapewire.apps.gateway.files import read_tls, read_tokens
@@ -70,11 +72,24 @@ def test_a_token_allows_its_scopes_by_header_or_cookie() -> None:
     assert door.scopes({"authorization": f"Bearer {GOOD}"}, None, "x", 0.0, NOW) == {"market", "admin"}
     assert door.scopes({"authorization": f"bearer  {GOOD}"}, None, "x", 0.0, NOW) == {"market", "admin"}
     assert door.scopes({}, "another-token-that-is-long", "x", 0.0, NOW) == {"market"}
+    password = b64encode(f"anybody:{GOOD}".encode()).decode()
+    assert door.scopes({"authorization": f"Basic {password}"}, None, "x", 0.0, NOW) == {"market", "admin"}
+
+
+def test_a_token_is_a_key_by_its_name_or_the_key_it_names() -> None:
+    old = replace(token("another-token-that-is-long", expires=NOW), name="old")
+    named = replace(token("a-third-token-that-is-long"), name="x", key="access-key")
+    door = access(token(), old, named)
+    assert [door.keyed(key, NOW) for key in ("bot", "access-key", "x", "old", "", GOOD)] == [
+        token(), named, None, None, None, None,
+    ]  # fmt: skip
+    assert (door.is_open, access().is_open) == (False, True)
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": GOOD}, {"authorization": f"Basic {GOOD}"}, {"authorization": "Bearer "},
-                {"authorization": f"Bearer {GOOD}x"}, {"authorization": f"Bearer {GOOD[:-1]}"},
+    "headers", [{}, {"authorization": GOOD}, {"authorization": f"Basic {GOOD}"}, {"authorization": "Basic ="},
+                {"authorization": "Bearer "}, {"authorization": f"Bearer {GOOD}x"},
+                {"authorization": f"Bearer {GOOD[:-1]}"},
                 {"authorization": "Bearer an-expired-token-of-old"}],
 )  # fmt: skip
 def test_absent_wrong_and_expired_tokens(headers: dict[str, str]) -> None:
@@ -144,6 +159,7 @@ def test_the_tokens_file(tmp_path: Path) -> None:
      f'[[tokens]]\nname="a"\ntoken="{GOOD}"\nscopes=["root"]',
      f'[[tokens]]\nname="a"\ntoken="{GOOD}"\nexpires=2027-01-01T00:00:00',
      f'[[tokens]]\nname="a"\ntoken="{GOOD}"\n[[tokens]]\nname="b"\ntoken="{GOOD}"',
+     f'[[tokens]]\nname="a"\ntoken="{GOOD}"\n[[tokens]]\nname="b"\nkey="a"\ntoken="{GOOD}s"',
      f'[[tokens]]\nname="a"\ntoken="{GOOD}"\nmore=1',
      '[[tokens]]\nname="a"\ntoken=12345678901234567890', f'other=1\n[[tokens]]\nname="a"\ntoken="{GOOD}"'],
 )  # fmt: skip

@@ -48,6 +48,8 @@ def test_json_names_the_addresses_of_several_venues(exchange: BackgroundSimulato
         (("--url", "okx=ws://127.0.0.1:1/ws"), "one of a venue that is served"),
         (("--venue", "nix"), "nix"),
         (("--tape", ".", "--venue", "upbit"), "leave out --venue"),
+        (("--private",), "UPBIT_ACCESS_KEY"),
+        (("--private", "--keys", "okx=keys.toml"), "one of a venue that is served"),
     ],
 )
 def test_what_it_refuses(words: tuple[str, ...], said: str) -> None:

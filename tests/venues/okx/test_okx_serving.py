@@ -11,9 +11,11 @@ from tapewire.model.events import Event, TickerEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish, as_detail
 from tapewire.venues.exchange import Answer
-from tapewire.venues.okx.serving import OkxBook, OkxServing
+from tapewire.venues.okx.serving import OkxServing
+from tapewire.venues.okx.serving_copies import OkxBook
 from tapewire.venues.registry import get_venue
 from tapewire.venues.serving import BookCopy
+from tests.venues.ring import Ring
 
 OKX = get_venue("okx")
 
@@ -61,7 +63,7 @@ def change(action: str, asks: list[tuple[str, str]], number: int, before: int = 
 
 
 def test_what_a_message_asks_for() -> None:
-    visitor = serving_of().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public", Ring())
     typed = {"channel": "instruments", "instType": "SPOT"}
     assert visitor.wishes(b"ping") == []
     assert visitor.wishes(ask("unsubscribe", ARG)) == []
@@ -71,7 +73,7 @@ def test_what_a_message_asks_for() -> None:
 
 
 def test_signs_of_life_refusals_and_what_is_too_large() -> None:
-    visitor = serving_of().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public", Ring())
     assert visitor.receive(0.0, b"ping", is_text=True).payloads == (b"pong",)
     assert visitor.receive(0.0, b"x" * 70_000, is_text=True).close == (
         1009,
@@ -93,7 +95,7 @@ def test_signs_of_life_refusals_and_what_is_too_large() -> None:
 
 def test_what_is_held_follows_the_acknowledgement() -> None:
     held, ticker = Held(), Subscription("ticker", BTC)
-    visitor = serving_of().visitor(held, "public")
+    visitor = serving_of().visitor(held, "public", Ring())
     wanted = ask("subscribe", {"channel": "tickers", "instId": BTC}, ARG, {"channel": "status"})
     answer = visitor.receive(0.0, wanted, is_text=True)
     assert [one["event"] for one in said(answer)] == ["subscribe"] * 3
@@ -109,7 +111,7 @@ def test_what_is_held_follows_the_acknowledgement() -> None:
 
 
 def test_frames_go_on_as_they_came_each_once_and_others_are_made() -> None:
-    visitor, ticker = serving_of().visitor(Held(), "public"), Subscription("ticker", BTC)
+    visitor, ticker = serving_of().visitor(Held(), "public", Ring()), Subscription("ticker", BTC)
     event = TickerEvent(venue="okx", symbol=BTC, trade_price=1.5, raw=b"raw")
     assert visitor.tell(ticker, event, {}) == [b"raw"]
     assert visitor.tell(ticker, event, {}) == []
@@ -140,12 +142,13 @@ def test_a_copy_of_a_book_keeps_the_exchanges_texts() -> None:
 
 def test_its_doors() -> None:
     serving = serving_of()
-    assert serving.paths == {"/ws/v5/public": "public", "/ws/v5/business": "business"}
+    assert serving.paths == {
+        "/ws/v5/public": "public", "/ws/v5/business": "business", "/ws/v5/private": "private",
+    }  # fmt: skip
+    assert serving.keyed == {"/ws/v5/private"}
     assert serving.book_copy(Subscription("orderbook", BTC, depth=5)) is None
     assert serving.book_copy(Subscription("ticker", BTC)) is None
-    refused = serving.refusal("/ws/v5/private", {})
-    assert refused is not None
-    assert refused.status == 401
-    assert serving.refusal("/ws/v5/public", {}) is None
+    assert serving.closed({}).status == 401
+    assert serving.admit("/ws/v5/private", {}, Ring()) is None  # who wants more logs in by a message
     assert serving.forwards("/api/v5/market/ticker")
     assert not serving.forwards("/api/v5/trade/order")

@@ -11,8 +11,9 @@ from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.registry import get_venue
-from tapewire.venues.upbit.serving import UpbitServing, as_written
+from tapewire.venues.upbit.serving import UpbitServing, UpbitVisitor, as_written
 from tapewire.venues.upbit.sim_rest import is_public
+from tests.venues.ring import Ring, bearer
 
 UPBIT = get_venue("upbit")
 
@@ -63,7 +64,7 @@ BOOKS = {"type": "orderbook", "codes": [f"{BTC}.1", BTC, "KRW-NIX"]}
 
 
 def test_what_a_message_asks_for() -> None:
-    visitor = serving_of().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public", Ring())
     assert visitor.wishes(b"PING") == []
     assert visitor.wishes(b"x") == []
     assert (
@@ -71,12 +72,13 @@ def test_what_a_message_asks_for() -> None:
         == [Wish(Subscription("orderbook", BTC), snapshot=False)] * 2
     )
     assert visitor.wishes(ask(method="LIST_SUBSCRIPTIONS")) == []
+    assert isinstance(visitor, UpbitVisitor)
     assert visitor._market.listing(BTC) == Market(BTC, "BTC", "KRW")
 
 
 def test_what_is_held_is_told_and_what_is_not_is_left_out() -> None:
     held = Held()
-    visitor = serving_of().visitor(held, "public")
+    visitor = serving_of().visitor(held, "public", Ring())
     wanted = [{"type": kind, "codes": [BTC]} for kind in ("ticker", "trade", "candle.1m")]
     assert visitor.receive(0.0, ask(BOOKS, *wanted), is_text=True).payloads == ()
     assert visitor.holds() == {
@@ -92,7 +94,7 @@ def test_what_is_held_is_told_and_what_is_not_is_left_out() -> None:
 
 def test_a_level_is_served_when_something_of_it_is_held() -> None:
     held = Held()
-    visitor = serving_of().visitor(held, "public")
+    visitor = serving_of().visitor(held, "public", Ring())
     grouped = ask({"type": "orderbook", "codes": [BTC], "level": 1000})
     assert visitor.receive(0.0, grouped, is_text=True).payloads == ()
     assert not visitor.holds()
@@ -106,7 +108,7 @@ def test_a_level_is_served_when_something_of_it_is_held() -> None:
 
 @pytest.mark.parametrize("form", ["DEFAULT", "SIMPLE", "JSON_LIST"])
 def test_frames_of_the_same_form_go_on_as_they_came_and_each_is_made_once(form: str) -> None:
-    visitor = serving_of().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public", Ring())
     visitor.receive(0.0, ask(BOOKS, format=form), is_text=True)
     event, cache = event_of(book()), dict[object, bytes]()
     one, whole = visitor.tell(Subscription("orderbook", BTC), event, cache)
@@ -118,7 +120,7 @@ def test_frames_of_the_same_form_go_on_as_they_came_and_each_is_made_once(form: 
 
 
 def test_a_trade_that_rest_told_is_made_anew() -> None:
-    visitor = serving_of().visitor(Held(), "public")
+    visitor = serving_of().visitor(Held(), "public", Ring())
     visitor.receive(0.0, ask({"type": "trade", "codes": [BTC]}), is_text=True)
     payload = b'{"type":"trade","code":"KRW-BTC","trade_price":1.0,"sequential_id":7,"stream_type":"REALTIME"}'
     trade = event_of(payload)
@@ -142,13 +144,15 @@ def test_numbers_of_a_book_as_the_exchange_wrote_them() -> None:
 def test_its_doors() -> None:
     serving = serving_of()
     assert isinstance(serving, UpbitServing)
-    assert serving.paths == {"/websocket/v1": "public"}
+    assert serving.paths == {
+        "/websocket/v1": "public", "/websocket/v1/private": "private", "/websocket/v1/info": "info",
+    }  # fmt: skip
+    assert serving.keyed == {"/websocket/v1/private", "/websocket/v1/info"}
     assert serving.book_copy(Subscription("orderbook", BTC)) is None
-    refused = serving.refusal("/websocket/v1/private", {})
-    assert refused is not None
-    assert refused.status == 401
-    assert serving.refusal("/websocket/v1", {}) is None
-    assert serving.refusal("/nix", {}) is None
+    for headers, name in (({}, b"no_authorization_token"), (bearer("any", "key"), b"invalid_access_key")):
+        refused = serving.closed(headers)
+        assert refused.status == 401
+        assert name in refused.body
     for path in ("/v1/ticker", "/v1/candles/minutes/1", "/v1/candles/days"):
         assert serving.forwards(path)
         assert is_public(path)

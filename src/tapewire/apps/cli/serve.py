@@ -38,6 +38,8 @@ _LISTEN = "127.0.0.1:8765"
 @click.option("--origin", "origins", multiple=True, metavar="ORIGIN",
               help="Pages of another server that may use it (https://example.org); repeatable.")  # fmt: skip
 @click.option("--private", is_flag=True, help="Serve orders and balances, too, to tokens with the scope private.")
+@click.option("--keys", multiple=True, metavar="[VENUE=]FILE",
+              help="API key of a venue for --private, mode 0600; repeatable.  [default: the environment]")  # fmt: skip
 @click.option("--demo", is_flag=True, help="Put simulated Upbit and OKX behind it: no network, no key.")
 @click.option("--tape", "tapes", multiple=True, type=click.Path(path_type=Path, file_okay=False),
               metavar="DIR", help="Serve what `tapewire record --tape DIR` kept, as if live; repeatable.")  # fmt: skip
@@ -50,8 +52,8 @@ _LISTEN = "127.0.0.1:8765"
 def serve(
     context: click.Context, *, venues: tuple[str, ...], listen: str, urls: tuple[str, ...], profile: str | None,
     redundancy: int | None, tokens: Path | None, tls: Path | None, names: tuple[str, ...], origins: tuple[str, ...],
-    private: bool, demo: bool, tapes: tuple[Path, ...], speed: float, seconds: float | None, as_json: bool,
-    verbose: bool,
+    private: bool, keys: tuple[str, ...], demo: bool, tapes: tuple[Path, ...], speed: float, seconds: float | None,
+    as_json: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Hold one set of upstream lines and serve them to many local programs until Ctrl-C.
 
@@ -74,7 +76,10 @@ def serve(
     options = GatewayOptions(host=host, port=port, private=private, names=names, origins=origins)
 
     def gateway(venues: tuple[str, ...], urls: tuple[str, ...]) -> Gateway:
-        return _gateway(_feeds(venues, urls, shared), options, tokens, tls)
+        feeds = _feeds(venues, urls, keys, shared)
+        if private:
+            _check_keys(feeds)
+        return _gateway(feeds, options, tokens, tls)
 
     if tapes:
         if demo or venues or urls:
@@ -143,15 +148,35 @@ def _place(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _feeds(venues: tuple[str, ...], urls: tuple[str, ...], shared: dict[str, Any]) -> list[Feed]:
-    """One for each venue, with its own address."""
+def _check_keys(feeds: Sequence[Feed]) -> None:
+    """Raises CredentialsError: nothing private can be had for any venue."""
+    from tapewire.apps.environment import credential_names  # noqa: PLC0415
+    from tapewire.errors import CredentialsError  # noqa: PLC0415
+
+    if all(feed.credentials is None for feed in feeds):
+        names = ", ".join(name for feed in feeds for name in credential_names(feed.venue))
+        raise CredentialsError(names, "are needed for --private: set them, or give --keys FILE")
+
+
+def _feeds(venues: tuple[str, ...], urls: tuple[str, ...], keys: tuple[str, ...], shared: dict[str, Any]) -> list[Feed]:
+    """One for each venue, with its own address and key."""
     names = list(dict.fromkeys(venues)) or ["upbit"]
-    addresses: dict[str, str] = {}
-    for text in urls:
-        venue, equals, address = text.partition("=")
+    addresses = _by_venue("url", urls, names)
+    files = {venue: Path(file) for venue, file in _by_venue("keys", keys, names).items()}
+    return [
+        feed_of({"venue": name, "url": addresses.get(name), "keys": files.get(name), **shared}, as_json=False)
+        for name in names
+    ]
+
+
+def _by_venue(option: str, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """``VENUE=TEXT``, or ``TEXT`` for the first venue."""
+    found: dict[str, str] = {}
+    for text in given:
+        venue, equals, value = text.partition("=")
         if not equals or "/" in venue:
-            venue, address = names[0], text
+            venue, value = names[0], text
         if venue not in names:
-            raise ConfigError("url", text, f"one of a venue that is served ({', '.join(names)})")
-        addresses[venue] = address
-    return [feed_of({"venue": name, "url": addresses.get(name), **shared}, as_json=False) for name in names]
+            raise ConfigError(option, text, f"one of a venue that is served ({', '.join(names)})")
+        found[venue] = value
+    return found

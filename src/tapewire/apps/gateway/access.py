@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import hmac
+from base64 import b64decode
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -36,12 +38,16 @@ class Token(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         token: what the client shows; 16 characters or more.
         scopes: what it allows.
         expires: after which it is wrong (with a time zone); None: never.
+        key: what programs written for an exchange show as their access key, the token being its secret; None: the name.
+        passphrase: what those of OKX have to send beside it; None: whatever they send.
     """
 
     name: str
     token: Secret
     scopes: tuple[Scope, ...] = ("market",)
     expires: datetime | None = None
+    key: str | None = None
+    passphrase: Secret | None = None
 
     def __post_init__(self) -> None:
         if len(self.token.reveal()) < _SHORTEST:
@@ -66,11 +72,18 @@ class Access:
         self, tokens: Iterable[Token] | None, names: Iterable[str], origins: Iterable[str] = (), *, secure: bool = False
     ) -> None:
         self._scheme = "https" if secure else "http"
-        self._tokens = None if tokens is None else [(_digest(one.token.reveal()), one) for one in tokens]
+        given = None if tokens is None else list(tokens)
+        self._tokens = None if given is None else [(_digest(one.token.reveal()), one) for one in given]
+        self._keyed = {one.key or one.name: one for one in given or ()}
         self._names = frozenset(name.lower().strip("[]") for name in names)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._failures: dict[str, deque[float]] = {}
         self._blocked: dict[str, float] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """There are no tokens."""
+        return self._tokens is None
 
     def check_host(self, host: str, port: int) -> None:
         """The name that a request calls this server by. Raises Problem for any other than its own."""
@@ -107,16 +120,28 @@ class Access:
         """
         if self._tokens is None:
             return frozenset(SCOPES)
-        until = self._blocked.get(address, 0.0)
-        if now < until:
-            raise Problem("too_many", retry_after=until - now)
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        given = shown.strip() if scheme.lower() == "bearer" else cookie
+        self.check_block(address, now)
+        given = _shown(headers.get("authorization", "")) or cookie
         found = None if not given else self._find(given, wall)
         if found is None:
-            self._failed(address, now, shown=bool(given))
+            if given:  # else it did not try one
+                self.failed(address, now)
             raise Problem("unauthorized")
         return frozenset(found.scopes)
+
+    def check_block(self, address: str, now: float) -> None:
+        """Raises Problem for an address of too many wrong tokens."""
+        if wait := self.wait(address, now):
+            raise Problem("too_many", retry_after=wait)
+
+    def wait(self, address: str, now: float) -> float:
+        """Seconds for which an address is still blocked."""
+        return max(0.0, self._blocked.get(address, 0.0) - now)
+
+    def keyed(self, key: str, wall: datetime) -> Token | None:
+        """The token that programs written for an exchange call so; None: there is none that is good now."""
+        token = self._keyed.get(key)
+        return None if token is None or (token.expires is not None and wall >= token.expires) else token
 
     def _find(self, given: str, wall: datetime) -> Token | None:
         """Every token is compared, each in constant time: how long it takes says nothing."""
@@ -126,9 +151,8 @@ class Access:
                 found = token
         return found
 
-    def _failed(self, address: str, now: float, *, shown: bool) -> None:
-        if not shown:  # it did not try one
-            return
+    def failed(self, address: str, now: float) -> None:
+        """Something wrong was shown."""
         times = self._failures.setdefault(address, deque(maxlen=FAILURES))
         times.append(now)
         if len(times) == FAILURES and times[0] > now - WITHIN:
@@ -137,6 +161,19 @@ class Access:
         for table in (self._failures, self._blocked):
             if len(table) > _ADDRESSES:
                 del table[next(iter(table))]
+
+
+def _shown(header: str) -> str:
+    """The token of an ``Authorization`` header; of an address with a name and a password it is the password."""
+    scheme, _, shown = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return shown.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return b64decode(shown.strip().encode(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _digest(text: str) -> bytes:

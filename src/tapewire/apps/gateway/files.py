@@ -19,7 +19,8 @@ _OTHERS = 0o077
 
 
 def read_tokens(path: Path) -> tuple[Token, ...]:
-    """The tokens of a TOML file: ``[[tokens]]`` tables with ``name``, ``token``, ``scopes``, ``expires``.
+    """The tokens of a TOML file: ``[[tokens]]`` tables with ``name``, ``token``, ``scopes``, ``expires``, ``key``,
+    ``passphrase``.
 
     Raises:
         ConfigError: it cannot be read, others may read it, or something in it is wrong; never shows a token.
@@ -37,6 +38,8 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
     tokens = tuple(_token(path, number, row) for number, row in enumerate(rows, 1))
     if len({one.token.reveal() for one in tokens}) < len(tokens):
         raise ConfigError("tokens", str(path), "a file in which each token stands once")
+    if len({one.key or one.name for one in tokens}) < len(tokens):
+        raise ConfigError("tokens", str(path), "a file in which each name (or key) stands once")
     return tokens
 
 
@@ -44,7 +47,9 @@ def _token(path: Path, number: int, row: Any) -> Token:
     try:
         return msgspec.convert(row, Token, dec_hook=_secret)
     except msgspec.ValidationError as error:
-        raise ConfigError("tokens", f"{path}, number {number}", f"name, token, scopes, expires: {error}") from None
+        raise ConfigError(
+            "tokens", f"{path}, number {number}", f"name, token, scopes, expires, key, passphrase: {error}"
+        ) from None
 
 
 def _secret(kind: type, value: Any) -> Any:

@@ -97,12 +97,13 @@ class Gateway:
         self._askers = {name: Asker() for name in self._clients}
         self._answers = Answers(self._fanout, self._askers)
         self._doors = Doors(self._fanout, options)
-        self._halls = [hall for name in self._clients if (hall := self._hall(name)) is not None]
+        access = Access(self._tokens, (options.host, *options.names), options.origins, secure=self._tls is not None)
+        self._halls = [hall for name in self._clients if (hall := self._hall(name, access)) is not None]
         for name, client in self._clients.items():
             client.subscribe_feed(partial(self._fanout.tell, name))
             self._upstreams[name].carry()
-        access = Access(self._tokens, (options.host, *options.names), options.origins, secure=self._tls is not None)
-        self._port = Port(options, access, self._tls, self._paths())
+        keyed = {path for hall in self._halls for path in hall.keyed}
+        self._port = Port(options, access, self._tls, self._paths(), keyed)
         try:
             port = await self._port.listen()
         except OSError as error:
@@ -174,13 +175,13 @@ class Gateway:
             "/{path:.*}": self._exchanges,
         }
 
-    def _hall(self, name: str) -> Hall | None:
+    def _hall(self, name: str, access: Access) -> Hall | None:
         """A venue's own doors, if it has a side of the talk that can be served."""
         client = self._clients[name]
         if client.venue.serving is None:
             return None
         serving = client.venue.serving(client.options.format)
-        return Hall(self._upstreams[name], serving, self._askers[name], self._pump, self.options)
+        return Hall(self._upstreams[name], serving, self._askers[name], self._pump, self.options, access)
 
     async def _exchanges(self, request: web.Request) -> web.StreamResponse:
         """A path of an exchange's own: of the first venue that has it."""
@@ -188,8 +189,7 @@ class Gateway:
             if hall.serving.forwards(request.path):
                 return await hall.read(request)
         for hall in self._halls:
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            if request.path in hall.serving.paths or hall.serving.refusal(request.path, headers) is not None:
+            if request.path in hall.serving.paths:
                 return await hall.door(request)
         raise Problem("not_found")
 

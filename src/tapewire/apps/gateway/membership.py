@@ -111,7 +111,7 @@ class Member:
             for listing in held:
                 stream = listing.stream
                 try:
-                    await self._upstreams[stream.venue].ready(listing.channel)
+                    await self._ready(listing)
                     joined.append(listing)
                 except FeedError as error:
                     what = {"venue": stream.venue, "type": stream.subscription.kind}
@@ -121,6 +121,13 @@ class Member:
             raise
         self._let_go(listing for listing in held if listing not in joined)
         return joined, refused
+
+    async def _ready(self, listing: Listing) -> None:
+        """Until the exchange has agreed to what it tells but once (an order): nothing may pass before the answer."""
+        upstream = self._upstreams[listing.stream.venue]
+        await upstream.ready(listing.channel)
+        if listing.stream.subscription.kind in upstream.client.venue.facts.event_kinds:
+            await upstream.live(listing.channel, self._options.patience)
 
     def _begin(self, message: Message, joined: list[Listing], refused: list[dict[str, str]]) -> None:
         """Answer, then what was missed or what is held, then what comes: nothing can come between."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,12 +48,18 @@ class Port:
         access: who may use it.
         tls: for ``https`` and ``wss``; None: neither.
         doors: path → what answers ``GET`` there.
+        keyed: paths where no token is shown, but an exchange's key, which their door looks at.
     """
 
     def __init__(
-        self, options: GatewayOptions, access: Access, tls: ssl.SSLContext | None, doors: Mapping[str, Door]
+        self,
+        options: GatewayOptions,
+        access: Access,
+        tls: ssl.SSLContext | None,
+        doors: Mapping[str, Door],
+        keyed: Collection[str] = (),
     ) -> None:
-        self._options, self._access, self._tls = options, access, tls
+        self._options, self._access, self._tls, self._keyed = options, access, tls, frozenset(keyed)
         app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
         for path, door in doors.items():
             app.router.add_route("*", path, door)
@@ -135,6 +141,9 @@ class Port:
         if request.path == "/" or request.path.startswith("/static/"):
             return
         now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
+        if request.path in self._keyed:
+            self._access.check_block(request.remote or "", now)
+            return
         scopes = self._access.scopes(headers, request.cookies.get(COOKIE), request.remote or "", now, wall)
         if _SCOPE_OF.get(request.path, "market") not in scopes:
             raise Problem("forbidden")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +16,8 @@ from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
 from tapewire.venues.serving import BookCopy
+
+_log = logging.getLogger(__name__)
 
 #: Trades that are held of each market.
 TRADES_HELD = 500
@@ -171,6 +174,16 @@ class Upstream:
         except TimeoutError:
             return None
         return channel.latest
+
+    async def live(self, channel: Channel, seconds: float) -> None:
+        """Wait until the exchange has agreed to it, or refused, at most so many seconds."""
+        try:
+            await self.ready(channel)
+            handle = self._handles.get(channel.subscription)
+            if handle is not None:
+                await handle.live(seconds)
+        except FeedError as error:  # what is said of it is the door's business; the feed has told it
+            _log.info("gateway: %s is not confirmed: %s", channel.subscription, error)
 
     def close(self, subscription: Subscription, hear: Hear) -> None:
         """``hear`` wants it no more; without others it is given back some time later."""

@@ -9,10 +9,12 @@ from functools import partial
 
 from aiohttp import web
 
+from tapewire.apps.gateway.access import Access
 from tapewire.apps.gateway.asker import Asker
 from tapewire.apps.gateway.backlog import Backlog
 from tapewire.apps.gateway.doors import Rate
 from tapewire.apps.gateway.frames import BINARY, TEXT, framed
+from tapewire.apps.gateway.keys import ShownKeys
 from tapewire.apps.gateway.outlet import Outlet, Pump
 from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.settings import GatewayOptions
@@ -151,10 +153,20 @@ class Hall:
         asker: its REST.
         pump: writes.
         options: of the gateway.
+        access: whose keys are good where one is shown.
     """
 
-    def __init__(self, upstream: Upstream, serving: Serving, asker: Asker, pump: Pump, options: GatewayOptions) -> None:
+    def __init__(  # noqa: PLR0917 - each handed in once, by the gateway
+        self,
+        upstream: Upstream,
+        serving: Serving,
+        asker: Asker,
+        pump: Pump,
+        options: GatewayOptions,
+        access: Access,
+    ) -> None:
         self._upstream, self.serving, self._asker, self.pump, self.options = upstream, serving, asker, pump, options
+        self._access = access
         self.held = Held(upstream)
         self.first = TEXT if serving.is_text else BINARY
         self.visits: set[Visit] = set()
@@ -165,9 +177,14 @@ class Hall:
 
     async def door(self, request: web.Request) -> web.StreamResponse:
         """A WebSocket path of the exchange's."""
-        side = self.serving.paths.get(request.path)
-        if side is None:
-            return self._refused(request)
+        side = self.serving.paths[request.path]
+        keys = ShownKeys(self._access, request.remote or "")
+        if request.path in self.serving.keyed:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            served = self.options.private
+            refused = self.serving.admit(request.path, headers, keys) if served else self.serving.closed(headers)
+            if refused is not None:
+                return web.Response(status=refused.status, body=refused.body, headers=dict(refused.headers))
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise Problem("bad_request", "this door speaks WebSocket")
         await self._list()
@@ -182,12 +199,17 @@ class Hall:
                 messages.put_nowait(None if rate.over(self._loop.time()) else (payload, is_text))
 
         def begin(socket: Socket) -> None:
-            opened.append(Visit(self, socket, self.serving.visitor(self.held, side)))
+            opened.append(Visit(self, socket, self.serving.visitor(self.held, side, keys)))
 
         socket = await switching.open(request, self.options.most_message, hear, begin)
         if socket is not None:
             await self._serve(opened[0], socket, messages)
         return switching
+
+    @property
+    def keyed(self) -> frozenset[str]:
+        """Paths where an exchange's key is shown, if they are served."""
+        return self.serving.keyed if self.options.private else frozenset()
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """A REST read of the exchange's: asked there within its limits, and its answer as it came."""
@@ -222,10 +244,16 @@ class Hall:
             self._upstream.close(stream, relay.hear)
 
     async def known(self, channels: Mapping[Subscription, Channel], wishes: Iterable[Wish]) -> None:
-        """Wait until the streams are subscribed, and of those whose state is asked for until it is there."""
+        """Wait until the streams are subscribed, and of those whose state is asked for until it is there.
+
+        What is told but once (an order) is waited for until the exchange has agreed: nothing may pass before that.
+        """
+        once = self._upstream.client.venue.facts.event_kinds
         asked = [channels[wish.subscription] for wish in wishes if wish.snapshot]
+        agreed = [channels[wish.subscription] for wish in wishes if wish.subscription.kind in once]
         waits = [self._state(channel) for channel in dict.fromkeys(asked)]
-        await asyncio.gather(*waits)
+        live = [self._upstream.live(channel, self.options.patience) for channel in dict.fromkeys(agreed)]
+        await asyncio.gather(*waits, *live)
 
     async def _state(self, channel: Channel) -> None:
         try:
@@ -261,13 +289,6 @@ class Hall:
             if error.status is None or not error.body:
                 raise
             return error.status, error.body
-
-    def _refused(self, request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        answer = self.serving.refusal(request.path, headers)
-        if answer is None:
-            raise Problem("not_found")
-        return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
 
     async def _obey(self, visit: Visit, messages: asyncio.Queue[_Message]) -> None:
         try:

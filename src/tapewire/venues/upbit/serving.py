@@ -1,4 +1,4 @@
-"""Upbit's own protocol spoken by a gateway: its public talk, over streams that are held (spec 3 to 6)."""
+"""Upbit's own protocol spoken by a gateway: who is let in, and its public talk over held streams (spec 2 to 6)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookU
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.exchange import HttpAnswer
-from tapewire.venues.serving import BookCopy, HeldStreams
+from tapewire.venues.serving import BookCopy, HeldStreams, Keys
 from tapewire.venues.upbit.fields import UNIT_FIELDS
 from tapewire.venues.upbit.profile import Region
-from tapewire.venues.upbit.sim import UpbitExchange
+from tapewire.venues.upbit.serving_signed import InfoVisitor, PrivateVisitor, SignedVisitor
+from tapewire.venues.upbit.sim import UpbitExchange, unauthorized
+from tapewire.venues.upbit.sim_auth import Doorman, Unauthorized, demand, shown_token
 from tapewire.venues.upbit.sim_frames import cut
 from tapewire.venues.upbit.sim_requests import Refused, TypeObject, parse, public_type
 from tapewire.venues.upbit.sim_rest import is_public
@@ -38,16 +40,37 @@ class UpbitServing:
 
     def __init__(self, region: Region, raw_format: Format = "DEFAULT") -> None:
         self._exchange, self._raw_format = UpbitExchange(region), raw_format
-        self.paths: Mapping[str, str] = {UpbitExchange.ws_path: "public"}
+        self.paths: Mapping[str, str] = self._exchange.paths
+        self.keyed = frozenset(path for path, side in self.paths.items() if side != "public")
+        self._doorman = Doorman(())
 
-    def visitor(self, held: HeldStreams, side: str) -> UpbitVisitor:  # noqa: ARG002 - it has but one
+    def visitor(self, held: HeldStreams, side: str, keys: Keys) -> UpbitVisitor | SignedVisitor:  # noqa: ARG002 - known by now
         """The talk on a new connection."""
-        return UpbitVisitor(self._exchange.switches, held, self._raw_format)
+        switches = self._exchange.switches
+        if side == "public":
+            return UpbitVisitor(switches, held, self._raw_format)
+        kind = PrivateVisitor if side == "private" else InfoVisitor
+        return kind(switches, _Market(held), held, self._raw_format)
 
-    def refusal(self, path: str, headers: Mapping[str, str]) -> HttpAnswer | None:
-        """The private and info sides are the exchange's alone: no key is good here."""
-        answer = self._exchange.handshake(path, headers) if path in self._exchange.paths else None
-        return answer if isinstance(answer, HttpAnswer) else None
+    def admit(self, path: str, headers: Mapping[str, str], keys: Keys) -> HttpAnswer | None:  # noqa: ARG002 - all alike
+        """See ``Serving.admit`` (sections 2 and 5.2)."""
+        try:
+            shown_token(headers.get("authorization", ""))
+            if not keys.is_open:
+                demand(self._doorman.admit(headers, keys.address, find=keys.find), "view_orders", "view_accounts")
+        except Unauthorized as error:
+            if error.name not in ("no_authorization_token", "out_of_scope"):
+                keys.failed()
+            return unauthorized(error, self._exchange.switches)
+        return None
+
+    def closed(self, headers: Mapping[str, str]) -> HttpAnswer:
+        """See ``Serving.closed``."""
+        try:
+            shown_token(headers.get("authorization", ""))
+        except Unauthorized as error:
+            return unauthorized(error, self._exchange.switches)
+        return unauthorized(Unauthorized("invalid_access_key"), self._exchange.switches)
 
     def forwards(self, path: str) -> bool:
         """See ``Serving.forwards`` (section 9)."""

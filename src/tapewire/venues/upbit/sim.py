@@ -75,9 +75,7 @@ class UpbitExchange:
             if side == "private" and self.switches.scope_at_handshake:
                 demand(key, "view_orders", "view_accounts")
         except Unauthorized as error:
-            scope = error.name == "out_of_scope"
-            status = self.switches.scope_status if scope else self.switches.refused_status
-            return _json(status, _error(error.name, error.message))
+            return unauthorized(error, self.switches)
         return Caller(side, key)
 
     def refusal(self, status: int) -> HttpAnswer | None:
@@ -147,6 +145,12 @@ class UpbitExchange:
         name, count, _ = group
         remaining = ("Remaining-Req", f"group={name}; min={count * 60}; sec={left}")
         return (remaining,) if name in ("default", "order") else (remaining, ("Limit-By-Ip", "Yes"))
+
+
+def unauthorized(error: Unauthorized, switches: Switches) -> HttpAnswer:
+    """The answer to a handshake whose token is not accepted."""
+    status = switches.scope_status if error.name == "out_of_scope" else switches.refused_status
+    return _json(status, _error(error.name, error.message))
 
 
 def _error(name: str | int, message: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hmac
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256, sha384, sha512
 from typing import Any
 from urllib.parse import unquote
@@ -53,18 +53,25 @@ class Doorman:
         self._nonces: set[str] = set()
         self._in_order: deque[str] = deque()
 
-    def admit(self, headers: Mapping[str, str], address: str, query: str | None = None) -> SimKey:
+    def admit(
+        self,
+        headers: Mapping[str, str],
+        address: str,
+        query: str | None = None,
+        find: Callable[[str], SimKey | None] | None = None,
+    ) -> SimKey:
         """The key that a request is signed with.
 
         Args:
             headers: names in lower case.
             address: where it comes from.
             query: what ``query_hash`` must be of; None: there must be none.
+            find: knows the keys in the place of those that it was made with.
 
         Raises:
             Unauthorized: with the exchange's name of what is wrong.
         """
-        claims, key = self._verified(headers.get("authorization", ""))
+        claims, key = self._verified(headers.get("authorization", ""), find or self._keys.get)
         _check_query(claims, query)
         nonce = claims.get("nonce")
         if not isinstance(nonce, str) or not nonce:
@@ -78,16 +85,14 @@ class Doorman:
             raise Unauthorized("no_authorization_ip")
         return key
 
-    def _verified(self, header: str) -> tuple[dict[str, Any], SimKey]:
-        scheme, _, token = header.partition(" ")
-        if scheme != "Bearer" or not token:
-            raise Unauthorized("no_authorization_token")
+    def _verified(self, header: str, find: Callable[[str], SimKey | None]) -> tuple[dict[str, Any], SimKey]:
+        token = shown_token(header)
         signed, dot, signature = token.rpartition(".")
         head, second_dot, payload = signed.partition(".")
         if not (dot and second_dot):
             raise Unauthorized("invalid_query_payload")
         algorithm, claims = _read(head).get("alg"), _read(payload)
-        key = self._keys.get(str(claims.get("access_key")))
+        key = find(str(claims.get("access_key")))
         if key is None:
             raise Unauthorized("invalid_access_key")
         digest = _DIGESTS.get(str(algorithm))
@@ -103,6 +108,14 @@ class Doorman:
         self._in_order.append(nonce)
         if len(self._in_order) > _KEPT:
             self._nonces.discard(self._in_order.popleft())
+
+
+def shown_token(header: str) -> str:
+    """The token of an ``Authorization`` header. Raises Unauthorized: it has none."""
+    scheme, _, token = header.partition(" ")
+    if scheme != "Bearer" or not token:
+        raise Unauthorized("no_authorization_token")
+    return token
 
 
 def demand(key: SimKey, *permissions: Permission) -> None:

@@ -115,14 +115,7 @@ class PrivateTalk(Talk[Choice]):
         return encode_signed(event, self.format, as_text=_PREVENTED if self._switches.prevented_text else ())
 
     def _entry(self, asked: Choice) -> dict[str, Any]:
-        entry: dict[str, Any] = {"type": asked.type}
-        if asked.codes:
-            entry["codes"] = list(asked.codes)
-        if asked.categories:
-            entry["categories"] = list(asked.categories)
-        if asked.include_body:
-            entry["include_body"] = True
-        return entry
+        return listed_choice(asked, short=False)
 
 
 class InfoTalk(Talk[Choice]):
@@ -181,11 +174,24 @@ class InfoTalk(Talk[Choice]):
         return []
 
     def _entry(self, asked: Choice) -> dict[str, Any]:
-        short = self.format.startswith("SIMPLE")
+        return listed_choice(asked, short=self.format.startswith("SIMPLE"))
+
+
+def listed_choice(asked: Choice, *, short: bool) -> dict[str, Any]:
+    """A type object as LIST_SUBSCRIPTIONS tells it, under full names; ``short``: indicators with short ones."""
+    if asked.timeframe:
         indicators = [_named(said, INDICATOR_FIELDS) if short else said for said in asked.indicators]
         return {
             "type": asked.type, "codes": list(asked.codes), "timeframe": asked.timeframe, "indicators": indicators,
         }  # fmt: skip
+    entry: dict[str, Any] = {"type": asked.type}
+    if asked.codes:
+        entry["codes"] = list(asked.codes)
+    if asked.categories:
+        entry["categories"] = list(asked.categories)
+    if asked.include_body:
+        entry["include_body"] = True
+    return entry
 
 
 def encode_signed(
