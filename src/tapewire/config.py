@@ -269,7 +269,7 @@ def _has_place(address: str) -> bool:
 #: How addresses of Redis begin.
 REDIS = ("redis://", "rediss://", "unix://")
 #: How addresses of message brokers begin.
-BROKERS = ("nats://", "tls://", *REDIS, "amqp://", "amqps://", "kafka://")
+BROKERS = ("nats://", "tls://", *REDIS, "amqp://", "amqps://", "kafka://", "kafkas://")
 
 
 class FeedOptions(Struct, frozen=True, kw_only=True):
@@ -277,8 +277,9 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: WebSocket address in place of the venue's (a simulator, a gateway); None is the venue's own.
-        source: a message broker in the exchange's place (``nats://…``, ``redis://…``; docs/brokers.md), never shown;
-            given as ``url`` it is moved here. Then the exchange is asked nothing: no markets, recovery, polling.
+        source: a message broker in the exchange's place (``nats://…``, ``redis://…``, ``amqp://…``, ``kafka://…``;
+            docs/brokers.md), never shown; given as ``url`` it is moved here. Then the exchange is asked nothing: no
+            markets, recovery, polling.
         rest_url: REST address in place of the venue's; None: derived from ``url``, or the venue's own.
         format: wire format to ask for, ``DEFAULT`` or ``SIMPLE`` or their list forms.
         numbers: ``"float"`` or ``"decimal"``.

@@ -13,12 +13,16 @@ from tapewire import FeedOptions, Subscription, WebSocketClient
 from tapewire.errors import ConfigError, FeedError, TimedOut
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 from tapewire.model.status import Connected, Connecting, Disconnected, FeedEvent, Gap, Quarantined
+from tapewire.sinks.brokers.kafka import KafkaSink
 from tapewire.sinks.brokers.nats import NatsSink
 from tapewire.sinks.brokers.redis import RedisSink
 from tapewire.sinks.brokers.sink import BrokerSink
+from tests.sinks.brokers.kafka_cluster import KafkaCluster
 from tests.sinks.brokers.servers import PASSWORD, NatsServer, RedisServer, Server
 
-BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
+AnyServer = Server | KafkaCluster
+BROKERS: dict[str, tuple[type[AnyServer], Callable[..., BrokerSink]]] = {
+    "kafka": (KafkaCluster, KafkaSink),
     "nats": (NatsServer, NatsSink),
     "redis": (RedisServer, RedisSink),
 }
@@ -27,7 +31,7 @@ BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
 class Stand:
     """A broker, and a sink that publishes to it."""
 
-    def __init__(self, server: Server, make: Callable[..., BrokerSink]) -> None:
+    def __init__(self, server: AnyServer, make: Callable[..., BrokerSink]) -> None:
         self.server, self._make = server, make
         self._sinks: list[BrokerSink] = []
 
@@ -138,6 +142,9 @@ async def test_a_broker_that_dies_and_comes_back_costs_nothing(stand: Stand) -> 
         await stand.publish(*map(trade, range(1, 20)), sink=sink)
         found += await take(trades, 10)
         await asyncio.to_thread(stand.server.kill)
+        async with asyncio.timeout(40):  # a client that tries again by itself is not told at once
+            while not any(isinstance(event, Disconnected) for event in told):
+                await turn()
         await asyncio.to_thread(stand.server.start)
         await stand.publish(*map(trade, range(20, 40)), sink=sink)
         found += await take(trades, 29)
@@ -224,6 +231,7 @@ async def test_the_collectors_gaps_are_told(stand: Stand) -> None:
     assert [event for event in told if isinstance(event, Gap)] == [later]
 
 
+@pytest.mark.parametrize("stand", ["nats", "redis"], indirect=True)  # Kafka: tests/sinks/brokers/test_kafka_source.py
 async def test_what_the_broker_threw_away_is_told(stand: Stand) -> None:
     if isinstance(stand.server, NatsServer):
         options: dict[str, Any] = {"max_bytes": 4_000, "stream": "md"}
@@ -266,9 +274,16 @@ async def test_what_is_no_message_of_ours_is_quarantined(stand: Stand) -> None:
     assert bad.payload == b"something else"
 
 
-async def foreign(server: Server) -> None:
+async def foreign(server: AnyServer) -> None:
     """Somebody else's message under a name of ours."""
-    if isinstance(server, NatsServer):
+    if isinstance(server, KafkaCluster):
+        from confluent_kafka import Producer  # noqa: PLC0415
+
+        producer = Producer(server.settings())
+        producer.produce("md.upbit.kr.trade", b"something else", b"KRW-BTC")
+        assert await asyncio.to_thread(producer.flush, 20) == 0
+        producer.close()
+    elif isinstance(server, NatsServer):
         import nats  # noqa: PLC0415
 
         client = await nats.connect(server.address)

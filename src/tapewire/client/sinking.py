@@ -128,7 +128,7 @@ class Sinking:
         A stream that cannot be had is told afterwards: ``error`` and ``ended`` of the answer.
 
         Args:
-            sink: a sink, or the address of a broker (``nats://…``, ``redis://…``).
+            sink: a sink, or the address of a broker (``nats://…``, ``redis://…``, ``amqp://…``, ``kafka://…``).
             subscriptions: what it gets.
             stream_preference: as of a ``subscribe_…`` call.
             mailbox: what waits for a slow sink; by default 200,000 events, then the oldest go (``Lagged``).

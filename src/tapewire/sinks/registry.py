@@ -38,7 +38,9 @@ def sink_of(address: str) -> SinkFactory:
     scheme, found, _ = address.partition("://")
     if not found or not scheme.isalnum():
         raise ConfigError(
-            "address", "…", "one that begins with nats://, redis:// or the name of another installed sink"
+            "address",
+            "…",
+            "one that begins with nats://, redis://, amqp://, kafka:// or the name of another installed sink",
         )
     return get_sink(scheme)
 

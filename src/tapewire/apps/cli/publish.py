@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 _NO_SPOOL = "none"
 
 
-@click.command(short_help="Feed a message broker: NATS, Redis.")
+@click.command(short_help="Feed a message broker: NATS, Redis, RabbitMQ, Kafka.")
 @feed_options
 @click.option("--to", metavar="URL", required=True, envvar="TAPEWIRE_PUBLISH_TO", show_envvar=True,
-              help="nats://…, tls://…, redis://…, rediss://…, with user:password@ if needed.")  # fmt: skip
+              help="nats://…, tls://…, redis://…, rediss://…, amqp://…, amqps://…, kafka://…, kafkas://…, "
+              "with user:password@ if needed.")  # fmt: skip
 @click.option("--form", type=click.Choice(["event", "venue", "msgpack"]), default="event", show_default=True,
               help="Payload: our event as JSON, the exchange's own JSON, our event as MessagePack.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1, 1000), default=1, show_default=True,
@@ -47,6 +48,7 @@ def publish(
     tapewire publish KRW-BTC KRW-ETH --types trade,ticker --to nats://127.0.0.1:4222
     tapewire publish KRW-BTC --to redis://127.0.0.1:6379 --batch 20 --set max_len=100000
     tapewire publish KRW-BTC --to nats://a,b,c --set replicas=3 --form msgpack
+    tapewire publish KRW-BTC --to kafka://a,b,c --set partitions=12 --set replicas=3
     TAPEWIRE_PUBLISH_TO=nats://me:secret@host tapewire publish KRW-BTC
     """  # noqa: D301 - click wants the character
     from tapewire.sinks.registry import sink_of  # noqa: PLC0415 - heavy, loaded when used

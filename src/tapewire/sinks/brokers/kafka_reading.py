@@ -1,0 +1,167 @@
+"""What reads a Kafka cluster: one consumer of all partitions that are wanted; its calls block, on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from tapewire.sinks.brokers.kafka_line import SLICE, Cluster, Told, topic_and_key
+from tapewire.sinks.brokers.kafka_looking import AT_ONCE, Looking, Part, by_topic, part_of, place, received, text, told
+from tapewire.sinks.brokers.shared_log import SharedLog
+from tapewire.sinks.brokers.source import Begin, Received
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+#: Seconds without a message after which a cluster in trouble is asked whether it is there.
+_DOUBT = 1.0
+#: Seconds between looks for topics that are not there yet, and for partitions that were added.
+_MISSING, _ADDED = 0.5, 30.0
+
+
+class Reading:
+    """The blocking half of a source. ``going`` is set to False by whoever does not wait any more."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        from confluent_kafka import Consumer  # noqa: PLC0415 - an optional extra
+
+        self._told = Told()
+        settings: dict[str, Any] = {
+            **cluster.settings(), "error_cb": self._told.hear, "group.id": "tapewire", "enable.auto.commit": False,
+            "auto.offset.reset": "earliest", "enable.partition.eof": True, "queued.max.messages.kbytes": 16_384,
+        }  # fmt: skip
+        self._consumer: Consumer = Consumer(settings)
+        self._looking = Looking(settings)
+        self._logs: dict[Part, SharedLog] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._since: dict[str, int] = {}
+        self._absent: dict[str, Begin] = {}
+        self._heard = self._looked = monotonic()
+
+    def give_up(self) -> None:
+        """Nobody waits any more: what runs ends soon."""
+        self._looking.going = False
+
+    def reach(self, seconds: float) -> None:
+        """See that it answers. Raises Away, NotLetIn."""
+        self._told.reach(self._consumer, seconds, lambda: self._looking.going)
+
+    def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
+        """Read these, too. Returns those of which something is gone. Raises Away."""
+        with told():
+            known, gone = self._looking.partitions(), set[str]()
+            for topic, subjects in by_topic(begins).items():
+                self._names |= {(topic, key): subject for subject, key in subjects.items()}
+                if topic in known:
+                    gone |= self._join(topic, known[topic], {name: begins[name] for name in subjects})
+                else:  # nothing was published there yet: what comes first is its beginning
+                    self._absent |= {name: begins[name] for name in subjects}
+            return frozenset(gone)
+
+    def leave(self, subjects: Iterable[str]) -> None:
+        """Read these no more."""
+        for subject in subjects:
+            topic, key = topic_and_key(subject)
+            self._names.pop((topic, key), None)
+            self._absent.pop(subject, None)
+            self._since.pop(subject, None)
+            for (name, _), log in self._logs.items():
+                if name == topic:
+                    log.leave(subject)
+        empty = [part for part, log in self._logs.items() if not log]
+        for part in empty:
+            del self._logs[part]
+        if empty:
+            self._consumer.incremental_unassign([place(part) for part in empty])
+
+    def poll(self) -> Sequence[Received]:
+        """What is new, each subject's in order. Raises Away."""
+        with told():
+            self._look_around()
+            first = self._consumer.poll(SLICE)
+            messages = [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]
+            now = monotonic()
+            if messages:
+                self._heard = now
+            elif self._told.troubled and now - self._heard > _DOUBT:
+                self.reach(_DOUBT)
+            return [one for message in messages if (one := self._take(message)) is not None]
+
+    def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
+        """The newest of each. Raises Away."""
+        found: dict[str, Received] = {}
+        with told():
+            known = self._looking.partitions()
+            for topic, names in by_topic(subjects).items():
+                if topic in known:
+                    found |= self._looking.newest(topic, known[topic], names)
+        return list(found.values())
+
+    def close(self) -> None:
+        """Let go of both consumers."""
+        try:
+            self._consumer.close()
+        finally:
+            self._looking.close()
+
+    # Where to read.
+
+    def _join(self, topic: str, partitions: Iterable[int], begins: Mapping[str, Begin]) -> set[str]:
+        gone: set[str] = set()
+        again: dict[Part, SharedLog] = {}
+        for part in ((topic, number) for number in partitions):
+            low, high = self._looking.ends(part)
+            log = self._logs.setdefault(part, SharedLog())
+            for subject, begin in begins.items():
+                first = self._first(part, begin, low, high)
+                if begin.after is not None and not low <= first <= high:
+                    gone.add(subject)
+                    first = low
+                if begin.since_ns is not None:
+                    self._since[subject] = begin.since_ns // 1_000_000
+                if log.follow(subject, first):
+                    again[part] = log
+        self._read_from(again)
+        return gone
+
+    def _first(self, part: Part, begin: Begin, low: int, high: int) -> int:
+        if begin.after is not None:
+            number, _, offset = begin.after.partition(":")
+            return int(offset) + 1 if int(number) == part[1] else high
+        if begin.since_ns is not None:
+            return self._looking.at(part, begin.since_ns // 1_000_000)
+        return max(low, begin.sequence or 0)
+
+    def _read_from(self, logs: Mapping[Part, SharedLog]) -> None:
+        """Somebody wants what was read already, or was never read."""
+        read = {(one.topic, one.partition) for one in self._consumer.assignment()}
+        self._consumer.incremental_unassign([place(part) for part in logs if part in read])
+        self._consumer.incremental_assign([place(part, log.position or 0) for part, log in logs.items()])
+
+    def _look_around(self) -> None:
+        """Whether topics came that were not there, or partitions were added."""
+        now = monotonic()
+        if now - self._looked < (_MISSING if self._absent else _ADDED):
+            return
+        self._looked, known = now, self._looking.partitions()
+        there = {name: begin for name, begin in self._absent.items() if topic_and_key(name)[0] in known}
+        for topic, subjects in by_topic(there).items():
+            self._join(topic, known[topic], {name: there[name] for name in subjects})
+            for name in subjects:
+                del self._absent[name]
+        for topic in {topic for topic, _ in self._logs} & set(known):
+            added = [number for number in known[topic] if (topic, number) not in self._logs]
+            self._join(topic, added, {one: Begin() for (name, _), one in self._names.items() if name == topic})
+
+    def _take(self, message: Message) -> Received | None:
+        error = message.error()
+        if error is not None:
+            if error.name() != "_PARTITION_EOF":
+                self._told.hear(error)
+            return None
+        part = part_of(message)
+        subject, log = self._names.get((part[0], text(message.key())), ""), self._logs.get(part)
+        if log is None or not log.take(subject, message.offset() or 0):
+            return None
+        return received(subject, message) if message.timestamp()[1] >= self._since.get(subject, 0) else None

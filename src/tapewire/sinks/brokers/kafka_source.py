@@ -1,0 +1,74 @@
+"""Kafka in the exchange's place: the newest of each subject, history, and what comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from tapewire.sinks.brokers.kafka_line import Calls, Cluster, check_installed
+from tapewire.sinks.brokers.kafka_reading import Reading
+from tapewire.sinks.brokers.link import Away
+from tapewire.sinks.brokers.source import Begin, Received
+
+#: Seconds to reach the cluster.
+_CONNECT = 10.0
+
+
+class KafkaSource:
+    """One consumer, of no group, whose blocking calls are made on a thread of its own."""
+
+    def __init__(self, address: str, _stream: str) -> None:
+        self._cluster = Cluster(address)
+        self.shown = self._cluster.shown
+        self._reading: Reading | None = None
+        self._calls = Calls()
+        self._polled: asyncio.Future[Sequence[Received]] | None = None
+
+    async def connect(self) -> None:
+        """Make a consumer, and see that the cluster answers it."""
+        check_installed()
+        self._polled, self._calls = None, Calls()
+        self._reading = reading = Reading(self._cluster)
+        try:
+            await self._calls.begin(partial(reading.reach, _CONNECT))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
+        """The newest of each, as far back as is looked for it."""
+        return await self._calls.begin(partial(self._open().latest, subjects))
+
+    async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
+        """Read these, too."""
+        return await self._calls.begin(partial(self._open().follow, begins))
+
+    async def leave(self, subjects: Iterable[str]) -> None:
+        """Read these no more."""
+        await self._calls.begin(partial(self._open().leave, tuple(subjects)))
+
+    async def receive(self) -> Sequence[Received]:
+        """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
+        if self._polled is None:
+            self._polled = self._calls.begin(self._open().poll)
+        await asyncio.wait([self._polled])
+        polled, self._polled = self._polled, None
+        return polled.result()
+
+    async def close(self) -> None:
+        """Let go of the consumer."""
+        reading, self._reading = self._reading, None
+        polled, self._polled = self._polled, None
+        if reading is not None:
+            reading.give_up()
+            waiting: list[asyncio.Future[Any]] = [] if polled is None else [polled]
+            await self._calls.end(reading)
+            for one in waiting:
+                one.exception()  # nobody asks for it any more
+
+    def _open(self) -> Reading:
+        if self._reading is None:
+            raise Away("the line is lost")
+        return self._reading

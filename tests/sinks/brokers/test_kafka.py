@@ -1,0 +1,205 @@
+"""What Kafka's sink and source have of their own: addresses, topics, brokers that go one by one, what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from tapewire.errors import ConfigError
+from tapewire.model.events import Event, OrderbookEvent, TradeEvent
+from tapewire.sinks.brokers.kafka import KafkaSink
+from tapewire.sinks.brokers.kafka_line import Cluster, topic_and_key
+from tapewire.sinks.brokers.kafka_reading import Reading
+from tapewire.sinks.brokers.letters import unpack
+from tapewire.sinks.brokers.source import Begin, Received
+from tests.sinks.brokers.kafka_cluster import KafkaCluster
+
+BTC, ETH = "md.upbit.kr.trade.KRW-BTC", "md.upbit.kr.trade.KRW-ETH"
+
+
+def trade(number: int, symbol: str = "KRW-BTC", *, size: int = 0) -> TradeEvent:
+    return TradeEvent(
+        venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1, trade_date="x" * size
+    )
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[KafkaCluster]:
+    with KafkaCluster(tmp_path) as running:
+        yield running
+
+
+def publish(cluster: KafkaCluster, *events: Event, **options: Any) -> KafkaSink:
+    sink = KafkaSink(cluster.address, **options)
+    sink.open()
+    try:
+        sink.write(events)
+        sink.flush()
+    finally:
+        sink.close()
+    return sink
+
+
+class Reader:
+    """A source's blocking half, and what it has read."""
+
+    def __init__(self, cluster: KafkaCluster) -> None:
+        self._reading = Reading(Cluster(cluster.address))
+        self._reading.reach(20)
+        self.follow, self.leave, self.latest = self._reading.follow, self._reading.leave, self._reading.latest
+
+    def until(self, count: int) -> list[Received]:
+        found: list[Received] = []
+        while len(found) < count:
+            found += self._reading.poll()
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reading.close()
+
+
+def numbers(messages: Sequence[Received]) -> list[tuple[str, int | None]]:
+    events = [event for one in messages for event in unpack(one.headers, one.payload)]
+    return [(event.symbol, event.sequential_id) for event in events if isinstance(event, TradeEvent)]
+
+
+def test_topic_key_and_headers(cluster: KafkaCluster) -> None:
+    from confluent_kafka import Consumer, TopicPartition  # noqa: PLC0415 - an optional extra
+
+    book = OrderbookEvent(venue="upbit", symbol="KRW-한", level=0.1, orderbook_units=[], timestamp=1)
+    publish(cluster, trade(1), book)
+    consumer = Consumer({**cluster.settings(), "group.id": "test"})
+    topics = {name: sorted(topic.partitions) for name, topic in consumer.list_topics(timeout=20).topics.items()}
+    assert sorted(topics) == ["md.upbit.kr.orderbook-0_2E1", "md.upbit.kr.trade"]
+    consumer.assign([TopicPartition(name, part, 0) for name, parts in topics.items() for part in parts])
+    found = sorted(consumer.consume(2, 20), key=lambda one: one.topic() or "")
+    consumer.close()
+    assert [message.key() for message in found] == [b"KRW-%ED%95%9C", b"KRW-BTC"]
+    headers = dict(found[1].headers() or ())
+    assert (headers["tw-id"], headers["tw-schema"]) == (b"upbit|trade|KRW-BTC|1", b"1")
+
+
+@pytest.mark.parametrize(
+    ("subject", "place"),
+    [
+        (BTC, ("md.upbit.kr.trade", "KRW-BTC")),
+        ("prod.md.okx.global.candle-1s.BTC-USDT", ("prod.md.okx.global.candle-1s", "BTC-USDT")),
+        ("md.upbit.kr.orderbook-0%2E1.KRW-A%20B", ("md.upbit.kr.orderbook-0_2E1", "KRW-A%20B")),
+    ],
+)
+def test_a_subject_is_a_topic_and_a_key(subject: str, place: tuple[str, str]) -> None:
+    assert topic_and_key(subject) == place
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "expected"),
+    [
+        ("kafka://a", {}, {"bootstrap.servers": "a:9092"}),
+        ("kafka://a:1,b,[::1]:2", {}, {"bootstrap.servers": "a:1,b:9092,[::1]:2"}),
+        ("kafkas://a", {"ca": "/ca.pem"}, {"security.protocol": "SSL", "ssl.ca.location": "/ca.pem"}),
+        ("kafka://u:p%40x@a,b", {}, {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+                                     "sasl.username": "u", "sasl.password": "p@x"}),
+        ("kafkas://u:p@a?sasl=SCRAM-SHA-512&ca=/etc/ca.pem", {},
+         {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "ssl.ca.location": "/etc/ca.pem"}),
+    ],
+)  # fmt: skip
+def test_an_address_is_settings(target: str, options: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    cluster = Cluster(target, **options)
+    settings = cluster.settings()
+    assert {name: settings.get(name) for name in expected} == expected
+    assert "p@x" not in cluster.shown + repr(vars(cluster))
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "words"),
+    [
+        ("kafka://h", {"partitions": 0}, "partitions is 0; it must be 1 or more"),
+        ("kafka://h", {"replicas": -1}, "replicas is -1; it must be 1 or more"),
+        ("kafka://h", {"max_age": -1}, "max_age is -1.0; it must be 0 or more"),
+        ("kafka://h", {"compression": "zip"}, "compression is 'zip'; it must be none or gzip"),
+        ("kafka://h", {"sasl": "GSSAPI"}, "sasl is 'GSSAPI'; it must be PLAIN or"),
+        ("kafka://u:secret@h?acks=1", {}, r"address is '…\?acks=…'; it must be …\?sasl=…&ca=… at most"),
+        ("kafka://", {}, "address is 'kafka://'; it must be an address such as kafka://host"),
+    ],
+)
+def test_what_cannot_be_is_refused(target: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as refused:
+        KafkaSink(target, **options)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_broker_of_three_that_goes_costs_nothing(cluster: KafkaCluster) -> None:
+    sink = KafkaSink(cluster.address)
+    sink.open()
+    for broker in (1, 2, 3):
+        cluster.tell(f"down {broker}")
+        sink.write([trade(broker)])
+        cluster.tell(f"up {broker}")
+        sink.flush()
+    sink.close()
+    assert (sink.figures.confirmed, sink.figures.losses) == (3, 0)
+    found = [event for headers, payload in cluster.stored() for event in unpack(headers, payload)]
+    assert found == [trade(1), trade(2), trade(3)]
+
+
+def test_one_consumer_reads_for_all_and_nobody_hears_anything_twice(cluster: KafkaCluster) -> None:
+    publish(cluster, *(trade(number, symbol) for number in range(3) for symbol in ("KRW-BTC", "KRW-ETH", "KRW-XRP")))
+    with Reader(cluster) as reader:
+        assert reader.follow({BTC: Begin()}) == frozenset()
+        assert numbers(reader.until(3)) == [("KRW-BTC", number) for number in range(3)]
+        assert reader.follow({ETH: Begin()}) == frozenset()
+        assert numbers(reader.until(3)) == [("KRW-ETH", number) for number in range(3)]
+        publish(cluster, trade(3), trade(3, "KRW-ETH"))
+        assert sorted(numbers(reader.until(2))) == [("KRW-BTC", 3), ("KRW-ETH", 3)]
+        reader.leave([BTC])
+        publish(cluster, trade(4), trade(4, "KRW-ETH"))
+        assert numbers(reader.until(1)) == [("KRW-ETH", 4)]
+
+
+def test_the_newest_is_found_however_far_back_it_is(cluster: KafkaCluster) -> None:
+    publish(cluster, trade(7, "KRW-ETH"), *map(trade, range(1_500)), partitions=1, batch=1)
+    with Reader(cluster) as reader:
+        newest = reader.latest([BTC, ETH, "md.upbit.kr.trade.KRW-NONE", "md.upbit.kr.ticker.KRW-BTC"])
+    assert sorted(numbers(newest)) == [("KRW-BTC", 1_499), ("KRW-ETH", 7)]
+
+
+def test_what_comes_into_a_topic_that_was_not_there_is_heard_from_its_first_message(cluster: KafkaCluster) -> None:
+    with Reader(cluster) as reader:
+        assert reader.follow({BTC: Begin()}) == frozenset()
+        publish(cluster, trade(1), trade(2))
+        assert numbers(reader.until(2)) == [("KRW-BTC", 1), ("KRW-BTC", 2)]
+
+
+def test_history_begins_at_a_time_or_a_number(cluster: KafkaCluster) -> None:
+    publish(cluster, *map(trade, range(5)))
+    with Reader(cluster) as reader:
+        reader.follow({BTC: Begin(sequence=3)})
+        newest = reader.until(2)
+        assert numbers(newest) == [("KRW-BTC", 3), ("KRW-BTC", 4)]
+        reader.leave([BTC])
+        reader.follow({BTC: Begin(since_ns=1)})
+        assert len(numbers(reader.until(5))) == 5
+        reader.leave([BTC])
+        reader.follow({BTC: Begin(since_ns=2_000_000_000 * 10**9)})  # in the year 2033
+        publish(cluster, trade(5))
+        reader.leave([BTC])
+        reader.follow({BTC: Begin(after=newest[-1].position)})
+        assert numbers(reader.until(1)) == [("KRW-BTC", 5)]
+
+
+def test_what_the_cluster_threw_away_is_told(cluster: KafkaCluster) -> None:
+    """A partition of the mock keeps 5 MiB."""
+    publish(cluster, trade(0))
+    with Reader(cluster) as reader:
+        [first] = reader.latest([BTC])
+        publish(cluster, *(trade(number, size=100_000) for number in range(1, 100)), compression="none")
+        assert reader.follow({BTC: Begin(after=first.position)}) == {BTC}
+        oldest = numbers(reader.until(1))[0][1]
+    assert oldest is not None
+    assert oldest > 1
