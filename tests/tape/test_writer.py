@@ -247,3 +247,112 @@ def test_what_a_sick_disk_left_of_a_block_is_cut_off_before_the_next(
     one.write(runs_of(records(range(40, 50))))
     one.close()
     assert list(read_tape(tmp_path)) == records(range(50)), "no damage, nothing twice"
+
+
+class LyingDisk:
+    """Drops what it took when it fails to confirm, and confirms the next time: as Linux does after an error (EIO)."""
+
+    def __init__(self, fails: set[int]) -> None:
+        self.fails, self.asked = fails, 0
+        self.confirmed: dict[int, int] = {}
+        self.fsync_of = os.fsync
+
+    def fsync(self, handle: int) -> None:
+        status = os.fstat(handle)
+        if stat.S_ISREG(status.st_mode):
+            self.asked += 1
+            if self.asked in self.fails:
+                os.ftruncate(handle, self.confirmed.get(status.st_ino, 0))
+                os.ftruncate(handle, status.st_size)  # zeros where the lost pages were
+                raise OSError(errno.EIO, "Input/output error")
+            self.confirmed[status.st_ino] = status.st_size
+        self.fsync_of(handle)
+
+
+@pytest.mark.parametrize("fails", [{2}, {3}, {2, 3}, {2, 3, 4, 5}, {4}, {3, 5, 6}])
+def test_what_the_disk_did_not_confirm_is_written_again_to_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: set[int]
+) -> None:
+    disk = LyingDisk(fails)
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    one, refused = writer(tmp_path, file_seconds=1e9), 0
+    for number in range(8):
+        one.write(runs_of(records(range(number * 5, number * 5 + 5))))
+        for _ in range(9):
+            try:
+                one.sync()
+            except TapeError:
+                refused += 1
+            else:
+                break
+        assert one.synced == one.records == number * 5 + 5
+    one.close()
+    assert 0 < refused <= len(fails)
+    assert list(read_tape(tmp_path)) == records(range(40)), "nothing is lost, nothing is there twice"
+    assert not any(report.damages for report in check_tape(tmp_path))
+    assert len(tape_files(tmp_path)) > 1
+    assert {damage.reason.partition(";")[0] for damage in one.mended} == {"the disk did not confirm it"}
+
+
+def test_the_last_blocks_are_confirmed_by_the_end_or_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", LyingDisk({2}).fsync)
+    one = writer(tmp_path)
+    one.write(runs_of(records(range(5))))
+    one.close()
+    assert list(read_tape(tmp_path)) == records(range(5))
+    assert one.synced == 5
+
+
+def test_what_waits_to_be_confirmed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapewire.tape.writer.HELD_BYTES", 1_000)
+    one = writer(tmp_path, compress=False, fsync_every=1e9)
+    for number in range(20):
+        one.write(runs_of([record(number, 600)]))
+        assert one.records - one.synced <= 2
+    one.close()
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("moment", range(9))
+def test_killed_while_it_is_written_again_every_record_is_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """At each call of the system in turn: the next recorder finishes what was begun."""
+    left, refuse = iter(range(moment)), os.fsync
+    one = writer(tmp_path, file_seconds=1e9)
+    one.write(runs_of(records(range(5))))
+    one.sync()
+    one.write(runs_of(records(range(5, 12))))
+
+    def sick(_handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def mortal(call: Any) -> Any:
+        def made(*args: Any, **named: Any) -> Any:
+            if next(left, None) is None:
+                raise Killed
+            return call(*args, **named)
+
+        return made
+
+    monkeypatch.setattr(os, "fsync", sick)
+    with pytest.raises(TapeError):
+        one.sync()
+    monkeypatch.setattr(os, "fsync", refuse)
+    with monkeypatch.context() as patch:
+        for name in ("fsync", "ftruncate", "rename", "open", "pwritev", "write"):
+            patch.setattr(os, name, mortal(getattr(os, name)))
+        with pytest.raises(Killed):
+            one.sync()
+    for handle in (one._handle, one._anew and one._anew.handle, one._root):
+        if handle is not None:
+            os.close(handle)
+    writer(tmp_path).close()
+    assert list(read_tape(tmp_path)) == records(range(12))
+    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.after-*"))

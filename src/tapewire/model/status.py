@@ -176,8 +176,9 @@ class Lagged(FeedEvent, frozen=True, kw_only=True, tag="lagged"):
 class Taping(FeedEvent, frozen=True, kw_only=True, tag="taping"):
     """The feed's tape: ``reason`` says why nothing can be written to it, ``""`` that all is well (again).
 
-    What comes meanwhile waits in memory; ``missed`` records found no room there so far. ``mended`` says what a crash of
-    an earlier recorder had left unfinished, and was cut off.
+    What comes meanwhile waits in memory; ``missed`` records found no room there so far. ``mended`` says what
+    was cut off: what a crash of an earlier recorder had left unfinished, or what the disk did not confirm (it is in
+    another file then).
     """
 
     folder: str

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,6 +15,19 @@ from tapewire.errors import TapeError
 from tapewire.tape.disk import append_all, lock, new_file, open_folder, reason_of, sync_folder
 from tapewire.tape.files import Block, Damage, TapeFile, file_name, is_unborn, number_of, tape_files
 from tapewire.tape.format import Header, Run, encode_block, encode_header
+from tapewire.tape.renewing import adopt, put_in_place, write_anew
+
+#: Bytes that are kept in memory until the disk has confirmed them; beyond it is asked to at once.
+HELD_BYTES = 32 * 1024 * 1024
+
+
+class _Anew(NamedTuple):
+    """A file that is on the disk and waits to take the place of another's end."""
+
+    handle: int
+    name: str
+    created_ns: int
+    size: int
 
 
 class TapeWriter:
@@ -21,6 +35,10 @@ class TapeWriter:
 
     Each opening begins a new file: no file of an earlier recorder is written to. An unfinished end that a crash left
     in the last one is cut off, and stands in ``mended``.
+
+    A disk that fails to confirm may have dropped what it took, and confirm the next time all the same. So the blocks
+    that no ``sync`` has confirmed are kept (unless ``fsync`` is "none"); after a failure they are written again, to
+    another file, and the old one ends where it was confirmed. No record is in both, whenever the process ends.
 
     Args:
         options: where and how.
@@ -36,7 +54,11 @@ class TapeWriter:
         self._name = ""
         self._number = self._size = 0
         self._created_ns = 0
-        self._dirty = self._is_torn = False
+        self._dirty = self._is_torn = self._is_doubtful = False
+        #: Blocks of the present file that the disk has not confirmed, their bytes, and where they begin.
+        self._held: list[bytes] = []
+        self._held_bytes = self._confirmed = 0
+        self._anew: _Anew | None = None
         self.mended: list[Damage] = []
         #: When the newest record of an earlier recorder came (ns UTC), None: there was none.
         self.earlier_ns: int | None = None
@@ -56,6 +78,7 @@ class TapeWriter:
             self._root = open_folder(self._path)
             if self._root is not None:
                 lock(self._root)
+            adopt(self._path)
             earlier = tape_files(self._path)
             if earlier:
                 self._number = number_of(earlier[-1]) or 0
@@ -73,32 +96,41 @@ class TapeWriter:
         """Append one block. When that fails, the file is cut back to its last whole one, and nothing of it counts."""
         block = encode_block(runs, compress=self._options.compress)
         try:
+            if self._is_doubtful or self._held_bytes > HELD_BYTES:
+                self._confirm()
             if self._handle is None or self._full(len(block)):
                 self._begin()
             self._append(block)
         except OSError as error:
-            raise TapeError(str(self._path / self._name), reason_of(error)) from error
+            raise self._failed(error) from error
+        if self._options.fsync != "none":
+            self._held.append(block)
+            self._held_bytes += len(block)
         self.records += sum(len(run.payloads) for run in runs)
         self.until_ns = runs[-1].at_ns
 
     def sync(self) -> None:
         """Have everything written so far on the disk itself."""
-        if self._dirty and self._handle is not None:
-            try:
-                os.fsync(self._handle)
-            except OSError as error:
-                raise TapeError(str(self._path / self._name), reason_of(error)) from error
-            self._dirty = False
-            self.synced = self.records
+        try:
+            self._confirm()
+        except OSError as error:
+            raise self._failed(error) from error
 
     def close(self) -> None:
         """End the file and let the next recorder in; a second call does nothing."""
         try:
-            self._end()
+            try:
+                self._end()
+            except OSError:
+                self._end()  # what was not confirmed is written again
+        except OSError as error:
+            raise self._failed(error) from error
         finally:
-            root, self._root = self._root, None
-            if root is not None:
-                os.close(root)
+            handles = (self._handle, self._anew and self._anew.handle, self._root)
+            self._handle = self._anew = self._root = None
+            for handle in handles:
+                if handle is not None:
+                    os.close(handle)
 
     def _full(self, more: int) -> bool:
         age = (self._wall_ns() - self._created_ns) / 1e9
@@ -111,10 +143,14 @@ class TapeWriter:
         handle = new_file(self._path, name, self._root)
         self._number, self._name, self._created_ns = self._number + 1, name, created
         self._handle, self._size, self._dirty, self._is_torn = handle, 0, True, False
+        self._held, self._held_bytes, self._confirmed = [], 0, 0
         self.files += 1
         try:
-            self._append(encode_header(replace(self._header, number=self._number, created_ns=created)))
-            sync_folder(self._root if self._options.fsync != "none" else None)
+            self._append(self._start_of(self._number, created))
+            if self._options.fsync != "none":
+                os.fsync(handle)
+                sync_folder(self._root)
+                self._confirmed, self._dirty = self._size, False
         except OSError:  # a file without a header is none
             self._handle = None
             os.close(handle)
@@ -123,20 +159,55 @@ class TapeWriter:
         self._retain()
 
     def _end(self) -> None:
-        handle = self._handle
-        if handle is None:
+        if self._handle is None:
             return
-        try:
-            with contextlib.suppress(OSError):
-                self._cut()
-            self._handle, self._is_torn = None, False
-            if self._dirty and self._options.fsync != "none":
-                os.fsync(handle)
-                self.synced = self.records
-        except OSError as error:
-            raise TapeError(str(self._path / self._name), reason_of(error)) from error
-        finally:
-            os.close(handle)
+        with contextlib.suppress(OSError):
+            self._cut()
+        if self._options.fsync != "none":
+            self._confirm()
+        os.close(self._handle)
+        self._handle, self._is_torn = None, False
+
+    def _start_of(self, number: int, created_ns: int) -> bytes:
+        return encode_header(replace(self._header, number=number, created_ns=created_ns))
+
+    def _confirm(self) -> None:
+        """Have the disk confirm this file; one that failed to once is given up for another."""
+        if not self._dirty or self._handle is None:
+            return
+        if self._is_doubtful:
+            self._renew()
+        else:
+            try:
+                os.fsync(self._handle)
+            except OSError:
+                self._is_doubtful = True
+                raise
+        self._dirty, self.synced = False, self.records
+        self._held, self._held_bytes, self._confirmed = [], 0, self._size
+
+    def _renew(self) -> None:
+        """Write what was not confirmed to another file, have that confirmed, and end this one before it."""
+        assert self._handle is not None  # noqa: S101 - there is something to confirm
+        if self._anew is None:
+            created = self._wall_ns()
+            name, start = file_name(self._number + 1, created), self._start_of(self._number + 1, created)
+            handle = write_anew(self._path, self._root, name, self._confirmed, (start, *self._held))
+            self._anew = _Anew(handle, name, created, len(start) + self._held_bytes)
+        put_in_place(self._path, self._anew.name, self._confirmed)
+        given_up, more = self._path / self._name, self._size - self._confirmed
+        reason = f"the disk did not confirm it; it was written again to {self._anew.name}"
+        self.mended.append(Damage(given_up, self._confirmed, more, reason, is_tail=True))
+        os.close(self._handle)
+        self._handle, self._name, self._created_ns, self._size = self._anew
+        self._anew, self._is_doubtful, self._is_torn = None, False, False
+        self._number += 1
+        self.files += 1
+        with contextlib.suppress(OSError):  # by either name the next start finds it
+            sync_folder(self._root)
+
+    def _failed(self, error: OSError) -> TapeError:
+        return TapeError(str(self._path / self._name), reason_of(error))
 
     def _append(self, data: bytes) -> None:
         assert self._handle is not None  # noqa: S101 - begun by the caller

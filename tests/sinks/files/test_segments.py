@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -307,12 +308,13 @@ def test_columns_know_events_only(tmp_path: Path) -> None:
 
 
 class Disk:
-    """The operating system's file calls, with a will of their own."""
+    """The operating system's file calls, with a will of their own. What it fails to confirm, it may have dropped."""
 
     CALLS = ("write", "fsync", "ftruncate", "open", "mkdir")
 
     def __init__(self, seed: int) -> None:
         self.chance, self.sick, self.synced = random.Random(seed), True, 0
+        self.confirmed: dict[int, int] = {}
         self.real: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in self.CALLS}
 
     @contextmanager
@@ -326,12 +328,23 @@ class Disk:
         def call(*args: Any, **named: Any) -> Any:
             self.synced += name == "fsync"
             if self.sick and self.chance.random() < 0.2:
+                if name == "fsync":
+                    self._drop(*args)
                 raise OSError(self.chance.choice((errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)), "the disk")
             if self.sick and name == "write":
                 args = (args[0], args[1][: self.chance.randint(1, len(args[1]))])
+            if name == "fsync":
+                self.confirmed[os.fstat(args[0]).st_ino] = os.fstat(args[0]).st_size
             return self.real[name](*args, **named)
 
         return call
+
+    def _drop(self, handle: int) -> None:
+        """Zeros where the pages were that the disk did not take: as Linux may after an error, and confirm then."""
+        status = os.fstat(handle)
+        if stat.S_ISREG(status.st_mode):
+            self.real["ftruncate"](handle, self.confirmed.get(status.st_ino, 0))
+            self.real["ftruncate"](handle, status.st_size)
 
 
 OPTIONS: list[dict[str, Any]] = [
@@ -416,6 +429,45 @@ def test_a_failure_that_will_not_pass_is_told_before_one_that_will(
         with pytest.raises(SinkError, match=r"file too large; .* 1 line in 1 file, .*2 lines are not there") as caught:
             sink.write([trade(number, symbol=f"KRW-A{number}") for number in range(3)])
     assert not caught.value.retryable
+    sink.close()
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_what_the_disk_did_not_confirm_goes_to_another_file_and_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    def refuse(_handle: int) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    sink, codes = sink_at(tmp_path, fsync="interval"), [f"KRW-A{number}" for number in range(many)]
+    sink.write([trade(1, symbol=code) for code in codes])
+    sink.flush()
+    sink.write([trade(2, symbol=code) for code in codes])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        patch.setattr(segments, "sync_file_system", refuse)
+        with pytest.raises(SinkError, match="input/output error"):
+            sink.flush()
+    sink.flush()
+    sink.write([trade(3, symbol=code) for code in codes])
+    sink.close()
+    names = (("trade.jsonl", [1]), ("trade-2.jsonl", [2, 3]))
+    assert numbers(tmp_path) == {f"{code}_{name}": held for code in codes for name, held in names}
+    told = [notice for notice in notices(tmp_path) if "unconfirmed" in notice]
+    assert told == [
+        {"unconfirmed": f"{code}_trade.jsonl", "from_byte": 8, "bytes": 8, "written_to": f"{code}_trade-2.jsonl"}
+        for code in codes
+    ]
+
+
+def test_what_waits_to_be_confirmed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "HELD_BYTES", 100)
+    sink, disk = sink_at(tmp_path, fsync="interval"), Disk(0)
+    disk.sick = False
+    with disk.instead(monkeypatch):
+        for number in range(60):
+            sink.write([trade(number)])
+    assert 3 <= disk.synced <= 6, "without a flush"
     sink.close()
 
 

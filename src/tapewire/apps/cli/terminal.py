@@ -272,7 +272,7 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
 
 def tape_words(event: Taping) -> str:
     """What is good to know of a tape that is written."""
-    return f"cut off what a crash left: {'; '.join(event.mended)}" if event.mended else "the tape is written again"
+    return f"cut off: {'; '.join(event.mended)}" if event.mended else "the tape is written again"
 
 
 def _polling(event: Polling) -> Styled:

@@ -160,6 +160,10 @@ class _Tape:
             self._writer.write(runs)
         except TapeError as error:
             raise SinkError(error.target, error.reason) from error
+        self._measure()
+
+    def _measure(self) -> None:
+        """The writer may have begun another file, also when it had to give up one that the disk did not confirm."""
         for path in tape_files(self._path)[-2:]:
             self._sizes[path] = path.stat().st_size
 
@@ -191,6 +195,7 @@ class _Tape:
                 self._writer.sync()
             except TapeError as error:
                 raise SinkError(error.target, error.reason) from error
+            self._measure()
 
     def end(self) -> None:
         writer, self._writer = self._writer, None
@@ -199,6 +204,7 @@ class _Tape:
                 writer.close()
             except TapeError as error:
                 raise SinkError(error.target, error.reason) from error
+            self._measure()
 
     def _begin(self) -> TapeWriter:
         options = TapeOptions(folder=str(self._path), file_size=FILE_SIZE, file_seconds=float("inf"), fsync="interval")

@@ -67,6 +67,11 @@ class AppendFile:
     def __init__(self, root: Root, name: str, *, durable: bool) -> None:
         self.name, self.size = name, 0
         self.dirty = False
+        #: A confirmation failed: the disk may have dropped what it took, and confirm the next time all the same.
+        self.is_doubtful = False
+        #: If it is ``durable``: what the disk has not confirmed yet, its bytes, and where it begins.
+        self.held: list[bytes] = []
+        self.held_bytes = self.confirmed = 0
         self._root, self._durable = root, durable
         self._handle = _CLOSED
         self._is_torn = False
@@ -105,7 +110,7 @@ class AppendFile:
         self.resume()
         try:
             with _named(self.name):
-                self.size = _plain_size(self._handle)
+                self.size = self.confirmed = _plain_size(self._handle)
                 return self._torn_frame() if frames else self._torn_line()
         except BaseException:
             self.drop()
@@ -125,13 +130,43 @@ class AppendFile:
             finally:
                 self.size += done
                 self.dirty = True
+                if self._durable and done:
+                    self.held.append(data[:done])
+                    self.held_bytes += done
 
     def sync(self) -> None:
-        """Have all of it on the disk itself."""
+        """Have all of it on the disk itself. Once that has failed, what is ``held`` has to go to another file."""
         if self.dirty and self.is_open:
             with _named(self.name):
+                try:
+                    os.fsync(self._handle)
+                except OSError:
+                    self.is_doubtful = True
+                    raise
+            self.confirm()
+
+    def confirm(self) -> None:
+        """The disk has all of it."""
+        self.dirty = self.is_doubtful = False
+        self.held, self.held_bytes, self.confirmed = [], 0, self.size
+
+    def write_anew(self, parts: list[bytes]) -> None:
+        """Have these, and nothing else, in a file that was begun, on the disk itself."""
+        with _named(self.name):
+            os.ftruncate(self._handle, 0)
+            self.size, self._is_torn = 0, False
+            self.held, self.held_bytes, self.confirmed = [], 0, 0
+            self.append(b"".join(parts), by_line=False)
+            os.fsync(self._handle)
+        self.confirm()
+
+    def end_confirmed(self) -> None:
+        """Cut off all that the disk did not confirm, and give the handle back."""
+        with _named(self.name):
+            os.ftruncate(self._handle, self.confirmed)
+            with contextlib.suppress(OSError):  # if it is not, a loss of power leaves some twice; nothing is lost
                 os.fsync(self._handle)
-            self.dirty = False
+        self.drop()
 
     def pause(self) -> None:
         """Give the handle back; what was written is safe first."""
@@ -187,7 +222,7 @@ class AppendFile:
     def _cut_to(self, end: int, torn: bytes) -> bytes:
         if torn:
             os.ftruncate(self._handle, end)
-            self.size, self.dirty = end, True
+            self.size, self.confirmed, self.dirty = end, end, True
         return torn
 
     def _tail(self) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,22 @@ from tapewire.sinks.files.folders import newest_number
 from tapewire.sinks.files.frames import pack
 from tapewire.sinks.files.layout import FRAMES, LINES, MISC_KIND, SEGMENT, Layout, Place, Slot, fitting, parse
 from tapewire.sinks.files.options import RecordOptions
-from tapewire.sinks.files.upkeep import Notice, Refusal, let_go, mend_folder, refused_notice, torn_notice
+from tapewire.sinks.files.streams import Stream, renewed, within
+from tapewire.sinks.files.upkeep import (
+    Notice,
+    Refusal,
+    doubted_notice,
+    let_go,
+    mend_folder,
+    refused_notice,
+    torn_notice,
+)
 from tapewire.tape.disk import lock, open_folder, reason_of, sync_file_system
 
 #: Bytes of lines that wait for the flush that ends their frame: of one stream, of all together.
 FRAME_BYTES, FRAMES_BYTES = 1024 * 1024, 16 * 1024 * 1024
+#: Bytes of all files that are kept until the disk has confirmed them; beyond it is asked to at once.
+HELD_BYTES = 32 * 1024 * 1024
 #: Files that are put on the disk with their whole file system, in place of one by one.
 MANY = 16
 #: Streams that are known at a time; the one that came first is ended for another.
@@ -33,25 +44,6 @@ RETAIN_EVERY = 60 * 10**9
 _PASSING = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 )
-
-
-class _Stream:
-    """The lines of one place: the file they go to, and those that wait."""
-
-    def __init__(self, place: Place, suffix: str, slot: Slot) -> None:
-        self.place, self.suffix = place, suffix
-        self.waiting: deque[tuple[Slot, list[bytes]]] = deque()
-        self.waiting_bytes = 0
-        self.file: AppendFile | None = None
-        self.file_slot, self.number, self.count = slot, 0, 0
-        self.lines = self.stored = 0
-
-    def take(self, lines: list[bytes], size: int, slot: Slot) -> None:
-        if self.waiting and self.waiting[-1][0] == slot:
-            self.waiting[-1][1].extend(lines)
-        else:
-            self.waiting.append((slot, lines))
-        self.waiting_bytes += size
 
 
 class Segments:
@@ -80,8 +72,8 @@ class Segments:
         self._durable = options.fsync != "none"
         self._root: Root | None = None
         self._handle: int | None = None
-        self._streams: dict[Place, _Stream] = {}
-        self._touched: dict[Place, _Stream] = {}
+        self._streams: dict[Place, Stream] = {}
+        self._touched: dict[Place, Stream] = {}
         self._opened: OrderedDict[Place, AppendFile] = OrderedDict()
         self._waiting_bytes = 0
         self._slot = self._layout.slot(0)
@@ -129,7 +121,7 @@ class Segments:
         """Keep lines of one span until they are written; the list is this object's from now on."""
         stream = self._streams.get(place)
         if stream is None:
-            stream = self._streams[place] = _Stream(place, self._suffix(place), slot)
+            stream = self._streams[place] = Stream(place, self._suffix(place), slot)
         size = sum(map(len, lines)) + len(lines)
         stream.take(lines, size, slot)
         self._waiting_bytes += size
@@ -137,6 +129,8 @@ class Segments:
 
     def commit(self) -> None:
         """Write what waits; lines that are to share a frame only when they are many."""
+        if sum(file.held_bytes for file in self._opened.values()) > HELD_BYTES:
+            self._sync()
         everything = self._waiting_bytes >= FRAMES_BYTES or self._options.fsync == "each"
         ripe = [
             stream
@@ -145,14 +139,14 @@ class Segments:
         ]
         self._all(self._write, ripe)
         if self._options.fsync == "each":
-            self._all(AppendFile.sync, list(self._opened.values()))
+            self._all(self._confirm, list(self._opened))
 
     def flush(self) -> None:
         """Write all that waits, end the frames, and have the disk confirm it, if the options say so.
 
         What one file cannot do keeps no other from being written, ended and confirmed.
         """
-        self._each(self._write_all, self._end_over, self._forget, self._sync if self._durable else _nothing)
+        self._each(self._write_all, self._end_over, self._forget, *([self._sync] if self._durable else []))
         if self._now_ns - self._retained_ns >= RETAIN_EVERY:
             self._retained_ns = self._now_ns
             self._retain()
@@ -169,30 +163,62 @@ class Segments:
 
     def _sync(self) -> None:
         """Have all open files on the disk itself: one by one, or many at once."""
-        dirty = [file for file in self._opened.values() if file.dirty]
+        dirty = [place for place, file in self._opened.items() if file.dirty]
+        files = [self._opened[place] for place in dirty]
         try:
-            together = len(dirty) >= MANY and sync_file_system(self._handle)
+            together = (
+                len(files) >= MANY and not any(file.is_doubtful for file in files) and sync_file_system(self._handle)
+            )
         except OSError as error:
+            for file in files:
+                file.is_doubtful = True
             raise self._failed(error, "") from error
         if together:
-            for file in dirty:
-                file.dirty = False
+            for file in files:
+                file.confirm()
         else:
-            self._all(AppendFile.sync, dirty)
+            self._all(self._confirm, dirty)
+
+    def _confirm(self, place: Place) -> None:
+        """Have one file on the disk; what it failed to confirm is written again to another."""
+        stream = self._streams[place]
+        if not self._renew(stream) and stream.file is not None:
+            stream.file.sync()
+
+    def _renew(self, stream: Stream) -> bool:
+        doubtful, number = stream.file, stream.number + 1
+        if not renewed(stream, lambda: self._new(stream, stream.file_slot, number)):
+            return False
+        assert doubtful is not None  # noqa: S101 - it was given up
+        assert stream.file is not None  # noqa: S101 - another takes its place
+        self._opened[stream.place] = stream.file
+        self.note(doubted_notice(stream.place, doubtful, stream.file.name))
+        if stream.suffix == SEGMENT:
+            self._finish(doubtful.name)
+        return True
 
     def end(self) -> None:
         """Write all that waits and end every file; a second call does nothing."""
         try:
             if self._root is not None and not self._is_broken:
-                self.flush()
+                self._flush_twice()
                 self._retain()
                 self._all(self._write, list(self._touched.values()))
                 self._all(self._end, list(self._streams.values()))
         finally:
-            for file in self._opened.values():
+            for file in (*self._opened.values(), *(one.anew for one in self._streams.values() if one.anew is not None)):
                 file.drop()
             self._opened.clear()
             self._root = None
+
+    def _flush_twice(self) -> None:
+        """What the disk does not confirm is written again by the second."""
+        try:
+            self.flush()
+        except SinkError as error:
+            if not error.retryable:
+                raise
+            self.flush()
 
     def release(self) -> None:
         """Let the next recorder in; a second call does nothing."""
@@ -212,7 +238,7 @@ class Segments:
         """Lines that are not written yet."""
         return sum(len(lines) for stream in tuple(self._touched.values()) for _, lines in tuple(stream.waiting))
 
-    def _write(self, stream: _Stream) -> None:
+    def _write(self, stream: Stream) -> None:
         while stream.waiting:
             slot, lines = stream.waiting[0]
             while lines:
@@ -220,7 +246,7 @@ class Segments:
             stream.waiting.popleft()
         self._touched.pop(stream.place, None)
 
-    def _write_some(self, stream: _Stream, slot: Slot, lines: list[bytes]) -> None:
+    def _write_some(self, stream: Stream, slot: Slot, lines: list[bytes]) -> None:
         file = self._file(stream, slot)
         end = fitting(self._options, lines, stream.count, file.size)
         if end == 0:
@@ -228,7 +254,7 @@ class Segments:
             return
         frames = stream.suffix == FRAMES
         if frames:  # a frame is read as one piece
-            end = _within(lines, end, FRAME_BYTES)
+            end = within(lines, end, FRAME_BYTES)
         text = b"\n".join((*lines[:end], b""))
         before = file.size
         try:
@@ -237,19 +263,11 @@ class Segments:
             end = text.count(b"\n", 0, file.size - before)
             raise
         finally:
-            self._count(stream, lines, end, file.size - before)
+            self._waiting_bytes -= stream.wrote(lines, end, file.size - before)
 
-    def _count(self, stream: _Stream, lines: list[bytes], end: int, stored: int) -> None:
-        size = sum(map(len, lines[:end])) + end
-        del lines[:end]
-        stream.waiting_bytes -= size
-        self._waiting_bytes -= size
-        stream.count += end
-        stream.lines += end
-        stream.stored += stored
-
-    def _file(self, stream: _Stream, slot: Slot) -> AppendFile:
+    def _file(self, stream: Stream, slot: Slot) -> AppendFile:
         """The file that takes the stream's next line, open."""
+        self._renew(stream)
         if stream.file is not None and stream.file_slot != slot:
             self._end(stream)
         file = stream.file or self._begin(stream, slot)
@@ -260,7 +278,7 @@ class Segments:
         self._opened.move_to_end(stream.place)
         return file
 
-    def _begin(self, stream: _Stream, slot: Slot) -> AppendFile:
+    def _begin(self, stream: Stream, slot: Slot) -> AppendFile:
         self._make_room()
         number = stream.number if stream.number and stream.file_slot.label == slot.label else 0
         if number == 0:  # the first of this label: others may have been here before
@@ -274,7 +292,7 @@ class Segments:
         stream.file, stream.file_slot, stream.number, stream.count = file, slot, number + 1, 0
         return file
 
-    def _continued(self, stream: _Stream, slot: Slot, number: int) -> AppendFile | None:
+    def _continued(self, stream: Stream, slot: Slot, number: int) -> AppendFile | None:
         """The file of an earlier recorder, if it is not over."""
         options = self._options
         if stream.suffix == SEGMENT or options.rotate_count is not None:  # how many lines it has, nobody wrote down
@@ -289,12 +307,13 @@ class Segments:
         stream.stored += file.size
         return file
 
-    def _new(self, stream: _Stream, slot: Slot, number: int) -> AppendFile:
+    def _new(self, stream: Stream, slot: Slot, number: int) -> AppendFile:
         assert self._root is not None  # noqa: S101 - opened
         name = self._layout.path(stream.place, slot.label, number, stream.suffix)
         return AppendFile(self._root, name, durable=self._durable)
 
-    def _end(self, stream: _Stream) -> None:
+    def _end(self, stream: Stream) -> None:
+        self._renew(stream)
         file = stream.file
         if file is None:
             return
@@ -306,8 +325,10 @@ class Segments:
 
     def _make_room(self) -> None:
         while len(self._opened) >= self._max_open:
-            next(iter(self._opened.values())).pause()
-            self._opened.popitem(last=False)
+            place = next(iter(self._opened))
+            self._renew(self._streams[place])
+            self._opened[place].pause()
+            del self._opened[place]
 
     def _forget(self) -> None:
         while len(self._streams) > STREAMS_MOST:
@@ -316,7 +337,7 @@ class Segments:
             self._add(self._ended, stream)
             del self._streams[stream.place]
 
-    def _add(self, rows: dict[str, Written], stream: _Stream) -> None:
+    def _add(self, rows: dict[str, Written], stream: Stream) -> None:
         name = self._layout.name(stream.place)
         before = rows.get(name, Written(name, 0, 0))
         if stream.lines or before.events:
@@ -373,17 +394,3 @@ class Segments:
             place = Place("", MISC_KIND, "") if found is None else found.place
             self._refusal = Refusal(place, reason_of(error), self._now_ns)
         return SinkError(str(target), reason_of(error), retryable=passing)
-
-
-def _nothing() -> None:
-    """The disk need not confirm anything."""
-
-
-def _within(lines: list[bytes], end: int, size: int) -> int:
-    """As many of the first ``end`` lines as have ``size`` bytes, one at least."""
-    total = 0
-    for index in range(end):
-        total += len(lines[index]) + 1
-        if total > size and index:
-            return index
-    return end

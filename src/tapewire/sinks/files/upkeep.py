@@ -33,6 +33,12 @@ def torn_notice(place: Place, name: str, torn: bytes, at_ns: int = 0) -> Notice:
     return Notice(place, json.encode({"torn_from": name, **shown}), at_ns)
 
 
+def doubted_notice(place: Place, file: AppendFile, anew: str) -> Notice:
+    """That the end of a file, which the disk did not confirm, was written again to another, and cut off."""
+    said = {"unconfirmed": file.name, "from_byte": file.confirmed, "bytes": file.held_bytes, "written_to": anew}
+    return Notice(place, json.encode(said))
+
+
 class Refusal(NamedTuple):
     """That the disk refused: at which file's place, why, and since when (ns UTC)."""
 
