@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 import pytest
@@ -47,7 +48,7 @@ class Reader:
     """A source's blocking half, and what it has read."""
 
     def __init__(self, cluster: KafkaCluster) -> None:
-        self._reading = Reading(Cluster(cluster.address))
+        self._reading = Reading(Cluster(cluster.address), monotonic)
         self._reading.reach(20)
         self.follow, self.leave, self.latest = self._reading.follow, self._reading.leave, self._reading.latest
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -93,7 +93,9 @@ class KafkaLink:
     async def connect(self) -> None:
         """Make a producer, and see that the cluster answers it."""
         check_installed()
-        self._producing = producing = _Producing(self._cluster, self._topics, self._options)
+        self._producing = producing = _Producing(
+            self._cluster, self._topics, self._options, asyncio.get_running_loop().time
+        )
         self._calls = Calls()
         try:
             await self._calls.begin(partial(producing.reach, self._options.connect_timeout))
@@ -118,11 +120,13 @@ class KafkaLink:
 class _Producing:
     """The blocking half. ``going`` is set to False by whoever does not wait any more: what runs then ends soon."""
 
-    def __init__(self, cluster: Cluster, topics: TopicOptions, options: BrokerOptions) -> None:
+    def __init__(
+        self, cluster: Cluster, topics: TopicOptions, options: BrokerOptions, now: Callable[[], float]
+    ) -> None:
         from confluent_kafka import Producer  # noqa: PLC0415 - an optional extra
 
         self.going = True
-        self._told, self._topics = Told(), topics
+        self._told, self._topics, self._now = Told(), topics, now
         self._settings = cluster.settings() | {"error_cb": self._told.hear}
         self._known: set[str] = set()
         self._verdicts: list[Verdict] = []
@@ -146,12 +150,12 @@ class _Producing:
         self._verdicts = verdicts
         for position, (message, place) in enumerate(zip(group, places, strict=True)):
             self._produce(position, message, *place)
-        quiet, left = monotonic(), len(self._producer)
+        quiet, left = self._now(), len(self._producer)
         while left and self.going:
             before, left = left, self._producer.flush(SLICE)
             if left < before:
-                quiet = monotonic()
-            elif self._told.troubled and monotonic() - quiet > _DOUBT:
+                quiet = self._now()
+            elif self._told.troubled and self._now() - quiet > _DOUBT:
                 self._told.reach(self._producer, _DOUBT, self._is_going)
         return verdicts
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.kafka_line import SLICE, topic_and_key, words_of
@@ -31,10 +30,10 @@ Part = tuple[str, int]
 class Looking:
     """A consumer that reads nothing but what it is asked for; every call blocks."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], now: Callable[[], float]) -> None:
         from confluent_kafka import Consumer  # noqa: PLC0415 - an optional extra
 
-        self.going = True
+        self.going, self._now = True, now
         self._consumer: Consumer = Consumer({**settings, "fetch.wait.max.ms": _HOLD})
 
     def partitions(self) -> dict[str, list[int]]:
@@ -58,11 +57,11 @@ class Looking:
 
     def newest(self, topic: str, partitions: Iterable[int], names: Mapping[str, str]) -> dict[str, Received]:
         """The newest message of each subject (of a key each), as far back as is looked."""
-        wanted, until = {key: subject for subject, key in names.items()}, monotonic() + _LOOK
+        wanted, until = {key: subject for subject, key in names.items()}, self._now() + _LOOK
         found: dict[str, Message] = {}
         parts = [(topic, number) for number in partitions]
         for spans in zip_longest(*(look_back(*self.ends(part)) for part in parts)):
-            if len(found) == len(wanted) or monotonic() > until:
+            if len(found) == len(wanted) or self._now() > until:
                 break
             late: dict[str, Message] = {}
             for message in self._span({part: span for part, span in zip(parts, spans, strict=True) if span}):
@@ -79,9 +78,9 @@ class Looking:
     def _span(self, spans: Mapping[Part, tuple[int, int]]) -> Iterator[Message]:
         """Every message of these spans."""
         self._consumer.assign([place(part, first) for part, (first, _) in spans.items()])
-        left, until = {part: end for part, (_, end) in spans.items()}, monotonic() + _ANSWER_WITHIN
+        left, until = {part: end for part, (_, end) in spans.items()}, self._now() + _ANSWER_WITHIN
         while left:
-            if monotonic() > until or not self.going:
+            if self._now() > until or not self.going:
                 raise Away(f"nothing was read within {_ANSWER_WITHIN:g} s")
             first = self._consumer.poll(SLICE)
             for message in [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]:

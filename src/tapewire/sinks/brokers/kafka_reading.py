@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from time import monotonic
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.kafka_line import SLICE, Cluster, Told, topic_and_key
@@ -21,23 +20,27 @@ _MISSING, _ADDED = 0.5, 30.0
 
 
 class Reading:
-    """The blocking half of a source. ``going`` is set to False by whoever does not wait any more."""
+    """The blocking half of a source.
 
-    def __init__(self, cluster: Cluster) -> None:
+    Args:
+        cluster: where to read. now: seconds of a clock that does not jump.
+    """
+
+    def __init__(self, cluster: Cluster, now: Callable[[], float]) -> None:
         from confluent_kafka import Consumer  # noqa: PLC0415 - an optional extra
 
-        self._told = Told()
+        self._told, self._now = Told(), now
         settings: dict[str, Any] = {
             **cluster.settings(), "error_cb": self._told.hear, "group.id": "tapewire", "enable.auto.commit": False,
             "auto.offset.reset": "earliest", "enable.partition.eof": True, "queued.max.messages.kbytes": 16_384,
         }  # fmt: skip
         self._consumer: Consumer = Consumer(settings)
-        self._looking = Looking(settings)
+        self._looking = Looking(settings, now)
         self._logs: dict[Part, SharedLog] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._since: dict[str, int] = {}
         self._absent: dict[str, Begin] = {}
-        self._heard = self._looked = monotonic()
+        self._heard = self._looked = self._now()
 
     def give_up(self) -> None:
         """Nobody waits any more: what runs ends soon."""
@@ -81,7 +84,7 @@ class Reading:
             self._look_around()
             first = self._consumer.poll(SLICE)
             messages = [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]
-            now = monotonic()
+            now = self._now()
             if messages:
                 self._heard = now
             elif self._told.troubled and now - self._heard > _DOUBT:
@@ -141,7 +144,7 @@ class Reading:
 
     def _look_around(self) -> None:
         """Whether topics came that were not there, or partitions were added."""
-        now = monotonic()
+        now = self._now()
         if now - self._looked < (_MISSING if self._absent else _ADDED):
             return
         self._looked, known = now, self._looking.partitions()

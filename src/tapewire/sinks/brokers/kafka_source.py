@@ -30,7 +30,7 @@ class KafkaSource:
         """Make a consumer, and see that the cluster answers it."""
         check_installed()
         self._polled, self._calls = None, Calls()
-        self._reading = reading = Reading(self._cluster)
+        self._reading = reading = Reading(self._cluster, asyncio.get_running_loop().time)
         try:
             await self._calls.begin(partial(reading.reach, _CONNECT))
         except BaseException:
