@@ -70,6 +70,11 @@ def test_another_venues_books_are_judged_and_the_way_to_see_it_again_names_the_v
     assert (run.exit_code, first["venue"], first["books_wrong"], summary["books"]) == (0, "okx", 0, first["books"])
     proof = prove(1, 0.05, venue="okx")
     assert first["books"] == proof.books > 100
+    assert (first["fills"], first["fills_missed"], first["fills_twice"]) == (proof.fills, 0, 0)
+    assert (first["holdings"], first["holdings_wrong"]) == (proof.holdings, 0)
+    assert proof.fills > 5
+    assert proof.holdings > 5
+    assert f", {proof.fills:,} fills, " in verdict([proof])[0]
     assert f", {proof.books:,} books, " in verdict([proof])[0]
     assert verdict([proof])[0].endswith(" orders: none lost, none delivered twice, no book wrong, no limit overrun.")
     said = verdict([replace(proof, books_wrong=3)])[1]

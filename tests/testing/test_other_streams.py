@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tapewire.model.events import CandleEvent, MyOrderEvent
-from tapewire.testing.other_streams import judge_candles, judge_orders
+from tapewire.model.positions import FillEvent
+from tapewire.testing.other_streams import judge_candles, judge_fills, judge_orders, matches_of
 
 
 def candle(minute: int, price: float, **facts: Any) -> CandleEvent:
@@ -91,3 +92,42 @@ def test_where_closes_are_told_nothing_of_a_window_may_be_missing_and_where_not_
     assert judge_candles(made, heard).wrong == ()
     assert judge_candles(made, heard).judged == 1
     assert judge_candles(made, heard, closed=True).wrong == ("2026-08-13T09:02:00", "2026-08-13T09:03:00")
+
+
+@dataclass
+class Traded:
+    """As much of an execution as is judged."""
+
+    trade: int
+    ms: int
+
+
+@dataclass
+class Asked:
+    """As much of what an order asked for as is judged."""
+
+    symbol: str = "BTC-USDT"
+
+
+@dataclass
+class Executed(Made):
+    """An order that says its market."""
+
+    asked: Asked = field(default_factory=Asked)
+
+
+def test_fills_are_looked_for_by_market_order_and_trade_as_often_as_they_were_told() -> None:
+    fills = [Traded(1, ms=9), Traded(2, ms=10), Traded(3, ms=11), Traded(4, ms=12)]
+    made = [Executed("a", "done", 5, fills[:3]), Executed("b", "wait", 5, fills[3:])]
+    heard = {("BTC-USDT", "a", 1): 1, ("BTC-USDT", "a", 2): 2, ("BTC-USDT", "b", 3): 1}
+    found = judge_fills(made, heard, 10, as_it_is)  # type: ignore[arg-type]
+    assert found.made == 3
+    assert found.missed == (("BTC-USDT", "a", 3), ("BTC-USDT", "b", 4))
+    assert found.twice == (("BTC-USDT", "a", 2),)
+
+
+def test_a_fill_stands_for_as_many_executions_as_it_counts() -> None:
+    one = FillEvent(venue="okx", symbol="BTC-USDT", uuid="a", sequential_id=7)
+    three = FillEvent(venue="okx", symbol="BTC-USDT", uuid="a", sequential_id=7, count=3)
+    assert matches_of(one) == [("BTC-USDT", "a", 7)]
+    assert matches_of(three) == [("BTC-USDT", "a", 7), ("BTC-USDT", "a", 6), ("BTC-USDT", "a", 5)]

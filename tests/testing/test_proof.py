@@ -111,6 +111,11 @@ def test_each_broken_promise_is_named() -> None:
     assert replace(kept, live=0, recovered=0).broken == ["nothing was delivered"]
 
 
+def test_broken_promises_of_the_account_are_named() -> None:
+    broken = replace(prove(1, 0.1), fills_missed=2, fills_twice=3, holdings_wrong=4)
+    assert broken.broken == ["2 fills missed", "3 fills told twice", "4 balances or positions wrong at the end"]
+
+
 def test_the_same_seed_gives_the_same_trial_whatever_the_order_of_sets() -> None:
     program = "from tapewire.testing.proof import prove; print(prove(5, 0.2), prove(5, 0.02, venue='okx'))"
     trials = {

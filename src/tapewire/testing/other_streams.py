@@ -1,4 +1,4 @@
-"""Judges what was heard of candles and orders: against the exchange's own (pure)."""
+"""Judges what was heard of candles, orders and fills: against the exchange's own (pure)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from datetime import datetime
 from msgspec import Struct
 
 from tapewire.model.events import CandleEvent, MyOrderEvent
+from tapewire.model.positions import FillEvent
 from tapewire.venues.trading import Order
 
 #: Milliseconds between two messages of a stream of candles (spec/upbit.md 4.4): the last state may not be sent.
 SPACING_MS = 1_000
 _ENDS = ("done", "cancel")
+#: An execution of an order: its market, the order's id, the trade's.
+Execution = tuple[str, str, int]
 
 
 class CandleAccount(Struct, frozen=True, kw_only=True):
@@ -31,6 +34,14 @@ class OrderAccount(Struct, frozen=True, kw_only=True):
     ended: int
     missed: tuple[str, ...]
     twice: tuple[str, ...]
+
+
+class FillAccount(Struct, frozen=True, kw_only=True):
+    """``made``: executions since; ``missed``: those that were not told; ``twice``: told more than once."""
+
+    made: int
+    missed: tuple[Execution, ...]
+    twice: tuple[Execution, ...]
 
 
 def judge_candles(
@@ -99,6 +110,39 @@ def judge_orders(
         missed=tuple(sorted(uuid for uuid, state in due if (uuid, state) not in told)),
         twice=tuple(sorted(uuid for (uuid, _), count in told.items() if count > 1)),
     )
+
+
+def judge_fills(
+    made: Sequence[Order],
+    heard: Mapping[Execution, int],
+    since_ms: int,
+    named: Callable[[Order], tuple[str, str]],
+) -> FillAccount:
+    """Of one account: executions since.
+
+    Args:
+        made: the exchange's orders.
+        heard: how often each execution was told.
+        since_ms: when its stream was live (Unix ms, UTC).
+        named: as of ``judge_orders``.
+    """
+    due = {
+        (order.asked.symbol, named(order)[0], fill.trade)
+        for order in made
+        for fill in order.fills
+        if fill.ms >= since_ms
+    }
+    return FillAccount(
+        made=len(due),
+        missed=tuple(sorted(due - heard.keys())),
+        twice=tuple(sorted(one for one, count in heard.items() if count > 1)),
+    )
+
+
+def matches_of(event: FillEvent) -> list[Execution]:
+    """The executions that a fill stands for: the last one gives it its id."""
+    last = event.sequential_id or 0
+    return [(event.symbol, event.uuid, last - back) for back in range(event.count or 1)]
 
 
 def _state(candle: CandleEvent) -> tuple[float | None, ...]:

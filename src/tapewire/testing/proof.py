@@ -22,6 +22,7 @@ from tapewire.runtime.manager import WebSocketManager
 from tapewire.sim.faults import FaultPlan
 from tapewire.sim.scenario import DEMO_KEY, Scenario
 from tapewire.sim.server import Simulator
+from tapewire.testing.account_truth import AccountTruth
 from tapewire.testing.book_truth import BookTruth
 from tapewire.testing.cast import UNIT, cast
 from tapewire.testing.clock import VirtualTimeLoop, elapse, run_virtual
@@ -65,6 +66,10 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
         books, books_wrong: kept books that were delivered, and those that were not the exchange's own at that number,
             or crossed; books_behind: markets whose last book was older than the exchange's at the end.
         orders, orders_missed, orders_twice: orders that ended, and those whose end was never told, or more than once.
+        fills, fills_missed, fills_twice: executions of the account, where they have a stream of their own, and those
+            never told, or more than once.
+        holdings, holdings_wrong: balances and positions at the end, in each stream that tells them, and those that
+            were told otherwise last.
         overruns: limits overrun, as the exchange counted.
         reconnects: lines that were lost and came back; gaps: interrupted public streams; unfilled: gaps of any
             that stayed.
@@ -99,6 +104,11 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
     books: int = 0
     books_wrong: int = 0
     books_behind: int = 0
+    fills: int = 0
+    fills_missed: int = 0
+    fills_twice: int = 0
+    holdings: int = 0
+    holdings_wrong: int = 0
 
     @property
     def broken(self) -> list[str]:
@@ -107,6 +117,8 @@ class Proof(Struct, frozen=True, kw_only=True, tag_field="type", tag="proof"):
             "delivered twice": self.duplicates, "lost": self.lost, "lost without a word": self.undetected,
             "limits overrun": self.overruns, "candles wrong": self.candles_wrong,
             "books wrong": self.books_wrong, "books behind at the end": self.books_behind,
+            "fills missed": self.fills_missed, "fills told twice": self.fills_twice,
+            "balances or positions wrong at the end": self.holdings_wrong,
             "ends of orders missed": self.orders_missed, "ends of orders told twice": self.orders_twice,
             "had to be recovered although a line stood": self.recovered if self.redundancy > 1 else 0,
         }  # fmt: skip
@@ -163,6 +175,8 @@ class _Trial:
         self._windows: dict[str, CandleEvent] = {}
         self._orders: list[MyOrderEvent] = []
         self._orders_since: int | None = None
+        trader = Random(f"trader {seed}").random  # noqa: S311 - as above
+        self._account = AccountTruth(parts, self._simulator, trader, self._hear)
         self._truth: BookTruth
         self._slowest_return = 0.0
         self._digest = hashlib.sha256()
@@ -205,6 +219,7 @@ class _Trial:
         await client.subscribe_candle(parts.markets[0], self._candle, unit=UNIT)
         if parts.private:
             await client.subscribe_my_order(self._order)
+            await self._account.subscribe(client)
 
     def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
         return self._simulator.lines(), self._simulator.http()
@@ -231,6 +246,7 @@ class _Trial:
 
     def _told(self, event: FeedEvent) -> None:
         self._digest.update(msgspec.json.encode(event))
+        self._account.told(event)
         if isinstance(event, Subscribed) and self._orders_since is None:
             private = any(stream.kind == "myOrder" for stream in event.subscriptions)
             self._orders_since = self._simulator.exchange.market.now_ms + 1 if private else None
@@ -242,13 +258,20 @@ class _Trial:
     async def _pass(self) -> None:
         """The time with faults and the calm after it; then what was made counts, and may still arrive."""
         simulator, end = self._simulator, self._hours * HOUR
-        lone = asyncio.create_task(self._lone.run(), name="faults of one line")
+        meanwhile = {
+            asyncio.create_task(self._lone.run(), name="faults of one line"),
+            asyncio.create_task(self._account.trade(), name="trade contracts"),
+        }
         while simulator.now < end:
             await elapse(min(STEP, end - simulator.now))
             self._collect()
             self._progress(min(1.0, simulator.now / end))
-        lone.cancel()
-        await asyncio.wait([lone])
+        for task in meanwhile:
+            task.cancel()
+        await asyncio.wait(meanwhile)
+        for task in meanwhile:
+            if not task.cancelled():
+                task.result()
         simulator.exchange.faults = FaultPlan((), lambda: 0.0)
         simulator.slow(0)
         calm = CALM
@@ -258,6 +281,7 @@ class _Trial:
             calm += STEP
         self._collect()
         await elapse(LAST)
+        await self._account.settle()
 
     def _unsettled(self) -> bool:
         return any(gap.state in {"open", "filling"} for gap in self._ledger())
@@ -281,7 +305,7 @@ class _Trial:
         candles = judge_candles(self._windows, self._candles, closed=self._cast.closed)
         made = self._simulator.orders() if since is not None else ()
         orders = judge_orders(made, self._orders, since or 0, exchange.told_order)
-        ledger = self._ledger()
+        ledger, executed = self._ledger(), self._account.fills()
         fills = [(gap.at_ns - gap.from_ns) / 1e9 for gap in ledger if gap.state == "filled"]
         return Proof(
             seed=self._seed,
@@ -300,7 +324,7 @@ class _Trial:
             orders_twice=len(orders.twice),
             overruns=len(self._simulator.violations),
             reconnects=reconnects,
-            gaps=sum(gap.subscription.kind != "myOrder" for gap in ledger),
+            gaps=sum(gap.subscription.kind not in ("myOrder", *self._cast.held) for gap in ledger),
             unfilled=sum(gap.state in {"open", "filling", "unfilled"} for gap in ledger),
             slowest_return=round(self._slowest_return, 3),
             slowest_fill=round(max(fills, default=0.0), 3),
@@ -310,6 +334,11 @@ class _Trial:
             books=self._truth.judged,
             books_wrong=self._truth.wrong,
             books_behind=len(self._truth.behind),
+            fills=executed.made,
+            fills_missed=len(executed.missed),
+            fills_twice=len(executed.twice),
+            holdings=self._account.judged,
+            holdings_wrong=len(self._account.wrong),
         )
 
 

@@ -92,8 +92,9 @@ def prove(  # noqa: PLR0917 - click names them all
     The real client runs on virtual time against the built-in exchange, which drops, breaks, freezes and silences
     lines, sends garbage, refuses handshakes and REST calls, goes away for maintenance, is slow, and sends trades
     late or twice, all by chance from the seed. Then each trade that was made is looked for among those delivered, the
-    last message of each candle is held against the exchange's own, and the end of each order must have been told once.
-    Where books come as changes, each one that was delivered is held against the exchange's own at that number.
+    last message of each candle is held against the exchange's own, and the end of each order must have been told once,
+    each fill too where fills have a stream. In the end balances and positions must be those of the account. Where books
+    come as changes, each one that was delivered is held against the exchange's own at that number.
 
     \b
     made        trades made while subscribed     twice     delivered more than once
@@ -155,6 +156,11 @@ def totals(proofs: list[Proof]) -> dict[str, Any]:
         "books",
         "books_wrong",
         "books_behind",
+        "fills",
+        "fills_missed",
+        "fills_twice",
+        "holdings",
+        "holdings_wrong",
         "orders",
         "orders_missed",
         "orders_twice",
@@ -174,7 +180,13 @@ def verdict(proofs: list[Proof]) -> list[str]:
     """What it all comes to, for people."""
     total = totals(proofs)
     done = f"{count_of(total['trials'], 'trial')}, {total['hours']:,g} h on the exchange's clock, "
-    judged = [("trades", "made"), ("candles", "candles"), ("books", "books"), ("orders", "orders")]
+    judged = [
+        ("trades", "made"),
+        ("candles", "candles"),
+        ("books", "books"),
+        ("fills", "fills"),
+        ("orders", "orders"),
+    ]
     done += ", ".join(f"{total[name]:,} {words}" for words, name in judged if total[name])
     broken = [proof for proof in proofs if proof.broken]
     if not broken:
