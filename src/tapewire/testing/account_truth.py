@@ -94,6 +94,14 @@ class AccountTruth:
         made = self._simulator.orders() if self._since is not None else ()
         return judge_fills(made, self._fills, self._since or 0, self._simulator.exchange.venue.told_order)
 
+    def figures(self) -> dict[str, int]:
+        """Everything together, under the names that ``Proof`` gives it."""
+        found = self.fills()
+        return {
+            "fills": found.made, "fills_missed": len(found.missed), "fills_twice": len(found.twice),
+            "holdings": self.judged, "holdings_wrong": len(self.wrong),
+        }  # fmt: skip
+
     def _take(self, event: Event) -> None:
         self._hear(event)
         if isinstance(event, FillEvent):

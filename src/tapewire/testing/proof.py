@@ -305,7 +305,7 @@ class _Trial:
         candles = judge_candles(self._windows, self._candles, closed=self._cast.closed)
         made = self._simulator.orders() if since is not None else ()
         orders = judge_orders(made, self._orders, since or 0, exchange.told_order)
-        ledger, executed = self._ledger(), self._account.fills()
+        ledger = self._ledger()
         fills = [(gap.at_ns - gap.from_ns) / 1e9 for gap in ledger if gap.state == "filled"]
         return Proof(
             seed=self._seed,
@@ -334,11 +334,7 @@ class _Trial:
             books=self._truth.judged,
             books_wrong=self._truth.wrong,
             books_behind=len(self._truth.behind),
-            fills=executed.made,
-            fills_missed=len(executed.missed),
-            fills_twice=len(executed.twice),
-            holdings=self._account.judged,
-            holdings_wrong=len(self._account.wrong),
+            **self._account.figures(),
         )
 
 
