@@ -114,6 +114,24 @@ def test_a_new_line_that_is_lost_during_the_move_asks_for_nothing_that_the_old_o
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
+def test_after_a_move_the_last_trade_of_a_quiet_market_is_not_told_again_by_the_next_line() -> None:
+    async def story(stage: Stage) -> list[TradeEvent]:
+        client = stage.client(venue="okx", recover=True)
+        heard: list[TradeEvent] = []
+        await client.subscribe_trade(["BTC-USDT", "ETH-USDT"], heard.append)
+        await stage.after(80)
+        assert [event.moving for event in stage.told(Notice)] == [True]
+        assert [event.loss.cause for event in stage.told(Disconnected)] == ["stopped", "reset"]
+        await client.cleanup()
+        return heard
+
+    heard = okx(story, faults=("upgrade@40x1", "abort@47x1"), rate=0.1)
+    assert any(trade.stream_type is None for trade in heard)
+    for symbol in ("BTC-USDT", "ETH-USDT"):
+        numbers = covered([trade for trade in heard if trade.symbol == symbol])
+        assert len(numbers) == len(set(numbers)) >= 1
+
+
 def test_of_two_lines_that_carry_the_same_one_after_the_other_is_left() -> None:
     async def story(stage: Stage) -> list[TradeEvent]:
         client = stage.client(venue="okx", recover=False, redundancy=2)

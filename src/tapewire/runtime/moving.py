@@ -136,6 +136,7 @@ class Move:
         listeners = [listener for listener in old.listeners if listener is not tap.witness]
         for listener in listeners:
             self._new.router.add(subscription, listener)
+            listener.joined = 0  # it has all that the old line brought, and is given now what the new one did
             self._old.router.remove(subscription, listener)
         remember_ids(old, new)
         self._untap(subscription, tap)
