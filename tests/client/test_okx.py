@@ -125,7 +125,7 @@ def test_after_a_move_the_last_trade_of_a_quiet_market_is_not_told_again_by_the_
         await client.cleanup()
         return heard
 
-    heard = okx(story, faults=("upgrade@40x1", "abort@47x1"), rate=0.1)
+    heard = okx(story, faults=("upgrade@40x1", "abort@47x1"), rate=0.5)
     assert any(trade.stream_type is None for trade in heard)
     for symbol in ("BTC-USDT", "ETH-USDT"):
         numbers = covered([trade for trade in heard if trade.symbol == symbol])
