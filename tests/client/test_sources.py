@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tapewire import FeedOptions, Subscription, WebSocketClient
 from tapewire.errors import ConfigError, FeedError, TimedOut
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 from tapewire.model.status import Connected, Connecting, Disconnected, FeedEvent, Gap, Quarantined
+from tapewire.sinks.brokers import nats_source, redis_source
 from tapewire.sinks.brokers.kafka import KafkaSink
 from tapewire.sinks.brokers.nats import NatsSink
 from tapewire.sinks.brokers.redis import RedisSink
@@ -259,6 +261,121 @@ async def cut(stand: Stand, sink: BrokerSink) -> None:
     writing = asyncio.create_task(stand.publish(*map(trade, range(1, 400)), sink=sink))
     await asyncio.to_thread(stand.server.start)
     await writing
+    async with asyncio.timeout(40):  # ``flush`` waits for nobody who is away
+        while sink.figures.confirmed < 400:
+            await turn()
+
+
+async def test_what_is_thrown_away_on_a_living_line_is_told(stand: Stand) -> None:
+    """No line is lost: the broker drops what came faster than it was fetched."""
+    options: dict[str, Any] = {"max_bytes": 4_000} if isinstance(stand.server, NatsServer) else {}
+    sink = await asyncio.to_thread(lambda: stand.sink(**options))
+    await stand.publish(trade(0), sink=sink)
+    told: list[FeedEvent] = []
+    async with stand.client() as client, client.trades("KRW-BTC") as trades:
+        client.subscribe_feed(told.append)
+        await take(trades, 1)
+        await overtake(stand, sink)
+        async with asyncio.timeout(30):
+            while not any(isinstance(event, Gap) for event in told):
+                await turn()
+    gaps = [event for event in told if isinstance(event, Gap)]  # one each time that it is looked at
+    wanted = ("unfilled", "trimmed", Subscription("trade", "KRW-BTC"))
+    assert {(gap.state, gap.cause, gap.subscription) for gap in gaps} == {wanted}
+    assert all(gap.to_ns is not None and gap.from_ns <= gap.to_ns for gap in gaps)
+    assert not any(isinstance(event, Disconnected) and event.loss.cause == "reset" for event in told)
+
+
+async def overtake(stand: Stand, sink: BrokerSink) -> None:
+    """Messages come and are thrown away before the reader can have them: its consumer is gone, or both are one step."""
+    if isinstance(stand.server, NatsServer):
+        import nats  # noqa: PLC0415
+
+        line = await nats.connect(stand.server.address, allow_reconnect=False)
+        js = line.jetstream(timeout=20)
+        for consumer in await js.consumers_info("md"):
+            await js.delete_consumer("md", consumer.name)
+        await line.close()
+        await stand.publish(*map(trade, range(1, 60)), sink=sink)
+    else:
+        import redis.asyncio  # noqa: PLC0415
+
+        async with redis.asyncio.Redis.from_url(stand.server.address) as client, client.pipeline() as step:
+            for number in range(9):
+                step.xadd("md.upbit.kr.trade.KRW-BTC", {"payload": str(number)})
+            step.xtrim("md.upbit.kr.trade.KRW-BTC", maxlen=0, approximate=False)
+            await step.execute()
+
+
+async def test_a_short_stream_of_which_all_was_heard_has_no_gap(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was thrown away had been heard: nothing is told, however often it is looked at."""
+    monkeypatch.setattr(nats_source, "_CHECK", 0.2)
+    monkeypatch.setattr(redis_source, "_CHECK", 0.2)
+    options: dict[str, Any] = {"max_bytes": 20_000} if isinstance(stand.server, NatsServer) else {"max_len": 40}
+    sink = await asyncio.to_thread(lambda: stand.sink(**options))
+    await stand.publish(trade(0), trade(0, "KRW-ETH"), sink=sink)
+    told: list[FeedEvent] = []
+    found: list[int | None] = []
+    async with looks(stand.server) as look, stand.client() as client, client.trades(["KRW-BTC", "KRW-ETH"]) as trades:
+        client.subscribe_feed(told.append)
+        await take(trades, 2)
+        for number in range(1, 151, 15):
+            await stand.publish(*map(trade, range(number, number + 15)), sink=sink)
+            found += [one.sequential_id for one in await take(trades, 15)]
+            await asyncio.wait_for(look(), 40)
+    assert found == list(range(1, 151))
+    assert len(await asyncio.to_thread(stand.server.stored)) < 100
+    assert not any(isinstance(event, Gap) for event in told)
+
+
+@asynccontextmanager
+async def looks(server: Server) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+    """Waits until a reader asks the broker what there is."""
+    if isinstance(server, NatsServer):
+        import nats  # noqa: PLC0415
+
+        line = await nats.connect(server.address, allow_reconnect=False)
+        asked = await line.subscribe("$JS.API.STREAM.INFO.md")
+
+        async def look() -> None:
+            while asked.pending_msgs:
+                await asked.next_msg(40)
+            await asked.next_msg(40)
+
+        yield look
+        await line.close()
+        return
+    import redis.asyncio  # noqa: PLC0415
+
+    async with redis.asyncio.Redis.from_url(server.address) as client:
+
+        async def look() -> None:
+            async with client.monitor() as monitor:
+                async for one in monitor.listen():
+                    if one["command"].startswith("XINFO"):
+                        return
+
+        yield look
+
+
+async def test_a_source_that_is_held_reads_nothing(stand: Stand) -> None:
+    sink = await asyncio.to_thread(stand.sink)
+    await stand.publish(trade(0), sink=sink)
+    found: list[int | None] = []
+    async with stand.client() as client:
+        handle = await client.subscribe_trade("KRW-BTC", lambda event: found.append(event.sequential_id))
+        await handle.live(timeout=40)
+        carrier = client._pool.carriers[0]
+        carrier.hold("the test", holding=True)
+        await stand.publish(*map(trade, range(1, 9)), sink=sink)
+        for _ in range(200):
+            await turn()
+        assert found == [0]
+        carrier.hold("the test", holding=False)
+        async with asyncio.timeout(20):
+            while len(found) < 9:
+                await turn()
+    assert found == list(range(9))
 
 
 async def test_what_is_no_message_of_ours_is_quarantined(stand: Stand) -> None:

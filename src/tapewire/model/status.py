@@ -80,7 +80,8 @@ class Gap(FeedEvent, frozen=True, kw_only=True, tag="gap"):
     Attributes:
         subscription: the stream that was interrupted.
         cause: what interrupted it: a ``Loss.cause``, ``stale`` for trades missed while the line was alive, or what
-            spoilt an order book (``sequence``, ``checksum``, ``unreadable``).
+            spoilt an order book (``sequence``, ``checksum``, ``unreadable``), or ``trimmed``: a broker that is heard
+            in the exchange's place threw it away before it was heard.
         state: ``open``: no data yet since; ``filling``: what was missed is being asked by REST, the row comes again;
             ``filled``: everything between the bounds was delivered; ``unfilled``: messages may be missing there;
             ``nothing_missed``: the first trade after is the last one before; ``full_state``: the stream

@@ -60,6 +60,11 @@ class Heard:
         """The subjects of the feed's own events."""
         return [subject(Place(self._venue, FEED, one), self._prefix) for one in TOLD]
 
+    @property
+    def losses(self) -> list[str]:
+        """Those of them that tell what a collector lost."""
+        return [subject(Place(self._venue, FEED, "gap"), self._prefix)]
+
     def begin(self, name: str) -> Begin:
         """Where to go on, or to begin."""
         known = self._subjects.get(name)

@@ -24,7 +24,7 @@ from tapewire.runtime.quarantine import QuarantineLane
 from tapewire.session.actions import Now, Progress
 from tapewire.session.backoff import Backoff
 from tapewire.sinks.brokers.link import Away, NotLetIn
-from tapewire.sinks.brokers.source import Received, Source
+from tapewire.sinks.brokers.source import Missed, Received, Source
 from tapewire.venues.contract import Codec, Quarantine
 
 
@@ -71,6 +71,7 @@ class Sourced:
         self._free = asyncio.Event()
         self._free.set()
         self._joined: set[Subscription] = set()
+        self._untold = False  # that tellings of gaps were thrown away while nothing was heard
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reconnects = -1
@@ -101,6 +102,7 @@ class Sourced:
         if holding:
             self._holders[holder] = None
             self._free.clear()
+            self._changed.set()  # who waits for data waits no more
         else:
             self._holders.pop(holder, None)
             if not self._holders:
@@ -158,21 +160,25 @@ class Sourced:
         told = self._heard.told()
         for message in await self._source.latest([name for name in told if self._heard.is_new(name)]):
             self._newest(message, begins=True)
-        await self._source.follow({name: self._heard.begin(name) for name in told})
+        missing = await self._source.follow({name: self._heard.begin(name) for name in told})
+        self._untold = not missing.isdisjoint(self._heard.losses)
 
     async def _hear(self) -> None:
         """Follow what is wanted, and hand on what comes, until the line is lost."""
         followed: dict[str, Subscription] = {}
         while not self.stopping:
             await self._adjust(followed)
-            messages = await self._until_changed()
             await self._free.wait()
+            messages = await self._until_changed()
             for message in messages:
-                self._take(message)
+                if isinstance(message, Missed):
+                    self._missed(message, followed)
+                else:
+                    self._take(message)
             if messages:
                 self._backoff.stable()
 
-    async def _until_changed(self) -> Sequence[Received]:
+    async def _until_changed(self) -> Sequence[Received | Missed]:
         """What comes next; nothing when what is wanted has changed first."""
         receiving = asyncio.ensure_future(self._source.receive())
         changed = asyncio.ensure_future(self._changed.wait())
@@ -200,9 +206,12 @@ class Sourced:
             self._heard.forget(name)
         await self._look({name: one for name, one in wanted.items() if one in joined}, new)
         missing = await self._source.follow({name: self._heard.begin(name) for name in new}) if new else frozenset()
-        for name in missing:
-            self._tell_gap(new[name])
         followed |= new
+        for name in missing:
+            self._missed(Missed(name), followed)
+        if self._untold:
+            self._untold = False
+            self._missed(Missed(self._heard.losses[0]), followed)
         self.live = frozenset(followed.values())
         if new:
             self._tell(Subscribed, subscriptions=tuple(new.values()))
@@ -274,10 +283,15 @@ class Sourced:
         await self._clock.until(self._clock.now().t + delay)
         self._changed.set()
 
-    def _tell_gap(self, subscription: Subscription) -> None:
-        """The broker has thrown away what came next."""
+    def _missed(self, missed: Missed, followed: Mapping[str, Subscription]) -> None:
+        """The broker has thrown away what came next; of what a collector lost, nobody knows of which stream it was."""
         now = self._clock.wall_ns()
-        self._tell(Gap, subscription=subscription, cause="reset", state="unfilled", from_ns=now, to_ns=now)
+        mine = followed.get(missed.subject)
+        streams = followed.values() if missed.subject in self._heard.losses else () if mine is None else (mine,)
+        begun = now if missed.from_ns is None else missed.from_ns
+        until = max(begun, now if missed.to_ns is None else missed.to_ns)
+        for stream in streams:
+            self._tell(Gap, subscription=stream, cause="trimmed", state="unfilled", from_ns=begun, to_ns=until)
 
     def _tell(self, kind: type[FeedEvent], **fields: object) -> None:
         origin = self.origin

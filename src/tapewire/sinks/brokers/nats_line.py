@@ -62,11 +62,14 @@ async def connect(
 
 async def hang_up(client: Client) -> None:
     """Close a client, its line too: nats-py leaves that open when it cannot write what still waits."""
-    with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
-        await client.close()
-    line: Any = client._transport  # noqa: SLF001 - there is no other way to it
+    try:
+        with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
+            await client.close()
+    finally:  # whoever closes may be out of patience, and be cancelled: the line is closed all the same
+        line: Any = client._transport  # noqa: SLF001 - there is no other way to it
+        if line is not None:
+            line.close()
     if line is not None:
-        line.close()
         with contextlib.suppress(Exception):  # as above; asyncio closes the socket in a later turn of the loop
             async with asyncio.timeout(1):
                 await line.wait_closed()

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.link import Away, NotLetIn
+from tapewire.sinks.brokers.nats_holes import Ledger
 from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
-from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.sinks.brokers.source import Begin, Missed, Received
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -20,6 +23,18 @@ if TYPE_CHECKING:
 
 #: Messages that were received and wait to be taken; then the server waits.
 _WAITING = 10_000
+#: Seconds between two questions whether something was thrown away, and how many may go without an answer.
+_CHECK, _UNANSWERED = 1.0, 3
+#: Subjects whose newest message is asked for in one of these rounds.
+_PROVED = 20
+
+
+class _Followed(Struct):
+    """One subject that is heard: its consumer, how far, and the time of its last message (ns UTC)."""
+
+    ledger: Ledger
+    subscription: Any = None
+    heard_ns: int | None = None
 
 
 class NatsSource:
@@ -31,13 +46,16 @@ class NatsSource:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._heard: asyncio.Queue[Received] = asyncio.Queue(_WAITING)
+        self._heard: asyncio.Queue[Received | Missed] = asyncio.Queue(_WAITING)
         self._arrived = asyncio.Event()
-        self._subscriptions: dict[str, Any] = {}
+        self._followed: dict[str, _Followed] = {}
+        self._before: dict[str, Ledger] = {}  # of the line that was lost
+        self._watching: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Connect, and see that the stream is there."""
-        self._heard, self._subscriptions = asyncio.Queue(_WAITING), {}
+        self._before |= {name: one.ledger for name, one in self._followed.items()}
+        self._heard, self._followed = asyncio.Queue(_WAITING), {}
         self._lost = asyncio.get_running_loop().create_future()
         self._client = await connect(self._address, self._lost)
         self._js = self._client.jetstream(timeout=5.0)
@@ -50,6 +68,9 @@ class NatsSource:
             raise NotLetIn(f"there is no stream {self._stream}: nothing was published there yet") from None
         except (errors.Error, TimeoutError) as error:
             raise Away(f"JetStream does not answer: {words_of(error)}") from None
+        self._watching = asyncio.create_task(
+            self._watch(self._client, self._js, self._lost), name=f"{self.shown} watch"
+        )
 
     async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
         """The newest of each."""
@@ -60,28 +81,32 @@ class NatsSource:
         from nats import errors  # noqa: PLC0415 - an optional extra
         from nats.js import api  # noqa: PLC0415
 
-        js = self._context()
+        js, missing = self._context(), set()
         try:
             first = (await js.stream_info(self._stream)).state.first_seq
             for subject, begin in begins.items():
-                self._subscriptions[subject] = await js.subscribe(
+                one = self._followed[subject] = _Followed(self._ledger(subject, begin, first))
+                if one.ledger.begin(first):
+                    missing.add(subject)
+                one.subscription = await js.subscribe(
                     subject, stream=self._stream, ordered_consumer=True, cb=self._hear, config=_config(api, begin)
                 )
         except (errors.Error, TimeoutError) as error:
             raise Away(words_of(error)) from None
-        return frozenset(name for name, one in begins.items() if one.after is not None and int(one.after) + 1 < first)
+        return frozenset(missing)
 
     async def leave(self, subjects: Iterable[str]) -> None:
         """End their consumers."""
         from nats import errors  # noqa: PLC0415 - an optional extra
 
         for subject in subjects:
-            subscription = self._subscriptions.pop(subject, None)
-            if subscription is not None:
+            self._before.pop(subject, None)
+            one = self._followed.pop(subject, None)
+            if one is not None and one.subscription is not None:
                 with contextlib.suppress(errors.Error, TimeoutError):  # a line that is gone has ended it, too
-                    await subscription.unsubscribe()
+                    await one.subscription.unsubscribe()
 
-    async def receive(self) -> Sequence[Received]:
+    async def receive(self) -> Sequence[Received | Missed]:
         """All that is there; waits for the first."""
         lost = self._lost
         if lost is None or lost.done():
@@ -93,6 +118,10 @@ class NatsSource:
     async def close(self) -> None:
         """Cut the line."""
         client, self._client, self._js = self._client, None, None
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait({watching})
         if client is not None:
             await hang_up(client)
 
@@ -121,14 +150,72 @@ class NatsSource:
         return Received(subject, found.headers or {}, found.data or b"", str(found.seq))
 
     async def _hear(self, message: Msg) -> None:
-        position = str(message.metadata.sequence.stream)
-        await self._heard.put(Received(message.subject, message.headers or {}, message.data, position))
+        one = self._followed.get(message.subject)
+        metadata = message.metadata
+        number = metadata.sequence.stream
+        if one is None or number <= one.ledger.heard:  # left; or nats-py has made its consumer anew, from too far back
+            return
+        if one.ledger.hear(number):
+            await self._miss(message.subject, one)
+        one.heard_ns = int(metadata.timestamp.timestamp() * 1e9)
+        await self._heard.put(Received(message.subject, message.headers or {}, message.data, str(number)))
         self._arrived.set()
+
+    async def _miss(self, subject: str, one: _Followed) -> None:
+        await self._heard.put(Missed(subject, one.heard_ns))
+        self._arrived.set()
+
+    def _ledger(self, subject: str, begin: Begin, first: int) -> Ledger:
+        """What is known of a subject from before, or begins now."""
+        before = self._before.pop(subject, None)
+        if begin.after is None:
+            return Ledger(0, max(first, begin.sequence or 0) - 1)
+        heard = int(begin.after)
+        return Ledger(heard, before.known if before is not None and before.heard == heard else heard)
+
+    async def _watch(self, client: Client, js: JetStreamContext, lost: asyncio.Future[str]) -> None:
+        """Ask once a second what the stream has thrown away, while the line lives."""
+        from nats import errors  # noqa: PLC0415 - an optional extra
+        from nats.js import errors as js_errors  # noqa: PLC0415
+
+        unanswered = 0
+        while not lost.done():
+            await asyncio.wait({lost}, timeout=_CHECK)
+            try:
+                await self._check(client, js)
+            except js_errors.NotFoundError:
+                _end(lost, f"there is no stream {self._stream} any more")
+            except (errors.Error, Away, TimeoutError) as error:
+                unanswered += 1
+                if unanswered == _UNANSWERED:
+                    _end(lost, f"JetStream does not answer: {words_of(error)}")
+            else:
+                unanswered = 0
+
+    async def _check(self, client: Client, js: JetStreamContext) -> None:
+        state = (await js.stream_info(self._stream)).state
+        await client.flush(5)  # what was sent before has arrived
+        old = []
+        for subject, one in tuple(self._followed.items()):
+            if one.subscription is None:
+                continue
+            if one.ledger.check(state.first_seq, one.subscription.pending_msgs):
+                await self._miss(subject, one)
+            if one.ledger.is_old(state.first_seq, state.last_seq):
+                old.append((one.ledger.known, subject, one.ledger))
+        for _, subject, ledger in sorted(old, key=lambda each: each[0])[:_PROVED]:
+            newest = await self._latest(subject)
+            ledger.nothing_new(None if newest is None else int(newest.position), state.last_seq)
 
     def _context(self) -> JetStreamContext:
         if self._js is None:
             raise Away("the line is lost")
         return self._js
+
+
+def _end(lost: asyncio.Future[str], reason: str) -> None:
+    if not lost.done():
+        lost.set_result(reason)
 
 
 def _config(api: Any, begin: Begin) -> Any:

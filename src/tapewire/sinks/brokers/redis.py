@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ from msgspec import Struct
 from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.letters import Message
-from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.link import Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
-from tapewire.sinks.brokers.redis_line import SCHEMES, make_client, words_of
+from tapewire.sinks.brokers.redis_line import SCHEMES, Command, RedisLine, words_of
 from tapewire.sinks.brokers.sink import BrokerSink
 
 #: Hash of the newest message of each subject, behind the prefix.
@@ -67,57 +66,49 @@ class RedisLink:
     in_order = False
 
     def __init__(self, address: Address, stream: StreamOptions, options: BrokerOptions, ca: str | None) -> None:
-        self._address, self._stream, self._options, self._ca = address, stream, options, ca
-        self._client: Any = None
-        self._trimmed = () if stream.max_len is None else (b"MAXLEN", b"~", stream.max_len)
+        self._stream, self._options = stream, options
+        self._line = RedisLine(address, ca, options.confirm_timeout)
+        self._trimmed: Command = () if stream.max_len is None else (b"MAXLEN", b"~", stream.max_len)
+        self._each = 1 + stream.latest + stream.pubsub
 
     async def connect(self) -> None:
         """Connect, and see that we are let in."""
-        self._client = make_client(self._address, self._ca, self._options.confirm_timeout)
-        import redis  # noqa: PLC0415 - an optional extra
-
-        try:
-            await self._client.ping()
-        except (redis.AuthenticationError, redis.ResponseError) as error:
-            raise NotLetIn(str(error)) from None
-        except (redis.RedisError, OSError) as error:
-            raise Away(words_of(error)) from None
+        await self._line.connect()
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
         """One pipeline."""
-        import redis  # noqa: PLC0415 - an optional extra
-
-        pipe = self._client.pipeline(transaction=False)
-        each = 1 + self._stream.latest + self._stream.pubsub
+        commands: list[Command] = []
         for message in group:
-            self._put(pipe, message)
-        try:
-            answers = await pipe.execute(raise_on_error=False)
-            if self._stream.replicas:
-                held = await self._client.wait(self._stream.replicas, int(self._options.confirm_timeout * 900))
-                if held < self._stream.replicas:
-                    words = f"{held} of {self._stream.replicas} replicas have it"
-                    return [Unconfirmed(words)] * len(group)
-        except (redis.RedisError, OSError) as error:
-            raise Away(words_of(error)) from None
+            self._put(commands, message)
+        replicas, each = self._stream.replicas, self._each
+        if replicas:
+            commands.append((b"WAIT", replicas, int(self._options.confirm_timeout * 900)))
+        answers = await self._line.ask(commands)
+        if replicas and (why := _too_few(answers.pop(), replicas)):
+            return [Unconfirmed(why)] * len(group)
         return [_verdict(answers[start : start + each]) for start in range(0, len(answers), each)]
 
     async def close(self) -> None:
         """Cut the line."""
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(Exception):  # it is broken: that is why it is closed
-                await client.aclose()
+        await self._line.close()
 
-    def _put(self, pipe: Any, message: Message) -> None:
-        fields: list[Any] = [b"id", message.id]
+    def _put(self, commands: list[Command], message: Message) -> None:
+        fields: list[bytes | str | int] = [b"XADD", message.subject, *self._trimmed, b"*", b"id", message.id]
         for header in message.headers.items():
             fields += header
-        pipe.execute_command(b"XADD", message.subject, *self._trimmed, b"*", *fields, b"payload", message.payload)
+        fields += (b"payload", message.payload)
+        commands.append(fields)
         if self._stream.latest:
-            pipe.hset(f"{self._options.prefix}:{LATEST}", message.subject, message.payload)
+            commands.append((b"HSET", f"{self._options.prefix}:{LATEST}", message.subject, message.payload))
         if self._stream.pubsub:
-            pipe.publish(message.subject, message.payload)
+            commands.append((b"PUBLISH", message.subject, message.payload))
+
+
+def _too_few(held: Any, replicas: int) -> str:
+    """Why a group is not confirmed: what ``WAIT`` said."""
+    if isinstance(held, Exception):
+        return words_of(held)
+    return f"{held} of {replicas} replicas have it" if held < replicas else ""
 
 
 def _verdict(answers: Sequence[Any]) -> Verdict:

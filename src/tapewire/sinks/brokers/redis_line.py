@@ -1,28 +1,128 @@
-"""The line to a Redis server: redis-py's client, which tries nothing twice, and its errors in words."""
+"""The line to a Redis server: one connection that never comes back by itself, and its errors in words."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tapewire.sinks.brokers.address import Address
-from tapewire.sinks.brokers.link import NotLetIn
+from tapewire.sinks.brokers.link import Away, NotLetIn
 
 SCHEMES = ("redis", "rediss", "unix")
 
+Command = Sequence[bytes | str | int]
 
-def make_client(address: Address, ca: str | None, timeout: float) -> Any:
-    """redis-py's client of one server, which tries nothing twice by itself. Raises NotLetIn: it is not installed."""
+
+class RedisLine:
+    """One connection to one server, used by one task at a time.
+
+    redis-py's own client opens a new connection whenever it finds the old one dead; what was thrown away in between
+    would be nobody's business. Here a line that is lost is ``Away``, once and for all.
+
+    Args:
+        address: of one server.
+        ca: file with the certificates to trust, in place of the system's.
+        timeout: seconds to connect, and for all answers to one question.
+    """
+
+    def __init__(self, address: Address, ca: str | None, timeout: float) -> None:
+        self._address, self._ca, self._timeout = address, ca, timeout
+        self._line: Any = None
+
+    async def connect(self) -> None:
+        """Connect, and see that we are let in.
+
+        Raises:
+            Away, NotLetIn: and nothing is left open.
+        """
+        line = self._line = self._make()
+        import redis  # noqa: PLC0415 - an optional extra
+
+        try:
+            await line.connect()
+            await self._greet()
+        except (redis.AuthenticationError, redis.ResponseError) as error:
+            await self.close()
+            raise NotLetIn(words_of(error)) from None
+        except (redis.RedisError, OSError) as error:
+            await self.close()
+            raise Away(words_of(error)) from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _greet(self) -> None:
+        [answer] = await self.ask([("PING",)])
+        if isinstance(answer, Exception):
+            raise answer
+
+    async def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to commands sent at once; an error of one is its answer. Cancelled, it drops the line.
+
+        Raises:
+            Away: the line is lost, or nothing was answered in time.
+        """
+        import redis  # noqa: PLC0415 - an optional extra
+
+        line = self._line
+        if line is None or not line.is_connected:
+            raise Away("the line is lost")
+        try:
+            async with asyncio.timeout(self._timeout):
+                await line.send_packed_command(pack(commands), check_health=False)
+                return [await _answer(line, redis.ResponseError) for _ in commands]
+        except TimeoutError:
+            await self.close()
+            raise Away(f"no answer within {self._timeout:g} s") from None
+        except (redis.RedisError, OSError) as error:
+            await self.close()
+            raise Away(words_of(error)) from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Cut the line; never raises."""
+        line, self._line = self._line, None
+        if line is not None:
+            with contextlib.suppress(Exception):  # it is broken: that is why it is closed
+                await line.disconnect(nowait=True)
+
+    def _make(self) -> Any:
+        try:
+            import redis.asyncio  # noqa: PLC0415 - an optional extra
+            from redis.asyncio.retry import Retry  # noqa: PLC0415
+            from redis.backoff import NoBackoff  # noqa: PLC0415
+        except ImportError:
+            raise NotLetIn("the extra redis is needed: pip install tapewire[redis]") from None
+        more: dict[str, Any] = {} if self._ca is None else {"ssl_ca_certs": self._ca}
+        pool: Any = redis.asyncio.ConnectionPool.from_url(
+            str.__str__(self._address.urls[0]), socket_timeout=self._timeout, socket_connect_timeout=self._timeout,
+            retry=Retry(NoBackoff(), 0), **more,
+        )  # fmt: skip
+        return pool.make_connection()
+
+
+async def _answer(line: Any, refusal: type[Exception]) -> Any:
     try:
-        import redis.asyncio  # noqa: PLC0415 - an optional extra
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-    except ImportError:
-        raise NotLetIn("the extra redis is needed: pip install tapewire[redis]") from None
-    more: dict[str, Any] = {} if ca is None else {"ssl_ca_certs": ca}
-    return redis.asyncio.Redis.from_url(
-        str.__str__(address.urls[0]), socket_timeout=timeout, socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0), single_connection_client=False, **more,
-    )  # fmt: skip
+        return await line.read_response(timeout=math.inf)
+    except refusal as error:
+        return error
+
+
+def pack(commands: Iterable[Command]) -> list[bytes]:
+    """Commands as Redis reads them."""
+    parts: list[bytes] = []
+    for command in commands:
+        parts.append(b"*%d" % len(command))
+        for word in command:
+            value = word if type(word) is bytes else str(word).encode()
+            parts += (b"$%d" % len(value), value)
+    parts.append(b"")
+    return [b"\r\n".join(parts)]
 
 
 def words_of(error: BaseException) -> str:

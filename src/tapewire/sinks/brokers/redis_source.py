@@ -2,116 +2,209 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tapewire.sinks.brokers.address import Address
-from tapewire.sinks.brokers.link import Away, NotLetIn
-from tapewire.sinks.brokers.redis_line import SCHEMES, make_client, words_of
-from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.sinks.brokers.link import Away
+from tapewire.sinks.brokers.redis_holes import NOTHING, START, Hole, Id, Ledger, Stock
+from tapewire.sinks.brokers.redis_line import SCHEMES, Command, RedisLine, words_of
+from tapewire.sinks.brokers.source import Begin, Missed, Received
 
 #: Milliseconds that one question waits for something new: so late may a new subject be heard.
 _BLOCK = 200
 #: Messages of one answer.
 _AT_ONCE = 1_000
 _ANSWER_WITHIN = 10.0
+#: Seconds between two questions whether something was thrown away.
+_CHECK = 1.0
 
 
 class RedisSource:
-    """One connection that asks for what is new in all streams at once."""
+    """One connection that asks for what is new in all streams at once, and once a second what was thrown away."""
 
     def __init__(self, address: str, _stream: str) -> None:
         self._address = Address(address, SCHEMES)
         self.shown = self._address.shown
-        self._client: Any = None
-        self._positions: dict[str, str] = {}
+        self._line = RedisLine(self._address, None, _ANSWER_WITHIN)
+        self._run = ""
+        self._checked = 0.0
+        self._followed: dict[str, Ledger] = {}
+        self._before: dict[str, Ledger] = {}  # of the line that was lost
+        self._newest: dict[str, Ledger] = {}
+        self._reading: asyncio.Task[list[Received | Missed]] | None = None
+        self._left: set[str] = set()
 
     async def connect(self) -> None:
         """Connect, and see that we are let in."""
-        self._positions = {}
-        self._client = make_client(self._address, None, _ANSWER_WITHIN)
-        import redis  # noqa: PLC0415 - an optional extra
-
-        try:
-            await self._client.ping()
-        except (redis.AuthenticationError, redis.ResponseError) as error:
-            raise NotLetIn(str(error)) from None
-        except (redis.RedisError, OSError) as error:
-            raise Away(words_of(error)) from None
+        self._before |= self._followed
+        self._followed, self._newest = {}, {}
+        await self._line.connect()
+        run = await self._run_of_server()
+        if not run or run != self._run:
+            for ledger in self._before.values():
+                ledger.doubt()
+        self._run = run
 
     async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
         """The newest of each."""
-        answers = await self._ask([("XREVRANGE", subject, "+", "-", "COUNT", 1) for subject in subjects])
-        return [
-            _received(subject, entries[0]) for subject, entries in zip(subjects, answers, strict=True) if entries
-        ]  # fmt: skip
+        found = []
+        for subject, answer in zip(subjects, await self._stocks(subjects), strict=True):
+            entry = None if answer is None else _words(answer).get(b"last-entry")
+            if answer is not None and entry:
+                found.append(_received(subject, entry))
+                self._newest[subject] = Ledger(_id(entry[0]), _stock(answer).added)
+        return found
 
     async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
         """Ask for these, too."""
-        oldest = await self._ask([("XRANGE", subject, "-", "+", "COUNT", 1) for subject in begins])
-        for subject, begin in begins.items():
-            since = 0 if begin.since_ns is None else begin.since_ns // 1_000_000
-            self._positions[subject] = begin.after or (f"{since - 1}-{2**64 - 1}" if since else "0-0")
-        return frozenset(
-            subject
-            for (subject, begin), entries in zip(begins.items(), oldest, strict=True)
-            if begin.after is not None and (not entries or _number(entries[0][0]) > _number(begin.after.encode()))
-        )
+        missing = set()
+        for (subject, begin), answer in zip(begins.items(), await self._stocks(list(begins)), strict=True):
+            stock = NOTHING if answer is None else _stock(answer)
+            ledger = self._ledger(subject, begin, stock)
+            if ledger.check(stock) is not None:
+                missing.add(subject)
+            self._followed[subject] = ledger
+        return frozenset(missing)
 
     async def leave(self, subjects: Iterable[str]) -> None:
         """Ask for these no more."""
         for subject in subjects:
-            self._positions.pop(subject, None)
+            self._followed.pop(subject, None)
+            self._before.pop(subject, None)
+            self._left.add(subject)
 
-    async def receive(self) -> Sequence[Received]:
+    async def receive(self) -> Sequence[Received | Missed]:
         """What is new; nothing when a while brought nothing."""
-        if not self._positions:
-            return []
-        command = ("XREAD", "COUNT", _AT_ONCE, "BLOCK", _BLOCK, "STREAMS", *self._positions, *self._positions.values())
-        [answer] = await self._ask([command])
-        pairs = answer.items() if isinstance(answer, dict) else answer or ()
-        found = [_received(name.decode(), entry) for name, entries in pairs for entry in _entries(entries)]
-        for one in found:
-            self._positions[one.subject] = one.position
-        return found
+        if self._reading is None:
+            self._left.clear()
+            self._reading = asyncio.create_task(self._read(), name=f"{self.shown} read")
+        await asyncio.wait({self._reading})  # whoever waits may be cancelled: the answer is kept for the next
+        reading, self._reading = self._reading, None
+        return [one for one in reading.result() if one.subject not in self._left]
 
     async def close(self) -> None:
         """Cut the line."""
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(Exception):  # it is broken: that is why it is closed
-                await client.aclose()
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait({reading})
+            with contextlib.suppress(Away, asyncio.CancelledError):  # the line is lost: that is why it is closed
+                reading.result()
+        await self._line.close()
 
-    async def _ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        import redis  # noqa: PLC0415 - an optional extra
+    async def _read(self) -> list[Received | Missed]:
+        names, now = list(self._followed), asyncio.get_running_loop().time()
+        asked = names if now - self._checked >= _CHECK else []
+        positions = [_text(self._followed[name].position) for name in names]
+        answers = await self._line.ask([
+            *(_info(name) for name in asked),
+            ("XREAD", "COUNT", _AT_ONCE, "BLOCK", _BLOCK, "STREAMS", *names, *positions),
+        ])  # fmt: skip
+        if asked:
+            self._checked = now
+        found: list[Received | Missed] = [*self._holes(asked, answers)]
+        answer = _whole(answers[-1])
+        entries = dict(answer.items() if isinstance(answer, dict) else answer or ())
+        for name in names:
+            found += self._heard(name, entries.get(name.encode(), ()))
+        return found
 
-        if self._client is None:
-            raise Away("the line is lost")
-        try:
-            pipe = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipe.execute_command(*command)
-            return list(await pipe.execute())
-        except (redis.RedisError, OSError) as error:
-            raise Away(words_of(error)) from None
+    def _holes(self, asked: Sequence[str], answers: Sequence[Any]) -> Iterable[Missed]:
+        for name, answer in zip(asked, answers, strict=False):
+            ledger = self._followed.get(name)
+            stock = _known(answer)
+            hole = None if ledger is None else ledger.check(NOTHING if stock is None else _stock(stock))
+            if hole is not None:
+                yield _missed(name, hole)
+
+    def _heard(self, name: str, entries: Sequence[Any]) -> Iterable[Received | Missed]:
+        ledger = self._followed.get(name)
+        if ledger is None:  # left while it was asked for
+            return
+        hole = ledger.hear([_id(entry[0]) for entry in entries], whole=len(entries) < _AT_ONCE)
+        if hole is not None:
+            yield _missed(name, hole)
+        for entry in entries:
+            yield _received(name, entry)
+
+    def _ledger(self, subject: str, begin: Begin, stock: Stock) -> Ledger:
+        """What is known of a stream from before, or begins now."""
+        if begin.after is not None:
+            position = _id(begin.after.encode())
+            known = (self._before.pop(subject, None), self._newest.pop(subject, None))
+            return next((one for one in known if one is not None and one.position == position), Ledger(position, None))
+        start = START if begin.since_ns is None else (begin.since_ns // 1_000_000 - 1, 2**64 - 1)
+        whole = stock.added is not None and (stock.first is None or stock.first > start)
+        return Ledger(start, stock.added - stock.length if whole and stock.added is not None else None)
+
+    async def _stocks(self, subjects: Sequence[str]) -> list[Any]:
+        """What the server says of each stream; None: there is none."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+        return [_known(answer) for answer in await self._line.ask([_info(subject) for subject in subjects])]
+
+    async def _run_of_server(self) -> str:
+        """What a server is called from its start to its end; nothing where we may not know it."""
+        [answer] = await self._line.ask([("INFO", "server")])
+        lines = (answer.decode() if isinstance(answer, bytes) else "").splitlines()
+        return next((line.partition(":")[2] for line in lines if line.startswith("run_id:")), "")
 
 
-def _received(subject: str, entry: tuple[bytes, Mapping[bytes, bytes]]) -> Received:
+def _info(subject: str) -> Command:
+    return ("XINFO", "STREAM", subject)
+
+
+def _known(answer: Any) -> Any:
+    """An answer to ``XINFO STREAM``; None: there is no such stream. Raises Away: we may not know."""
+    if isinstance(answer, Exception) and "no such key" in str(answer):
+        return None
+    return _whole(answer)
+
+
+def _whole(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise Away(words_of(answer))
+    return answer
+
+
+def _words(answer: Any) -> dict[bytes, Any]:
+    return dict(_pairs(answer))
+
+
+def _stock(answer: Any) -> Stock:
+    words = _words(answer)
+    first = words.get(b"first-entry")
+    return Stock(
+        words.get(b"entries-added"), _id(words[b"last-generated-id"]), _id(first[0]) if first else None,
+        words[b"length"],
+    )  # fmt: skip
+
+
+def _missed(subject: str, hole: Hole) -> Missed:
+    after, until = hole.after[0] * 1_000_000, hole.until[0] * 1_000_000
+    return Missed(subject, after or None, until or None)
+
+
+def _received(subject: str, entry: tuple[bytes, Any]) -> Received:
     position, fields = entry
-    headers = {name.decode(): value.decode() for name, value in _pairs(fields) if name != b"payload"}
-    return Received(subject, headers, dict(_pairs(fields)).get(b"payload", b""), position.decode())
+    words = dict(_pairs(fields))
+    payload = words.pop(b"payload", b"")
+    return Received(
+        subject, {name.decode(): value.decode() for name, value in words.items()}, payload, position.decode()
+    )  # fmt: skip
 
 
-def _pairs(fields: Any) -> list[tuple[bytes, bytes]]:
+def _pairs(fields: Any) -> list[tuple[bytes, Any]]:
     return list(fields.items()) if isinstance(fields, dict) else list(zip(fields[::2], fields[1::2], strict=True))
 
 
-def _entries(answer: Any) -> Sequence[Any]:
-    """Redis's newer protocol puts the entries of a stream into one more list."""
-    return answer[0] if len(answer) == 1 and isinstance(answer[0], list) else answer
-
-
-def _number(position: bytes) -> tuple[int, int]:
+def _id(position: bytes) -> Id:
     milliseconds, _, number = position.partition(b"-")
     return int(milliseconds), int(number or 0)
+
+
+def _text(position: Id) -> str:
+    return f"{position[0]}-{position[1]}"

@@ -24,6 +24,17 @@ class Received(Struct, frozen=True):
     position: str
 
 
+class Missed(Struct, frozen=True):
+    """The broker threw away messages of this subject that were not heard yet.
+
+    ``from_ns``, ``to_ns``: between which times of the broker they stood (ns UTC), as well as it is known.
+    """
+
+    subject: str
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+
 class Begin(Struct, frozen=True):
     """Where a subject begins: behind a position, at a time (ns UTC) or number; with nothing: at its first message."""
 
@@ -34,6 +45,9 @@ class Begin(Struct, frozen=True):
 
 class Source(Protocol):
     """One broker's client, used by one task; connected anew after every loss.
+
+    No loss may be silent: neither one of the line (a client that comes back by itself would hide it) nor one of
+    messages that were thrown away while we were slow or away.
 
     Attributes:
         shown: the address for people.
@@ -50,15 +64,18 @@ class Source(Protocol):
         ...
 
     async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
-        """Hear these subjects, too. Returns those of which something may be gone already. Raises Away."""
+        """Hear these subjects, too. Returns those of which something is gone already, or may be. Raises Away."""
         ...
 
     async def leave(self, subjects: Iterable[str]) -> None:
         """Hear these no more. Raises Away."""
         ...
 
-    async def receive(self) -> Sequence[Received]:
-        """What comes next, each subject's in their order; waits for it, and may be cancelled. Raises Away."""
+    async def receive(self) -> Sequence[Received | Missed]:
+        """What comes next, each subject's in their order; waits for it, and may be cancelled. Raises Away.
+
+        What the broker threw away before it could be heard is told here, too, on a line that lives (``Missed``).
+        """
         ...
 
     async def close(self) -> None:
