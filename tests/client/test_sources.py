@@ -266,6 +266,7 @@ async def cut(stand: Stand, sink: BrokerSink) -> None:
             await turn()
 
 
+@pytest.mark.parametrize("stand", ["nats", "redis"], indirect=True)
 async def test_what_is_thrown_away_on_a_living_line_is_told(stand: Stand) -> None:
     """No line is lost: the broker drops what came faster than it was fetched."""
     options: dict[str, Any] = {"max_bytes": 4_000} if isinstance(stand.server, NatsServer) else {}
@@ -307,6 +308,7 @@ async def overtake(stand: Stand, sink: BrokerSink) -> None:
             await step.execute()
 
 
+@pytest.mark.parametrize("stand", ["nats", "redis"], indirect=True)
 async def test_a_short_stream_of_which_all_was_heard_has_no_gap(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was thrown away had been heard: nothing is told, however often it is looked at."""
     monkeypatch.setattr(nats_source, "_CHECK", 0.2)
@@ -329,7 +331,7 @@ async def test_a_short_stream_of_which_all_was_heard_has_no_gap(stand: Stand, mo
 
 
 @asynccontextmanager
-async def looks(server: Server) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+async def looks(server: AnyServer) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
     """Waits until a reader asks the broker what there is."""
     if isinstance(server, NatsServer):
         import nats  # noqa: PLC0415
