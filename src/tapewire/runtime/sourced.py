@@ -11,6 +11,7 @@ from tapewire.errors import DecodeError, FeedError
 from tapewire.hub.calls import Callback
 from tapewire.hub.listening import Listener, Stream
 from tapewire.hub.router import Router
+from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import Event, OrderbookEvent
 from tapewire.model.line import Loss
 from tapewire.model.status import Connected, Connecting, Disconnected, FeedEvent, Gap, Stopped, Subscribed
@@ -319,4 +320,6 @@ def _cut(subscription: Subscription, event: Event) -> Event:
     depth = subscription.depth
     if depth is None or not isinstance(event, OrderbookEvent) or len(event.orderbook_units) <= depth:
         return event
+    if isinstance(event, DepthOrderbookEvent):
+        return replace(event, asks=event.asks[:depth], bids=event.bids[:depth])
     return replace(event, orderbook_units=event.orderbook_units[:depth])

@@ -9,6 +9,7 @@ import pytest
 
 from tapewire import decode
 from tapewire.errors import ConfigError, DecodeError
+from tapewire.model.book import BookLevel, DepthOrderbookEvent
 from tapewire.model.events import Asset, CandleEvent, Event, MyAssetEvent, OrderbookEvent, OrderbookUnit, TradeEvent
 from tapewire.model.status import FeedEvent, Stopped
 from tapewire.sinks.brokers import letters
@@ -22,6 +23,9 @@ TRADE = TradeEvent(venue="upbit", symbol="KRW-BTC", sequential_id=17, trade_pric
 ITEMS: list[Event | FeedEvent] = [
     TRADE,
     OrderbookEvent(venue="upbit-sg", symbol="SGD-한", orderbook_units=[OrderbookUnit(1.0, 2.0, 3.0, 4.0)], timestamp=7),
+    DepthOrderbookEvent(
+        venue="okx", symbol="BTC-USDT", asks=[BookLevel(2.0, 1.0)], bids=[BookLevel(1.0, 3.0)], sequence=4
+    ),
     CandleEvent(venue="upbit", symbol="KRW-BTC", unit="1m", polled=True),
     MyAssetEvent(venue="upbit", assets=[Asset("KRW", Decimal("1.00"), Decimal(0))]),
     Stopped(venue="upbit", connection="upbit-1", at_ns=5, reason="x"),

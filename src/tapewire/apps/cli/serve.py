@@ -26,7 +26,7 @@ _LISTEN = "127.0.0.1:8765"
 @click.option("--listen", default=_LISTEN, show_default=True, metavar="HOST:PORT",
               help="Where to listen; port 0 takes a free one. Beyond this machine: --tokens and --tls.")  # fmt: skip
 @click.option("--url", "urls", multiple=True, metavar="[VENUE=]URL",
-              help="Another server behind it, such as a simulator; repeatable.")  # fmt: skip
+              help="Another server behind it: a simulator, a message broker; repeatable.")  # fmt: skip
 @click.option("--profile", metavar="NAME", help="development, testing, staging, production, or one of the file's.")
 @click.option("--redundancy", type=click.IntRange(1, 4), metavar="N",
               help="Upstream connections that carry the same streams.  [default: 1]")  # fmt: skip
@@ -66,6 +66,7 @@ def serve(
     tapewire serve --demo                                          (simulated exchanges behind it)
     tapewire serve --url ws://127.0.0.1:9001/websocket/v1          (a simulator of yours)
     tapewire serve --tape ticks --speed 10                         (a recording, as if live)
+    tapewire serve --url nats://127.0.0.1:4222                     (what a collector publishes)
     tapewire serve --listen 0.0.0.0:8765 --tokens tokens.toml --tls gateway.pem
     """  # noqa: D301 - click wants the character
     from tapewire.apps.gateway.settings import GatewayOptions  # noqa: PLC0415 - heavy, loaded when used

@@ -10,6 +10,7 @@ from typing import Any
 
 from tapewire import __version__
 from tapewire.apps.gateway.asker import Asker
+from tapewire.apps.gateway.brokered import NOT_ASKED, AnyMarket
 from tapewire.apps.gateway.fanout import Fanout
 from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.upstream import Channel, Upstream, cut
@@ -48,7 +49,7 @@ class Answers:
             signed = [kind for kind in facts.kinds if known.side(Subscription(kind, "")) in facts.signed_sides]
             found.append({
                 "name": name, "kinds": facts.kinds, "candle_units": facts.candle_units,
-                "signed_kinds": signed, "url": upstream.client.options.url or facts.url,
+                "signed_kinds": signed, "url": upstream.shown,
             })  # fmt: skip
         return {"version": __version__, "default": next(iter(self._fanout.upstreams)), "venues": found}
 
@@ -66,7 +67,7 @@ class Answers:
             _check_listed(code, listed)
         found = {code: held for code in codes if (held := self._held(upstream, Subscription("ticker", code)))}
         missing = [Subscription("ticker", code) for code in codes if code not in found]
-        if missing:
+        if missing and upstream.asks:
             told = await self._askers[venue].ask(("tickers", *missing), lambda: upstream.client.present(missing))
             found |= {event.symbol: event for event in told}
         return {"venue": venue, "tickers": [found[code] for code in codes if code in found]}
@@ -79,7 +80,7 @@ class Answers:
         asked = Subscription("orderbook", symbol, level=_level(query))
         event = self._held(upstream, asked)
         if event is None:
-            told = await self._askers[venue].ask(asked, lambda: upstream.client.present([asked]))
+            told = await self._asker(upstream).ask(asked, lambda: upstream.client.present([asked]))
             event = next((one for one in told if one.symbol == symbol), None)
         if event is None:
             raise Problem("not_found", "the exchange has no book of this market at this level")
@@ -92,7 +93,7 @@ class Answers:
         count = _number(query, "count", 100, 1, 500) or 0
         channel = self._channel(upstream, Subscription("trade", symbol))
         held = [] if channel is None else list(channel.trades)
-        if len(held) < count:
+        if len(held) < count and upstream.asks:
             told = await self._askers[venue].ask(("trades", symbol), lambda: upstream.client.past_trades(symbol))
             known = {getattr(event, "sequential_id", None) for event in held}
             held += [event for event in told if event.sequential_id not in known]
@@ -121,7 +122,13 @@ class Answers:
 
     async def _candles(self, upstream: Upstream, symbol: str, unit: str, before: int | None) -> list[Any]:
         key = ("candles", symbol, unit, before)
-        return await self._askers[upstream.name].ask(key, lambda: upstream.client.past_candles(symbol, unit, before))
+        return await self._asker(upstream).ask(key, lambda: upstream.client.past_candles(symbol, unit, before))
+
+    def _asker(self, upstream: Upstream) -> Asker:
+        """Asks the exchange. Raises Problem behind a broker."""
+        if not upstream.asks:
+            raise Problem("not_found", NOT_ASKED)
+        return self._askers[upstream.name]
 
     def gaps(self, query: Query) -> dict[str, Any]:
         """Rows of the gap ledger, newest first."""
@@ -188,9 +195,10 @@ class Answers:
         venue = chosen(query.get("venue"), self._fanout.upstreams)
         return venue, self._fanout.upstreams[venue]
 
-    async def _listed(self, venue: str) -> dict[str, Market]:
+    async def _listed(self, venue: str) -> Mapping[str, Market]:
         upstream = self._fanout.upstreams[venue]
-        return {market.symbol: market for market in await self._askers[venue].ask("markets", upstream.markets)}
+        listed = await self._askers[venue].ask("markets", upstream.markets)
+        return AnyMarket() if upstream.takes_any else {market.symbol: market for market in listed}
 
     def _channel(self, upstream: Upstream, subscription: Subscription) -> Channel | None:
         return upstream.channels.get(subscription) if upstream.client.is_connected else None

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tapewire.apps.gateway.brokered import broker_markets, source_at
 from tapewire.client import Handle, WebSocketClient
 from tapewire.errors import DecodeError, FeedError, HttpFailed
 from tapewire.model.events import Event
@@ -21,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 #: Trades that are held of each market.
 TRADES_HELD = 500
-#: Seconds that the list of markets is taken for the present one.
-_MARKETS_SECONDS = 300.0
+#: Seconds that the list of markets is taken for the present one; that of a broker grows with what is published.
+_MARKETS_SECONDS, _BROKER_SECONDS = 300.0, 5.0
 
 Hear = Callable[[Event], None]
 
@@ -105,6 +106,12 @@ class Upstream:
         self._opening: dict[Subscription, asyncio.Task[None]] = {}
         self._leaving: dict[Subscription, asyncio.TimerHandle] = {}
         self._listing: asyncio.Task[list[Market]] | None = None
+        #: A broker in the exchange's place: nothing is asked of the exchange's REST.
+        self._broker = client.options.source
+        self.asks = self._broker is None or client.options.rest_url is not None
+        self._fresh = _MARKETS_SECONDS if self._broker is None else _BROKER_SECONDS
+        #: The broker cannot say what it has: every symbol is taken for one of its.
+        self.takes_any = False
         self._listed_at = float("-inf")
         #: What keeps a copy of a book (``venues.serving``), where the exchange's own protocol is served.
         self.copies: Callable[[Subscription], BookCopy | None] | None = None
@@ -113,6 +120,13 @@ class Upstream:
     @property
     def name(self) -> str:
         return self.client.venue.name
+
+    @property
+    def shown(self) -> str:
+        """Where its streams come from, without a password that may stand in the address."""
+        if self._broker is not None:
+            return source_at(self._broker).shown
+        return self.client.options.url or self.client.venue.facts.url
 
     def carry(self) -> None:
         """Begin with the streams that are always held."""
@@ -135,10 +149,17 @@ class Upstream:
     async def _listed(self) -> list[Market]:
         now = self._loop.time()
         task = self._listing
-        if task is None or (task.done() and (now > self._listed_at + _MARKETS_SECONDS or task.exception())):
-            task = self._listing = self._loop.create_task(self.client.markets(), name="gateway markets")
+        if task is None or (task.done() and (now > self._listed_at + self._fresh or task.exception())):
+            task = self._listing = self._loop.create_task(self._list(), name="gateway markets")
             self._listed_at = now
         return await asyncio.shield(task)
+
+    async def _list(self) -> list[Market]:
+        if self._broker is None:
+            return await self.client.markets()
+        found = await broker_markets(self._broker, self.name)
+        self.takes_any = found is None
+        return found or []
 
     def open(self, subscription: Subscription, hear: Hear) -> Channel:
         """Let ``hear`` have a stream; subscribed if it was not. ``ready`` says what became of it."""

@@ -12,6 +12,7 @@ from aiohttp import web
 from tapewire.apps.gateway.access import Access
 from tapewire.apps.gateway.asker import Asker
 from tapewire.apps.gateway.backlog import Backlog
+from tapewire.apps.gateway.brokered import NOT_ASKED, AnyMarket
 from tapewire.apps.gateway.doors import Rate
 from tapewire.apps.gateway.frames import BINARY, TEXT, framed
 from tapewire.apps.gateway.keys import ShownKeys
@@ -213,6 +214,8 @@ class Hall:
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """A REST read of the exchange's: asked there within its limits, and its answer as it came."""
+        if not self._upstream.asks:
+            raise Problem("not_found", NOT_ASKED)
         path = request.rel_url.raw_path_qs
         call = partial(self._ask, path)
         status, body = await self._asker.ask(("read", path), call)
@@ -277,7 +280,8 @@ class Hall:
 
     async def _list(self) -> None:
         try:
-            self.held.markets = {market.symbol: market for market in await self._upstream.markets()}
+            listed = {market.symbol: market for market in await self._upstream.markets()}
+            self.held.markets = AnyMarket() if self._upstream.takes_any else listed
         except (HttpFailed, DecodeError):
             if not self.held.markets:
                 raise Problem("upstream", "the exchange's list of markets cannot be had now") from None

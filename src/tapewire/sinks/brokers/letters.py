@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tapewire.errors import ConfigError, DecodeError, UnknownName
+from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.model.status import FeedEvent
 from tapewire.sinks.brokers.identity import batch_id, full_id, identity
@@ -24,6 +25,8 @@ SCHEMA = 1
 BATCH_MOST = 1_000
 #: Bytes that a letter takes beside its payload, about.
 OVERHEAD = 400
+#: Books whose sides stand apart, and by what their payloads are known.
+_DEEP, _SIDES = "orderbook with sides", (b'"asks":[', b"\xa4asks")
 #: Subjects that a writer remembers.
 SUBJECTS_MOST = 100_000
 
@@ -207,8 +210,8 @@ def _read(venue: str, form: str, headers: Mapping[str, str], payload: bytes) -> 
     parts = _parts(form, payload) if "tw-ids" in headers else [payload]
     if form == "venue":
         return _from_frames(venue, headers, parts)
-    decode = _decoder(form, headers["tw-type"] == FEED).decode
-    return [decode(part) for part in parts]
+    kind = headers["tw-type"].partition(".")[0]
+    return [_decoder(form, _class_of(kind, part)).decode(part) for part in parts]
 
 
 def _parts(form: str, payload: bytes) -> list[Any]:
@@ -233,10 +236,21 @@ def _codec(venue: str) -> Any:
     return get_venue(venue).codec("DEFAULT", "float", False)
 
 
+def _class_of(kind: str, payload: Any) -> str:
+    """What a payload is decoded as: books have two forms, and only one of them has two sides apart."""
+    if kind == "orderbook" and any(mark in bytes(payload) for mark in _SIDES):
+        return _DEEP
+    return kind
+
+
 @cache
-def _decoder(form: str, feed: bool) -> Any:  # noqa: FBT001
-    classes = tuple(FeedEvent.__subclasses__()) if feed else tuple(EVENT_CLASSES.values())
-    wanted: Any = Union[classes]  # noqa: UP007 - of classes that are counted at run time
+def _decoder(form: str, kind: str) -> Any:
+    if kind == FEED:
+        wanted: Any = Union[tuple(FeedEvent.__subclasses__())]  # noqa: UP007 - counted at run time
+    elif kind == _DEEP:
+        wanted = DepthOrderbookEvent
+    else:
+        wanted = Union[tuple(EVENT_CLASSES.values())]  # noqa: UP007 - counted at run time
     return (msgspec.msgpack if form == "msgpack" else msgspec.json).Decoder(wanted, strict=False)
 
 

@@ -76,6 +76,16 @@ class NatsSource:
         """The newest of each."""
         return [one for subject in subjects if (one := await self._latest(subject)) is not None]
 
+    async def subjects(self, prefix: str) -> Sequence[str]:
+        """What the stream has."""
+        from nats import errors  # noqa: PLC0415 - an optional extra
+
+        try:
+            found = await self._context().stream_info(self._stream, subjects_filter=f"{prefix}.>")
+        except (errors.Error, TimeoutError) as error:
+            raise Away(words_of(error)) from None
+        return list(found.state.subjects or ())
+
     async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
         """A consumer for each."""
         from nats import errors  # noqa: PLC0415 - an optional extra

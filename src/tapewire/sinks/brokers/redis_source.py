@@ -58,6 +58,16 @@ class RedisSource:
                 self._newest[subject] = Ledger(_id(entry[0]), _stock(answer).added)
         return found
 
+    async def subjects(self, prefix: str) -> Sequence[str]:
+        """Streams of that name."""
+        names, cursor = list[str](), b"0"
+        while True:
+            command = ("SCAN", cursor, "MATCH", f"{prefix}.*", "COUNT", _AT_ONCE, "TYPE", "stream")
+            [(cursor, page)] = await self._ask([command])
+            names += [name.decode() for name in page]
+            if int(cursor) == 0:
+                return list(dict.fromkeys(names))
+
     async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
         """Ask for these, too."""
         missing = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
@@ -80,6 +80,15 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Let go of the line; never raises."""
+        ...
+
+
+@runtime_checkable
+class Lister(Source, Protocol):
+    """A source whose broker can say what it has."""
+
+    async def subjects(self, prefix: str) -> Sequence[str]:
+        """Every subject that begins so and has messages. Raises Away."""
         ...
 
 

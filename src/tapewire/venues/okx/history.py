@@ -16,7 +16,7 @@ from tapewire.errors import DecodeError
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.venues.contract import History
-from tapewire.venues.okx.channels import DELTA_BOOKS, Meaning
+from tapewire.venues.okx.channels import CHANNELS, DELTA_BOOKS, Meaning
 from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, SIDES, VOLUMES
 from tapewire.venues.okx.private_frames import private_frame
 from tapewire.venues.okx.rest import read_data
@@ -33,7 +33,6 @@ _AHEAD = 8
 #: 1 January 1970 was a Thursday; weeks begin on Mondays.
 _TO_MONDAY = 4 * _DAY_MS
 #: Kind → the channel of its push, as far as REST is asked for it.
-_CHANNELS = {"trade": "trades", "ticker": "tickers"}
 _WIRE_SIDES = {ours: theirs for theirs, ours in SIDES.items()}
 
 
@@ -90,7 +89,7 @@ def frame(event: Event) -> bytes:
     if isinstance(event, CandleEvent):
         argument = {"channel": f"candle{event.unit}", "instId": event.symbol}
         return _frame(argument, _candle_row(event))
-    return _frame({"channel": _CHANNELS.get(event.kind, ""), "instId": event.symbol}, _row(event))
+    return _frame({"channel": CHANNELS[event.kind], "instId": event.symbol}, _row(event))
 
 
 def history(venue: str) -> History:

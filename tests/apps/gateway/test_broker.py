@@ -1,0 +1,161 @@
+"""A message broker behind a gateway: real servers, the same doors, and the exchange is asked nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tapewire import Subscription, WebSocketClient
+from tapewire.apps.gateway.brokered import broker_markets
+from tapewire.apps.gateway.gateway import Gateway
+from tapewire.apps.gateway.settings import GatewayOptions
+from tapewire.sim.scenario import Scenario
+from tapewire.sim.server import Simulator
+from tapewire.sinks.brokers.nats import NatsSink
+from tapewire.sinks.brokers.redis import RedisSink
+from tapewire.sinks.brokers.sink import BrokerSink
+from tests.apps.gateway.stage import PATIENCE, Local
+from tests.sinks.brokers.servers import NatsServer, RedisServer, Server
+
+BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
+    "nats": (NatsServer, NatsSink),
+    "redis": (RedisServer, RedisSink),
+}
+UPBIT = {"ticker": ["KRW-BTC", "KRW-ETH"], "trade": ["KRW-BTC"], "orderbook": ["KRW-BTC"]}
+
+
+@asynccontextmanager
+async def published(broker: str, folder: Path, venue: str, streams: dict[str, list[str]]) -> AsyncIterator[Server]:
+    """A broker to which a simulated exchange's streams are published meanwhile."""
+    kind, make = BROKERS[broker]
+    if not kind.is_there():
+        pytest.skip(f"{kind.program} is not installed: make servers")
+    markets = tuple(dict.fromkeys(symbol for symbols in streams.values() for symbol in symbols))
+    with kind(folder / "server") as server:
+        async with (
+            Simulator(Scenario(venue=venue, markets=markets, rate=300.0)) as simulator,
+            WebSocketClient("collector", venue, url=simulator.url) as collector,
+        ):
+            wanted = [Subscription(kind, symbol) for kind, symbols in streams.items() for symbol in symbols]
+            await collector.add_sink(make(server.address), wanted)
+            async with asyncio.timeout(PATIENCE):
+                while len(await broker_markets(server.address, venue) or ()) < len(markets):
+                    await simulator.reached(simulator.now + 0.1)
+            yield server
+
+
+@asynccontextmanager
+async def before(server: Server, venue: str = "upbit") -> AsyncIterator[tuple[Gateway, aiohttp.ClientSession]]:
+    """A gateway that hears the broker."""
+    client = WebSocketClient("gateway", venue, url=server.address, keep_raw=True)
+    async with Gateway(client, GatewayOptions(port=0, linger=0.1)) as gateway, aiohttp.ClientSession() as session:
+        yield gateway, session
+
+
+async def get(session: aiohttp.ClientSession, url: str) -> tuple[int, Any]:
+    async with session.get(url) as answer:
+        return answer.status, json.loads(await answer.read())
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+async def test_our_own_doors(broker: str, tmp_path: Path) -> None:
+    async with published(broker, tmp_path, "upbit", UPBIT) as server, before(server) as (gateway, session):
+        _, said = await get(session, f"{gateway.url}/v1/markets")
+        assert [one["symbol"] for one in said["markets"]] == ["KRW-BTC", "KRW-ETH"]
+        async with session.ws_connect(f"{gateway.url}/v1/stream") as socket:
+            local = Local(socket)
+            wishes = [{"type": kind, "symbols": "*"} for kind in ("ticker", "trade", "orderbook")]
+            answer = await local.answer(subscribe=wishes)
+            assert (answer["subscribed"], answer["refused"]) == (6, [])
+            events = await local.events(60)
+            assert {event["type"] for event in events} == {"ticker", "trade", "orderbook"}
+            status, said = await get(session, f"{gateway.url}/v1/tickers")
+            assert (status, len(said["tickers"])) == (200, 2)
+            status, said = await get(session, f"{gateway.url}/v1/trades/KRW-BTC?count=500")
+            assert status == 200
+            assert said["trades"]
+            status, said = await get(session, f"{gateway.url}/v1/candles/KRW-BTC")
+            assert (status, "message broker" in said["error"]["message"]) == (404, True)
+        status, said = await get(session, f"{gateway.url}/v1/venues")
+        assert said["venues"][0]["url"].startswith(f"{broker}://")
+        assert server.secret not in json.dumps(said)
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+async def test_a_program_for_upbit(broker: str, tmp_path: Path) -> None:
+    async with published(broker, tmp_path, "upbit", UPBIT) as server, before(server) as (gateway, session):
+        async with session.ws_connect(f"{gateway.url}/websocket/v1") as socket:
+            kinds = ("ticker", "trade", "orderbook")
+            await socket.send_json([{"ticket": "t"}, *({"type": kind, "codes": ["KRW-BTC"]} for kind in kinds)])
+            heard: list[dict[str, Any]] = []
+            async with asyncio.timeout(PATIENCE):
+                while len(heard) < 60:
+                    heard.append(json.loads(await socket.receive_bytes()))
+        assert {one["type"] for one in heard} == set(kinds)
+        assert {one["code"] for one in heard} == {"KRW-BTC"}
+        assert {one["stream_type"] for one in heard[:3]} == {"SNAPSHOT"}
+        ids = [one["sequential_id"] for one in heard if one["type"] == "trade" and one["stream_type"] == "REALTIME"]
+        assert len(set(ids)) == len(ids)
+        status, said = await get(session, f"{gateway.url}/v1/ticker?markets=KRW-BTC")
+        assert (status, "message broker" in said["error"]["message"]) == (404, True)
+
+
+async def test_a_program_for_okx(tmp_path: Path) -> None:
+    streams = {kind: ["BTC-USDT"] for kind in ("ticker", "trade", "orderbook")}
+    async with published("nats", tmp_path, "okx", streams) as server, before(server, "okx") as (gateway, session):
+        async with session.ws_connect(f"{gateway.url}/ws/v5/public") as socket:
+            args = [{"channel": name, "instId": "BTC-USDT"} for name in ("tickers", "trades", "books")]
+            await socket.send_json({"op": "subscribe", "args": args})
+            pushes: dict[str, list[dict[str, Any]]] = {}
+            async with asyncio.timeout(PATIENCE):
+                while len(pushes) < 3 or min(map(len, pushes.values())) < 3:
+                    said = json.loads(await socket.receive_str())
+                    if "data" in said:
+                        pushes.setdefault(said["arg"]["channel"], []).append(said)
+        assert pushes.keys() == {"tickers", "trades", "books"}
+        assert {one["arg"]["instId"] for found in pushes.values() for one in found} == {"BTC-USDT"}
+        assert all(float(row["last"]) > 0 for one in pushes["tickers"] for row in one["data"])
+        for one in pushes["books"]:  # told whole each time: a broker has no changes
+            assert one["action"] == "snapshot"
+            assert float(one["data"][0]["asks"][0][0]) > float(one["data"][0]["bids"][0][0])
+
+
+async def test_a_broker_that_is_away_is_said(tmp_path: Path) -> None:
+    if not NatsServer.is_there():
+        pytest.skip("nats-server is not installed: make servers")
+    with NatsServer(tmp_path) as server:
+        pass
+    async with before(server) as (gateway, session):
+        status, said = await get(session, f"{gateway.url}/v1/markets")
+        assert (status, said["error"]["name"]) == (502, "upstream")
+
+
+async def test_the_command(tmp_path: Path) -> None:
+    async with published("nats", tmp_path, "upbit", UPBIT) as server:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tapewire", "serve", "--url", server.address, "--listen", "127.0.0.1:0", "--json",
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            async with asyncio.timeout(PATIENCE):
+                said = json.loads(await process.stdout.readline())
+            async with aiohttp.ClientSession() as session:
+                _, found = await get(session, f"{said['url']}/v1/markets")
+                assert [one["symbol"] for one in found["markets"]] == ["KRW-BTC", "KRW-ETH"]
+                async with session.ws_connect(said["stream"]) as socket:
+                    local = Local(socket)
+                    await local.answer(subscribe=[{"type": "trade", "symbols": ["KRW-BTC"]}])
+                    assert len(await local.events(10, "trade")) == 10
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
