@@ -63,7 +63,7 @@ class RedisSource:
         names, cursor = list[str](), b"0"
         while True:
             command = ("SCAN", cursor, "MATCH", f"{prefix}.*", "COUNT", _AT_ONCE, "TYPE", "stream")
-            [(cursor, page)] = await self._ask([command])
+            [(cursor, page)] = await self._line.ask([command])
             names += [name.decode() for name in page]
             if int(cursor) == 0:
                 return list(dict.fromkeys(names))
