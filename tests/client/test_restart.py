@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
+import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +15,7 @@ import msgspec
 import pytest
 
 from tapewire import ConfigError, Subscription
-from tapewire.config import MailboxOptions
+from tapewire.config import FsyncPolicy, MailboxOptions, TapeOptions
 from tapewire.model.events import CandleEvent, Event, MyAssetEvent, MyOrderEvent, TradeEvent
 from tapewire.model.status import Gap, Recovered
 from tapewire.runtime.cursor_file import CursorFile, Saved
@@ -341,5 +343,35 @@ def test_an_order_that_waited_over_the_restart_and_ended_meanwhile_is_told(tmp_p
             (order.uuid, "wait", False), (order.uuid, "cancel", True),
         ]  # fmt: skip
         assert events[-1].price == Decimal(1_000_000)
+
+    play(story, tmp_path / "cursor")
+
+
+@pytest.mark.parametrize("fsync", ["interval", "each"])
+def test_the_file_is_never_ahead_of_the_tape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: FsyncPolicy
+) -> None:
+    """What the disk has not confirmed is not said to be had: the next process would not ask for it."""
+    confirm, until = os.fsync, time.monotonic() + 60
+    monkeypatch.setattr("tapewire.tape.recorder.RETRY", 0.01)
+
+    def refuse(_handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def story(lives: Lives) -> None:
+        options = TapeOptions(folder=str(tmp_path / "tape"), fsync=fsync, write_every=0.001)
+        with lives.life(tape=options) as client:
+            await client.subscribe_trade("KRW-BTC", lives.hear)
+            while client.tape_position() is None:
+                await lives.after(0.1)
+            monkeypatch.setattr(os, "fsync", refuse)
+            await lives.after(30.0)
+            assert lives.heard
+            assert not lives.path.exists()
+            monkeypatch.setattr(os, "fsync", confirm)
+            while not lives.path.exists():
+                assert time.monotonic() < until
+                await lives.after(1.0)
+            await client.cleanup()
 
     play(story, tmp_path / "cursor")

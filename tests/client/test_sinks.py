@@ -90,8 +90,12 @@ async def test_a_sink_that_refuses_for_a_while_is_degraded_and_goes_on(make: Cal
     async with make() as client:
         fed = await client.add_sink(shelf, TRADES, runner=RunnerOptions(retry_every=0.01))
         await until(lambda: fed.state == "degraded")
+        await until(lambda: client.get_health_status().reasons)
+        [reason] = client.get_health_status().reasons
+        assert (reason.status, reason.text) == ("degraded", "shelf: is full")
         shelf.full = False
         await until(lambda: fed.state == "recording")
+        assert client.get_health_status().reasons == ()
         await until(lambda: shelf.trades() >= 3)
     assert (fed.state, fed.error) == ("idle", None)
 
@@ -139,6 +143,7 @@ async def test_a_sink_that_fails_ends_alone(make: Callable[[], WebSocketClient])
     with pytest.raises(SinkError, match="shelf: is full"):
         await bad.ended()
     assert isinstance(bad.error, SinkError)
+    assert [reason.text for reason in client.get_health_status().reasons] == ["shelf: is full"]
     more = good.trades() + 3
     await until(lambda: good.trades() >= more)
     with pytest.raises(SinkError, match="is full"):

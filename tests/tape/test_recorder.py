@@ -224,6 +224,34 @@ def test_what_was_called_safe_survives_kill_9_at_any_moment(tmp_path: Path) -> N
         begin += 1_000_000
 
 
+@pytest.mark.parametrize("fsync", ["each", "interval", "none"])
+def test_a_mark_is_safe_when_the_disk_has_what_came_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: str
+) -> None:
+    story, asked, go_on = Story(tmp_path, fsync=fsync, fsync_every=3600), threading.Event(), threading.Event()
+    story.recorder.open()
+    assert story.recorder.is_safe(story.recorder.mark())
+    confirm = os.fsync
+
+    def slow(handle: int) -> None:
+        asked.set()
+        assert go_on.wait(20)
+        confirm(handle)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    story.put(b"one")
+    mark = story.recorder.mark()
+    story.recorder.hurry()
+    if fsync != "none":
+        assert asked.wait(20)
+        assert not story.recorder.is_safe(mark)
+    go_on.set()
+    story.put(b"two")
+    story.recorder.close()
+    assert story.recorder.is_safe(story.recorder.mark())
+    assert story.recorder.mark() > mark
+
+
 @pytest.mark.parametrize("fsync", ["each", "interval"])
 def test_a_disk_that_takes_but_does_not_confirm_gets_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import count
 from math import inf
 from typing import Any
 
@@ -18,6 +20,7 @@ from tapewire.sinks.contract import Sink, Written
 from tapewire.sinks.registry import sink_of
 from tapewire.sinks.runner import RunnerOptions, SinkRunner, State
 
+_numbers = count(1)
 #: Events that may wait for a sink; then the oldest go, told as ``Lagged``.
 _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
 #: A sink that is full makes its mailbox wait, for as long as it likes.
@@ -27,11 +30,18 @@ _RUNNER = RunnerOptions(write_timeout=inf, close_timeout=3.0)
 class Fed:
     """A sink that a client feeds. Made by ``add_sink``; ends by ``close``, and with its client."""
 
-    def __init__(self, sink: Sink, stream: EventStream[Event | FeedEvent], options: RunnerOptions) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        stream: EventStream[Event | FeedEvent],
+        options: RunnerOptions,
+        tell: Callable[[FeedError | None], None],
+    ) -> None:
         self.sink, self._stream = sink, stream
-        self._runner = SinkRunner(sink, options=options)
+        self._runner = SinkRunner(sink, options=options, tell=tell)
         self._task = asyncio.create_task(self._runner.run(stream), name="feeding a sink")
         self._task.add_done_callback(_seen)
+        self._task.add_done_callback(lambda _task: tell(self.error))
         self._told = False
 
     @property
@@ -113,6 +123,20 @@ class Sinking:
         """Of the client's iterators."""
         raise NotImplementedError
 
+    def tell_sink(self, name: str, trouble: FeedError | None) -> None:
+        """Have the health of this client tell that a sink refuses what it gets, or (None) takes it again.
+
+        ``add_sink`` does so by itself; whoever runs a ``SinkRunner`` gives it this as ``tell``.
+
+        Args:
+            name: which sink, as it is to stand in ``Reason.connection``.
+            trouble: what it refused with, or ended with.
+
+        Raises:
+            UsageError: no event loop runs, and the client was never used.
+        """
+        self._component.pool.tell_sink(name, trouble)
+
     async def add_sink(
         self,
         sink: Sink | str,
@@ -145,7 +169,7 @@ class Sinking:
         if how["mailbox"].rule != "conflate":
             how["condensing"] = getattr(made, "condensing", None)
         stream = self.stream(subscriptions, **how)
-        fed = Fed(made, stream, runner or _RUNNER)
+        fed = Fed(made, stream, runner or _RUNNER, partial(self.tell_sink, f"sink {next(_numbers)}"))
         await fed.opened()
         self._component.servers.append(fed.at_the_end())
         return fed

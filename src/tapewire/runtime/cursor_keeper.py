@@ -22,6 +22,7 @@ from tapewire.runtime.driver import Driver
 from tapewire.runtime.holes import Holes
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
+from tapewire.runtime.taping import FeedTape
 from tapewire.session.actions import Now, Progress
 from tapewire.session.cursor import Cursor, Seen
 
@@ -46,14 +47,19 @@ class Found(Protocol):
 
 
 class _Look:
-    """What one look found; it counts when all that had been received by then was taken out of the mailboxes."""
+    """What one look found; it counts when all that had been received by then was taken out of the mailboxes, and is as
+    safe on the tape as that promises.
+    """
 
-    def __init__(self, content: bytes, mailboxes: Iterable[Mailbox], t: float) -> None:
+    def __init__(self, content: bytes, mailboxes: Iterable[Mailbox], tape: FeedTape | None, t: float) -> None:
         self.content, self.t = content, t
+        self._tape, self._mark = tape, 0 if tape is None else tape.mark()
         self._due = [(box, box.put_count) for box in tuple(mailboxes)]
 
     @property
     def counts(self) -> bool:
+        if self._tape is not None and not self._tape.is_safe(self._mark):
+            return False
         return all(box.taken + box.dropped + box.conflated >= due for box, due in self._due)
 
 
@@ -68,10 +74,13 @@ class CursorKeeper:
         path: of the file; None: nothing is kept.
         clock, aside: as of the manager.
         found: where to look.
+        tape: of the pool, if it keeps one: what is saved is never ahead of it either.
     """
 
-    def __init__(self, venue: str, path: str | None, clock: Clock, aside: Aside, found: Found) -> None:
-        self._venue, self._clock, self._aside, self._found = venue, clock, aside, found
+    def __init__(
+        self, venue: str, path: str | None, clock: Clock, aside: Aside, found: Found, *, tape: FeedTape | None = None
+    ) -> None:
+        self._venue, self._clock, self._aside, self._found, self._tape = venue, clock, aside, found, tape
         self._file = None if path is None else CursorFile(Path(path), venue)
         self._cursor, self._accounts = Cursor(), dict[str, AccountState]()
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +133,8 @@ class CursorKeeper:
         task.cancel()
         await asyncio.wait([task])
         last = self._take()
+        if self._tape is not None:
+            self._tape.hurry()
         until = last.t + PATIENCE
         while not last.counts and self._clock.now().t < until:
             await self._clock.until(self._clock.now().t + LOOK)
@@ -171,7 +182,7 @@ class CursorKeeper:
     def _take(self) -> _Look:
         self._cursor.changed = False
         saved = Saved(venue=self._venue, streams=self._cursor.places(), accounts=self._accounts)
-        return _Look(_encode(saved), self._found.mailboxes, self._clock.now().t)
+        return _Look(_encode(saved), self._found.mailboxes, self._tape, self._clock.now().t)
 
     async def _save(self, file: CursorFile, look: _Look) -> None:
         self._saved_at = look.t

@@ -53,6 +53,7 @@ class Troubles:
         self._holes: dict[tuple[str, Subscription, int], Incident] = {}
         self._rows = GapRows()
         self._tape: Incident | None = None
+        self._sinks: dict[str, Incident] = {}
         self._better: float | None = None
 
     def publish(self, event: FeedEvent, drivers: Iterable[Driver], t: float) -> None:
@@ -81,6 +82,14 @@ class Troubles:
                 self._tape = Incident("tape", f"the tape: {event.reason}", t, t) if event.reason else None
                 self._better = self._better if event.reason else t
 
+    def sink(self, name: str, trouble: FeedError | None, t: float) -> None:
+        """A sink refuses, at ``t`` (monotonic seconds), or (None) takes all again."""
+        if trouble is not None:
+            first = self._sinks[name].first if name in self._sinks else t
+            _keep(self._sinks, name, Incident(name, str(trouble), first, t))
+        elif self._sinks.pop(name, None) is not None:
+            self._better = t
+
     def gave_up(self, driver: Carrier, error: FeedError, t: float) -> None:
         """A connection ended for good, with all its streams."""
         origin = driver.origin
@@ -98,6 +107,7 @@ class Troubles:
         self._refused.clear()
         self._lagging.clear()
         self._holes.clear()
+        self._sinks.clear()
 
     def reasons(
         self, carriers: Iterable[Carrier], now: Now, quiet_kinds: frozenset[str], patience: float | None
@@ -108,6 +118,7 @@ class Troubles:
             found += reasons_of_lines([facts_of(driver, now, quiet_kinds, patience) for driver in carrier.drivers], now)
         found += filling(self._holes.values(), now)
         found += [] if self._tape is None else lasting([self._tape], now, float("inf"))
+        found += lasting(self._sinks.values(), now, float("inf"))
         found += lasting(self._refused.values(), now, REJECTED_MEMORY)
         found += lasting(self._lagging.values(), now, LAG_MEMORY)
         told = {reason.connection for reason in found}

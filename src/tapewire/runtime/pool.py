@@ -71,7 +71,7 @@ class Pool:
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
         self._polling = Polling(venue, options, self._rest, ports.clock, self.publish)
-        self._cursor = CursorKeeper(venue.name, options.cursor_file, ports.clock, ports.aside, self)
+        self._cursor = CursorKeeper(venue.name, options.cursor_file, ports.clock, ports.aside, self, tape=ports.tape)
         if ports.tape is not None:
             ports.tape.begin(self.publish)
             self.feed_listeners.append(ports.tape.hear)
@@ -300,6 +300,10 @@ class Pool:
         await self._listing.close()
         if self.tape is not None:
             self.tape.close()
+
+    def tell_sink(self, name: str, trouble: FeedError | None) -> None:
+        """A sink that is fed from here refuses, or (None) takes all again."""
+        self.troubles.sink(name, trouble, self._ports.clock.now().t)
 
     def kill(self) -> None:
         """Cut every connection at once."""

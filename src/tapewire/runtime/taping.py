@@ -34,6 +34,18 @@ class FeedTape:
         """How far it has come: what is in its files, what the disk itself has."""
         return self._recorder.position
 
+    def mark(self) -> int:
+        """Where it is now, for ``is_safe``."""
+        return self._recorder.mark()
+
+    def is_safe(self, mark: int) -> bool:
+        """See ``Recorder.is_safe``."""
+        return self._recorder.is_safe(mark)
+
+    def hurry(self) -> None:
+        """See ``Recorder.hurry``."""
+        self._recorder.hurry()
+
     def tapped(self, make_line: LineFactory, http: Http) -> tuple[LineFactory, Http]:
         """The same lines and REST client, with all that goes over them kept."""
         return tapped_lines(make_line, self._recorder), TappedHttp(http, self._recorder)

@@ -75,6 +75,8 @@ class Recorder:
         self._shared = (0, 0, 0)
         #: Bytes that came (counted on the feed's thread) and went (on the writing one): so no lock is needed.
         self._came = self._went = 0
+        #: How many of those that went the disk has confirmed; whether it is to confirm the rest at once.
+        self._confirmed, self._is_hurried = 0, False
         self._block: list[tuple[Run, int]] = []
         self._left_out: Missing | None = None
         self._reason = ""
@@ -106,6 +108,22 @@ class Recorder:
         """How far it has come; a moment old, as another thread writes."""
         writer = self._writer
         return Position(writer.records, writer.synced, writer.until_ns, self.missed)
+
+    def mark(self) -> int:
+        """Where it is now, for ``is_safe``."""
+        self.end()
+        return self._came
+
+    def is_safe(self, mark: int) -> bool:
+        """Whether all that was put before this mark survives what the options promise: the end of the machine, or with
+        ``fsync="none"`` that of the process. What was left out does not count: the tape says so itself.
+        """
+        return (self._went if self._options.fsync == "none" else self._confirmed) >= mark
+
+    def hurry(self) -> None:
+        """Have what came written and confirmed now, not when it is time."""
+        self._is_hurried = True
+        self._due.set()
 
     def open(self) -> None:
         """Begin to write, also anew after ``close``; a second call does nothing. Raises TapeError: it cannot."""
@@ -220,9 +238,15 @@ class Recorder:
         try:
             self._write()
         finally:
-            if options.fsync == "interval" and abs(now - self._synced_ns) >= options.fsync_every * 1e9:
-                self._writer.sync()
+            is_due = self._is_hurried or abs(now - self._synced_ns) >= options.fsync_every * 1e9
+            if options.fsync == "interval" and is_due:
+                self._is_hurried = False
+                self._sync()
                 self._synced_ns = now
+
+    def _sync(self) -> None:
+        self._writer.sync()
+        self._confirmed = self._went
 
     def _pause(self) -> bool:
         """Until it is time to write, or the end has come, which it says."""
@@ -237,19 +261,20 @@ class Recorder:
             self._write()
         finally:
             self._writer.close()
+        self._confirmed = self._went
 
     def _write(self) -> None:
         """Write everything that came, block by block; what the disk refuses waits to be tried again."""
         each, left = self._options.fsync == "each", len(self._block) + len(self._runs)
         if each:
-            self._writer.sync()  # of a block that the disk took the last time, but did not confirm
+            self._sync()  # of a block that the disk took the last time, but did not confirm
         while left > 0 and self._fill():
             self._writer.write([run for run, _ in self._block])
             left -= len(self._block)
             self._went += sum(size for _, size in self._block)
             self._block = []
             if each:
-                self._writer.sync()
+                self._sync()
 
     def _fill(self) -> bool:
         """Have a block of what came first; False: nothing came."""

@@ -57,8 +57,12 @@ async def carry(
     flush_every = 1.0 if feed.record is None else feed.record.fsync_every
     options = RunnerOptions(close_timeout=_GIVE_UP, flush_every=flush_every, write_timeout=patience)
 
+    def told(trouble: SinkError | None) -> None:
+        client.tell_sink("recording" if feed.record is not None else "sink", trouble)
+        tell(trouble)
+
     async def consume(source: AsyncIterable[Item]) -> None:
-        await SinkRunner(sink, options=options, tell=tell).run(_heard(source, hear))
+        await SinkRunner(sink, options=options, tell=told).run(_heard(source, hear))
 
     await _until_stopped(client, feed, stop, consume)
 
