@@ -218,6 +218,7 @@ class TapeOptions(Struct, frozen=True, kw_only=True):
         fsync_every: seconds.
         write_every: seconds after which what came is written: what a ``kill -9`` may cost.
         file_size: bytes after which another file is begun. file_seconds: seconds after which one is.
+        file_records: records after which one is, at the end of their block; None: no such limit.
         keep_bytes: the oldest files go when all together are larger; None: they stay.
         keep_seconds: files that were ended longer ago go; None: they stay.
         pending: bytes that wait for the disk at most; what comes beyond is left out, told (``Lagged``) and noted on the
@@ -231,6 +232,7 @@ class TapeOptions(Struct, frozen=True, kw_only=True):
     write_every: float = 0.1
     file_size: int = 256 * 1024 * 1024
     file_seconds: float = 3600.0
+    file_records: int | None = None
     keep_bytes: int | None = None
     keep_seconds: float | None = None
     pending: int = 64 * 1024 * 1024
@@ -241,7 +243,8 @@ class TapeOptions(Struct, frozen=True, kw_only=True):
         if self.fsync not in ("interval", "each", "none"):
             raise ConfigError("fsync", self.fsync, '"interval", "each" or "none"')
         for option in (
-            "fsync_every", "write_every", "file_size", "file_seconds", "keep_bytes", "keep_seconds", "pending",
+            "fsync_every", "write_every", "file_size", "file_seconds", "file_records", "keep_bytes", "keep_seconds",
+            "pending",
         ):  # fmt: skip
             _positive(self, option)
 

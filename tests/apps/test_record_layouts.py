@@ -14,6 +14,7 @@ import pytest
 from tapewire import RecordOptions, read_parquet
 from tapewire.apps.cli.record_options import Measured, Policy
 from tapewire.apps.settings import load
+from tapewire.config import TapeOptions
 from tapewire.errors import ConfigError
 from tapewire.model.events import TradeEvent
 from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
@@ -126,6 +127,17 @@ def test_the_settings_file_the_environment_and_the_command_line_each_before_the_
         load({"TAPEWIRE_RECORD_LAYOUT": "tree"})
     shown = tapewire("settings", "--changed").output
     assert "record.keep_days = 30.0 d   (tapewire.toml)" in shown
+
+
+def test_a_tape_has_a_table_of_its_own_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "tapewire.toml").write_text('[tape]\nfsync = "each"\nfile_seconds = 60\nkeep_bytes = 5000000\n')
+    environ = {"TAPEWIRE_TAPE_KEEP_BYTES": "6000000", "TAPEWIRE_TAPE_FILE_RECORDS": "9", "TAPEWIRE_TAPE_FOLDER": "no"}
+    assert load(environ, {"tape": {"file_seconds": 120.0}}).tape == TapeOptions(
+        fsync="each", file_seconds=120.0, keep_bytes=6_000_000, file_records=9
+    )
+    with pytest.raises(ConfigError, match="TAPEWIRE_TAPE_FSYNC"):
+        load({"TAPEWIRE_TAPE_FSYNC": "seldom"})
+    assert "tape.fsync = each   (tapewire.toml)" in tapewire("settings", "--changed").output
 
 
 @pytest.mark.parametrize(

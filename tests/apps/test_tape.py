@@ -11,6 +11,7 @@ import pytest
 from tapewire.config import TapeOptions
 from tapewire.model.status import Gap, GapState
 from tapewire.model.subscription import Subscription
+from tapewire.tape.checking import check_tape
 from tapewire.tape.files import tape_files
 from tapewire.tape.format import Header, Kind, Record, Run
 from tapewire.tape.reader import read_tape
@@ -76,6 +77,31 @@ def test_options_of_files_are_refused_where_there_are_none(option: tuple[str, st
     result = tapewire("record", "KRW-BTC", "--tape", "alone", *option)
     assert (result.exit_code, f"{option[0]} is for files" in result.output) == (2, True)
     assert not Path("alone").exists()
+
+
+def test_a_tapes_files_are_ended_and_let_go_as_the_command_line_says(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    asked = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "1.5")
+    counted = tapewire(*asked, "--tape", "counted", "--tape-rotate-count", "20")
+    assert counted.exit_code == 0, counted.output
+    reports = check_tape(tmp_path / "counted")
+    assert len(reports) > 2
+    assert all(report.records >= 20 for report in reports[:-1])
+    kept = tapewire(*asked, "--tape", "kept", "--tape-rotate-every", "200ms", "--tape-keep-days", "0.000005")
+    assert kept.exit_code == 0, kept.output
+    numbers = [path.name[:6] for path in tape_files(tmp_path / "kept")]
+    assert numbers[-1] > "000004"
+    assert "000001" not in numbers
+
+
+@pytest.mark.parametrize("option", [("--tape-keep-bytes", "1MB"), ("--tape-fsync", "each")])
+def test_options_of_a_tape_are_refused_where_there_is_none(option: tuple[str, str]) -> None:
+    result = tapewire("record", "KRW-BTC", "--out", "files", *option)
+    assert (result.exit_code, "none is kept: add --tape DIR" in result.output) == (2, True)
+    assert not Path("files").exists()
+    files = tapewire("record", "KRW-BTC", "--tape", "alone", option[0].replace("tape-", ""), option[1])
+    assert f"(of a tape: {option[0]})" in files.output
 
 
 def test_info_tells_the_gaps_of_the_feed_each_once(tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_a_file_is_ended_by_size_and_by_age(tmp_path: Path) -> None:
     assert sum(report.records for report in check_tape(tmp_path)) == one.records == 31
 
 
+def test_a_file_is_ended_by_count(tmp_path: Path) -> None:
+    one = writer(tmp_path, file_records=10)
+    for number in range(8):
+        one.write(runs_of(records(range(number * 4, number * 4 + 4))))
+    one.close()
+    assert [report.records for report in check_tape(tmp_path)] == [12, 12, 8]
+
+
 def test_the_oldest_files_go_first(tmp_path: Path) -> None:
     one = writer(tmp_path, file_size=300, keep_bytes=1000, compress=False)
     for number in range(40):

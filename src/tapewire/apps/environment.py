@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from msgspec import ValidationError, convert
+from msgspec import Struct, ValidationError, convert
 from msgspec.structs import fields
 
-from tapewire.config import Credentials, Secret
+from tapewire.config import Credentials, Secret, TapeOptions
 from tapewire.errors import ConfigError, CredentialsError
 from tapewire.sinks.files.options import RecordOptions
 from tapewire.venues.registry import get_venue
@@ -20,8 +20,11 @@ OWN_NAMES = ("venue", "url", "rest_url", "proxy", "format")
 #: The same, of the table ``feed``.
 OWN_FEED_NAMES = ("limits", "limits_dir", "cursor_file")
 
-#: Begins the names of the table ``record``: ``TAPEWIRE_RECORD_LAYOUT``.
-_OF_RECORD = "TAPEWIRE_RECORD_"
+#: Begins the names of a table's settings: ``TAPEWIRE_RECORD_LAYOUT``.
+_TABLES: Mapping[str, tuple[str, type[Struct]]] = {
+    "record": ("TAPEWIRE_RECORD_", RecordOptions),
+    "tape": ("TAPEWIRE_TAPE_", TapeOptions),
+}
 
 #: Venues whose keys are called otherwise than ``VENUE_ACCESS_KEY`` and ``VENUE_SECRET_KEY``.
 KEY_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -102,15 +105,15 @@ def environment_settings(environ: Mapping[str, str], venue: str) -> dict[str, An
     """
     found = _upbit_settings(environ) if venue.startswith("upbit") else {}
     feed = found.get("feed", {}) | _own(environ, OWN_FEED_NAMES)
-    record = dict(_record_settings(environ))
-    tables = {name: table for name, table in (("feed", feed), ("record", record)) if table}
+    tables = {"feed": feed} | {name: dict(_table(environ, *how)) for name, how in _TABLES.items()}
+    tables = {name: table for name, table in tables.items() if table}
     return found | _own(environ, OWN_NAMES) | tables
 
 
-def _record_settings(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    for field in fields(RecordOptions):
-        name = f"{_OF_RECORD}{field.name.upper()}"
-        if text := environ.get(name, "").strip():
+def _table(environ: Mapping[str, str], begin: str, made: type[Struct]) -> Iterator[tuple[str, Any]]:
+    for field in fields(made):
+        name = f"{begin}{field.name.upper()}"
+        if field.name != "folder" and (text := environ.get(name, "").strip()):
             try:
                 yield field.name, convert(text, field.type, strict=False)
             except ValidationError as error:

@@ -22,6 +22,7 @@ from tapewire.config import (
     MailboxOptions,
     Secret,
     SessionOptions,
+    TapeOptions,
 )
 from tapewire.errors import ConfigError, CredentialsError
 from tapewire.profiles import PROFILES, STRATEGIES, by_room, named
@@ -51,6 +52,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "session": SessionOptions.__struct_fields__,
     "mailbox": MailboxOptions.__struct_fields__,
     "record": RecordOptions.__struct_fields__,
+    "tape": tuple(name for name in TapeOptions.__struct_fields__ if name != "folder"),
 }
 
 
@@ -89,6 +91,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         session: the fields of ``SessionOptions``: ping_interval, backoff_cap and so on.
         mailbox: the fields of ``MailboxOptions``.
         record: the fields of ``RecordOptions`` (``TAPEWIRE_RECORD_LAYOUT`` and so on): how recordings lie on the disk.
+        tape: the fields of ``TapeOptions`` but folder (``TAPEWIRE_TAPE_FSYNC`` and so on): how a tape is written.
         alerts: rules, one ``[[alerts]]`` table each.
     """
 
@@ -108,6 +111,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: SessionOptions = SessionOptions()
     mailbox: MailboxOptions = MailboxOptions()
     record: RecordOptions = RecordOptions()
+    tape: TapeOptions = TapeOptions()
     alerts: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.apps.settings import TABLES, Settings
-from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions
+from tapewire.config import FeedOptions, LineOptions, MailboxOptions, SessionOptions, TapeOptions
 from tapewire.sinks.files.options import RecordOptions
 
 #: Words with which a sentence says its number's unit, and the unit.
@@ -64,6 +64,7 @@ def all_settings() -> list[Setting]:
         ("session", SessionOptions),
         ("mailbox", MailboxOptions),
         ("record", RecordOptions),
+        ("tape", TapeOptions),
     ):
         rows += [row for row in rows_of(made, place) if row.name in TABLES[place]]
     return rows

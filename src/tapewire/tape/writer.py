@@ -53,7 +53,7 @@ class TapeWriter:
         self._handle: int | None = None
         self._name = ""
         self._number = self._size = 0
-        self._created_ns = 0
+        self._created_ns = self._before = 0
         self._dirty = self._is_torn = self._is_doubtful = False
         #: Blocks of the present file that the disk has not confirmed, their bytes, and where they begin.
         self._held: list[bytes] = []
@@ -133,15 +133,16 @@ class TapeWriter:
                     os.close(handle)
 
     def _full(self, more: int) -> bool:
-        age = (self._wall_ns() - self._created_ns) / 1e9
-        return self._size + more > self._options.file_size or age >= self._options.file_seconds
+        options, age = self._options, (self._wall_ns() - self._created_ns) / 1e9
+        is_counted = options.file_records is not None and self.records - self._before >= options.file_records
+        return is_counted or self._size + more > options.file_size or age >= options.file_seconds
 
     def _begin(self) -> None:
         self._end()
         created = self._wall_ns()
         name = file_name(self._number + 1, created)
         handle = new_file(self._path, name, self._root)
-        self._number, self._name, self._created_ns = self._number + 1, name, created
+        self._number, self._name, self._created_ns, self._before = self._number + 1, name, created, self.records
         self._handle, self._size, self._dirty, self._is_torn = handle, 0, True, False
         self._held, self._held_bytes, self._confirmed = [], 0, 0
         self.files += 1
@@ -200,6 +201,7 @@ class TapeWriter:
         self.mended.append(Damage(given_up, self._confirmed, more, reason, is_tail=True))
         os.close(self._handle)
         self._handle, self._name, self._created_ns, self._size = self._anew
+        self._before = self.synced
         self._anew, self._is_doubtful, self._is_torn = None, False, False
         self._number += 1
         self.files += 1

@@ -16,7 +16,7 @@ from tapewire.apps.cli.streams import DEFAULT_TYPES, WORDS, subscriptions
 
 if TYPE_CHECKING:
     from tapewire.client import WebSocketClient
-    from tapewire.config import Credentials, FeedOptions
+    from tapewire.config import Credentials, FeedOptions, TapeOptions
     from tapewire.model.subscription import StreamPreference, Subscription
     from tapewire.sinks.files.options import RecordOptions
 
@@ -65,7 +65,7 @@ class Feed:
     Attributes:
         options: how the connection is made; ``seconds`` None: until stopped.
         credentials: the API key, for what is the account's own.
-        record: how a recording lies on the disk, as the settings say.
+        record: how a recording lies on the disk, as the settings say. tape: how a tape is written.
         metrics: port on which the feed's figures are served, None: not at all.
         sources: where settings came from, but the command line: a profile, a file, the environment.
         address: where to, for people.
@@ -80,6 +80,7 @@ class Feed:
     as_json: bool = False
     credentials: Credentials | None = None
     record: RecordOptions | None = None
+    tape: TapeOptions | None = None
     sources: tuple[str, ...] = ()
     metrics: int | None = None
 
@@ -116,7 +117,7 @@ def venue_options(command: Callable[..., None], *, rest_only: bool = True) -> Ca
         given = {"venue": venue, "proxy": proxy, "compression": compression, "format": rest.pop("wire", None)}
         of_feed = {name: value for name in _OF_FEED if (value := rest.pop(name, None)) is not None}
         of_record = {name: value for name in RECORD_OPTIONS if (value := rest.pop(name, None)) is not None}
-        given |= {"feed": of_feed or None, "record": of_record or None}
+        given |= {"feed": of_feed or None, "record": of_record or None, "tape": rest.pop("of_tape", None) or None}
         given |= {"use_profile": profile, "keys": keys, "rest_url": rest_url}
         is_rest = rest_only and (url or "").startswith(("http://", "https://"))
         command(feed=feed_of(given | {"rest_url" if is_rest else "url": url}, as_json=as_json), **rest)
@@ -172,7 +173,7 @@ def feed_of(given: Mapping[str, Any], *, as_json: bool) -> Feed:
         address = bare(address)  # a password may stand in it
     return Feed(
         settings.venue, address, options, as_json=as_json, credentials=settings.credentials, sources=sources,
-        record=settings.record,
+        record=settings.record, tape=settings.tape,
     )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from tapewire.apps.cli.options import SECONDS, Feed, feed_options
 from tapewire.apps.cli.record_options import record_options
 from tapewire.apps.cli.running import FAILED, PAUSE, Stop, run
 from tapewire.apps.cli.terminal import address, count_of, plain
-from tapewire.config import FsyncPolicy, TapeOptions
+from tapewire.config import TapeOptions
 
 if TYPE_CHECKING:
     from tapewire.apps.cli.tally import Tally
@@ -42,8 +43,6 @@ _PATIENCE = 30.0
               help="Keep a raw tape in this folder: every frame and REST answer; see `tapewire tape`.")  # fmt: skip
 @click.option("--form", type=click.Choice(["raw", "event"]),
               help="The exchange's own JSON as received (default), or our event with its time of receipt.")  # fmt: skip
-@click.option("--tape-fsync", type=click.Choice(["interval", "each", "none"]), default="interval", show_default=True,
-              help="When the disk itself has the tape: once a second, after each write, at its leisure.")  # fmt: skip
 @click.option("--strict", is_flag=True,
               help="End with 1 if the disk ever refused, or anything received was left out.")  # fmt: skip
 @click.option("--status", type=SECONDS, default=PAUSE, show_default=True, metavar="S",
@@ -53,7 +52,7 @@ _PATIENCE = 30.0
 @click.pass_context
 def record(
     context: click.Context, *, feed: Feed, out: Path | None, tape: Path | None, form: str | None,
-    tape_fsync: FsyncPolicy, strict: bool, status: float, alerts: Path | None,
+    strict: bool, status: float, alerts: Path | None,
 ) -> None:  # fmt: skip
     """Record markets to files until Ctrl-C, SIGTERM or --seconds: {code}_{type}.jsonl, one JSON object a line.
 
@@ -78,7 +77,8 @@ def record(
 
         need_arrow()
     files = out or Path("recording") if tape is None or out else None
-    target = _Target(files, tape, form, tape_fsync, feed.record or RecordOptions())
+    kept = None if tape is None else replace(feed.tape or TapeOptions(), folder=str(tape))
+    target = _Target(files, kept, form, feed.record or RecordOptions())
     how = _Manner(plan, status, strict=strict)
     context.exit(run(lambda stop: _record(stop, feed, target, how)))
 
@@ -95,11 +95,8 @@ class _Manner:
 class _Target:
     """Where a recording goes: a folder of files, a tape, or both."""
 
-    def __init__(
-        self, files: Path | None, tape: Path | None, form: str | None, tape_fsync: FsyncPolicy, options: RecordOptions
-    ) -> None:
-        self.files, self.form, self.record = files, form, options
-        self.tape = None if tape is None else TapeOptions(folder=str(tape), fsync=tape_fsync)
+    def __init__(self, files: Path | None, tape: TapeOptions | None, form: str | None, options: RecordOptions) -> None:
+        self.files, self.tape, self.form, self.record = files, tape, form, options
 
     @property
     def is_columns(self) -> bool:

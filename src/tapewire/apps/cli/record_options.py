@@ -63,6 +63,9 @@ def record_options(command: Callable[..., None]) -> Callable[..., None]:
             rest["fsync"] = fsync
         elif fsync is not None:
             rest |= {"fsync": "interval", "fsync_every": fsync}
+        rest["of_tape"] = _of_tape(rest)
+        if rest["of_tape"] and rest.get("tape") is None:
+            raise click.UsageError("--tape-… is for a tape, and none is kept: add --tape DIR.")
         sizes = {"rotate_size": rotate_size, "keep_bytes": keep_bytes}
         if rest.get("tape") is not None and rest.get("out") is None:
             _refuse({"fsync": fsync, **sizes, **rest})
@@ -74,15 +77,29 @@ def record_options(command: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def _of_tape(given: dict[str, Any]) -> dict[str, Any]:
+    """What was given of ``TapeOptions``; it is taken out."""
+    found = {field: value for name, field in _OF_TAPE.items() if (value := given.pop(name)) is not None}
+    if "keep_seconds" in found:
+        found["keep_seconds"] *= _SPANS["d"]
+    return found | {name: int(found[name]) for name in ("file_size", "keep_bytes") if name in found}
+
+
 def _refuse(given: dict[str, Any]) -> None:
     """Options of files do nothing where only a tape is kept. Raises click.UsageError."""
     for name in ("layout", "zone", "files", "compress", "rotate_size", "rotate_every", "rotate_count", "keep_bytes",
                  "keep_days", "fsync"):  # fmt: skip
         if given.get(name) is not None:
             option = f"--{name.replace('_', '-')}"
-            instead = " (of a tape: --tape-fsync)" if name == "fsync" else ""
+            instead = f" (of a tape: --tape-{name.replace('_', '-')})" if f"tape_{name}" in _OF_TAPE else ""
             raise click.UsageError(f"{option} is for files, and --tape alone makes none: add --out{instead}.")
 
+
+#: Options of a tape, and the fields of ``TapeOptions`` that they are.
+_OF_TAPE = {
+    "tape_fsync": "fsync", "tape_rotate_size": "file_size", "tape_rotate_every": "file_seconds",
+    "tape_rotate_count": "file_records", "tape_keep_bytes": "keep_bytes", "tape_keep_days": "keep_seconds",
+}  # fmt: skip
 
 _OPTIONS = (
     click.option("--layout", type=click.Choice(["flat", "dated"]),
@@ -100,4 +117,17 @@ _OPTIONS = (
                  help="Remove files that were written to for the last time N days ago."),
     click.option("--fsync", type=Policy(), metavar="POLICY",
                  help="How often the disk confirms: so many ms, each (batch before the next), none.  [default: 1000]"),
+    click.option("--tape-fsync", type=click.Choice(["interval", "each", "none"]),
+                 help="When the disk itself has the tape: once a second, after each write, at its leisure."
+                 "  [default: interval]"),
+    click.option("--tape-rotate-size", type=_SIZE, metavar="SIZE",
+                 help="Begin another file of the tape at this size.  [default: 256MiB]"),
+    click.option("--tape-rotate-every", type=_SPAN, metavar="SPAN",
+                 help="Begin another file of the tape when one is so old.  [default: 1h]"),
+    click.option("--tape-rotate-count", type=click.IntRange(1), metavar="N",
+                 help="Begin another file of the tape after N records."),
+    click.option("--tape-keep-bytes", type=_SIZE, metavar="SIZE",
+                 help="Remove the tape's oldest files beyond this size in all."),
+    click.option("--tape-keep-days", type=click.FloatRange(0, min_open=True), metavar="N",
+                 help="Remove the tape's files that were ended N days ago."),
 )  # fmt: skip
