@@ -91,6 +91,38 @@ def test_snapshot_and_changes_make_the_book_that_rest_shows(channel: str, depth:
     assert {len(side) for side in keeper.sides()} <= {depth, len(book["bids"])}
 
 
+@pytest.mark.parametrize("symbol", ["BTC-USDT", "BTC-USD-SWAP"])
+def test_a_book_with_rpi_orders_tells_what_there_is_and_what_anybody_may_meet(symbol: str) -> None:
+    """Price, all, without RPI orders, how many orders; no checksum (A6.4)."""
+    okx = make(checksums=True)
+    client = Client(okx)
+    client.ask({"channel": "books-rpi", "instId": symbol}, {"channel": "books", "instId": symbol})
+    run(okx, 10.0)
+    rpi, plain = ([one for one in client.pushes() if one["arg"]["channel"] == name] for name in ("books-rpi", "books"))
+    assert len(rpi) == len(plain) > 5
+    more = 0
+    for mine, organic in zip(rpi, plain, strict=True):
+        assert mine["action"] == organic["action"]
+        [row], [other] = mine["data"], organic["data"]
+        assert (row["seqId"], row["prevSeqId"], row["ts"]) == (other["seqId"], other["prevSeqId"], other["ts"])
+        assert "checksum" not in row
+        for side in ("asks", "bids"):
+            assert [(one[0], one[2], one[3]) for one in row[side]] == [(one[0], one[1], one[3]) for one in other[side]]
+            assert all(Decimal(one[1]) >= Decimal(one[2]) for one in row[side])
+            more += sum(Decimal(one[1]) > Decimal(one[2]) for one in row[side])
+    assert more > 100
+    [asked] = get(okx, f"/api/v5/market/books-rpi?instId={symbol}&sz=5", now=okx.moment)["data"]
+    [usual] = get(okx, f"/api/v5/market/books?instId={symbol}&sz=5", now=okx.moment)["data"]
+    assert asked["seqId"] == usual["seqId"]
+    assert [(one[0], one[2]) for one in asked["bids"]] == [(one[0], one[1]) for one in usual["bids"]]
+
+
+def test_the_old_name_of_the_book_with_rpi_orders_is_known_no_more() -> None:
+    client = Client(make())
+    client.ask({"channel": "books-elp", "instId": "BTC-USDT"})
+    assert json.loads(client.wire.frames[-1])["code"] == "60018"
+
+
 def test_the_books_of_2022_hold_together_by_their_checksums() -> None:
     client = Client(make(fields="2022"))
     client.ask(BOOKS)

@@ -21,11 +21,12 @@ _STEPS = (1, 1, 3, 2, 7)  # ids are not consecutive
 
 
 class BookChannel(NamedTuple):
-    """A channel of books: how deep, told with which publications of the market, whole or as changes."""
+    """A channel of books: how deep, told with which publications, whole or as changes, with RPI orders or without."""
 
     depth: int
     pace: str
     is_whole: bool = False
+    rpi: bool = False
 
 
 #: In the order in which they are told on one connection (A6.4).
@@ -34,6 +35,7 @@ BOOK_CHANNELS: Mapping[str, BookChannel] = {
     "books-l2-tbt": BookChannel(400, "orderbook-fast"),
     "books50-l2-tbt": BookChannel(50, "orderbook-fast"),
     "books": BookChannel(400, "orderbook"),
+    "books-rpi": BookChannel(400, "orderbook", rpi=True),
     "books5": BookChannel(5, "orderbook", is_whole=True),
 }
 
@@ -172,6 +174,15 @@ def levels(side: Iterable[tuple[int, int]], power: int) -> list[tuple[str, str, 
         (text_of(price, power), text_of(size, -8), "0", str(1 + (price * 7 + size) % 9) if size else "0")
         for price, size in side
     ]
+
+
+def rpi_levels(side: Iterable[tuple[int, int]], power: int) -> list[tuple[str, str, str, str]]:
+    """The same with orders that only retail traders meet, at every third price: price, all, without them, orders."""
+    rows, found = [], [*side]
+    for (price, size), (text, own, _, orders) in zip(found, levels(found, power), strict=True):
+        more = size // 4 if price % 3 == 0 else 0
+        rows.append((text, text_of(size + more, -8), own, orders))
+    return rows
 
 
 def checksum(book: Ladder) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tapewire.venues.exchange import MarketView
-from tapewire.venues.okx.sim_books import Books, levels
+from tapewire.venues.okx.sim_books import Books, levels, rpi_levels
 from tapewire.venues.okx.sim_instruments import instrument
 from tapewire.venues.okx.sim_rows import UNITS, Rows, started_ms
 
@@ -66,13 +66,21 @@ def _ticker(query: Query, shown: Shown) -> list[Any]:
 
 
 def _books(query: Query, shown: Shown) -> list[Any]:
+    return [_book(query, shown, levels)]
+
+
+def _books_rpi(query: Query, shown: Shown) -> list[Any]:
+    return [_book(query, shown, rpi_levels)]
+
+
+def _book(query: Query, shown: Shown, rows: Callable[[Iterable[tuple[int, int]], int], Any]) -> dict[str, Any]:
     symbol, count = _symbol(query, shown), number(query, "sz", 1, 400)
     ladder = shown.market.ladder(symbol)
     sides = {
-        name: levels([*side.items()][:count], ladder.power)
+        name: rows([*side.items()][:count], ladder.power)
         for name, side in (("asks", ladder.asks), ("bids", ladder.bids))
     }
-    return [{**sides, "ts": str(shown.market.now_ms), "seqId": shown.books.number(symbol, ladder)}]
+    return {**sides, "ts": str(shown.market.now_ms), "seqId": shown.books.number(symbol, ladder)}
 
 
 def _trades(query: Query, shown: Shown) -> list[Any]:
@@ -215,6 +223,7 @@ PUBLIC_CALLS: Mapping[str, PublicCall] = {
     "/api/v5/market/tickers": PublicCall(20, 2.0, _tickers),
     "/api/v5/market/ticker": PublicCall(20, 2.0, _ticker),
     "/api/v5/market/books": PublicCall(40, 2.0, _books),
+    "/api/v5/market/books-rpi": PublicCall(40, 2.0, _books_rpi),
     "/api/v5/market/trades": PublicCall(100, 2.0, _trades),
     "/api/v5/market/history-trades": PublicCall(20, 2.0, _history_trades),
     "/api/v5/market/candles": PublicCall(40, 2.0, _candles),

@@ -13,7 +13,7 @@ from msgspec import Struct
 from tapewire.model.events import CandleEvent, TradeEvent
 from tapewire.venues.digits import plain, text_of
 from tapewire.venues.exchange import MarketView
-from tapewire.venues.okx.sim_books import Books, Change, levels
+from tapewire.venues.okx.sim_books import BookChannel, Books, Change, levels, rpi_levels
 from tapewire.venues.okx.sim_instruments import Instrument, instrument, listing_row
 from tapewire.venues.okx.sim_switches import Switches
 
@@ -91,16 +91,17 @@ class Rows:
             "source": "0", "ts": str(trade.trade_timestamp),
         }  # fmt: skip
 
-    def book(self, change: Change, *, symbol: str, is_whole: bool, deep: bool, flaw: str = "") -> dict[str, Any]:
-        """A6.4. ``deep`` books tell changes; those of five levels name their market."""
-        row: dict[str, Any] = {"asks": levels(change.asks, change.power), "bids": levels(change.bids, change.power)}
-        if is_whole and deep:
+    def book(self, change: Change, *, symbol: str, channel: BookChannel, flaw: str = "") -> dict[str, Any]:
+        """A6.4. Books of five levels name their market; those with RPI orders have no checksum."""
+        whole, made = channel.is_whole, rpi_levels if channel.rpi else levels
+        row: dict[str, Any] = {"asks": made(change.asks, change.power), "bids": made(change.bids, change.power)}
+        if whole and channel.depth > 1:
             row["instId"] = symbol
         row["ts"] = str(change.ms)
-        if not is_whole:
+        if not whole and not channel.rpi:
             row["checksum"] = change.sum ^ (1 if flaw == "checksum" else 0)
         if not self._is_old:
-            row |= {"seqId": change.number} if is_whole else {"seqId": change.number, "prevSeqId": change.previous}
+            row |= {"seqId": change.number} if whole else {"seqId": change.number, "prevSeqId": change.previous}
         return row
 
     def candle(self, symbol: str, unit: str, before_ms: int | None = None) -> list[str]:

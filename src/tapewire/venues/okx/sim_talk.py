@@ -260,8 +260,7 @@ class Talk:
         return frames
 
     def _book_row(self, wish: Wish, tape: Tape, change: Any, flaw: str = "") -> dict[str, Any]:
-        whole, deep = tape.channel.is_whole, tape.channel.depth > 1
-        return self._rows.book(change, symbol=wish.symbol, is_whole=whole, deep=deep, flaw=flaw)
+        return self._rows.book(change, symbol=wish.symbol, channel=tape.channel, flaw=flaw)
 
     def _trades(self, due: Due, cache: dict[object, bytes]) -> list[bytes]:
         trade = due.trade
