@@ -362,3 +362,9 @@ async def test_a_refused_key_is_told_by_the_exchanges_name_for_it(
         assert (findings[step].state, name in findings[step].found) == ("failed", True)
         assert todo in findings[step].advice
     assert findings["snapshot"].state == "ok", "what is public goes on"
+
+
+def test_a_wrong_path_is_told_the_exchanges_own() -> None:
+    lost = ConnectFailed(Loss("refused", None, "Not Found", 404))
+    assert advice(lost, "/ws/v5") == "the path is wrong: an address ends with /ws/v5"
+    assert advice(lost) == "the path is wrong: an address ends with the exchange's own path"

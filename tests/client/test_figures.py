@@ -9,6 +9,7 @@ from tapewire import ConnectionState, PerformanceMetrics, format_statistics
 from tapewire.config import SessionOptions
 from tapewire.errors import UsageError
 from tapewire.model.events import Event
+from tapewire.model.subscription import Subscription
 from tests.client.stage import Stage, play
 
 STEADY = SessionOptions(jitter=False)
@@ -171,3 +172,25 @@ def test_with_pings_as_text_their_answers_are_signs_of_life_too() -> None:
             assert one.last_pong_received_ns >= one.last_ping_sent_ns
 
     play(story)
+
+
+@pytest.mark.parametrize(("venue", "unit", "rare"), [("okx", "1m", [Subscription("status", "")]), ("okex3", "1m", [])])
+def test_the_beginning_of_a_window_and_an_old_notice_are_no_latency(
+    venue: str, unit: str, rare: list[Subscription]
+) -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue=venue) as client:
+            wanted = [Subscription("candle", "BTC-USDT", unit="1m"), *rare]
+            heard: list[Event] = []
+            await (await client.subscribe(wanted, heard.append)).live()
+            await stage.after(150)
+            assert {event.kind for event in heard} == {stream.kind for stream in wanted}
+            assert [event for event in heard if event.kind == "candle" and event.stream_type != "SNAPSHOT"]
+            assert client.statistics().latency_ms is None
+            await (await client.subscribe_trade("BTC-USDT", heard.append)).live()
+            await stage.after(60)
+            figures = client.statistics().latency_ms
+            assert figures is not None
+            assert figures.p99 < 1_000
+
+    play(story, venue=venue, markets=("BTC-USDT",), rate=5)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tapewire.config import FeedOptions
+from tapewire.errors import ConfigError
 from tapewire.model.events import TickerEvent, TradeEvent
 from tapewire.model.subscription import Subscription
 from tapewire.venues.registry import get_venue
@@ -44,3 +48,36 @@ def test_the_newest_page_of_candles_needs_no_time(name: str) -> None:
 
 
 EMPTY = {"upbit": b"[]", "okx": b'{"code":"0","msg":"","data":[]}'}
+
+
+@pytest.mark.parametrize(
+    ("venue", "url", "side"),
+    [
+        ("okx", "ws://127.0.0.1:9001/ws/v5/public", "/public"),
+        ("okx", "wss://ws.okx.com:8443/ws/v5/business/", "/business"),
+        ("okx-demo", "ws://127.0.0.1:9001/ws/v5/private?brokerId=9999", "/private"),
+        ("upbit", "wss://api.upbit.com/websocket/v1/private", "/private"),
+    ],
+)
+def test_an_address_that_names_a_side_is_refused_because_the_venue_adds_it(venue: str, url: str, side: str) -> None:
+    right = f"it must be an address that ends before {side}: {venue} has a path for each side, which is added"
+    with pytest.raises(ConfigError, match=re.escape(right)):
+        get_venue(venue).permit(FeedOptions(url=url))
+    with pytest.raises(ConfigError, match=re.escape(right)):
+        get_venue(venue).permit(FeedOptions(urls=("ws://127.0.0.1:9001/x", url), redundancy=2))
+
+
+@pytest.mark.parametrize("venue", ["upbit", "okx", "okex3"])
+def test_the_venues_own_address_and_any_other_are_permitted(venue: str) -> None:
+    value = get_venue(venue)
+    for url in (None, value.facts.url, "ws://127.0.0.1:9001", "ws://127.0.0.1:9001/public/ws", "nats://127.0.0.1:4222"):
+        value.permit(FeedOptions(url=url))
+    for form in value.facts.formats:
+        value.permit(FeedOptions(format=form))
+
+
+def test_upbit_has_four_wire_formats_and_the_others_one() -> None:
+    formats = {name: get_venue(name).facts.formats for name in ("upbit", "okx", "okex3")}
+    assert formats == {
+        "upbit": ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"), "okx": ("DEFAULT",), "okex3": ("DEFAULT",),
+    }  # fmt: skip

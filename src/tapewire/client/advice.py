@@ -18,7 +18,7 @@ _STATUSES = {
     400: "the address is no WebSocket endpoint of the exchange; look at --url",
     401: "look at both parts of the key, and at the key's list of allowed addresses",
     403: "the key lacks a permission, or this address or country is blocked",
-    404: "the path is wrong: an address ends with /websocket/v1",
+    404: "the path is wrong: an address ends with {path}",
     407: "the proxy wants a user and a password: http://user:password@host:port",
     418: "this address is blocked for a while: stop every program here, wait, and start fewer connections",
     429: "too many requests from this address: wait a second, and look for another program on it",
@@ -37,13 +37,13 @@ _REASONS = (
 )
 
 
-def advice(error: BaseException) -> str:
-    """One sentence on what to do about it; ``""`` where the error's own text says it."""
+def advice(error: BaseException, path: str = "the exchange's own path") -> str:
+    """One sentence on what to do about it; ``""`` where the error says it. ``path``: of the exchange's own address."""
     name = error.loss.reason if isinstance(error, AuthenticationFailed) else ""
     name = error.name if isinstance(error, Rejected) else name
     status = error.loss.status if isinstance(error, ConnectFailed) else None
     status = error.status if isinstance(error, HttpFailed) else status
-    return _of_key(name) or (_of_text(str(error)) if status is None else _of_status(status))
+    return _of_key(name) or (_of_text(str(error)) if status is None else _of_status(status).format(path=path))
 
 
 def _of_status(status: int) -> str:

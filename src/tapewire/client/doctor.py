@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -91,7 +92,7 @@ async def examine(
             elif left <= 0:
                 finding = Finding(step=name, state="skipped", found=f"not tried: {timeout:g} s were over")
             else:
-                finding = await _tried(name, step, min(left, _STEP))
+                finding = await _tried(name, step, min(left, _STEP), doctor.path)
             if finding.state in ("failed", "skipped"):
                 failed[name] = failed.get(broken or "", name)
             yield finding
@@ -99,14 +100,14 @@ async def examine(
         await doctor.close()
 
 
-async def _tried(name: str, step: Step, seconds: float) -> Finding:
-    """The step's finding, or what it raised as one."""
+async def _tried(name: str, step: Step, seconds: float, path: str) -> Finding:
+    """The step's finding, or what it raised as one; ``path``: of the exchange's address."""
     try:
         async with asyncio.timeout(seconds):
             return await step()
     except (FeedError, OSError, ValueError) as error:  # ValueError: a host name that can be none
         text = str(error) or f"no answer within {seconds:.1f} s"
-        return Finding(step=name, state="failed", found=text, advice=advice(error) or advice(OSError(text)))
+        return Finding(step=name, state="failed", found=text, advice=advice(error, path) or advice(OSError(text)))
 
 
 class _Doctor:
@@ -115,7 +116,10 @@ class _Doctor:
     def __init__(self, venue: str, options: FeedOptions, credentials: Credentials | None, folder: Path) -> None:
         self._venue, self._options, self._credentials = get_venue(venue), options, credentials
         self._folder = folder
+        self._venue.permit(options)
         self._url = self._venue.address(options.url)
+        #: Of the exchange's own address.
+        self.path = urlsplit(self._venue.facts.url).path
         self._wall_ns = LoopClock().wall_ns  # a loop's own clock may count in whole milliseconds (uvloop's does)
         self._reach = Reach(place_of(self._url, options), options, self._wall_ns)
         self._client: WebSocketClient | None = None

@@ -53,7 +53,8 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
 
     Raises:
         UnknownName: no such venue is installed.
-        ConfigError: an option has an impossible value; the exchange has ended this venue and no ``url`` is given.
+        ConfigError: an option has a value that is impossible, or that this venue has not; the exchange has ended this
+            venue and no ``url`` is given.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         self.venue = get_venue(venue)
         addresses = {name: given for name, given in (("url", url), ("rest_url", rest_url)) if given is not None}
         self.options = with_changes(options or FeedOptions(), addresses | changes)
+        self.venue.permit(self.options)
         elsewhere = manager or line_factory or self.options.source or knows_the_way()
         if not elsewhere:
             self.venue.address(self.options.url)

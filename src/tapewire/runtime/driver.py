@@ -71,7 +71,7 @@ class Driver:
         self.connects = 0
         self.quarantine = QuarantineLane(origin.venue, origin.connection, clock, events.publish)
         self.complaints = Complaints(origin.venue, origin.connection, clock, events.publish)
-        self.notes = Notes(clock, venue.facts.text_ping)
+        self.notes = Notes(clock, venue.facts)
         self.error: FeedError | None = None
         self.done = asyncio.Event()
         self._venue, self._codec = venue, codec

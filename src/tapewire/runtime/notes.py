@@ -11,7 +11,7 @@ from tapewire.model.events import Event
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Recovered, Rejected, Stale
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.clock import Clock
-from tapewire.venues.contract import Control
+from tapewire.venues.contract import Control, Facts
 
 #: Samples kept for the latency figures of one connection.
 LATENCY_SAMPLES = 4096
@@ -34,10 +34,15 @@ class Carried(Protocol):
 
 
 class Notes:
-    """Kept by a driver; times are monotonic seconds. Its hooks cost next to nothing: a few calls a second."""
+    """Kept by a driver; times are monotonic seconds. Its hooks cost next to nothing: a few calls a second.
 
-    def __init__(self, clock: Clock, text_ping: bytes) -> None:
-        self._clock, self._text_ping = clock, text_ping
+    Args:
+        clock: as a driver has it.
+        facts: of the venue: how it is pinged, whose time stamps say when a message was sent.
+    """
+
+    def __init__(self, clock: Clock, facts: Facts) -> None:
+        self._clock, self._text_ping, self._undated = clock, facts.text_ping, facts.undated
         self.first_opened: float | None = None
         self.connected: float | None = None
         self.down_since: float | None = None
@@ -127,7 +132,9 @@ class Notes:
         if not event.received_ns:
             return
         self.handling.append((now.ns - event.received_ns) / 1e6)
-        if event.timestamp is not None and event.stream_type != "SNAPSHOT":  # a snapshot may be of any age
+        if event.timestamp is None or event.stream_type == "SNAPSHOT":  # a snapshot may be of any age
+            return
+        if event.kind not in self._undated:
             self.latencies.append(event.received_ns / 1e6 - event.timestamp)
 
     def look(self, total: int) -> None:

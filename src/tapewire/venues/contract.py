@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from tapewire.book.sequence import BookRule
-from tapewire.config import Credentials, Format, Numbers
+from tapewire.config import Credentials, FeedOptions, Format, Numbers
 from tapewire.errors import ConfigError
 from tapewire.model.book import BookChange
 from tapewire.model.events import Event
@@ -90,6 +91,8 @@ class Facts(Struct, frozen=True, kw_only=True):
             request is taken for the stream's state, which the venue sends at once.
         retired: what is to be said of a venue that the exchange has ended, and what took its place; ``""``: it lives.
         headed: frames name their stream before their data (``Head``).
+        formats: wire formats that can be asked for, the usual one first.
+        undated: kinds whose time stamp is not when the message was sent, so that no latency follows from it.
     """
 
     url: str
@@ -118,6 +121,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     marks_snapshots: bool = True
     retired: str = ""
     headed: bool = False
+    formats: tuple[Format, ...] = ("DEFAULT",)
+    undated: frozenset[str] = frozenset()
 
 
 class Control(Struct, frozen=True):
@@ -333,6 +338,26 @@ class Venue(Struct, frozen=True, kw_only=True):
         if url is None and self.facts.retired:
             raise ConfigError("url", None, f"the address of a simulator or of a served recording: {self.facts.retired}")
         return url or self.facts.url
+
+    def permit(self, options: FeedOptions) -> None:
+        """Refuse what this venue has not.
+
+        Raises:
+            ConfigError: a wire format that it does not know, or an address that already ends with the path of a side.
+        """
+        formats = self.facts.formats
+        if options.format not in formats:
+            right = " or ".join(f'"{one}"' for one in formats)
+            raise ConfigError("format", options.format, f"{right} with the venue {self.name}")
+        for url in options.urls or (options.url,):
+            self._check_path(url or "")
+
+    def _check_path(self, url: str) -> None:
+        path = urlsplit(url).path.rstrip("/")
+        for side in filter(None, self.facts.sides.values()):
+            if path.endswith(side):
+                right = f"an address that ends before {side}: {self.name} has a path for each side, which is added"
+                raise ConfigError("url", url, right)
 
     def side(self, subscription: Subscription) -> str:
         """The side that a stream comes from."""

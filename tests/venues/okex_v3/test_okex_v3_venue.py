@@ -111,3 +111,10 @@ def test_who_names_no_address_is_told_that_the_exchange_has_ended_it() -> None:
     for make in (WebSocketClient, blocking.WebSocketClient):
         with pytest.raises(ConfigError, match=r"url is None; it must be the address of a simulator .* retired OKEX v3"):
             make("monitor", "okex3")
+
+
+@pytest.mark.parametrize("format", ["SIMPLE", "JSON_LIST", "SIMPLE_LIST"])
+@pytest.mark.parametrize(("venue", "url"), [("okx", "ws://127.0.0.1:9/ws/v5"), ("okex3", "ws://127.0.0.1:9/ws/v3")])
+def test_a_wire_format_that_the_venue_has_not_is_refused_at_once(format: str, venue: str, url: str) -> None:  # noqa: A002
+    with pytest.raises(ConfigError, match=f"format is '{format}'; it must be \"DEFAULT\" with the venue {venue}"):
+        WebSocketClient("monitor", venue, url=url, format=format)

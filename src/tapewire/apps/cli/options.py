@@ -167,6 +167,7 @@ def feed_of(given: Mapping[str, Any], *, as_json: bool) -> Feed:
     address = settings.url or settings.feed.url or settings.rest_url or get_venue(settings.venue).address(None)
     sources = tuple(sorted(set(origin.values()) - {COMMAND_LINE}))
     options = settings.feed_options(address)
+    get_venue(settings.venue).permit(options)
     if options.source is not None:
         from tapewire.apps.cli.terminal import address as bare  # noqa: PLC0415 - heavy, loaded when used
 

@@ -51,7 +51,8 @@ def simulate(
     """Run a simulated exchange until Ctrl-C: WebSocket and REST on one port, no key, no network.
 
     Any client works with it that can be given an address: tapewire, the exchange's own SDK and samples, others.
-    VENUE is upbit (the default), upbit-sg, upbit-id, upbit-th, okx, okx-eea, okx-us, or okx-demo.
+    VENUE is upbit (the default), upbit-sg, upbit-id, upbit-th, okx, okx-eea, okx-us, okx-demo, okx-eea-demo,
+    okx-us-demo, or okex3.
 
     A FAULT is NAME[:VALUE][@START[/EVERY]][xTIMES][%CHANCE], times in seconds: drop:1001@10/30 closes every
     connection after 10 s and then every 30 s. Names: close-after-subscribe, drop, abort, freeze (half-open), silence,

@@ -30,5 +30,6 @@ FACTS = Facts(
     full_state_kinds=frozenset(KINDS) - {"trade"},
     fatal_statuses=frozenset({400, 401, 403, 404}),
     marks_snapshots=False,  # B3
+    undated=frozenset({"candle"}),  # B4: when it opened
     retired='the exchange has retired OKEX v3 (docs/okex3.md); its feeds are the venue "okx" now',
 )

@@ -83,4 +83,5 @@ def facts(stack: Stack) -> Facts:
         fatal_statuses=frozenset({400, 401, 403, 404}),
         marks_snapshots=False,  # section A5
         headed=True,  # section A5: ``arg`` comes first
+        undated=frozenset({"candle", "status"}),  # A6.5: when it opened; A6.7: when the entry changed
     )  # fmt: skip

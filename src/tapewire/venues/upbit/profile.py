@@ -70,6 +70,7 @@ def facts(region: Region) -> Facts:
         acknowledges=False,  # section 3.8
         idle_timeout=120.0,  # section 6
         text_ping=b"PING",  # section 6
+        formats=("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"),  # section 3.7
         kinds=kinds(region),
         candle_units=CANDLE_UNITS,
         full_state_kinds=frozenset({"ticker", "orderbook", "candle"}),  # section 8
