@@ -60,8 +60,8 @@ class ConnectionMetrics(Struct, frozen=True, kw_only=True):
         retry_in: seconds until the next dial.
         health_score: 0 while a wanted line is down, else 1 less 0.1 for each loss in a row (0.5 at most), less up to
             0.3 for silence beyond 60 s.
-        latency_ms: exchange's time stamp → receipt, of messages whose stamp says when they were sent; handling_ms: receipt →
-            callbacks returned.
+        latency_ms: exchange's time stamp → receipt, of messages whose stamp says when they were sent; handling_ms:
+            receipt → callbacks returned.
         clock_offset_ms: our clock less the exchange's, estimated by the smallest latency of the window: the shortest
             way of a message is in it.
         messages_per_second: data messages, over the last ten seconds or so.
