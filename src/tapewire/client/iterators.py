@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from tapewire.client.component import Component
 from tapewire.client.handle import as_subscriptions, as_symbols
 from tapewire.client.latest import DataPool
+from tapewire.client.open_stream import OpenStream
 from tapewire.config import MailboxOptions
 from tapewire.errors import ConfigError, FeedError
 from tapewire.hub.mailbox import Mailbox
@@ -59,6 +60,16 @@ class Iterators:
         wait one that lets something else wait in their place (not with the rule ``conflate``).
         """
         return self._iterate(as_subscriptions(subscriptions), with_feed=True, **how)
+
+    def open_stream(self, *, mailbox: MailboxOptions | None = None, news_only: Collection[str] = ()) -> OpenStream:
+        """As ``stream``, of nothing yet: streams are added and removed while it is iterated.
+
+        Args:
+            mailbox: what waits.
+            news_only: kinds of which no state is iterated, only what is new since they were added, in its order.
+        """
+        self._pool  # noqa: B018 - it is in use from now on
+        return OpenStream(self._component, mailbox or self._component.options.mailbox, news_only)
 
     def _iterate(
         self,

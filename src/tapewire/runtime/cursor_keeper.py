@@ -1,9 +1,10 @@
-"""Saves how far each stream came, about once a second, and lets the next process begin there."""
+"""Saves how far each stream came, about once a second, and lets the next process (or host) begin there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ import msgspec
 
 from tapewire.hub.listening import Stream
 from tapewire.hub.mailbox import Mailbox
+from tapewire.model.reached import Reached
 from tapewire.model.status import Disconnected, FeedEvent
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.account import AccountWatch
@@ -24,7 +26,7 @@ from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.taping import FeedTape
 from tapewire.session.actions import Now, Progress
-from tapewire.session.cursor import Cursor, Seen
+from tapewire.session.cursor import Cursor, Key, Place, Seen
 
 #: Seconds between two looks at the streams; what one finds is saved by the next.
 EVERY = 1.0
@@ -64,7 +66,7 @@ class _Look:
 
 
 class CursorKeeper:
-    """One for each pool; it does nothing without a file.
+    """One for each pool; without a file it only knows what it is told (``expect``).
 
     What it saves is never ahead of the callbacks and mailboxes: a look is saved at the next one at the earliest, and
     only when what was received before it has been taken. So after a crash some messages may come again, none is lost.
@@ -83,6 +85,7 @@ class CursorKeeper:
         self._venue, self._clock, self._aside, self._found, self._tape = venue, clock, aside, found, tape
         self._file = None if path is None else CursorFile(Path(path), venue)
         self._cursor, self._accounts = Cursor(), dict[str, AccountState]()
+        self._expected: dict[Key, Place] = {}
         self._task: asyncio.Task[None] | None = None
         self._look: _Look | None = None
         self._saved_at = float("-inf")
@@ -96,12 +99,25 @@ class CursorKeeper:
             self._look = None
             self._task = asyncio.create_task(self._run(self._file), name=f"cursor of {self._venue}")
 
+    @contextmanager
+    def expect(self, reached: Iterable[Reached]) -> Iterator[None]:
+        """Streams that begin within the block go on where somebody else's came to."""
+        keys = {("", one.subscription): one for one in reached}
+        self._expected |= {
+            key: Place(one.subscription, one.at_ns, "", one.last_timestamp, one.ids) for key, one in keys.items()
+        }
+        try:
+            yield
+        finally:
+            for key in keys:
+                self._expected.pop(key, None)
+
     def begin(self, carrier: Carrier, stream: Stream) -> None:
         """A stream has one listener more: the first who hears realtime lets it begin where the last process ended."""
-        if self._task is None or stream.count or not stream.hearing:
+        if stream.count or not stream.hearing:
             return
         whose, subscription = account_of(carrier.origin.credentials), stream.subscription
-        place = self._cursor.take((whose, subscription))
+        place = self._expected.pop((whose, subscription), None) or self._cursor.take((whose, subscription))
         if place is None:
             return
         last = Progress(0, place.ids[-1] if place.ids else None, place.last_timestamp)

@@ -22,6 +22,7 @@ COMMANDS = {
     "watch": ("watch", "Look at markets live: a table on a terminal, lines in a pipe."),
     "record": ("record", "Record markets to JSON lines files until stopped."),
     "publish": ("publish", "Feed a message broker: NATS, Redis."),
+    "collect": ("collect", "One collector of a fleet: carries its share of the markets to NATS."),
     "gaps": ("gaps", "What a recording lacks: since when, why, filled or not."),
     "replay": ("replay", "Play raw tapes as if live: to the terminal, a pipe, files."),
     "tape": ("tape", "Raw tapes: what is in them, are they whole, mend them."),

@@ -54,11 +54,12 @@ def publish(
     from tapewire.sinks.registry import sink_of  # noqa: PLC0415 - heavy, loaded when used
 
     options = {"form": form, "batch": batch, "prefix": prefix, "spool": None if spool == _NO_SPOOL else spool}
-    sink = sink_of(to)(to, **options | dict(map(_setting, settings)))
+    sink = sink_of(to)(to, **options | dict(map(setting, settings)))
     context.exit(run(lambda stop: _publish(stop, feed, sink, keep_raw=form == "venue")))
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE`` as name and value. Raises click.BadParameter."""
     name, found, value = text.partition("=")
     if not found:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tapewire.errors import SinkError
 from tapewire.sinks.brokers.letters import Letter, Message
-from tapewire.sinks.brokers.link import Away, Link, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.link import Away, Known, Link, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, Figures
 from tapewire.sinks.brokers.outbox import Outbox
 from tapewire.sinks.brokers.spool import Spool
@@ -134,6 +134,9 @@ class Courier:
         for message, verdict in zip(group, verdicts, strict=True):
             match verdict:
                 case None:
+                    good.append(message)
+                case Known():
+                    self.figures.known += len(message.letters)
                     good.append(message)
                 case Unconfirmed():
                     unsure.append((message, verdict))

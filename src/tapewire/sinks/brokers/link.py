@@ -22,8 +22,13 @@ class Unconfirmed(Struct, frozen=True):
     reason: str
 
 
+class Known(Struct, frozen=True):
+    """The broker confirmed that it has this message: by its id it had it before."""
+
+
+KNOWN = Known()
 #: What became of one message; None: the broker confirmed that it has it.
-Verdict = Refused | Unconfirmed | None
+Verdict = Refused | Unconfirmed | Known | None
 
 
 class Away(Exception):

@@ -11,7 +11,7 @@ from msgspec import MsgspecError, Struct, json
 from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.letters import Message
-from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.link import KNOWN, Away, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
 from tapewire.sinks.brokers.options import read_options
 from tapewire.sinks.brokers.sink import BrokerSink
@@ -190,6 +190,7 @@ class _Error(Struct):
 
 class _Answer(Struct):
     error: _Error | None = None
+    duplicate: bool = False
 
 
 _read = json.Decoder(_Answer).decode
@@ -199,7 +200,9 @@ def _verdict(answer: Msg) -> Verdict:
     if answer.headers and answer.headers.get("Status"):
         return Unconfirmed("no stream takes this subject at present")
     try:
-        error = _read(answer.data).error
+        read = _read(answer.data)
     except MsgspecError:
         return Unconfirmed("an answer that cannot be read")
-    return None if error is None else Unconfirmed(error.description)
+    if read.error is not None:
+        return Unconfirmed(read.error.description)
+    return KNOWN if read.duplicate else None

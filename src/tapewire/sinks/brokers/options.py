@@ -63,6 +63,8 @@ class Figures(Struct):
 
     Attributes:
         confirmed, messages, size: events, messages and bytes of payload that the broker has.
+        known: events of them that it had before, as it says itself (NATS): another collector was quicker, or the
+            first confirmation was lost.
         refused: events that it never will have (set aside in the spool's folder, and logged).
         again: messages that were sent once more; losses: of the line; away: why there is none, ``""``: there is one.
         waiting: events in memory that are not confirmed; spooled: bytes that wait on disk.
@@ -71,6 +73,7 @@ class Figures(Struct):
     confirmed: int = 0
     messages: int = 0
     size: int = 0
+    known: int = 0
     refused: int = 0
     again: int = 0
     losses: int = 0
