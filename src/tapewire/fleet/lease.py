@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nats.js.kv import KeyValue
 
 _MEMBER = "member."
+#: How the stream behind a fleet's bucket begins.
+_STREAM = "KV_tapewire-"
 #: Seconds that one answer may take: a cluster that elects a leader answers later, and is asked again.
 ANSWER_WITHIN = 2.0
 
@@ -37,12 +39,15 @@ class Bucket:
         address: of NATS.
         options: see ``FleetOptions``.
         credentials, ca: as of the sink for NATS.
+
+    Attributes:
+        shown: the address for people.
     """
 
     def __init__(
         self, address: Address, options: FleetOptions, *, credentials: str | None = None, ca: str | None = None
     ) -> None:
-        self._address, self._options = address, options
+        self._address, self._options, self.shown = address, options, address.shown
         self._credentials, self._ca = credentials, ca
         self._client: Client | None = None
         self._watcher: KeyValue.KeyWatcher | None = None
@@ -117,6 +122,12 @@ class Bucket:
 
         await self._asked(gather())
         return [found[name] for name in sorted(found)]
+
+    async def fleets(self) -> list[str]:
+        """Names of all fleets there, sorted. Raises Away."""
+        listed: list[Any] = await self._asked(self.js.streams_info())
+        names = [str(info.config.name) for info in listed]
+        return sorted(name.removeprefix(_STREAM) for name in names if name.startswith(_STREAM))
 
     async def close(self) -> None:
         """Let go of the line; the value stays until its lease is over."""

@@ -23,6 +23,7 @@ COMMANDS = {
     "record": ("record", "Record markets to JSON lines files until stopped."),
     "publish": ("publish", "Feed a message broker: NATS, Redis."),
     "collect": ("collect", "One collector of a fleet: carries its share of the markets to NATS."),
+    "fleet": ("fleet", "Who carries what in a fleet of collectors."),
     "gaps": ("gaps", "What a recording lacks: since when, why, filled or not."),
     "replay": ("replay", "Play raw tapes as if live: to the terminal, a pipe, files."),
     "tape": ("tape", "Raw tapes: what is in them, are they whole, mend them."),
