@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from functools import partial
 
 from tapewire.config import Credentials, FeedOptions
@@ -16,7 +15,6 @@ from tapewire.hub.mailbox import Mailbox
 from tapewire.model.health import Reason
 from tapewire.model.market import Market
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, VenueMetrics, latency_statistics
-from tapewire.model.reached import Reached
 from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
 from tapewire.runtime.building import Builder, Carrier, Ports
@@ -136,10 +134,6 @@ class Pool:
         self._ended[listener] = ended
         self._cursor.begin(driver, driver.router.add(subscription, listener))
         self._mark(driver, (subscription,) if listener.needs_snapshot else ())
-
-    def expect(self, reached: Iterable[Reached]) -> AbstractContextManager[None]:
-        """Streams that are added within the block, and begin, go on where somebody else's came to."""
-        return self._cursor.expect(reached)
 
     def remove(self, subscription: Subscription, listener: Listener) -> None:
         """Take ``listener`` off; the last one's leaving ends the stream on the wire."""
