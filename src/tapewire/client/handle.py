@@ -50,13 +50,19 @@ class Handle:
         self._preference: StreamPreference = preference
         self._credentials = credentials
         self._listeners: dict[Subscription, Listener] = {}
-        self._deliver: Callable[[Any], object] | None = None
+        self._deliver_of: Callable[[Subscription], Callable[[Any], object]] | None = None
         self._ended: Callable[[FeedError | None], None] | None = None
         self._changed = asyncio.Event()
 
     def bind(self, deliver: Callable[[Any], object], ended: Callable[[FeedError | None], None]) -> None:
         """Say where events go and who is told of the end (called once by the client)."""
-        self._deliver, self._ended = deliver, ended
+        self.bind_each(lambda _subscription: deliver, ended)
+
+    def bind_each(
+        self, deliver_of: Callable[[Subscription], Callable[[Any], object]], ended: Callable[[FeedError | None], None]
+    ) -> None:
+        """As ``bind``, where each stream's events go a way of their own."""
+        self._deliver_of, self._ended = deliver_of, ended
 
     @property
     def symbols(self) -> list[str]:
@@ -87,10 +93,10 @@ class Handle:
             self._reject(subscription, error)
         if refused and len(refused) == len(new):
             raise next(iter(refused.values()))
-        deliver = self._deliver_to()  # it may have ended while the list of markets was asked for
+        deliver_of = self._deliver_to()  # it may have ended while the list of markets was asked for
         for subscription in new:
             if subscription not in refused and subscription not in self._listeners:
-                listener = self._listener(subscription, deliver)
+                listener = self._listener(subscription, deliver_of(subscription))
                 self._listeners[subscription] = listener
                 self._pool.add(subscription, listener, self._stream_ended)
 
@@ -113,7 +119,7 @@ class Handle:
         listeners, self._listeners = self._listeners, {}
         for subscription, listener in listeners.items():
             self._pool.remove(subscription, listener)
-        ended, self._ended, self._deliver = self._ended, None, None
+        ended, self._ended, self._deliver_of = self._ended, None, None
         self.error = self.error or error
         self._changed.set()
         if ended is not None:
@@ -171,10 +177,10 @@ class Handle:
             if venue.side(subscription) in facts.signed_sides:
                 check_key(facts, self._credentials, f"are needed for {kind}")
 
-    def _deliver_to(self) -> Callable[[Any], object]:
-        if self._deliver is None:
+    def _deliver_to(self) -> Callable[[Subscription], Callable[[Any], object]]:
+        if self._deliver_of is None:
             raise self.error or UsageError(f"{self.name}: the handle has been unsubscribed")
-        return self._deliver
+        return self._deliver_of
 
     def _is_live(self) -> bool:
         if not self.finished:

@@ -11,12 +11,15 @@ from tapewire.client.latest import DataPool
 from tapewire.client.open_stream import OpenStream
 from tapewire.config import MailboxOptions
 from tapewire.errors import ConfigError, FeedError
+from tapewire.hub.frame_box import PART, FrameBox
 from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.stream import EventStream
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
+from tapewire.model.frame_run import FrameTaker
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
 from tapewire.runtime.pool import Pool
+from tapewire.venues.contract import Venue
 
 Symbols = str | Iterable[str]
 #: What lets an event wait → what is called with each in its place.
@@ -27,6 +30,7 @@ class Iterators:
     """What ``WebSocketClient`` lets iterate. An iterator keeps its client."""
 
     name: str
+    venue: Venue
     _component: Component
     _kept: DataPool
 
@@ -57,7 +61,8 @@ class Iterators:
         """Iterate over data and the feed's own events in one stream, in the order they happened.
 
         ``how``: ``stream_preference``, ``mailbox``, and ``condensing``, which makes of the function that lets events
-        wait one that lets something else wait in their place (not with the rule ``conflate``).
+        wait one that lets something else wait in their place (not with the rule ``conflate``); ``frames`` is what takes
+        the events' frames in their place, ``batch`` of them at a time, where the rule is ``drop_oldest``.
         """
         return self._iterate(as_subscriptions(subscriptions), with_feed=True, **how)
 
@@ -79,6 +84,8 @@ class Iterators:
         mailbox: MailboxOptions | None = None,
         with_feed: bool = False,
         condensing: Condensing | None = None,
+        frames: FrameTaker | None = None,
+        batch: int | None = None,
     ) -> EventStream[Any]:
         if condensing is not None and (mailbox or self._component.options.mailbox).rule == "conflate":
             raise ConfigError("rule", "conflate", "another one: what is condensed does not say which stream it is of")
@@ -86,7 +93,12 @@ class Iterators:
         kinds = list(dict.fromkeys(one.kind for one in subscriptions))
         handle = component.handle("+".join(kinds) or "nothing", Subscription("", ""), stream_preference)
         lag = pool.lag_reporter()
-        box = Mailbox(handle.name, mailbox or component.options.mailbox, on_full=handle.hold, on_drop=lag)
+        options = mailbox or component.options.mailbox
+        box: Mailbox
+        if frames is not None and options.rule == "drop_oldest" and not options.interval:
+            box = FrameBox(handle.name, options, frames, part=batch or PART, on_drop=lag)
+        else:
+            box = Mailbox(handle.name, options, on_full=handle.hold, on_drop=lag)
         component.boxes[box] = None
         pool.troubles.mailboxes.add(box)
         feed = pool.feed_listeners
@@ -95,8 +107,13 @@ class Iterators:
             box.close(error)
             component.ended(handle)
 
-        deliver = box.put if condensing is None else condensing(box.put)
-        handle.bind(self._kept.keeping(deliver, kinds), ended)
+        kept = self._kept
+        if isinstance(box, FrameBox):
+            venue, framed = self.venue.name, box
+            handle.bind_each(lambda one: kept.keeping(framed.hear(venue, one), kinds), ended)
+        else:
+            deliver = box.put if condensing is None else condensing(box.put)
+            handle.bind(kept.keeping(deliver, kinds), ended)
 
         async def begin() -> None:
             if handle not in self._component.handles:  # a call that was cut off may have come so far

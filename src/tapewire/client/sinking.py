@@ -167,7 +167,8 @@ class Sinking:
         made = sink_of(sink)(sink, **options) if isinstance(sink, str) else sink
         how: dict[str, Any] = {"stream_preference": stream_preference, "mailbox": mailbox or _MAILBOX}
         if how["mailbox"].rule != "conflate":
-            how["condensing"] = getattr(made, "condensing", None)
+            how["condensing"], how["frames"] = getattr(made, "condensing", None), getattr(made, "frames", None)
+            how["batch"] = None if runner is None else runner.batch
         stream = self.stream(subscriptions, **how)
         fed = Fed(made, stream, runner or _RUNNER, partial(self.tell_sink, f"sink {next(_numbers)}"))
         await fed.opened()

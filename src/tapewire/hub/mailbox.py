@@ -79,7 +79,7 @@ class Mailbox:
     @property
     def put_count(self) -> int:
         """Events put in so far."""
-        return self.taken + len(self._queue) + self.dropped + self.conflated
+        return self.taken + len(self) + self.dropped + self.conflated
 
     @property
     def closed(self) -> bool:
@@ -87,7 +87,7 @@ class Mailbox:
 
     def statistics(self) -> MailboxStatistics:
         return MailboxStatistics(
-            waiting=len(self._queue),
+            waiting=len(self),
             size=self.options.size,
             put=self.put_count,
             taken=self.taken,
@@ -107,7 +107,7 @@ class Mailbox:
 
     def abandon(self) -> None:
         """Nobody will take what still waits: count it as dropped."""
-        waiting = len(self._queue)
+        waiting = len(self)
         self._queue.clear()
         self._latest.clear()
         if waiting:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterable, Callable, Coroutine
+from math import inf
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from tapewire.errors import ConfigError, SinkError
+from tapewire.model.frame_run import FrameRun
 from tapewire.sinks.contract import Item, Sink, Taking
 from tapewire.sinks.worker import Worker
 
@@ -73,8 +75,11 @@ class SinkRunner:
         self._options = options or RunnerOptions()
         liked: int = getattr(sink, "batch", BATCH)
         self._batch = liked if self._options.batch is None else self._options.batch
+        self._takes_frames = getattr(sink, "frames", None) is not None
+        self._batch_bytes: float = getattr(sink, "batch_bytes", inf)
         self._worker = Worker(name)
-        self._buffer: list[Item] = []
+        self._buffer: list[Item | FrameRun] = []
+        self._count = self._size = 0  # events in it, and bytes of frames
         self._due = asyncio.Event()
         self._space = asyncio.Event()
         self._unflushed_since: float | None = None
@@ -111,14 +116,22 @@ class SinkRunner:
         take_waiting = source.take_waiting if isinstance(source, Taking) else _none
         try:
             async for item in source:
-                self._buffer.append(item)
-                self._buffer += take_waiting(self._batch - len(self._buffer))
-                if len(self._buffer) >= self._batch:
+                self._keep([item])
+                self._keep(take_waiting(self._batch - self._count))
+                if self._count >= self._batch or self._size >= self._batch_bytes:
                     self._due.set()
                     self._space.clear()
                     await self._space.wait()
         finally:
             self._due.set()
+
+    def _keep(self, items: list[Item | FrameRun]) -> None:
+        self._buffer += items
+        self._count += len(items)
+        if self._takes_frames:
+            runs = [item for item in items if isinstance(item, FrameRun)]
+            self._count += sum(run.count - 1 for run in runs)
+            self._size += sum(run.size for run in runs)
 
     async def _pause(self) -> None:
         """Until a batch is full, the source has ended, or a small batch is old enough."""
@@ -166,6 +179,7 @@ class SinkRunner:
 
     async def _write(self, seconds: float) -> None:
         batch, self._buffer = self._buffer, []
+        self._count = self._size = 0
         self._space.set()
         await self._guard(self._worker.call(self._sink.write, batch, seconds=seconds))
 

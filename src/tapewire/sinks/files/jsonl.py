@@ -13,10 +13,12 @@ from msgspec import json, structs
 from tapewire.errors import ConfigError, SinkError
 from tapewire.model.counted import clause_of, count_of
 from tapewire.model.events import CandleEvent, Event
+from tapewire.model.frame_run import FrameRun
 from tapewire.model.status import Quarantined
 from tapewire.sinks.contract import Item, Promise, Written
 from tapewire.sinks.files.condensed import Condensed, condensing
-from tapewire.sinks.files.layout import MISC_KIND, NEVER, Place, Slot
+from tapewire.sinks.files.lanes import Lanes
+from tapewire.sinks.files.layout import MISC_KIND, NEVER, Layout, Place, Slot
 from tapewire.sinks.files.lines import misc_line, one_line
 from tapewire.sinks.files.options import RecordOptions
 from tapewire.sinks.files.segments import Segments
@@ -53,6 +55,8 @@ class JsonlSink:
 
     #: Lines of one file are written at once: the more there are, the less each costs.
     batch = 50_000
+    #: Bytes of frames, likewise: what waits here is twice that at most.
+    batch_bytes = 16 * 1024 * 1024
 
     def __init__(
         self, folder: str | Path, *, form: Form | None = None, options: RecordOptions | None = None, max_open: int = 512
@@ -72,6 +76,8 @@ class JsonlSink:
         self._encoder = json.Encoder()
         self._last_ns = 0
         self.condensing = condensing if self._raw else None
+        #: What takes frames in place of events (``FrameRun`` in a batch); None: events are wanted whole.
+        self.frames = Lanes(Layout(options)) if self._raw else None
 
     def open(self) -> None:
         """Make the folder, see that it can be written to, and lock it against a second recorder."""
@@ -79,9 +85,13 @@ class JsonlSink:
         if self._finisher is not None:
             self._finisher.open()
 
-    def write(self, batch: Sequence[Item | Condensed]) -> None:
+    def write(self, batch: Sequence[Item | Condensed | FrameRun]) -> None:
         """Append the batch, each file's lines in the order of the batch."""
-        for slot, items in self._slots(batch):
+        runs = [item for item in batch if isinstance(item, FrameRun)]
+        others = batch if not runs else [item for item in batch if not isinstance(item, FrameRun)]
+        if runs and self.frames is not None:
+            self.frames.deal(runs, self._segments.slot, self._segments.take)
+        for slot, items in self._slots(others):  # type: ignore[arg-type]
             lines: dict[Place, list[bytes]] = {}
             for item in items:
                 place, line = self._line(item)
@@ -173,8 +183,10 @@ def _nothing(_name: str) -> None:
     """No file becomes Parquet."""
 
 
-def _time_of(item: Item | Condensed) -> int:
+def _time_of(item: Item | Condensed | FrameRun) -> int:
     """When it came, ns UTC; of an event that nobody received, the venue's own time."""
+    if isinstance(item, FrameRun):
+        item = item.first
     if isinstance(item, Condensed):
         return item.received_ns
     if not isinstance(item, Event):
