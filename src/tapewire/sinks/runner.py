@@ -20,6 +20,9 @@ State = Literal["idle", "recording", "degraded"]
 
 #: Events of one batch, where nobody says otherwise.
 BATCH = 1000
+#: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
+#: seldom has its turn, the batches grow until each file gets enough at once.
+FRAMES_DUE, FRAMES_MOST = 8 * 1024 * 1024, 48 * 1024 * 1024
 
 
 class RunnerOptions(Struct, frozen=True, kw_only=True):
@@ -73,10 +76,9 @@ class SinkRunner:
         self._sink, self._tell = sink, tell
         self.state: State = "idle"
         self._options = options or RunnerOptions()
-        liked: int = getattr(sink, "batch", BATCH)
-        self._batch = liked if self._options.batch is None else self._options.batch
         self._takes_frames = getattr(sink, "frames", None) is not None
-        self._batch_bytes: float = getattr(sink, "batch_bytes", inf)
+        liked: float = inf if self._takes_frames else getattr(sink, "batch", BATCH)
+        self._batch = liked if self._options.batch is None else self._options.batch
         self._worker = Worker(name)
         self._buffer: list[Item | FrameRun] = []
         self._count = self._size = 0  # events in it, and bytes of frames
@@ -116,22 +118,24 @@ class SinkRunner:
         take_waiting = source.take_waiting if isinstance(source, Taking) else _none
         try:
             async for item in source:
-                self._keep([item])
-                self._keep(take_waiting(self._batch - self._count))
-                if self._count >= self._batch or self._size >= self._batch_bytes:
+                self._keep(item)
+                if not self._takes_frames:  # a run of them is many already
+                    self._buffer += (more := take_waiting(self._batch - self._count))
+                    self._count += len(more)
+                if self._size >= FRAMES_DUE:
+                    self._due.set()
+                if self._count >= self._batch or self._size >= FRAMES_MOST:
                     self._due.set()
                     self._space.clear()
                     await self._space.wait()
         finally:
             self._due.set()
 
-    def _keep(self, items: list[Item | FrameRun]) -> None:
-        self._buffer += items
-        self._count += len(items)
-        if self._takes_frames:
-            runs = [item for item in items if isinstance(item, FrameRun)]
-            self._count += sum(run.count - 1 for run in runs)
-            self._size += sum(run.size for run in runs)
+    def _keep(self, item: Item | FrameRun) -> None:
+        self._buffer.append(item)
+        is_run = isinstance(item, FrameRun)
+        self._count += item.count if is_run else 1
+        self._size += item.size if is_run else 0
 
     async def _pause(self) -> None:
         """Until a batch is full, the source has ended, or a small batch is old enough."""

@@ -100,9 +100,10 @@ def run_bench(
 
 
 @contextmanager
-def load(markets: int, seed: int) -> Iterator[tuple[int, int]]:
+def load(markets: int, seed: int, rate: int | None = None) -> Iterator[tuple[int, int]]:
     """A process that serves the load: its port and the mean size of its messages, in bytes."""
     command = [sys.executable, "-m", "tapewire.apps.cli.bench_load", str(markets), str(_LOAD_MESSAGES), str(seed)]
+    command += [] if rate is None else [str(rate)]
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

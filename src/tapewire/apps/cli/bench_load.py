@@ -1,7 +1,8 @@
 """The load of ``tapewire bench``: made-up Upbit messages, framed once, written in large pieces.
 
-Runs as a process of its own (``python -m tapewire.apps.cli.bench_load MARKETS MESSAGES SEED``): prints its port and the
-mean size of a message, and ends when its standard input does.
+Runs as a process of its own (``python -m tapewire.apps.cli.bench_load MARKETS MESSAGES SEED [RATE]``): prints its port and the
+mean size of a message, and ends when its standard input does. RATE: messages a second; without it, as fast as they are
+read.
 """
 
 from __future__ import annotations
@@ -164,10 +165,16 @@ def pieces(payloads: Sequence[bytes]) -> list[bytes]:
 
 
 class LoadSource(picows.WSListener):
-    """Answers the first message of a client with the first pieces once, then with the load without end."""
+    """Answers the first message of a client with the first pieces once, then with the load without end.
 
-    def __init__(self, first: Sequence[bytes], load: Sequence[bytes]) -> None:
-        self._first, self._load = first, load
+    Args:
+        first: pieces of the snapshots.
+        load: pieces of the load.
+        pause: seconds from the begin of a piece to that of the next, 0: as fast as they are read.
+    """
+
+    def __init__(self, first: Sequence[bytes], load: Sequence[bytes], pause: float = 0.0) -> None:
+        self._first, self._load, self._pause = first, load, pause
         self._writable = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
@@ -191,26 +198,30 @@ class LoadSource(picows.WSListener):
     async def _write(self, transport: picows.WSTransport) -> None:
         # The pieces are whole frames already: they go past picows, straight to the socket.
         socket = transport.underlying_transport
+        now = asyncio.get_running_loop().time
+        due = now()
         for piece in itertools.chain(self._first, itertools.cycle(self._load)):
             socket.write(piece)
             await self._writable.wait()
-            await asyncio.sleep(0)
+            due += self._pause
+            await asyncio.sleep(max(due - now(), 0) if self._pause else 0)
 
 
-async def serve(first: Sequence[bytes], load: Sequence[bytes]) -> asyncio.Server:
+async def serve(first: Sequence[bytes], load: Sequence[bytes], pause: float = 0.0) -> asyncio.Server:
     """A listening load source on a free loopback port."""
-    return await picows.ws_create_server(lambda _: LoadSource(first, load), "127.0.0.1", 0)
+    return await picows.ws_create_server(lambda _: LoadSource(first, load, pause), "127.0.0.1", 0)
 
 
 def main() -> None:
     """The process: port and mean size on the first line of standard output, end with standard input."""
-    markets, count, seed = (int(argument) for argument in sys.argv[1:4])
+    markets, count, seed, *more = (int(argument) for argument in sys.argv[1:5])
     codes = market_codes(markets)
     made = messages(codes, count, seed)
     first, load, mean = pieces(snapshots(codes, seed)), pieces(made), sum(map(len, made)) // len(made)
 
     async def program() -> None:
-        server = await serve(first, load)
+        pause = len(made) / len(load) / more[0] if more else 0.0
+        server = await serve(first, load, pause)
         print(server.sockets[0].getsockname()[1], mean, flush=True)  # noqa: T201 - what the parent waits for
         await asyncio.to_thread(sys.stdin.read)
         server.close()

@@ -55,8 +55,6 @@ class JsonlSink:
 
     #: Lines of one file are written at once: the more there are, the less each costs.
     batch = 50_000
-    #: Bytes of frames, likewise: what waits here is twice that at most.
-    batch_bytes = 16 * 1024 * 1024
 
     def __init__(
         self, folder: str | Path, *, form: Form | None = None, options: RecordOptions | None = None, max_open: int = 512
