@@ -182,7 +182,8 @@ def main() -> int:
         remove_old(Path(given.remove) / "kept", Path(given.remove) / "stop")
         return 0
     if given.child:
-        return child(*given.child, given)
+        way, port, root = given.child
+        return child(way, port, root, given)
     failed = False
     with load(given.markets, 1, given.rate) as (port, size):
         print(f"{given.rate:,} messages of {size} bytes a second, {given.markets} markets, {given.seconds:g} s")

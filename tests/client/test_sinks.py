@@ -279,3 +279,65 @@ async def test_a_sink_that_condenses_gets_frames_and_whole_events_where_only_the
         assert not shelf.trades()
         with pytest.raises(ConfigError, match="what is condensed does not say which stream it is of"):
             client.stream(TRADES, mailbox=MailboxOptions(rule="conflate"), condensing=shelf.condensing)  # type: ignore[attr-defined]
+
+
+class SlowFrames(SlowDisk):
+    """The same disk, where frames are taken in place of events."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.frames = self._files.frames  # type: ignore[attr-defined]
+
+
+async def test_a_slow_disk_costs_the_oldest_frames_as_it_costs_the_oldest_events(tmp_path: Path) -> None:
+    simulator = Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=2_000.0))
+    disk, lagged, heard = SlowFrames(tmp_path), list[Lagged](), list[Event]()
+    size, batch = 100, 20
+    async with WebSocketClient(
+        "fed", line_factory=simulator.lines(), http=simulator.http(), keep_raw=True, recover=False
+    ) as client:
+        client.subscribe_feed(lambda event: lagged.append(event) if isinstance(event, Lagged) else None)
+        fed = await client.add_sink(
+            disk, TRADES, mailbox=MailboxOptions(size=size), runner=RunnerOptions(batch=batch, write_timeout=60)
+        )
+        await until(disk.begun.is_set)
+        handle = await client.subscribe_trade("KRW-BTC", heard.append, stream_preference="realtime_only")
+        await until(lambda: len(heard) > 10 * size and lagged)
+        await handle.unsubscribe()
+        dropped = client.statistics().dropped
+        disk.gate.set()
+        await fed.close()
+        told = sum(event.dropped for event in lagged)
+        assert told == lagged[-1].total_dropped == client.statistics().dropped >= dropped > 0
+    [row] = [row for row in disk.written() if row.name == "KRW-BTC_trade.jsonl"]
+    assert 0 < row.events <= size + 3 * batch, "no more than that waited"
+    lines = (tmp_path / "KRW-BTC_trade.jsonl").read_bytes().splitlines()
+    numbers = [msgspec.json.decode(line)["sequential_id"] for line in lines]
+    assert numbers[-1] >= heard[-1].sequential_id, "the newest are there"  # type: ignore[attr-defined]
+    came = [event.sequential_id for event in heard if event.sequential_id in numbers]  # type: ignore[attr-defined]
+    assert [number for number in numbers if number in came] == came
+    assert b'"type":"lagged"' in (tmp_path / "misc.jsonl").read_bytes()
+
+
+def lines_in(folder: Path) -> dict[str, list[bytes]]:
+    return {path.name: path.read_bytes().splitlines() for path in folder.glob("KRW-*")}
+
+
+async def test_files_get_the_same_lines_from_frames_and_from_whole_events(tmp_path: Path) -> None:
+    """One feed through both roads, with losses and recovery: file by file the same, but for the first snapshots."""
+    simulator = Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=300.0))
+    streams = [Subscription(kind, code) for kind in ("ticker", "trade", "orderbook") for code in ("KRW-BTC", "KRW-ETH")]
+    framed, whole = get_sink("jsonl")(tmp_path / "framed"), get_sink("jsonl")(tmp_path / "whole")
+    whole.frames = None  # type: ignore[attr-defined]
+    async with WebSocketClient("fed", line_factory=simulator.lines(), http=simulator.http(), keep_raw=True) as client:
+        await client.add_sink(framed, streams)
+        await client.add_sink(whole, streams)
+        for _ in range(3):
+            enough = sum(row.events for row in framed.written()) + 300
+            await until(lambda enough=enough: sum(row.events for row in framed.written()) > enough)  # type: ignore[misc]
+            simulator.abort()
+    one, other = lines_in(tmp_path / "framed"), lines_in(tmp_path / "whole")
+    assert len(one) == len(other) == 6
+    for name, lines in other.items():
+        assert one[name][10 - len(lines) :] == lines[10:], name
+        assert len(lines) > 50

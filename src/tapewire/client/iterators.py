@@ -62,7 +62,8 @@ class Iterators:
 
         ``how``: ``stream_preference``, ``mailbox``, and ``condensing``, which makes of the function that lets events
         wait one that lets something else wait in their place (not with the rule ``conflate``); ``frames`` is what takes
-        the events' frames in their place, ``batch`` of them at a time, where the rule is ``drop_oldest``.
+        the events' frames in their place, ``part`` of them at a time, where the rule is ``drop_oldest``; ``beside`` is
+        called with each event then, at once.
         """
         return self._iterate(as_subscriptions(subscriptions), with_feed=True, **how)
 
@@ -85,7 +86,8 @@ class Iterators:
         with_feed: bool = False,
         condensing: Condensing | None = None,
         frames: FrameTaker | None = None,
-        batch: int | None = None,
+        part: int = PART,
+        beside: Callable[[Event], None] | None = None,
     ) -> EventStream[Any]:
         if condensing is not None and (mailbox or self._component.options.mailbox).rule == "conflate":
             raise ConfigError("rule", "conflate", "another one: what is condensed does not say which stream it is of")
@@ -96,9 +98,11 @@ class Iterators:
         options = mailbox or component.options.mailbox
         box: Mailbox
         if frames is not None and options.rule == "drop_oldest" and not options.interval:
-            box = FrameBox(handle.name, options, frames, part=batch or PART, on_drop=lag)
+            box = FrameBox(handle.name, options, frames, part=part, on_drop=lag)
+            deliver_of = _hearing(box, self.venue.name, beside)
         else:
             box = Mailbox(handle.name, options, on_full=handle.hold, on_drop=lag)
+            deliver_of = _putting(box, condensing)
         component.boxes[box] = None
         pool.troubles.mailboxes.add(box)
         feed = pool.feed_listeners
@@ -108,12 +112,7 @@ class Iterators:
             component.ended(handle)
 
         kept = self._kept
-        if isinstance(box, FrameBox):
-            venue, framed = self.venue.name, box
-            handle.bind_each(lambda one: kept.keeping(framed.hear(venue, one), kinds), ended)
-        else:
-            deliver = box.put if condensing is None else condensing(box.put)
-            handle.bind(kept.keeping(deliver, kinds), ended)
+        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended)
 
         async def begin() -> None:
             if handle not in self._component.handles:  # a call that was cut off may have come so far
@@ -123,6 +122,8 @@ class Iterators:
             await handle.add_subscriptions(subscriptions)
 
         def end() -> None:
+            if isinstance(box, FrameBox):
+                box.end_run()
             lag.flush(box)  # so that it is the last that is iterated
             handle.end()
             box.close()
@@ -133,3 +134,26 @@ class Iterators:
             component.box_gone(box)
 
         return EventStream(box, begin, end)
+
+
+def _putting(box: Mailbox, condensing: Condensing | None) -> Callable[[Subscription], Callable[[Any], None]]:
+    deliver = box.put if condensing is None else condensing(box.put)
+    return lambda _subscription: deliver
+
+
+def _hearing(
+    box: FrameBox, venue: str, beside: Callable[[Event], None] | None
+) -> Callable[[Subscription], Callable[[Event], None]]:
+    if beside is None:
+        return lambda one: box.hear(venue, one)
+
+    def hearing(one: Subscription) -> Callable[[Event], None]:
+        hear = box.hear(venue, one)
+
+        def hear_both(event: Event) -> None:
+            hear(event)
+            beside(event)
+
+        return hear_both
+
+    return hearing

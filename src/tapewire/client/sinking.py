@@ -168,7 +168,8 @@ class Sinking:
         how: dict[str, Any] = {"stream_preference": stream_preference, "mailbox": mailbox or _MAILBOX}
         if how["mailbox"].rule != "conflate":
             how["condensing"], how["frames"] = getattr(made, "condensing", None), getattr(made, "frames", None)
-            how["batch"] = None if runner is None else runner.batch
+            if runner is not None and runner.batch is not None:  # which may be exceeded by half
+                how["part"] = max(1, runner.batch // 2)
         stream = self.stream(subscriptions, **how)
         fed = Fed(made, stream, runner or _RUNNER, partial(self.tell_sink, f"sink {next(_numbers)}"))
         await fed.opened()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterable, Callable, Coroutine
-from math import inf
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -76,8 +75,7 @@ class SinkRunner:
         self._sink, self._tell = sink, tell
         self.state: State = "idle"
         self._options = options or RunnerOptions()
-        self._takes_frames = getattr(sink, "frames", None) is not None
-        liked: float = inf if self._takes_frames else getattr(sink, "batch", BATCH)
+        liked: int = getattr(sink, "batch", BATCH)
         self._batch = liked if self._options.batch is None else self._options.batch
         self._worker = Worker(name)
         self._buffer: list[Item | FrameRun] = []
@@ -89,7 +87,7 @@ class SinkRunner:
         self.opened = asyncio.Event()
         """Set when the sink is ready."""
 
-    async def run(self, source: AsyncIterable[Item]) -> None:
+    async def run(self, source: AsyncIterable[Item | FrameRun]) -> None:
         """Open the sink, feed it, close it. Returns when the source has ended and all of it is flushed;
         when cancelled, what was read so far is still written and flushed first.
 
@@ -114,14 +112,13 @@ class SinkRunner:
             await asyncio.wait([reader])
             await self._end()
 
-    async def _read(self, source: AsyncIterable[Item]) -> None:
+    async def _read(self, source: AsyncIterable[Item | FrameRun]) -> None:
         take_waiting = source.take_waiting if isinstance(source, Taking) else _none
         try:
             async for item in source:
-                self._keep(item)
-                if not self._takes_frames:  # a run of them is many already
-                    self._buffer += (more := take_waiting(self._batch - self._count))
-                    self._count += len(more)
+                self._keep([item])
+                if not isinstance(item, FrameRun):  # which is many already
+                    self._keep(take_waiting(self._batch - self._count))
                 if self._size >= FRAMES_DUE:
                     self._due.set()
                 if self._count >= self._batch or self._size >= FRAMES_MOST:
@@ -131,11 +128,13 @@ class SinkRunner:
         finally:
             self._due.set()
 
-    def _keep(self, item: Item | FrameRun) -> None:
-        self._buffer.append(item)
-        is_run = isinstance(item, FrameRun)
-        self._count += item.count if is_run else 1
-        self._size += item.size if is_run else 0
+    def _keep(self, items: list[Item | FrameRun]) -> None:
+        self._buffer += items
+        runs = [item for item in items if isinstance(item, FrameRun)]
+        self._size += sum(run.size for run in runs)
+        self._count += len(items)
+        if self._options.batch is not None:  # else the bytes of frames are what is bounded
+            self._count += sum(run.count - 1 for run in runs)
 
     async def _pause(self) -> None:
         """Until a batch is full, the source has ended, or a small batch is old enough."""

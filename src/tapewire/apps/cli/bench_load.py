@@ -1,8 +1,8 @@
 """The load of ``tapewire bench``: made-up Upbit messages, framed once, written in large pieces.
 
-Runs as a process of its own (``python -m tapewire.apps.cli.bench_load MARKETS MESSAGES SEED [RATE]``): prints its port and the
-mean size of a message, and ends when its standard input does. RATE: messages a second; without it, as fast as they are
-read.
+Runs as a process of its own (``python -m tapewire.apps.cli.bench_load MARKETS MESSAGES SEED [RATE]``): prints its port
+and the mean size of a message, and ends when its standard input does. RATE: messages a second; without it, as fast as
+they are read.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from tapewire.apps.cli.running import Stop
 from tapewire.client import WebSocketClient
 from tapewire.config import MailboxOptions
 from tapewire.errors import ConnectFailed, SinkError, TimedOut
+from tapewire.model.events import Event
+from tapewire.model.frame_run import FrameRun, FrameTaker
 from tapewire.model.line import Loss
 from tapewire.model.status import Connected, Disconnected, FeedEvent
 from tapewire.sinks.contract import Item, Sink
@@ -34,9 +36,10 @@ async def serve_metrics(client: WebSocketClient, feed: Feed) -> None:
 
 
 async def carry(
-    client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Item], None],
+    client: WebSocketClient, feed: Feed, sink: Sink, stop: Stop, *, hear: Callable[[Any], None],
     tell: Callable[[SinkError | None], None] = lambda _trouble: None,
-    patience: float = RunnerOptions().write_timeout,
+    patience: float = RunnerOptions().write_timeout, frames: FrameTaker | None = None,
+    beside: Callable[[Event], None] | None = None,
 ) -> None:  # fmt: skip
     """Hand every event first to ``hear``, then to ``sink``. Returns when ``stop`` was asked for or the feed's
     seconds are over, the client is closed, and everything received by then is written and flushed.
@@ -49,6 +52,8 @@ async def carry(
         hear: told of each event.
         tell: hears when the sink refuses for a while, and (None) when it takes again.
         patience: seconds that one write may take.
+        frames: the sink's, if it is to get frames: then ``hear`` gets ``FrameRun``s in place of events.
+        beside: told of each event at once then.
 
     Raises:
         FeedError: the feed failed for good, or writing did (or hung); all that could be written is.
@@ -64,7 +69,7 @@ async def carry(
     async def consume(source: AsyncIterable[Item]) -> None:
         await SinkRunner(sink, options=options, tell=told).run(_heard(source, hear))
 
-    await _until_stopped(client, feed, stop, consume)
+    await _until_stopped(client, feed, stop, consume, frames=frames, beside=beside)
 
 
 async def follow(client: WebSocketClient, feed: Feed, stop: Stop, *, hear: Callable[[Item], None]) -> None:
@@ -78,9 +83,13 @@ async def follow(client: WebSocketClient, feed: Feed, stop: Stop, *, hear: Calla
 
 
 async def _until_stopped(
-    client: WebSocketClient, feed: Feed, stop: Stop, consume: Callable[[AsyncIterable[Item]], Coroutine[Any, Any, None]]
+    client: WebSocketClient,
+    feed: Feed,
+    stop: Stop,
+    consume: Callable[[AsyncIterable[Item]], Coroutine[Any, Any, None]],
+    **how: Any,
 ) -> None:
-    stream = client.stream(feed.subscriptions, stream_preference=feed.preference, mailbox=_MAILBOX)
+    stream = client.stream(feed.subscriptions, stream_preference=feed.preference, mailbox=_MAILBOX, **how)
     last_words = _LastWords()
     client.subscribe_feed(last_words.hear)
     running = asyncio.create_task(consume(_to_the_end(client, stream, last_words)), name="feeding")
@@ -147,7 +156,9 @@ async def _to_the_end(
         yield event
 
 
-async def _heard(source: AsyncIterable[Item], hear: Callable[[Item], None]) -> AsyncIterator[Item]:
+async def _heard(
+    source: AsyncIterable[Item | FrameRun], hear: Callable[[Any], None]
+) -> AsyncIterator[Item | FrameRun]:
     async for item in source:
         hear(item)
         yield item

@@ -150,7 +150,8 @@ async def _record(stop: Stop, feed: Feed, target: _Target, how: _Manner) -> None
                 if how.plan is not None:
                     shown = [lambda notice: reporter.note("bold", plain(notice.line))]
                     await client.alerts(how.plan.rules, [*how.plan.channels, *shown])
-                await carry(client, feed, sink, stop, hear=reporter.hear, tell=told)
+                frames = getattr(sink, "frames", None)
+                await carry(client, feed, sink, stop, hear=reporter.hear, tell=told, frames=frames, beside=reporter.see)
             failed = False
         finally:
             if sink.written() or not failed:  # a recording that never began has no figures: the error says why

@@ -19,6 +19,7 @@ from tapewire.apps.cli.tally import Tally
 from tapewire.apps.cli.terminal import Styled, is_terminal, json_line, plain, size_of
 from tapewire.model.counted import count_of
 from tapewire.model.events import Event
+from tapewire.model.frame_run import FrameRun
 from tapewire.sinks.contract import Item, Sink
 
 #: What a command adds to its status as JSON.
@@ -34,10 +35,16 @@ class LiveReporter:
         self._board = Board(feed.symbols, feed.kinds, title, now, self.tally)
         self._stack = contextlib.ExitStack()
 
-    def hear(self, item: Item) -> None:
-        """Count it and put it on the board."""
-        self.tally.add(item)
-        self._board.add(item)
+    def hear(self, item: Item | FrameRun) -> None:
+        """Count it and put it on the board; of frames each event is shown by ``see``."""
+        if not isinstance(item, FrameRun):
+            self.tally.add(item)
+            self._board.add(item)
+
+    @property
+    def see(self) -> Callable[[Event], None] | None:
+        """What has to see each event even where frames are heard."""
+        return self.hear
 
     def note(self, style: str, text: str) -> None:
         """Show a line of the command's own."""
@@ -65,7 +72,8 @@ class LineReporter:
         self, intro: str, now: Callable[[], float], sink: Sink, *, as_json: bool, pause: float, facts: Facts,
         words: Callable[[], str] | None,
     ) -> None:  # fmt: skip
-        self.tally = Tally()
+        frames = getattr(sink, "frames", None)
+        self.tally = Tally() if frames is None else Tally(frames.counts)
         self._intro = intro
         self._now = now
         self._started = now()
@@ -75,9 +83,16 @@ class LineReporter:
         self._news = News()
         self._stack = contextlib.AsyncExitStack()
 
-    def hear(self, item: Item) -> None:
+    @property
+    def see(self) -> Callable[[Event], None] | None:
+        """As ``LiveReporter.see``: figures need no event."""
+        return None
+
+    def hear(self, item: Item | FrameRun) -> None:
         """Count it; print it when it is a step of the feed (gaps that come together in few lines)."""
         self.tally.add(item)
+        if isinstance(item, FrameRun):
+            item = item.first
         if not self._as_json:
             self._print_lines(self._news.hear(item, self._now()))
         elif not isinstance(item, Event):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 
 from tapewire.apps.cli.terminal import kind_of
 from tapewire.model.events import Event
+from tapewire.model.frame_run import FrameRun
 from tapewire.model.status import Connected, Disconnected, FeedEvent, Gap, Lagged, Quarantined, Taping
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.contract import Item
@@ -18,15 +20,18 @@ class Tally:
     """Figures of one stream so far.
 
     Attributes:
-        received: events by kind (``trade``, ``candle.1s``).
         gaps: the newest state of each row of the gap ledger.
         connected: connections that are open now, at the end those that we closed ourselves.
         disk: why a tape could not be written, each reason once, in their order; disk_now: why it cannot, "": it can.
         connect_ns, last_error_ns: when the newest connection was made and the newest loss was, ns UTC, 0: never.
+
+    Args:
+        counted: events that somebody else counts, by kind: those that come in ``FrameRun``s.
     """
 
-    def __init__(self) -> None:
-        self.received: Counter[str] = Counter()
+    def __init__(self, counted: Callable[[], Counter[str]] = Counter) -> None:
+        self._heard: Counter[str] = Counter()
+        self._counted = counted
         self.gaps: dict[tuple[Subscription, int], Gap] = {}
         self.connected: set[str] = set()
         self.reconnects = 0
@@ -38,6 +43,11 @@ class Tally:
         self.dropped = 0
         self.quarantined = 0
         self._latencies: deque[float] = deque(maxlen=_SAMPLES)
+
+    @property
+    def received(self) -> Counter[str]:
+        """Events by kind (``trade``, ``candle.1s``)."""
+        return self._heard + self._counted()
 
     @property
     def total(self) -> int:
@@ -54,14 +64,19 @@ class Tally:
         ordered = sorted(self._latencies)
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
 
-    def add(self, item: Item) -> None:
-        """Count one event."""
-        if isinstance(item, Event):
-            self.received[kind_of(item)] += 1
-            if item.stream_type == "REALTIME" and item.timestamp is not None and not (item.recovered or item.polled):
-                self._latencies.append(item.received_ns / 1e6 - item.timestamp)
+    def add(self, item: Item | FrameRun) -> None:
+        """Count one event; of frames only the first one's latency is taken."""
+        if isinstance(item, FrameRun):
+            self._time(item.first)
+        elif isinstance(item, Event):
+            self._heard[kind_of(item)] += 1
+            self._time(item)
         else:
             self._step(item)
+
+    def _time(self, event: Event) -> None:
+        if event.stream_type == "REALTIME" and event.timestamp is not None and not (event.recovered or event.polled):
+            self._latencies.append(event.received_ns / 1e6 - event.timestamp)
 
     def _step(self, event: FeedEvent) -> None:
         match event:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import json, structs
 
-from tapewire.model.events import CandleEvent, Event
+from tapewire.model.events import CandleEvent, Event, IndicatorEvent
 from tapewire.model.frame_run import FrameRun, Keep
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.files.layout import Layout, Place, Slot
@@ -45,11 +45,11 @@ class Lanes:
         kind, symbol = subscription.kind, subscription.symbol
         if kind not in _OF_ONE_MARKET or not symbol:
             return None
-        return self._lane(venue, kind, symbol, subscription.unit if kind == "candle" else None).keep
+        return self._lane(venue, kind, symbol, subscription.unit).keep
 
     def keep_of(self, event: Event) -> Keep:
         """See ``FrameTaker.keep_of``."""
-        unit = event.unit if isinstance(event, CandleEvent) else None
+        unit = event.unit if isinstance(event, CandleEvent | IndicatorEvent) else None
         return self._lane(event.venue, event.kind, event.symbol, unit).keep
 
     def frame_of(self, event: Event) -> bytes:
@@ -97,7 +97,7 @@ class Lanes:
                 take(lane.place, lines, slot)
 
     def _lane(self, venue: str, kind: str, symbol: str, unit: str | None) -> _Lane:
-        place = self._layout.place(venue, kind, symbol, unit)
+        place = self._layout.place(venue, kind, symbol, unit if kind == "candle" else None)
         key = f"{kind}.{unit}" if unit else kind, place
         lane = self._lanes.get(key)
         if lane is None:
