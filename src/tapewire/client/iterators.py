@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from tapewire.client.component import Component
-from tapewire.client.handle import as_subscriptions, as_symbols
+from tapewire.client.handle import Handle, as_subscriptions, as_symbols
 from tapewire.client.latest import DataPool
 from tapewire.client.open_stream import OpenStream
 from tapewire.config import MailboxOptions
@@ -18,6 +18,7 @@ from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEven
 from tapewire.model.frame_run import FrameTaker
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import StreamPreference, Subscription
+from tapewire.runtime.lag import LagReporter
 from tapewire.runtime.pool import Pool
 from tapewire.venues.contract import Venue
 
@@ -96,13 +97,8 @@ class Iterators:
         handle = component.handle("+".join(kinds) or "nothing", Subscription("", ""), stream_preference)
         lag = pool.lag_reporter()
         options = mailbox or component.options.mailbox
-        box: Mailbox
-        if frames is not None and options.rule == "drop_oldest" and not options.interval:
-            box = FrameBox(handle.name, options, frames, part=part, on_drop=lag)
-            deliver_of = _hearing(box, self.venue.name, beside)
-        else:
-            box = Mailbox(handle.name, options, on_full=handle.hold, on_drop=lag)
-            deliver_of = _putting(box, condensing)
+        box = _box_for(handle, options, lag, frames, part)
+        deliver_of, kept = _ways_into(box, self.venue.name, condensing, beside), self._kept
         component.boxes[box] = None
         pool.troubles.mailboxes.add(box)
         feed = pool.feed_listeners
@@ -111,7 +107,6 @@ class Iterators:
             box.close(error)
             component.ended(handle)
 
-        kept = self._kept
         handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended)
 
         async def begin() -> None:
@@ -122,8 +117,7 @@ class Iterators:
             await handle.add_subscriptions(subscriptions)
 
         def end() -> None:
-            if isinstance(box, FrameBox):
-                box.end_run()
+            box.settle()
             lag.flush(box)  # so that it is the last that is iterated
             handle.end()
             box.close()
@@ -136,14 +130,21 @@ class Iterators:
         return EventStream(box, begin, end)
 
 
-def _putting(box: Mailbox, condensing: Condensing | None) -> Callable[[Subscription], Callable[[Any], None]]:
-    deliver = box.put if condensing is None else condensing(box.put)
-    return lambda _subscription: deliver
+def _box_for(
+    handle: Handle, options: MailboxOptions, lag: LagReporter, frames: FrameTaker | None, part: int
+) -> Mailbox:
+    if frames is not None and options.rule == "drop_oldest" and not options.interval:
+        return FrameBox(handle.name, options, frames, part=part, on_drop=lag)
+    return Mailbox(handle.name, options, on_full=handle.hold, on_drop=lag)
 
 
-def _hearing(
-    box: FrameBox, venue: str, beside: Callable[[Event], None] | None
-) -> Callable[[Subscription], Callable[[Event], None]]:
+def _ways_into(
+    box: Mailbox, venue: str, condensing: Condensing | None, beside: Callable[[Event], None] | None
+) -> Callable[[Subscription], Callable[[Any], None]]:
+    """What is called with the events of each stream."""
+    if not isinstance(box, FrameBox):
+        deliver = box.put if condensing is None else condensing(box.put)
+        return lambda _subscription: deliver
     if beside is None:
         return lambda one: box.hear(venue, one)
 

@@ -64,7 +64,7 @@ class FrameBox(Mailbox):
     def close(self, error: FeedError | None = None) -> None:
         """See ``Mailbox.close``."""
         if not self._closed:
-            self.end_run()
+            self.settle()
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -72,7 +72,7 @@ class FrameBox(Mailbox):
 
     def abandon(self) -> None:
         """See ``Mailbox.abandon``."""
-        self.end_run()
+        self.settle()
         super().abandon()
         self._runs = self._frames = self._bytes = 0
 
@@ -104,7 +104,7 @@ class FrameBox(Mailbox):
 
     def _begin(self, event: Event) -> int:
         """A frame is the first of a run; until when the run may last (ns UTC), 0: nothing is taken any more."""
-        self.end_run()
+        self.settle()
         if self._closed:
             return 0
         self._first = event
@@ -114,10 +114,10 @@ class FrameBox(Mailbox):
 
     def _run_over(self) -> None:
         self._timer = None
-        self.end_run()
+        self.settle()
 
-    def end_run(self) -> None:
-        """Let what came so far be taken."""
+    def settle(self) -> None:
+        """See ``Mailbox.settle``: the run that grows is over."""
         entries = self._road.take()
         if entries:
             run = FrameRun(entries, self._first, bytes_of(entries))

@@ -105,6 +105,9 @@ class Mailbox:
             if self._pausing is not None:
                 _end_pause(self._pausing)
 
+    def settle(self) -> None:
+        """Let everything that came be taken, and be bounded, now."""
+
     def abandon(self) -> None:
         """Nobody will take what still waits: count it as dropped."""
         waiting = len(self)

@@ -156,9 +156,7 @@ async def _to_the_end(
         yield event
 
 
-async def _heard(
-    source: AsyncIterable[Item | FrameRun], hear: Callable[[Any], None]
-) -> AsyncIterator[Item | FrameRun]:
+async def _heard(source: AsyncIterable[Item | FrameRun], hear: Callable[[Any], None]) -> AsyncIterator[Item | FrameRun]:
     async for item in source:
         hear(item)
         yield item
