@@ -72,6 +72,7 @@ class Pool:
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
         self._polling = Polling(venue, options, self._rest, ports.clock, self.publish)
         self._cursor = CursorKeeper(venue.name, options.cursor_file, ports.clock, ports.aside, self, tape=ports.tape)
+        self.expect = self._cursor.expect
         if ports.tape is not None:
             ports.tape.begin(self.publish)
             self.feed_listeners.append(ports.tape.hear)
