@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PEERS := .peers
 PEERS_STAMP := $(PEERS)/.installed
 # Debian's packages of the servers that tests start by themselves.
-SERVERS := chromium chromium-driver nats-server redis-server
+SERVERS := chromium chromium-driver nats-server rabbitmq-server redis-server
 
 .PHONY: help demo demo-page test nightly check format coverage chaos lab bench bench-record lock clean servers
 .DEFAULT_GOAL := test

@@ -66,8 +66,12 @@ class Server:
         log = (self.folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
+        self._until_it_answers(400)
+
+    def _until_it_answers(self, tries: int) -> None:
+        assert self._process is not None
         patience = threading.Event()
-        for _ in range(400):
+        for _ in range(tries):
             if self._answers():
                 return
             assert self._process.poll() is None, (self.folder / "log").read_text()

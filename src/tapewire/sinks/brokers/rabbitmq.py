@@ -1,0 +1,190 @@
+"""The sink for RabbitMQ: a topic exchange, a queue or streams behind it, each message confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+
+from tapewire.errors import ConfigError
+from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.letters import Message
+from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.options import BrokerOptions, read_options
+from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
+from tapewire.sinks.brokers.sink import BrokerSink
+
+if TYPE_CHECKING:
+    from aiormq.abc import AbstractChannel, AbstractConnection
+
+_QUEUES = ("quorum", "classic", "stream", "none")
+_TYPES = {"event": "application/json", "venue": "application/json", "msgpack": "application/vnd.msgpack"}
+#: What RabbitMQ says of a message that is larger than its ``max_message_size``.
+_TOO_LARGE = re.compile(r"larger than (?:configured )?max size (\d+)")
+#: Bytes of a routing key at most: AMQP counts them in one byte.
+_KEY_MOST = 255
+
+
+class QueueOptions(Struct, frozen=True, kw_only=True):
+    """What stands behind the exchange, when it has to be made; what is there stays as it is.
+
+    Attributes:
+        exchange: name of the topic exchange; None: the prefix.
+        queue: ``"quorum"`` or ``"classic"``: one queue of everything, for programs that share the work; ``"stream"``: a
+            stream for each kind (``md.upbit.kr.trade``), which any number of readers read each for itself, also
+            backwards; ``"none"``: who wants something binds a queue, and what nobody wants is gone.
+        max_len: messages of a queue at most, then its oldest go; None: all. Not of streams.
+        max_age: seconds for which messages are kept; 0: for ever.
+        max_bytes: bytes of each queue or stream at most, then its oldest go; None: all.
+        segment: bytes of one file of a stream: they go file by file.
+    """
+
+    exchange: str | None = None
+    queue: Literal["quorum", "classic", "stream", "none"] = "quorum"
+    max_len: int | None = 1_000_000
+    max_age: float = 86400.0
+    max_bytes: int | None = None
+    segment: int = 100_000_000
+
+    def __post_init__(self) -> None:
+        if self.queue not in _QUEUES:
+            raise ConfigError("queue", self.queue, " or ".join(f'"{word}"' for word in _QUEUES))
+        for option in ("max_len", "max_bytes", "segment"):
+            value = getattr(self, option)
+            if value is not None and not value >= 1:
+                raise ConfigError(option, value, "1 or more" if option == "segment" else "1 or more, or None for all")
+        if not self.max_age >= 0:
+            raise ConfigError("max_age", self.max_age, "0 or more")
+        if self.exchange == "" or len((self.exchange or "").encode()) > _KEY_MOST:
+            raise ConfigError("exchange", self.exchange, f"a name of 1 to {_KEY_MOST} bytes, or None for the prefix")
+
+    def arguments(self) -> dict[str, Any]:
+        """Of ``queue.declare``."""
+        found: dict[str, Any] = {"x-queue-type": self.queue}
+        if self.max_bytes is not None:
+            found["x-max-length-bytes"] = self.max_bytes
+        if self.queue == "stream":
+            found["x-stream-max-segment-size-bytes"] = self.segment
+            return found | ({"x-max-age": f"{round(self.max_age)}s"} if self.max_age else {})
+        if self.max_len is not None:
+            found["x-max-length"] = self.max_len
+        return found | ({"x-message-ttl": round(self.max_age * 1000)} if self.max_age else {})
+
+
+class RabbitSink(BrokerSink):
+    """Publishes to the topic exchange ``md``: routing key ``md.upbit.kr.trade.KRW-BTC``, message id, headers ``tw-…``.
+
+    Args:
+        target: ``amqp://user:password@host:5672/vhost``, ``amqps://…`` (TLS); servers of a cluster joined by commas.
+        ca: file with the certificates to trust, in place of the system's (``amqps://``).
+        options: fields of ``QueueOptions`` and ``BrokerOptions``.
+    """
+
+    def __init__(self, target: str, *, ca: str | None = None, **options: Any) -> None:
+        queues, common = read_options(QueueOptions, options)
+        address = Address(target, SCHEMES)
+        super().__init__(lambda: RabbitLink(address, queues, common, ca), address.shown, common)
+
+
+class RabbitLink:
+    """One line and one channel, on which the server confirms each message."""
+
+    in_order = False
+
+    def __init__(self, address: Address, queues: QueueOptions, options: BrokerOptions, ca: str | None) -> None:
+        self._address, self._queues, self._options, self._ca = address, queues, options, ca
+        self._exchange = queues.exchange or options.prefix
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._known: set[str] = set()
+
+    async def connect(self) -> None:
+        """Connect, and make exchange and queue if they are absent."""
+        from aiormq import exceptions  # noqa: PLC0415 - an optional extra
+
+        self._known = set()
+        self._connection = await connect(self._address, self._ca)
+        try:
+            self._channel = channel = await open_channel(self._connection)
+            await channel.exchange_declare(self._exchange, exchange_type="topic", durable=True)
+            if self._queues.queue in {"quorum", "classic"}:
+                await self._make(self._exchange, f"{self._options.prefix}.#")
+        except (exceptions.ChannelAccessRefused, exceptions.ChannelPreconditionFailed) as error:
+            raise NotLetIn(words_of(error)) from None
+        except lost() as error:
+            raise Away(words_of(error)) from None
+
+    async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
+        """Publish all, and wait until each was confirmed."""
+        try:
+            if self._queues.queue == "stream":
+                for topic in {message.subject.rpartition(".")[0] for message in group} - self._known:
+                    await self._make(topic, f"{topic}.*")
+                    self._known.add(topic)
+            channel = await self._open()
+            answers = await asyncio.gather(
+                *(self._publish(channel, message) for message in group), return_exceptions=True
+            )
+        except lost() as error:
+            raise Away(words_of(error)) from None
+        return [_verdict(message, answer, answers) for message, answer in zip(group, answers, strict=True)]
+
+    async def close(self) -> None:
+        """Cut the line."""
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            await hang_up(connection)
+
+    async def _open(self) -> AbstractChannel:
+        """The channel; another, if the server closed it for what was sent there."""
+        if self._connection is None or self._connection.is_closed:
+            raise Away("the line is lost")
+        if self._channel is None or self._channel.is_closed:
+            self._channel = await open_channel(self._connection)
+        return self._channel
+
+    async def _publish(self, channel: AbstractChannel, message: Message) -> None:
+        from aiormq import spec  # noqa: PLC0415 - an optional extra
+
+        properties = spec.Basic.Properties(
+            message_id=message.id, headers=dict(message.headers), delivery_mode=2,
+            content_type=_TYPES[message.headers["tw-form"]],
+        )  # fmt: skip
+        if len(message.subject.encode()) <= _KEY_MOST:
+            await channel.basic_publish(
+                message.payload, exchange=self._exchange, routing_key=message.subject, properties=properties,
+                mandatory=self._queues.queue != "none",
+            )  # fmt: skip
+
+    async def _make(self, queue: str, key: str) -> None:
+        if self._connection is None:
+            raise Away("the line is lost")
+        channel = await self._open()
+        if not await is_there(self._connection, queue):
+            await channel.queue_declare(queue, durable=True, arguments=self._queues.arguments())
+        await channel.queue_bind(queue, self._exchange, routing_key=key)
+
+
+def _verdict(message: Message, answer: object, answers: Sequence[object]) -> Verdict:
+    from aiormq import exceptions  # noqa: PLC0415 - an optional extra
+
+    if len(message.subject.encode()) > _KEY_MOST:
+        return Refused(f"its routing key has more than {_KEY_MOST} bytes")
+    if not isinstance(answer, BaseException):
+        return None
+    if isinstance(answer, exceptions.PublishError):
+        return Unconfirmed(f"no queue takes it: {words_of(answer)}")
+    if isinstance(answer, exceptions.DeliveryError):
+        return Unconfirmed("the server takes no more of it at present")
+    for one in answers:  # a message that is too large closes the channel for all
+        found = _TOO_LARGE.search(str(one))
+        if found is not None:
+            large = len(message.payload) > int(found[1])
+            return Refused(f"larger than the {int(found[1]):,} bytes that the server takes") if large else _AGAIN
+    raise Away(words_of(answer))
+
+
+_AGAIN = Unconfirmed("the server closed the channel for another message")
