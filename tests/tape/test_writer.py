@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.tape.checking import check_tape, repair_tape
-from tapewire.tape.files import Damage, tape_files
+from tapewire.tape.files import Damage, TapeFile, tape_files
 from tapewire.tape.format import Header, Kind, Missing, Record, runs_of
 from tapewire.tape.reader import header_of, read_tape
 from tapewire.tape.writer import TapeWriter
@@ -191,6 +192,58 @@ def test_repair_takes_damage_out_and_keeps_it_aside(tmp_path: Path) -> None:
     assert list(read_tape(tmp_path)) == written[:20] + written[40:]
     assert len(path.with_suffix(".damaged").read_bytes()) == damage.length
     assert repair_tape(tmp_path) == []
+
+
+def headless(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[20] ^= 0xFF
+    path.write_bytes(data)
+
+
+def test_a_damaged_header_is_told_and_made_anew_of_what_another_file_says(tmp_path: Path) -> None:
+    written = write(tmp_path, range(5), range(5, 9)) + write(tmp_path, range(9, 12))
+    first, second = tape_files(tmp_path)
+    headless(first)
+    [damage] = check_tape(tmp_path)[0].damages
+    assert (damage.offset, damage.reason) == (0, "the header is not as it was written")
+    assert check_tape(tmp_path)[0].records == 9
+    with pytest.raises(TapeError, match="not as it was written; `tapewire tape repair` mends that"):
+        list(read_tape(tmp_path))
+    assert repair_tape(tmp_path) == [damage]
+    assert list(read_tape(tmp_path)) == written
+    assert TapeFile(first).header == Header("upbit", 1, START, HEADER.url, HEADER.rest_url)
+    headless(second)
+    one = writer(tmp_path)
+    one.close()
+    assert [damage.reason for damage in one.mended] == ["the header is not as it was written (left as it is)"]
+    assert one.earlier_ns == START + 11, "a recorder goes on, whatever became of older files"
+    repair_tape(tmp_path)
+    assert list(read_tape(tmp_path)) == written
+
+
+def test_a_damaged_header_of_the_only_file_is_made_anew_of_what_one_is_told(tmp_path: Path) -> None:
+    written = write(tmp_path, range(5))
+    [path] = tape_files(tmp_path)
+    headless(path)
+    before = path.read_bytes()
+    with pytest.raises(TapeError, match="no other file tells the exchange: give --venue"):
+        repair_tape(tmp_path)
+    assert path.read_bytes() == before
+    repair_tape(tmp_path, Header("okx", 0, 0))
+    assert list(read_tape(tmp_path)) == written
+    assert header_of(tmp_path) == Header("okx", 1, START)
+
+
+def test_a_file_of_a_later_version_is_not_judged(tmp_path: Path) -> None:
+    write(tmp_path, range(5))
+    [path] = tape_files(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[8], end = 9, TapeFile(path).begin
+    data[end - 4 : end] = zlib.crc32(data[: end - 4]).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(TapeError, match="version 9"):
+        repair_tape(tmp_path, HEADER)
+    assert path.read_bytes() == data
 
 
 def test_a_report_tells_spans_kinds_and_what_was_left_out(tmp_path: Path) -> None:

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import DecodeError, Struct, json
+from msgspec.structs import replace
 
 from tapewire.errors import TapeError
 from tapewire.model.status import Gap
 from tapewire.model.subscription import Subscription
 from tapewire.tape.disk import FILE_MODE, lock, open_folder, reason_of, write_all
 from tapewire.tape.files import Block, Damage, TapeFile, is_unborn, tape_files
-from tapewire.tape.format import Damaged, Kind, Missing, Record
+from tapewire.tape.format import Damaged, Header, Kind, Missing, Record, encode_header
+from tapewire.tape.renewing import adopt
 
 _NAMES = {int(kind): kind.name.lower() for kind in Kind}
 
@@ -54,7 +56,8 @@ def check_file(path: Path) -> FileReport:
     blocks = plain = 0
     first: int | None = None
     last = 0
-    file = TapeFile(path)
+    file, headless = TapeFile.open(path)
+    damages += [] if headless is None else [headless]
     for part in file.parts():
         if isinstance(part, Damage):
             damages.append(part)
@@ -91,23 +94,33 @@ def check_tape(folder: Path) -> list[FileReport]:
     return reports
 
 
-def repair_tape(folder: Path) -> list[Damage]:
+def repair_tape(folder: Path, header: Header | None = None) -> list[Damage]:
     """Take everything out that cannot be read; what was taken out stands beside the file in ``NAME.damaged``.
 
-    A file is replaced by its mended copy only when that is complete on the disk.
+    A file is replaced by its mended copy only when that is complete on the disk. A header that is damaged is made anew
+    of what another file of the tape says of itself. What a crash left of a file that was to take another's place is
+    put there.
+
+    Args:
+        folder: of the tape.
+        header: for a damaged one, where no other file has a whole one.
 
     Returns:
         What was taken out.
 
     Raises:
-        TapeError: a recorder is writing there, there is no tape, or the disk refused (then nothing has changed).
+        TapeError: a recorder is writing there, there is no tape, no header is known, or the disk refused (then nothing
+            has changed).
     """
     handle = None
     try:
         handle = open_folder(folder)
         if handle is not None:
             lock(handle)
-        taken = [damage for report in check_tape(folder) if report.damages for damage in _repair(report)]
+        adopt(folder)
+        reports = check_tape(folder)
+        headers = _headers([report.path for report in reports], header)
+        taken = [damage for report in reports if report.damages for damage in _repair(report, headers[report.path])]
         if handle is not None and taken:
             os.fsync(handle)
     except OSError as error:
@@ -118,15 +131,29 @@ def repair_tape(folder: Path) -> list[Damage]:
     return taken
 
 
-def _repair(report: FileReport) -> tuple[Damage, ...]:
+def _headers(paths: list[Path], given: Header | None) -> dict[Path, Header]:
+    """What each file is to say of itself."""
+    found = {path: TapeFile.open(path) for path in paths}
+    known = [file.header for file, damage in found.values() if damage is None] + ([] if given is None else [given])
+    headless = [path for path, (_, damage) in found.items() if damage is not None]
+    if headless and not known:
+        raise TapeError(str(headless[0]), "its header is damaged, and no other file tells the exchange: give --venue")
+    return {
+        path: file.header
+        if damage is None
+        else replace(known[0], number=file.header.number, created_ns=file.header.created_ns)
+        for path, (file, damage) in found.items()
+    }
+
+
+def _repair(report: FileReport, header: Header) -> tuple[Damage, ...]:
     path, bad = report.path, {damage.offset for damage in report.damages}
     mended, aside = path.with_suffix(".mending"), path.with_suffix(".damaged")
     source = path.read_bytes()
-    whole = [source[: TapeFile(path).begin]]
+    file, headless = TapeFile.open(path)
+    whole = [source[: file.begin] if headless is None else encode_header(header)]
     whole += [
-        source[part.offset : part.end]
-        for part in TapeFile(path).parts()
-        if isinstance(part, Block) and part.offset not in bad
+        source[part.offset : part.end] for part in file.parts() if isinstance(part, Block) and part.offset not in bad
     ]
     _write(aside, b"".join(source[one.offset : one.offset + one.length] for one in report.damages))
     _write(mended, b"".join(whole))

@@ -25,9 +25,10 @@ from tapewire.tape.format import (
     decode_block,
     decode_block_head,
     decode_header,
+    is_of_another_version,
 )
 
-_NAME = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.tape")
+_NAME = re.compile(r"(\d{6,})-(\d{8}T\d{6}Z)\.tape")
 _SCAN = 1024 * 1024  # bytes looked through at once for the next block
 _HEADER_MOST = 64 * 1024
 
@@ -123,6 +124,39 @@ class TapeFile:
             raise TapeError(str(path), reason_of(error)) from error
         except Damaged as error:
             raise TapeError(str(path), str(error)) from None
+
+    @classmethod
+    def open(cls, path: Path) -> tuple[TapeFile, Damage | None]:
+        """A file, also one whose header is damaged but not its blocks; then what stands before the first of them.
+
+        The header of such a file knows no venue: number and time are those of its name.
+
+        Raises:
+            TapeError: it cannot be read, is no tape, or one of another version.
+        """
+        try:
+            return cls(path), None
+        except TapeError as error:
+            file = cls._headless(path)
+            if file is None:
+                raise
+            return file, Damage(path, 0, file.begin, error.reason, is_tail=False)
+
+    @classmethod
+    def _headless(cls, path: Path) -> TapeFile | None:
+        file, name = cls.__new__(cls), _NAME.fullmatch(path.name)
+        try:
+            file.path, file.size = path, path.stat().st_size
+            with path.open("rb") as bytes_:
+                is_other = is_of_another_version(bytes_.read(_HEADER_MOST))
+                begin = None if is_other or name is None else file._next_block(bytes_, 0)  # noqa: SLF001 - of this class
+        except OSError as error:
+            raise TapeError(str(path), reason_of(error)) from error
+        if begin is None or name is None:
+            return None
+        created = datetime.strptime(name[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        file.header, file.begin = Header("", int(name[1]), int(created.timestamp()) * 10**9), begin
+        return file
 
     def parts(self) -> Iterator[Block | Damage]:
         """Blocks and damages in the order of the file. Raises TapeError: it cannot be read."""

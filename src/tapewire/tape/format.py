@@ -175,6 +175,17 @@ def decode_header(data: bytes) -> tuple[Header, int]:
         raise Damaged(f"the header cannot be read: {error}") from None
 
 
+def is_of_another_version(data: bytes) -> bool:
+    """Whether this is a whole header of a version that cannot be read here: nothing of that file is to be judged."""
+    if len(data) < _HEADER.size:
+        return False
+    magic, version, length = _HEADER.unpack_from(data)
+    end = _HEADER.size + length
+    if magic != MAGIC or version in READABLE or len(data) < end + _CRC.size:
+        return False
+    return bool(_CRC.unpack_from(data, end)[0] == zlib.crc32(data[:end]))
+
+
 def encode_block(runs: Sequence[Run], *, compress: bool) -> bytes:
     """Runs as one block (at least one)."""
     parts: list[bytes] = []

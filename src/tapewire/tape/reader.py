@@ -36,10 +36,17 @@ def open_tape(folder: Path) -> list[TapeFile]:
     """The files of a tape, but for what a crash left of one that was just being begun.
 
     Raises:
-        TapeError: there is none, or a file is no tape.
+        TapeError: there is none, or a file is no tape, or its header is damaged.
     """
     paths = tape_files(folder)
-    files = [TapeFile(path) for path in paths if not (path == paths[-1] and is_unborn(path))]
+    files: list[TapeFile] = []
+    for path in paths:
+        if path == paths[-1] and is_unborn(path):
+            break
+        file, damage = TapeFile.open(path)
+        if damage is not None:
+            raise TapeError(str(path), f"{damage.reason}; `tapewire tape repair` mends that")
+        files.append(file)
     if not files:
         raise TapeError(str(folder), "no tape is here (a tape's files are called 000001-….tape)")
     return files

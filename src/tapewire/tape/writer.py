@@ -238,7 +238,9 @@ class TapeWriter:
             path.unlink()
             return None
         newest_ns: int | None = None
-        for part in TapeFile(path).parts():
+        file, damage = TapeFile.open(path)
+        self.mended += [] if damage is None else [replace(damage, reason=f"{damage.reason} (left as it is)")]
+        for part in file.parts():
             if isinstance(part, Block):
                 newest_ns = max(newest_ns or 0, part.head.last_ns)
             elif part.is_tail:
@@ -266,7 +268,7 @@ class TapeWriter:
 def _newest_ns(paths: Sequence[Path]) -> int | None:
     """When the newest record of these files came, from the heads of their blocks; of the last that has any."""
     for path in reversed(paths):
-        times = [part.head.last_ns for part in TapeFile(path).parts() if isinstance(part, Block)]
+        times = [part.head.last_ns for part in TapeFile.open(path)[0].parts() if isinstance(part, Block)]
         if times:
             return max(times)
     return None

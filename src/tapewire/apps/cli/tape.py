@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tapewire.apps.cli.options import venue_names_like
 from tapewire.apps.cli.running import DONE, FAILED
 from tapewire.apps.cli.terminal import count_of, json_line, plain, size_of
 from tapewire.model.events import KST
@@ -81,17 +82,23 @@ def check(context: click.Context, folder: Path, *, as_json: bool) -> None:
 
 @tape.command(short_help="Take out what cannot be read; it is kept aside.")
 @_FOLDER
-def repair(folder: Path) -> None:
+@click.option("--venue", metavar="VENUE", shell_complete=venue_names_like,
+              help="Whose tape it is: for a damaged header, where no other file of the tape tells.")  # fmt: skip
+def repair(folder: Path, *, venue: str | None) -> None:
     """Take out of the tape in DIR what cannot be read. What is taken out stands beside its file, in NAME.damaged.
 
-    A file is replaced only by its whole mended copy. No recorder may be writing there.
+    A damaged header is made anew. A file is replaced only by its whole mended copy. No recorder may be writing there.
 
     \b
     tapewire tape repair ticks
     """  # noqa: D301 - click wants the character
     from tapewire.tape.checking import repair_tape  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.tape.format import Header  # noqa: PLC0415
+    from tapewire.venues.registry import get_venue  # noqa: PLC0415
 
-    taken = repair_tape(folder)
+    facts = None if venue is None else get_venue(venue).facts
+    header = None if venue is None or facts is None else Header(venue, 0, 0, facts.url, facts.rest_url)
+    taken = repair_tape(folder, header)
     for damage in taken:
         click.echo(f"taken out of {plain(str(damage))}")
     click.echo(f"{count_of(len(taken), 'place')} mended" if taken else "nothing to mend")

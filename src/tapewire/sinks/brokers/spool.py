@@ -237,6 +237,9 @@ class _Tape:
     def _parts(path: Path) -> Iterator[Block | Damage]:
         try:
             if not is_unborn(path):
-                yield from TapeFile(path).parts()
+                file, damage = TapeFile.open(path)
+                if damage is not None:
+                    yield damage
+                yield from file.parts()
         except TapeError as error:
             yield Damage(path, 0, path.stat().st_size, error.reason, is_tail=False)
