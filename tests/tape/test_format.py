@@ -140,6 +140,22 @@ def test_a_block_that_was_written_wrong_is_refused(block: bytes, reason: str) ->
         read(block)
 
 
+#: Bytes before the payload of a run of one.
+RUN_HEAD = 21
+
+
+def test_a_large_block_is_inflated_in_pieces() -> None:
+    records = [Record(1, 1, 1, bytes(5_000_000)), Record(1, 1, 2, b"x" * 6_000_000)]
+    block = encode_block(runs_of(records), compress=True)
+    assert read(block) == records
+    stored = encode_block([Run(1, 1, 1, [bytes(9_000_000 - RUN_HEAD)])], compress=True)[BLOCK_HEAD:]
+    for length in (8_999_999, 9_000_001, 20_000_000):
+        with pytest.raises(Damaged, match="not as long as it says"):
+            read(crafted(b"", stored, flags=1, length=length))
+    with pytest.raises(Damaged, match="not as long as it says"):
+        read(crafted(b"", stored[:-3], flags=1, length=9_000_000))
+
+
 def test_a_bomb_is_not_inflated() -> None:
     bomb = encode_block([Run(1, 1, 1, [bytes(50_000_000)])], compress=True)
     stored = bomb[BLOCK_HEAD:]

@@ -19,6 +19,8 @@ from tapewire.tape.files import Block, Damage, TapeFile, is_unborn, tape_files
 from tapewire.tape.format import Damaged, Header, Kind, Missing, Record, encode_header
 from tapewire.tape.renewing import adopt
 
+#: Kinds whose payloads are looked at.
+_TELLING = frozenset({int(Kind.GAP), int(Kind.FEED)})
 _NAMES = {int(kind): kind.name.lower() for kind in Kind}
 
 
@@ -63,13 +65,14 @@ def check_file(path: Path) -> FileReport:
             damages.append(part)
             continue
         try:
-            records = list(part.records())
-            missing += [json.decode(record.payload, type=Missing) for record in records if record.kind == Kind.GAP]
+            counted = Counter(record.kind for record in part.records())
+            told = [record for record in part.records() if record.kind in _TELLING] if _TELLING & counted.keys() else []
+            missing += [json.decode(record.payload, type=Missing) for record in told if record.kind == Kind.GAP]
         except (Damaged, DecodeError) as error:
             damages.append(Damage(path, part.offset, part.end - part.offset, str(error), is_tail=False))
             continue
-        gaps.update(((gap.subscription, gap.from_ns), gap) for gap in _gaps_of(records))  # told anew with each change
-        kinds.update(_NAMES.get(record.kind, str(record.kind)) for record in records)
+        gaps.update(((gap.subscription, gap.from_ns), gap) for gap in _gaps_of(told))  # told anew with each change
+        kinds.update({_NAMES.get(kind, str(kind)): count for kind, count in counted.items()})
         blocks, plain = blocks + 1, plain + part.head.length
         first = part.head.first_ns if first is None else min(first, part.head.first_ns)
         last = max(last, part.head.last_ns)

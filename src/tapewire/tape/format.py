@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 import sys
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import groupby
@@ -44,6 +45,8 @@ _RUN = struct.Struct("<BIQI")
 _ZSTD, _RUNS = 1, 2
 #: The fastest level: a recording shrinks fifteen times, and writing what is left costs less than writing it all.
 _LEVEL = 1
+#: Bytes of a block that are inflated at once, and of the pieces of a larger one: none of ours is.
+_AT_ONCE, _PIECE = 8 * 1024 * 1024, 1024 * 1024
 #: A frame that asks for a larger window (64 MiB) is none of ours.
 _WINDOW_LOG_MOST = 26
 
@@ -249,7 +252,9 @@ def _read_runs(head: BlockHead, plain: bytes) -> Iterator[Record]:
         begin = at + _RUN.size + 4 * count
         if not 0 < count <= left or begin > end:
             raise Damaged("a block ends within a record")
-        lengths = struct.unpack_from(f"<{count}I", plain, at + _RUN.size)
+        lengths = array("I", plain[at + _RUN.size : begin])
+        if sys.byteorder == "big":  # pragma: no cover - whichever it is here
+            lengths.byteswap()
         at, left = begin + sum(lengths), left - count
         if at > end:
             raise Damaged("a block ends within a record")
@@ -279,6 +284,15 @@ def _read_records(head: BlockHead, plain: bytes) -> Iterator[Record]:
 def _inflate(head: BlockHead, stored: bytes) -> bytes:
     try:
         inflater = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG_MOST})
-        return inflater.decompress(stored, max_length=head.length + 1)
+        if head.length <= _AT_ONCE:
+            return inflater.decompress(stored, max_length=head.length + 1)
+        plain, data = bytearray(), stored
+        while not inflater.eof and len(plain) <= head.length:
+            piece = inflater.decompress(data, max_length=_PIECE)
+            if not piece and not inflater.eof:
+                break
+            plain += piece
+            data = b""
+        return bytes(plain)
     except zstd.ZstdError as error:
         raise Damaged(f"a block cannot be inflated: {error}") from None

@@ -10,12 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewire.sinks.files import frames
-from tapewire.sinks.files.frames import BadFrame, end_of_frames, following, next_frame, pack, unpack
+from tapewire.sinks.files.frames import BadFrame, end_of_frames, following, lines_in, next_frame, pack
 
 if sys.version_info >= (3, 14):  # pragma: no cover - the one or the other on each Python
     from compression import zstd
 else:
     from backports import zstd
+
+
+def unpack(stored: bytes) -> bytes:
+    return b"".join(lines_in(stored))
+
 
 LINES = st.binary(min_size=1, max_size=400).map(lambda line: line + b"\n")
 
@@ -57,6 +62,21 @@ def test_a_frame_that_lies_or_swells_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(frames, "FRAME_MOST", 100)
     with pytest.raises(BadFrame, match="more than 100 bytes"):
         unpack(whole)
+
+
+def test_a_large_frame_is_read_in_pieces_and_only_if_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_AT_ONCE", 300)
+    monkeypatch.setattr(frames, "_PIECE", 100)
+    lines = [b"%d " % number * (number * 7 % 60) + b"\n" for number in range(100)]
+    whole = pack(b"".join(lines))
+    assert list(lines_in(whole)) == lines
+    assert list(lines_in(pack(b"x" * 1_000 + b"\nno end"))) == [b"x" * 1_000 + b"\n"]
+    read: list[bytes] = []
+    with pytest.raises(BadFrame):
+        read += lines_in(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(BadFrame, match="or not all of them"):
+        read += lines_in(whole[:-9])
+    assert read == []
 
 
 def test_no_frame_and_too_many_that_are_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 if sys.version_info >= (3, 14):  # pragma: no cover - the one or the other on each Python
@@ -14,6 +15,8 @@ else:
 FRAME_MOST = 64 * 1024 * 1024
 #: Bytes of one frame on the disk at most.
 _STORED_MOST = 8 * 1024 * 1024
+#: Bytes of a frame that are held, to be inflated once; of the pieces in which it is.
+_AT_ONCE, _PIECE = 4 * 1024 * 1024, 1024 * 1024
 _TRIES = 1_000  # beginnings that are none, until a file is given up
 #: The fastest level: what is left costs less to write than all of it.
 _LEVEL = 1
@@ -52,16 +55,43 @@ def pack(lines: bytes) -> bytes:
     return zstd.compress(lines, options=_OPTIONS)
 
 
-def unpack(stored: bytes) -> bytes:
-    """The lines of a frame. Raises BadFrame."""
-    inflater = zstd.ZstdDecompressor(options=_READING)
-    try:
-        lines = inflater.decompress(stored, max_length=FRAME_MOST + 1)
-    except zstd.ZstdError as error:
-        raise BadFrame(f"a frame cannot be inflated: {error}") from None
-    if not inflater.eof or len(lines) > FRAME_MOST:
+def lines_in(stored: bytes) -> Iterator[bytes]:
+    """The whole lines of a frame with their ends, none before all of it was seen to be as it was written.
+
+    A large one is inflated twice, a piece at a time. Raises BadFrame.
+    """
+    size, held = 0, list[bytes]()
+    for piece in _pieces(stored):
+        size += len(piece)
+        held.append(piece) if size <= _AT_ONCE else held.clear()
+    if size > FRAME_MOST:
         raise BadFrame(f"a frame holds more than {FRAME_MOST:,} bytes, or not all of them")
-    return lines
+    rest = bytearray()
+    for piece in held or _pieces(stored):
+        begin, end = 0, piece.find(b"\n") + 1
+        while end:
+            if rest:
+                rest += piece[begin:end]
+                yield bytes(rest)
+                rest.clear()
+            else:
+                yield piece[begin:end]
+            begin, end = end, piece.find(b"\n", end) + 1
+        rest += piece[begin:]
+
+
+def _pieces(stored: bytes) -> Iterator[bytes]:
+    """What a frame holds, a piece at a time; a little more than ``FRAME_MOST`` at most. Raises BadFrame."""
+    inflater, size, data = zstd.ZstdDecompressor(options=_READING), 0, stored
+    while not inflater.eof and size <= FRAME_MOST:
+        try:
+            piece = inflater.decompress(data, max_length=_PIECE)
+        except zstd.ZstdError as error:
+            raise BadFrame(f"a frame cannot be inflated: {error}") from None
+        if not piece and not inflater.eof:
+            raise BadFrame(f"a frame holds more than {FRAME_MOST:,} bytes, or not all of them")
+        size, data = size + len(piece), b""
+        yield piece
 
 
 def next_frame(file: Readable, begin: int, size: int) -> Frame:

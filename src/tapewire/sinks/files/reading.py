@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from tapewire.sinks.files.folders import recording_files
-from tapewire.sinks.files.frames import BadFrame, following, next_frame, unpack
+from tapewire.sinks.files.frames import BadFrame, following, lines_in, next_frame
 from tapewire.sinks.files.layout import COLUMNS, FRAMES, LINES, MISC_KIND, SEGMENT, Found
 
 #: Bytes of one line at most: no file, however hostile, makes a reader take more at once.
@@ -78,11 +78,9 @@ def _framed(file: BinaryIO, damaged: Callable[[str], None]) -> Iterator[bytes]:
             continue
         at = frame.end
         try:
-            text = unpack(frame.stored)
+            yield from lines_in(frame.stored)
         except BadFrame as error:
             damaged(f"{frame.end - frame.begin:,} bytes at {frame.begin:,}: {error}")
-        else:
-            yield from (line for line in text.splitlines(keepends=True) if line.endswith(b"\n"))
 
 
 def _later(file: BinaryIO, at: int, size: int) -> int | None:
