@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from tests.apps.gateway.stage import PATIENCE, Stage, served
+from tests.sizes import size
 
 MARKETS = ("BTC-USDT", "BTC-USDT-SWAP")
 SHARED = [{"channel": name, "instId": "BTC-USDT"} for name in ("tickers", "trades", "books", "books5", "bbo-tbt")]
@@ -119,9 +120,9 @@ def _book(messages: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
         for side, levels in sides.items():
             if message["action"] == "snapshot":
                 levels.clear()
-            for price, size, *_ in message["data"][0][side]:
-                if float(size):
-                    levels[price] = size
+            for price, amount, *_ in message["data"][0][side]:
+                if float(amount):
+                    levels[price] = amount
                 else:
                     levels.pop(price, None)
     return sides
@@ -144,8 +145,10 @@ async def test_candles_and_single_matches_come_from_the_business_path() -> None:
 
 
 async def test_many_programs_are_one_connection_and_leaving_is_heard() -> None:
-    async with served(venue="okx", markets=MARKETS) as stage, AsyncExitStack() as stack:
-        programs = [await stack.enter_async_context(program(stage.session, public(stage))) for _ in range(10)]
+    async with served(venue="okx", markets=MARKETS, rate=size(300, 10)) as stage, AsyncExitStack() as stack:
+        programs = [
+            await stack.enter_async_context(program(stage.session, public(stage))) for _ in range(size(10, 200))
+        ]
         for one in programs:
             await one.ask("subscribe", *SHARED)
         for one in programs:

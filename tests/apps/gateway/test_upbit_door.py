@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests.apps.gateway.stage import PATIENCE, Stage, served
+from tests.sizes import size
 
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 EVERYTHING = [
@@ -104,15 +105,15 @@ def _stream_type(frame: Any) -> str:
 
 
 async def test_many_programs_are_one_connection_upstream() -> None:
-    async with served() as stage, AsyncExitStack() as stack:
-        programs = [await stack.enter_async_context(program(stage.session, door(stage))) for _ in range(30)]
+    async with served(rate=size(300, 10)) as stage, AsyncExitStack() as stack:
+        programs = [await stack.enter_async_context(program(stage.session, door(stage))) for _ in range(size(30, 200))]
         for number, one in enumerate(programs):
             await one.ask(*EVERYTHING, format=FORMATS[number % 4])
         for one in programs:
             for _ in range(12):
                 await one.next()
         assert stage.simulator.connected == 1
-        assert stage.gateway.figures["open"] == 30
+        assert stage.gateway.figures["open"] == len(programs)
         assert stage.simulator.violations == []
 
 

@@ -15,6 +15,7 @@ from tapewire.apps.gateway.access import COOKIE, Access, Scope, is_loopback
 from tapewire.apps.gateway.frames import body_of
 from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.settings import GatewayOptions
+from tapewire.apps.gateway.turnstile import Turnstile
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ SCOPES_KEY = web.RequestKey("scopes", frozenset)
 _KEEP_ALIVE = 15.0
 #: Connections without a request, as a multiple of all clients, beyond which the newest are cut at once.
 _FRESH = 4
+#: Seconds that a WebSocket waits for its turn: less than clients wait for an answer.
+_MOST_WAIT = 8.0
 _LARGEST_BODY = 64 * 1024
 
 
@@ -69,6 +72,7 @@ class Port:
             lingering_time=1.0, max_field_size=8190, max_line_size=8190,
         )  # fmt: skip
         self._server: asyncio.Server | None = None
+        self._turnstile = Turnstile(options.connects, _MOST_WAIT)
         self._fresh: set[Any] = set()  # connections that have asked for nothing yet
         self._port = 0
         self.open = self.most = self.refused = 0
@@ -122,6 +126,8 @@ class Port:
         try:
             self._check(request)
             with _Place(self, request.remote or ""):
+                if "Upgrade" in request.headers:
+                    await self._turn()
                 return await handler(request)
         except Problem as problem:
             return refusal(problem)
@@ -148,6 +154,14 @@ class Port:
         if _SCOPE_OF.get(request.path, "market") not in scopes:
             raise Problem("forbidden")
         request[SCOPES_KEY] = scopes
+
+    async def _turn(self) -> None:
+        """Wait until one more may come in. Raises Problem when that is too long."""
+        wait = self._turnstile.enter(asyncio.get_running_loop().time())
+        if wait is None:
+            raise Problem("unavailable", retry_after=_MOST_WAIT)
+        if wait:
+            await asyncio.sleep(wait)
 
     def enter(self, address: str) -> None:
         """One more request or connection is open. Raises Problem when that is one too many."""

@@ -14,6 +14,7 @@ class GatewayOptions(Struct, frozen=True, kw_only=True):
         host: address to listen on; any other than this machine's own needs ``tokens`` and a certificate.
         port: 0 takes a free one.
         most_clients: connections at a time. per_address: of them from one address, this machine's own aside.
+        connects: WebSockets that are opened within any second; others wait for their turn.
         most_subscriptions: of one client; a code with a star counts as one.
         commands: messages of one client within a second.
         most_message: bytes of one message of a client.
@@ -31,6 +32,7 @@ class GatewayOptions(Struct, frozen=True, kw_only=True):
     port: int = 8765
     most_clients: int = 500
     per_address: int = 20
+    connects: int = 50
     most_subscriptions: int = 200
     commands: int = 10
     most_message: int = 64 * 1024
@@ -49,8 +51,8 @@ class GatewayOptions(Struct, frozen=True, kw_only=True):
         if type(self.port) is not int or not 0 <= self.port <= 65535:
             raise ConfigError("port", self.port, "a whole number from 0 (any free one) to 65535")
         for option in (
-            "most_clients", "per_address", "most_subscriptions", "commands", "most_message", "header_seconds",
-            "backlog_bytes", "backlog_seconds", "window_bytes", "window_seconds", "patience",
+            "most_clients", "per_address", "connects", "most_subscriptions", "commands", "most_message",
+            "header_seconds", "backlog_bytes", "backlog_seconds", "window_bytes", "window_seconds", "patience",
         ):  # fmt: skip
             if not getattr(self, option) > 0:
                 raise ConfigError(option, getattr(self, option), "more than 0")

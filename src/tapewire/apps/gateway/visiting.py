@@ -101,6 +101,8 @@ class Visit:
         finally:
             self._settle(new)
         self._wake()
+        if not hall.acknowledges:  # what it asks next is answered when this is agreed to, as at the exchange
+            await hall.agreed(self._held, wishes)
 
     def say(self, answer: Answer) -> None:
         """What the exchange says."""
@@ -247,16 +249,23 @@ class Hall:
             self._upstream.close(stream, relay.hear)
 
     async def known(self, channels: Mapping[Subscription, Channel], wishes: Iterable[Wish]) -> None:
-        """Wait until the streams are subscribed, and of those whose state is asked for until it is there.
-
-        What is told but once (an order) is waited for until the exchange has agreed: nothing may pass before that.
-        """
-        once = self._upstream.client.venue.facts.event_kinds
+        """Wait until the streams are subscribed, and of those whose state is asked for until it is there."""
         asked = [channels[wish.subscription] for wish in wishes if wish.snapshot]
-        agreed = [channels[wish.subscription] for wish in wishes if wish.subscription.kind in once]
-        waits = [self._state(channel) for channel in dict.fromkeys(asked)]
-        live = [self._upstream.live(channel, self.options.patience) for channel in dict.fromkeys(agreed)]
-        await asyncio.gather(*waits, *live)
+        await asyncio.gather(*(self._state(channel) for channel in dict.fromkeys(asked)))
+        if self.acknowledges:
+            await self.agreed(channels, wishes)
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether the exchange answers a good request."""
+        return self._upstream.client.venue.facts.acknowledges
+
+    async def agreed(self, channels: Mapping[Subscription, Channel], wishes: Iterable[Wish]) -> None:
+        """Wait until the exchange has agreed to what it tells but once (an order): nothing may pass before that."""
+        once = self._upstream.client.venue.facts.event_kinds
+        streams = dict.fromkeys(wish.subscription for wish in wishes if wish.subscription.kind in once)
+        known = [channels[stream] for stream in streams if stream in channels]
+        await asyncio.gather(*(self._upstream.live(channel, self.options.patience) for channel in known))
 
     async def _state(self, channel: Channel) -> None:
         try:
