@@ -94,5 +94,5 @@ async def served(
             "gateway", facts.get("venue", "upbit"), url=simulator.url, keep_raw=True, **client or {}
         )
         gateway = Gateway(upstream, GatewayOptions(port=0, **options or {}), tokens=tokens)
-        async with gateway, aiohttp.ClientSession() as session:
+        async with gateway, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             yield Stage(simulator, gateway, session)
