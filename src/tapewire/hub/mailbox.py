@@ -62,6 +62,7 @@ class Mailbox:
         self._round = 0  # events of this round that are to be taken yet
         self._next_round = float("-inf")
         self._closed = False
+        self.abandoned = False
         self._error: FeedError | None = None
         self._on_full = on_full
         self._on_drop = on_drop
@@ -113,8 +114,14 @@ class Mailbox:
         waiting = len(self)
         self._queue.clear()
         self._latest.clear()
+        self.abandoned = True
         if waiting:
             self._count_drop(waiting)
+
+    def is_settled(self, put: int) -> bool:
+        """Whether the first ``put`` events are out of the hands of whoever took them: he has come for more."""
+        gone = self.taken + self.dropped + self.conflated
+        return gone > put or (gone == put and (self._waiter is not None or self._pausing is not None))
 
     def undelivered(self) -> None:
         """What was taken last reached nobody: count it as dropped."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from tapewire.config import Credentials, FeedOptions, LineOptions
-from tapewire.errors import FeedError
+from tapewire.errors import ConfigError, FeedError
+from tapewire.hub.mailbox import Mailbox
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.cursor_file import Aside
 from tapewire.runtime.driver import Driver, DriverEvents
@@ -19,6 +20,7 @@ from tapewire.runtime.driving import Events, Membership, Origin
 from tapewire.runtime.group import Group, Terms
 from tapewire.runtime.heard import Heard
 from tapewire.runtime.limits import account_of
+from tapewire.runtime.sharing import Sharing
 from tapewire.runtime.signing import ServerClock, Signer
 from tapewire.runtime.sourced import Sourced
 from tapewire.runtime.taping import FeedTape
@@ -26,7 +28,7 @@ from tapewire.session.backoff import Backoff
 from tapewire.session.gate import MARGIN, Gate
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
-from tapewire.sinks.brokers.source import read_wanted
+from tapewire.sinks.brokers.source import SharedSource, read_wanted
 from tapewire.sinks.registry import source_of
 from tapewire.transport.contract import Http, Line, LineFactory, NamedLine
 from tapewire.venues.contract import Codec, Venue, Window
@@ -73,6 +75,7 @@ class Builder:
         server_clock: signs with.
         events: whom a connection tells.
         finished: told of a connection or group that ended for good.
+        mailboxes: those in which events of the pool's connections may wait.
     """
 
     def __init__(  # noqa: PLR0917 - each handed in once, by the pool
@@ -84,7 +87,9 @@ class Builder:
         server_clock: ServerClock,
         events: Events,
         finished: Callable[[Carrier, FeedError | None], None],
+        mailboxes: Callable[[], Iterable[Mailbox]] = tuple,
     ) -> None:
+        self._mailboxes = mailboxes
         self._venue, self._options, self._limits, self._ports = venue, options, limits, ports
         self._server_clock, self._events, self._finished = server_clock, events, finished
 
@@ -103,17 +108,16 @@ class Builder:
     def _sourced(self, address: str, side: str) -> Sourced:
         wanted = read_wanted(address)
         source = source_of(wanted.address)(wanted.address, wanted.stream)
-        clock = self._ports.clock
-        return Sourced(
-            Origin(self._venue.name, self._name(side), source.shown, side),
-            source,
-            Heard(self._venue.name, wanted.prefix, wanted.begin(clock.wall_ns())),
-            self._codec(),
-            clock,
-            Backoff(self._options.session, self._ports.random),
-            self._events,
-            self._finished,
-        )
+        clock, name = self._ports.clock, self._venue.name
+        origin = Origin(name, self._name(side), source.shown, side)
+        heard = Heard(name, wanted.prefix, wanted.begin(clock.wall_ns()))
+        backoff = Backoff(self._options.session, self._ports.random)
+        others = (heard, self._codec(), clock, backoff, self._events, self._finished)
+        if not wanted.group:
+            return Sourced(origin, source, *others)
+        if not isinstance(source, SharedSource):
+            raise ConfigError("group", wanted.group, f"left out: {source.shown} cannot share messages among programs")
+        return Sharing(origin, *others, source=source, group=wanted.group, mailboxes=self._mailboxes)
 
     def _group(self, side: str, connects: Gate) -> Group:
         plans = [

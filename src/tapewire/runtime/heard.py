@@ -61,6 +61,11 @@ class Heard:
         return [subject(Place(self._venue, FEED, one), self._prefix) for one in TOLD]
 
     @property
+    def first(self) -> Begin:
+        """Where a subject begins that is new."""
+        return self._begin
+
+    @property
     def losses(self) -> list[str]:
         """Those of them that tell what a collector lost."""
         return [subject(Place(self._venue, FEED, "gap"), self._prefix)]

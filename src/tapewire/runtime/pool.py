@@ -85,7 +85,9 @@ class Pool:
             self._moving,
         )
         server_clock = ServerClock(venue, self._rest, ports.clock)
-        self._builder = Builder(venue, options, limits, ports, server_clock, events, self._finished)
+        self._builder = Builder(
+            venue, options, limits, ports, server_clock, events, self._finished, lambda: self.troubles.mailboxes
+        )
         self._moves = Moves(ports.clock, self.carriers, self._builder.connection, self._place, self._mark)
 
     # Symbols.

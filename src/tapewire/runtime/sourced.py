@@ -178,19 +178,27 @@ class Sourced:
                     self._take(message)
             if messages:
                 self._backoff.stable()
+            await self._worked_on()
+
+    async def _worked_on(self) -> None:
+        """What came has been handed on."""
 
     async def _until_changed(self) -> Sequence[Received | Missed]:
         """What comes next; nothing when what is wanted has changed first."""
         receiving = asyncio.ensure_future(self._source.receive())
         changed = asyncio.ensure_future(self._changed.wait())
         try:
-            await asyncio.wait({receiving, changed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({receiving, changed}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED)
             return receiving.result() if receiving.done() else ()
         finally:
             changed.cancel()
             if not receiving.done():
                 receiving.cancel()
                 await asyncio.wait([receiving])
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for what comes next; None: for as long as it takes."""
+        return None
 
     async def _adjust(self, followed: dict[str, Subscription]) -> None:
         """Leave what nobody wants, join what somebody does, fetch the snapshots that are waited for."""
@@ -206,7 +214,7 @@ class Sourced:
             del followed[name]
             self._heard.forget(name)
         await self._look({name: one for name, one in wanted.items() if one in joined}, new)
-        missing = await self._source.follow({name: self._heard.begin(name) for name in new}) if new else frozenset()
+        missing = await self._follow(new) if new else frozenset()
         followed |= new
         for name in missing:
             self._missed(Missed(name), followed)
@@ -216,6 +224,10 @@ class Sourced:
         self.live = frozenset(followed.values())
         if new:
             self._tell(Subscribed, subscriptions=tuple(new.values()))
+
+    async def _follow(self, new: Iterable[str]) -> frozenset[str]:
+        """Hear these, too. Returns those of which something is gone."""
+        return await self._source.follow({name: self._heard.begin(name) for name in new})
 
     async def _look(self, joined: Mapping[str, Subscription], new: Mapping[str, Subscription]) -> None:
         """The newest message of each: a snapshot for who waits for one, behind which a new stream begins."""

@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Self
+
+from tapewire.sinks.brokers.nats_line import hang_up
 
 USER, PASSWORD = "collector", "CanaryPassword0123456789"
 #: What was stored: headers, payload.
@@ -108,6 +110,30 @@ class Server:
             return False
 
 
+@asynccontextmanager
+async def nats_client(*addresses: str) -> AsyncIterator[Any]:
+    """A client that does not come back by itself, and whose line is closed at the end whatever became of it."""
+    import nats  # noqa: PLC0415 - an optional extra
+
+    client = await nats.connect(list(addresses), allow_reconnect=False)
+    try:
+        yield client
+    finally:
+        await hang_up(client)
+
+
+async def _asked(js: Any, stream: str) -> Any:
+    """What is known of a stream. A server that has just come back may lose a question without an answer."""
+    import nats  # noqa: PLC0415 - an optional extra
+
+    for _ in range(5):
+        try:
+            return await js.stream_info(stream)
+        except nats.errors.TimeoutError:
+            continue
+    raise AssertionError(f"nobody knows the stream {stream}")
+
+
 class NatsServer(Server):
     program, scheme = "nats-server", "nats"
 
@@ -123,20 +149,15 @@ class NatsServer(Server):
         return asyncio.run(self._stored("md"))
 
     async def _stored(self, stream: str) -> list[Stored]:
-        import nats  # noqa: PLC0415 - an optional extra
-
-        client = await nats.connect(self.address)
-        try:
+        async with nats_client(self.address) as client:
             js = client.jetstream(timeout=10)
-            count = (await js.stream_info(stream)).state.messages
+            count = (await _asked(js, stream)).state.messages
             found: list[Stored] = []
             fetched = await js.subscribe(f"{stream}.>", ordered_consumer=True, stream=stream) if count else None
             while fetched is not None and len(found) < count:
                 message = await fetched.next_msg(20)
                 found.append((message.headers or {}, message.data))
             return found
-        finally:
-            await client.close()
 
 
 class RedisServer(Server):
@@ -192,15 +213,10 @@ class NatsCluster:
         return next(one for one in self.servers if one.name == asyncio.run(self._leader(stream)))
 
     async def _leader(self, stream: str) -> str:
-        import nats  # noqa: PLC0415 - an optional extra
-
-        client = await nats.connect([server.address for server in self.servers])
-        try:
-            found = await client.jetstream(timeout=10).stream_info(stream)
+        async with nats_client(*(server.address for server in self.servers)) as client:
+            found = await _asked(client.jetstream(timeout=10), stream)
             assert found.cluster is not None
             return str(found.cluster.leader)
-        finally:
-            await client.close()
 
 
 class _Node(NatsServer):

@@ -39,9 +39,6 @@ def opened(cluster: NatsCluster, spool: Path) -> NatsSink:
     raise AssertionError("the cluster has no leader")
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # a line that nats-py drops: not found yet
 @pytest.mark.timeout(170)
 def test_the_death_of_the_leader_costs_nothing(tmp_path: Path) -> None:
     if not NatsServer.is_there():

@@ -20,6 +20,7 @@ NOW = 1_795_283_242_774_000_000
         ("nats://host?since=0.5", Wanted("nats://host", since="0.5"), Begin(since_ns=NOW - 500_000_000)),
         ("nats://host?since=1970-01-01T00:00:09%2B00:00", Wanted("nats://host", since="1970-01-01T00:00:09+00:00"),
          Begin(since_ns=9_000_000_000)),
+        ("nats://host?group=a-b_1", Wanted("nats://host", group="a-b_1"), Begin()),
         ("nats://host?sequence=17", Wanted("nats://host", sequence=17), Begin(sequence=17)),
         ("redis://host/1?since=1&health_check_interval=3", Wanted("redis://host/1?health_check_interval=3", since="1"),
          Begin(since_ns=NOW - 1_000_000_000)),
@@ -37,6 +38,8 @@ def test_what_stands_behind_the_question_mark(text: str, wanted: Wanted, begin: 
         ("since=yesterday", "since is 'yesterday'"),
         ("since=2026-11-21T10:00:00", "a time with its zone"),
         ("prefix=a+b", "prefix is 'a b'"),
+        ("group=a.b", "group is 'a.b'; it must be letters"),
+        ("group=", "group is ''"),
     ],
 )
 def test_what_cannot_be_is_refused(query: str, words: str) -> None:

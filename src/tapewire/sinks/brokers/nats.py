@@ -98,6 +98,13 @@ class NatsLink:
 
     async def connect(self) -> None:
         """Connect, and make the stream if it is absent."""
+        try:
+            await self._connect()
+        except BaseException:
+            await self.close()  # there may be a line already
+            raise
+
+    async def _connect(self) -> None:
         self._lost = asyncio.get_running_loop().create_future()
         self._client = await connect(self._address, self._lost, credentials=self._credentials, ca=self._ca)
         from nats import errors  # noqa: PLC0415 - an optional extra

@@ -14,6 +14,7 @@ from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.nats_holes import Ledger
 from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
+from tapewire.sinks.brokers.nats_share import Share
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 
 if TYPE_CHECKING:
@@ -51,11 +52,20 @@ class NatsSource:
         self._followed: dict[str, _Followed] = {}
         self._before: dict[str, Ledger] = {}  # of the line that was lost
         self._watching: asyncio.Task[None] | None = None
+        self._share: Share | None = None
+        self._shared: set[str] = set()
 
     async def connect(self) -> None:
         """Connect, and see that the stream is there."""
+        try:
+            await self._connect()
+        except BaseException:
+            await self.close()  # there may be a line already
+            raise
+
+    async def _connect(self) -> None:
         self._before |= {name: one.ledger for name, one in self._followed.items()}
-        self._heard, self._followed = asyncio.Queue(_WAITING), {}
+        self._heard, self._followed, self._share = asyncio.Queue(_WAITING), {}, None
         self._lost = asyncio.get_running_loop().create_future()
         self._client = await connect(self._address, self._lost)
         self._js = self._client.jetstream(timeout=5.0)
@@ -105,11 +115,52 @@ class NatsSource:
             raise Away(words_of(error)) from None
         return frozenset(missing)
 
+    async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
+        """Take part in what the group's durable consumers give."""
+        from nats import errors  # noqa: PLC0415 - an optional extra
+        from nats.js import api  # noqa: PLC0415
+
+        js, client, missing = self._context(), self._client, set()
+        assert client is not None  # noqa: S101 - as the context
+        try:
+            first = (await js.stream_info(self._stream)).state.first_seq
+            if self._share is None:
+                self._share = Share(client, js, self._stream, group, self._put)
+            for subject, begin in begins.items():
+                new = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.NEW)
+                config = new if begin == Begin() else _config(api, begin)
+                if await self._share.join(subject, config, first, again=subject in self._shared):
+                    missing.add(subject)
+                self._shared.add(subject)
+        except (errors.Error, TimeoutError) as error:
+            raise Away(words_of(error)) from None
+        return frozenset(missing)
+
+    async def done(self, messages: Sequence[Received]) -> None:
+        """Confirm them."""
+        from nats import errors  # noqa: PLC0415 - an optional extra
+
+        try:
+            if self._share is not None:
+                await self._share.done(messages)
+        except (errors.Error, TimeoutError) as error:
+            raise Away(words_of(error)) from None
+
+    def release(self, messages: Sequence[Received]) -> None:
+        """Confirm them never."""
+        if self._share is not None:
+            self._share.release(messages)
+
     async def leave(self, subjects: Iterable[str]) -> None:
         """End their consumers."""
         from nats import errors  # noqa: PLC0415 - an optional extra
 
+        subjects = tuple(subjects)
+        if self._share is not None:
+            with contextlib.suppress(errors.Error, TimeoutError):  # as below
+                await self._share.leave(subjects)
         for subject in subjects:
+            self._shared.discard(subject)
             self._before.pop(subject, None)
             one = self._followed.pop(subject, None)
             if one is not None and one.subscription is not None:
@@ -168,11 +219,13 @@ class NatsSource:
         if one.ledger.hear(number):
             await self._miss(message.subject, one)
         one.heard_ns = int(metadata.timestamp.timestamp() * 1e9)
-        await self._heard.put(Received(message.subject, message.headers or {}, message.data, str(number)))
-        self._arrived.set()
+        await self._put(Received(message.subject, message.headers or {}, message.data, str(number)))
 
     async def _miss(self, subject: str, one: _Followed) -> None:
-        await self._heard.put(Missed(subject, one.heard_ns))
+        await self._put(Missed(subject, one.heard_ns))
+
+    async def _put(self, one: Received | Missed) -> None:
+        await self._heard.put(one)
         self._arrived.set()
 
     def _ledger(self, subject: str, begin: Begin, first: int) -> Ledger:
@@ -193,8 +246,8 @@ class NatsSource:
             await asyncio.wait({lost}, timeout=_CHECK)
             try:
                 await self._check(client, js)
-            except js_errors.NotFoundError:
-                _end(lost, f"there is no stream {self._stream} any more")
+            except js_errors.NotFoundError as error:
+                _end(lost, f"what was read is there no more: {words_of(error)}")
             except (errors.Error, Away, TimeoutError) as error:
                 unanswered += 1
                 if unanswered == _UNANSWERED:
@@ -216,6 +269,8 @@ class NatsSource:
         for _, subject, ledger in sorted(old, key=lambda each: each[0])[:_PROVED]:
             newest = await self._latest(subject)
             ledger.nothing_new(None if newest is None else int(newest.position), state.last_seq)
+        if self._share is not None:
+            await self._share.look(state.first_seq, state.last_seq)
 
     def _context(self) -> JetStreamContext:
         if self._js is None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from os import getpid
+from secrets import token_hex
+from socket import gethostname
 from typing import Any
 
 from tapewire.sinks.brokers.address import Address
-from tapewire.sinks.brokers.link import Away
+from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.redis_holes import NOTHING, START, Hole, Id, Ledger, Stock
 from tapewire.sinks.brokers.redis_line import SCHEMES, Command, RedisLine, words_of
+from tapewire.sinks.brokers.redis_share import ALIVE, Share
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 
 #: Milliseconds that one question waits for something new: so late may a new subject be heard.
 _BLOCK = 200
 #: Messages of one answer.
 _AT_ONCE = 1_000
+#: Messages of one stream that a member of a group is given at once.
+_SHARED_AT_ONCE = 100
 _ANSWER_WITHIN = 10.0
 #: Seconds between two questions whether something was thrown away.
 _CHECK = 1.0
@@ -36,11 +42,14 @@ class RedisSource:
         self._newest: dict[str, Ledger] = {}
         self._reading: asyncio.Task[list[Received | Missed]] | None = None
         self._left: set[str] = set()
+        self._share: Share | None = None
+        self._member = f"{gethostname()}-{getpid()}-{token_hex(4)}"
+        self._alive = 0.0
 
     async def connect(self) -> None:
         """Connect, and see that we are let in."""
         self._before |= self._followed
-        self._followed, self._newest = {}, {}
+        self._followed, self._newest, self._share = {}, {}, None
         await self._line.connect()
         run = await self._run_of_server()
         if not run or run != self._run:
@@ -79,9 +88,33 @@ class RedisSource:
             self._followed[subject] = ledger
         return frozenset(missing)
 
+    async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
+        """Take part in what the streams' groups of this name are given."""
+        share = self._share = self._share or Share(group, self._member)
+        commands = [share.join(subject, _start(begin)) for subject, begin in begins.items()]
+        for answer in await self._questions(commands):
+            if isinstance(answer, Exception) and "BUSYGROUP" not in str(answer):
+                raise NotLetIn(words_of(answer))
+        return frozenset([missed.subject for missed in await self._cut_off(share, list(begins))])
+
+    async def done(self, messages: Sequence[Received]) -> None:
+        """Confirm them."""
+        share, places = self._share, _by_subject(messages)
+        if share is not None:
+            for answer in await self._questions([share.done(name, positions) for name, positions in places.items()]):
+                _whole(answer)
+
+    def release(self, messages: Sequence[Received]) -> None:
+        """Confirm them never."""
+        if self._share is not None:
+            for name, positions in _by_subject(messages).items():
+                self._share.release(name, positions)
+
     async def leave(self, subjects: Iterable[str]) -> None:
         """Ask for these no more."""
         for subject in subjects:
+            if self._share is not None:
+                self._share.leave(subject)
             self._followed.pop(subject, None)
             self._before.pop(subject, None)
             self._left.add(subject)
@@ -108,18 +141,59 @@ class RedisSource:
     async def _read(self) -> list[Received | Missed]:
         names, now = list(self._followed), asyncio.get_running_loop().time()
         asked = names if now - self._checked >= _CHECK else []
-        positions = [_text(self._followed[name].position) for name in names]
-        answers = await self._line.ask([
-            *(_info(name) for name in asked),
-            ("XREAD", "COUNT", _AT_ONCE, "BLOCK", _BLOCK, "STREAMS", *names, *positions),
-        ])  # fmt: skip
+        shared = None if self._share is None else self._share.read(_SHARED_AT_ONCE, _BLOCK)
+        answers = await self._line.ask(
+            [*(_info(name) for name in asked), self._reading_of(names, waits=shared is None)]
+        )
+        found: list[Received | Missed] = [*self._holes(asked, answers)]
+        answer = _streams(answers[-1])
+        for name in names:
+            found += self._heard(name, answer.get(name.encode(), ()))
+        if self._share is not None:
+            found += await self._look_after(self._share, now, checks=bool(asked))
+        if self._share is not None and shared is not None:
+            found += await self._given(self._share, shared)
         if asked:
             self._checked = now
-        found: list[Received | Missed] = [*self._holes(asked, answers)]
-        answer = _whole(answers[-1])
-        entries = dict(answer.items() if isinstance(answer, dict) else answer or ())
-        for name in names:
-            found += self._heard(name, entries.get(name.encode(), ()))
+        return found
+
+    def _reading_of(self, names: Sequence[str], *, waits: bool) -> Command:
+        positions = [_text(self._followed[name].position) for name in names]
+        return ("XREAD", "COUNT", _AT_ONCE, *(("BLOCK", _BLOCK) if waits else ()), "STREAMS", *names, *positions)
+
+    async def _given(self, share: Share, command: Command) -> list[Received | Missed]:
+        found: list[Received | Missed] = []
+        [answer] = await self._line.ask([command])
+        for name, entries in _streams(answer).items():
+            received = [_received(name.decode(), entry) for entry in entries]
+            share.take(name.decode(), [one.position for one in received])
+            found += received
+        return found
+
+    async def _look_after(self, share: Share, now: float, *, checks: bool) -> list[Received | Missed]:
+        """What was thrown away; and from time to time what members left that are gone."""
+        found: list[Received | Missed] = [*(await self._cut_off(share, share.subjects) if checks else ())]
+        if now - self._alive < ALIVE:
+            return found
+        self._alive, names = now, share.subjects
+        claimed = [*share.alive()]
+        answers = await self._line.ask([*claimed, *(share.inherit(name, _SHARED_AT_ONCE) for name in names)])
+        for name, answer in zip(names, answers[len(claimed) :], strict=True):
+            _, entries, *gone = _whole(answer)
+            received = [_received(name, entry) for entry in entries if entry is not None and entry[1] is not None]
+            share.take(name, [one.position for one in received])
+            found += [*received, *([Missed(name)] if gone and gone[0] else [])]
+        return found
+
+    async def _cut_off(self, share: Share, names: Sequence[str]) -> list[Missed]:
+        """Of which streams something was thrown away that nobody had been given."""
+        questions = [part for name in names for part in (_info(name), ("XINFO", "GROUPS", name))]
+        answers, found = [_whole(one) for one in await self._line.ask(questions)], []
+        for name, stream, groups in zip(names, answers[::2], answers[1::2], strict=True):
+            words = next(one for one in map(_words, groups) if one[b"name"].decode() == share.group)
+            last, stock = _id(words[b"last-delivered-id"]), _stock(stream)
+            if share.misses(name, stock, last, words.get(b"entries-read")):
+                found.append(_missed(name, Hole(last, stock.first or stock.last)))
         return found
 
     def _holes(self, asked: Sequence[str], answers: Sequence[Any]) -> Iterable[Missed]:
@@ -152,15 +226,37 @@ class RedisSource:
 
     async def _stocks(self, subjects: Sequence[str]) -> list[Any]:
         """What the server says of each stream; None: there is none."""
+        return [_known(answer) for answer in await self._questions([_info(subject) for subject in subjects])]
+
+    async def _questions(self, commands: Sequence[Command]) -> list[Any]:
+        """Answers of the line, when what is asked already has been answered."""
         if self._reading is not None:
             await asyncio.wait({self._reading})
-        return [_known(answer) for answer in await self._line.ask([_info(subject) for subject in subjects])]
+        return await self._line.ask(commands)
 
     async def _run_of_server(self) -> str:
         """What a server is called from its start to its end; nothing where we may not know it."""
         [answer] = await self._line.ask([("INFO", "server")])
         lines = (answer.decode() if isinstance(answer, bytes) else "").splitlines()
         return next((line.partition(":")[2] for line in lines if line.startswith("run_id:")), "")
+
+
+def _start(begin: Begin) -> str:
+    """Where a group begins that is not there yet."""
+    return "$" if begin.since_ns is None else f"{max(0, begin.since_ns // 1_000_000 - 1)}-{2**64 - 1}"
+
+
+def _by_subject(messages: Iterable[Received]) -> dict[str, list[str]]:
+    places: dict[str, list[str]] = {}
+    for one in messages:
+        places.setdefault(one.subject, []).append(one.position)
+    return places
+
+
+def _streams(answer: Any) -> dict[bytes, Any]:
+    """Entries by stream: what ``XREAD`` and ``XREADGROUP`` answer."""
+    found = _whole(answer)
+    return dict(found.items() if isinstance(found, dict) else found or ())
 
 
 def _info(subject: str) -> Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -12,7 +13,8 @@ from msgspec import Struct
 from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.subjects import check_prefix
 
-_OWN = ("prefix", "stream", "since", "sequence")
+_OWN = ("prefix", "stream", "since", "sequence", "group")
+_GROUP = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Received(Struct, frozen=True):
@@ -92,6 +94,34 @@ class Lister(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class SharedSource(Source, Protocol):
+    """A source of which several programs can share the messages: a group, each message to one of its members."""
+
+    async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
+        """Take part in these subjects, too; ``receive`` gives the messages that are ours. Raises Away, NotLetIn.
+
+        A message that its member does not call ``done`` comes again, to any member, half a minute after the member was
+        last heard of; as long as he lives, he keeps what he was given.
+
+        Args:
+            begins: where a group begins that does not exist yet; with nothing: with what comes from now on.
+            group: its name.
+
+        Returns:
+            those of which something is gone already, or may be.
+        """
+        ...
+
+    async def done(self, messages: Sequence[Received]) -> None:
+        """These were worked on: nobody gets them again. Raises Away."""
+        ...
+
+    def release(self, messages: Sequence[Received]) -> None:
+        """Nobody here will work on these: another member may have them."""
+        ...
+
+
 #: Makes a source for an address (without the options below) and the name of what it reads there.
 SourceFactory = Callable[[str, str], Source]
 
@@ -104,6 +134,7 @@ class Wanted(Struct, frozen=True):
         prefix: of the subjects. stream: name of NATS's.
         since: seconds ago, or ``2026-11-21T10:00:00Z``: history from there on, before what is live. sequence: as a
             number of NATS's stream.
+        group: its members share the messages, each goes to one of them.
     """
 
     address: str
@@ -111,6 +142,7 @@ class Wanted(Struct, frozen=True):
     stream: str = "md"
     since: str = ""
     sequence: int | None = None
+    group: str = ""
 
     def begin(self, now_ns: int) -> Begin:
         """Where history begins, at this time (ns UTC)."""
@@ -131,9 +163,12 @@ def read_wanted(text: str) -> Wanted:
     sequence = int(own["sequence"]) if "sequence" in own else None
     if "since" in own:
         _time_of(own["since"], 0)
+    if not _GROUP.fullmatch(own.get("group", "x")):
+        raise ConfigError("group", own["group"], "letters, digits, - and _, 64 at most")
     return Wanted(
-        address, check_prefix(own.get("prefix", "md")), own.get("stream", "md"), own.get("since", ""), sequence
-    )
+        address, check_prefix(own.get("prefix", "md")), own.get("stream", "md"), own.get("since", ""), sequence,
+        own.get("group", ""),
+    )  # fmt: skip
 
 
 def _time_of(since: str, now_ns: int) -> int:

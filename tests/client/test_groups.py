@@ -1,0 +1,159 @@
+"""Programs that share a broker's messages: each goes to one member, and comes again when its member dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tapewire import WebSocketClient
+from tapewire.model.events import TradeEvent
+from tapewire.model.status import FeedEvent, Gap
+from tapewire.sinks.brokers import nats_share, redis_share, redis_source
+from tapewire.sinks.brokers.sink import BrokerSink
+from tests.client.test_sources import BROKERS, Stand, live, overtake, take, trade, turn
+from tests.sinks.brokers.servers import NatsServer
+
+
+@pytest.fixture(params=["nats", "redis"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
+    kind, make = BROKERS[request.param]
+    if not kind.is_there():
+        pytest.skip(f"{kind.program} is not installed: make servers")
+    with kind(tmp_path / "server") as server:
+        stand = Stand(server, make)
+        yield stand
+        stand.close()
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members that died are inherited from after a second, not after thirty."""
+    monkeypatch.setattr(nats_share, "ACK_WAIT", 1.0)
+    monkeypatch.setattr(nats_share, "_ALIVE", 0.2)
+    monkeypatch.setattr(redis_share, "ACK_WAIT", 1_000)
+    monkeypatch.setattr(redis_source, "ALIVE", 0.2)
+
+
+async def begun(shop: Stand, sink: BrokerSink | None = None) -> BrokerSink:
+    chosen = sink or await asyncio.to_thread(shop.sink)
+    await shop.publish(trade(0), sink=chosen)
+    return chosen
+
+
+def member(shop: Stand, number: int) -> WebSocketClient:
+    """As one of another program: clients of one program and the same options share a connection."""
+    return shop.client("?group=workers", max_retries=100 + number)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not is_so():
+            await turn()
+
+
+async def test_each_message_goes_to_one_member(shop: Stand) -> None:
+    sink = await begun(shop)
+    found: list[list[int | None]] = [[], [], []]
+    members = [member(shop, number) for number in range(3)]
+    for one, numbers in zip(members, found, strict=True):
+        await one.subscribe_trade("KRW-BTC", lambda event, to=numbers: to.append(event.sequential_id))
+        await live(one, 1)
+    async with shop.client() as alone, alone.trades("KRW-BTC") as trades:
+        await take(trades, 1)
+        for start in range(1, 400, 40):
+            await shop.publish(*map(trade, range(start, start + 40)), sink=sink)
+        await take(trades, 400)
+    await until(lambda: sum(map(len, found)) >= 400)
+    for one in members:
+        await one.cleanup()
+    assert sorted(one for numbers in found for one in numbers if one is not None) == list(range(1, 401))
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_what_a_member_had_not_done_comes_to_another(shop: Stand) -> None:
+    sink = await begun(shop)
+    taken: list[int | None] = []
+    done: list[int | None] = []
+    never = asyncio.Event()
+
+    async def hang(event: TradeEvent) -> None:
+        taken.append(event.sequential_id)
+        await never.wait()
+
+    dies, lives = member(shop, 1), member(shop, 2)
+    await dies.subscribe_trade("KRW-BTC", hang)
+    await live(dies, 1)
+    await shop.publish(*map(trade, range(1, 9)), sink=sink)
+    await until(lambda: bool(taken))
+    await lives.subscribe_trade("KRW-BTC", lambda event: done.append(event.sequential_id))
+    await live(lives, 1)
+    clock = asyncio.get_running_loop().time
+    began, number = clock(), 9
+    while clock() < began + 2.5:  # twice the time after which a dead one is inherited from
+        await shop.publish(trade(number), sink=sink)
+        number += 1
+        for _ in range(20):
+            await turn()
+    assert not set(range(1, 9)) & set(done)
+    dies._pool.kill()
+    await until(lambda: set(range(1, number)) <= set(done))
+    await lives.cleanup()
+    await dies.cleanup()
+    assert len(done) == len(set(done))
+
+
+async def test_a_group_goes_on_where_it_was(shop: Stand) -> None:
+    sink = await begun(shop)
+    async with shop.client("?group=workers") as first, first.trades("KRW-BTC") as trades:
+        waiting = asyncio.create_task(take(trades, 5))
+        await live(first, 1)
+        await shop.publish(*map(trade, range(1, 6)), sink=sink)
+        assert [one.sequential_id for one in await waiting] == [1, 2, 3, 4, 5]
+        asking = asyncio.ensure_future(anext(trades))  # who comes for the next has done the one before
+        await until(lambda: not first._pool.carriers[0]._undone)
+        asking.cancel()
+    await shop.publish(*map(trade, range(6, 12)), sink=sink)
+    async with shop.client("?group=workers") as second, second.trades("KRW-BTC") as trades:
+        found = await take(trades, 6)
+        await shop.publish(trade(12), sink=sink)
+        found += await take(trades, 1)
+    assert [one.sequential_id for one in found] == list(range(6, 13))
+
+
+async def test_a_group_is_told_what_was_thrown_away(shop: Stand) -> None:
+    options = {"max_bytes": 4_000} if isinstance(shop.server, NatsServer) else {}
+    sink = await begun(shop, await asyncio.to_thread(lambda: shop.sink(**options)))
+    told: list[FeedEvent] = []
+    async with shop.client("?group=workers") as client:
+        client.subscribe_feed(told.append)
+        handle = await client.subscribe_trade("KRW-BTC", lambda _event: None)
+        await handle.live(timeout=40)
+        await overtake(shop, sink)
+        await until(lambda: any(isinstance(event, Gap) for event in told))
+    assert {event.cause for event in told if isinstance(event, Gap)} == {"trimmed"}
+
+
+async def test_history_is_shared_if_it_is_asked_for(shop: Stand) -> None:
+    await shop.publish(*map(trade, range(10)))
+    async with shop.client("?group=late&since=3600") as client, client.trades("KRW-BTC") as trades:
+        found = await take(trades, 10)
+    assert [one.sequential_id for one in found] == list(range(10))
+
+
+async def test_a_broker_that_dies_costs_a_group_nothing(shop: Stand) -> None:
+    sink = await begun(shop)
+    found: list[int | None] = []
+    async with shop.client("?group=workers") as client:
+        handle = await client.subscribe_trade("KRW-BTC", lambda event: found.append(event.sequential_id))
+        await handle.live(timeout=40)
+        await shop.publish(*map(trade, range(1, 20)), sink=sink)
+        await until(lambda: len(found) == 19)
+        await until(lambda: not client._pool.carriers[0]._undone)
+        await asyncio.to_thread(shop.server.kill)
+        await asyncio.to_thread(shop.server.start)
+        await shop.publish(*map(trade, range(20, 40)), sink=sink)
+        await until(lambda: len(found) >= 39)
+    assert found == list(range(1, 40))
