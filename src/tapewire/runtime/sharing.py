@@ -40,7 +40,7 @@ class Sharing(Sourced):
         origin, *others = given
         super().__init__(origin, source, *others)
         self._shared, self._group, self._mailboxes = source, group, mailboxes
-        self._undone: list[_Undone] = []
+        self._undone: dict[tuple[str, str], _Undone] = {}
 
     async def _follow(self, new: Iterable[str]) -> frozenset[str]:
         return await self._shared.share(dict.fromkeys(new, self._heard.first), self._group)
@@ -53,23 +53,26 @@ class Sharing(Sourced):
         await super()._connect()
 
     def _take(self, message: Received) -> None:
+        key = message.subject, message.position
+        if key in self._undone:  # it came again while it is worked on
+            return
         before = {box: box.put_count for box in self._mailboxes()}
         super()._take(message)
         if message.subject not in self._heard.told():
             after = [(box, box.put_count) for box in self._mailboxes()]
-            self._undone.append(_Undone(message, tuple(one for one in after if one[1] != before.get(one[0], 0))))
+            due = tuple(one for one in after if one[1] != before.get(one[0], 0))
+            self._undone[key] = _Undone(message, due)
 
     async def _worked_on(self) -> None:
         """Tell the broker what is done, and what nobody will do."""
-        done, left, gone = [], [], []
-        for one in self._undone:
+        done, gone = [], []
+        for one in self._undone.values():
             if all(box.is_settled(put) for box, put in one.due):
                 done.append(one.message)
             elif any(box.abandoned for box, _ in one.due):
                 gone.append(one.message)
-            else:
-                left.append(one)
-        self._undone = left
+        for message in (*done, *gone):
+            del self._undone[message.subject, message.position]
         self._shared.release(gone)
         if done:
             await self._shared.done(done)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from os import getpid
-from secrets import token_hex
 from socket import gethostname
 from typing import Any
 
@@ -43,7 +42,7 @@ class RedisSource:
         self._reading: asyncio.Task[list[Received | Missed]] | None = None
         self._left: set[str] = set()
         self._share: Share | None = None
-        self._member = f"{gethostname()}-{getpid()}-{token_hex(4)}"
+        self._member = ""
         self._alive = 0.0
 
     async def connect(self) -> None:
@@ -90,6 +89,9 @@ class RedisSource:
 
     async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
         """Take part in what the streams' groups of this name are given."""
+        if not self._member:
+            [number] = await self._questions([("CLIENT", "ID")])
+            self._member = f"{gethostname()}-{getpid()}-{_whole(number)}"
         share = self._share = self._share or Share(group, self._member)
         commands = [share.join(subject, _start(begin)) for subject, begin in begins.items()]
         for answer in await self._questions(commands):
