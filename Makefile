@@ -37,6 +37,7 @@ PURE_TESTS := tests/model tests/book tests/venues tests/session tests/hub tests/
   tests/sinks/files/test_layout.py tests/sinks/brokers/test_letters.py tests/sinks/files/test_lines.py tests/sinks/files/test_names.py tests/sinks/brokers/test_outbox.py \
   tests/sinks/brokers/test_subjects.py tests/sinks/brokers/test_nats_holes.py tests/sinks/brokers/test_redis_holes.py tests/sinks/brokers/test_redis_share.py \
   tests/apps/gateway/test_access.py tests/apps/gateway/test_backlog.py tests/apps/gateway/test_turnstile.py tests/apps/gateway/test_window.py tests/apps/gateway/test_wishes.py \
+  tests/fleet/test_board.py tests/fleet/test_roster.py tests/fleet/test_shares.py tests/fleet/test_words.py \
   tests/test_config.py tests/test_errors.py
 
 test: check servers $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage
