@@ -206,6 +206,11 @@ def test_candles_before_a_moment(to: str) -> None:
     assert row["candle_date_time_utc"] == "2026-08-11T23:59:00"
 
 
+def test_before_the_first_candle_there_is_none() -> None:
+    for path in ("minutes/1", "days"):
+        assert ok(f"/v1/candles/{path}", market="KRW-BTC", to="1970-01-01T00:00:00Z") == []
+
+
 def test_days_know_the_day_before_and_the_local_currency() -> None:
     today, yesterday = ok("/v1/candles/days", market="KRW-BTC", count=2, converting_price_unit="KRW")
     assert today["prev_closing_price"] == yesterday["trade_price"]

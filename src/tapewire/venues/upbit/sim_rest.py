@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from tapewire.model.events import CandleEvent, OrderbookEvent, TickerEvent, TradeEvent
@@ -151,7 +152,7 @@ def _candles(path: str, query: Query, market: MarketView, region: Region) -> Bod
     before = _moment(query["to"]) if query.get("to") else market.now_ms + 1
     found = market.candles(symbol, unit, before, count + 1)
     rows = []
-    for candle, older in zip(found, [*found[1:], None], strict=True):
+    for candle, older in zip_longest(found, found[1:]):
         row = {"market": symbol, **{name: getattr(candle, name) for name in _CANDLE}}
         if kind == "minutes":
             row["unit"] = int(minutes)

@@ -41,8 +41,16 @@ export function setShown(element, shown) {
 /** A length that the style sheet says, in pixels. */
 export const length = (element, name) => Number.parseFloat(getComputedStyle(element).getPropertyValue(name));
 
-/** A colour that the style sheet says. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A colour that the style sheet says, as it is in the present theme. */
+export function colour(name) {
+  const probe = document.createElement("i");
+  probe.hidden = true;
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
 
 /** Does the reader want little motion? */
 export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
