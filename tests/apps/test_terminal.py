@@ -29,7 +29,13 @@ from tapewire.model.events import (
     TradeEvent,
 )
 from tapewire.model.line import Loss
-from tapewire.model.positions import PositionEvent
+from tapewire.model.positions import (
+    BalanceAndPositionEvent,
+    CashBalance,
+    FillEvent,
+    PositionChange,
+    PositionEvent,
+)
 from tapewire.model.subscription import Subscription
 
 FROM: dict[str, Any] = {"venue": "upbit", "connection": "upbit-1", "at_ns": 2_000_000_000}
@@ -106,6 +112,21 @@ def test_sizes(size: int, shown: str) -> None:
             ),
             "             myAsset    KRW 1,000.5 (2 locked), B 1 (0 locked)",
         ),
+        (
+            FillEvent(
+                venue="okx", symbol="BTC-USDT", uuid="o-1", ask_bid="BID", price=Decimal("1E5"), volume=Decimal("0.5"),
+                sequential_id=7, is_maker=False, count=1,
+            ),
+            "BTC-USDT     myFill     buy 0.5 at 100,000  taker  id 7  order o-1",
+        ),
+        (
+            BalanceAndPositionEvent(
+                venue="okx", event_type="filled", balances=[CashBalance(currency="USDT", balance=Decimal("1E3"))],
+                positions=[PositionChange(symbol="BTC-USDT-SWAP", position=Decimal(-3))],
+            ),
+            "             balanceAndPosition filled: USDT 1,000, BTC-USDT-SWAP -3",
+        ),
+        (BalanceAndPositionEvent(venue="okx"), "             balanceAndPosition now: –"),
         (
             AnnouncementEvent(venue="u", symbol="", uuid="a-1", category="trade", title="KRW-X opens", url="https://x/1"),
             "             announcement trade: KRW-X opens  https://x/1",
@@ -226,6 +247,7 @@ def gap(state: status.GapState, **known: Any) -> status.Gap:
             status.Limited(**FROM, group="candles", status=418, seconds=30.0),
             "over the limit of candles (HTTP 418): waits 30.0 s",
         ),
+        (status.Limited(**FROM, group="", status=429, seconds=2.0), "over the limit of REST (HTTP 429): waits 2.0 s"),
         (status.Quarantined(**FROM, reason="no JSON", payload=b"\x1b[2J", count=1),
          "unreadable frame kept apart: no JSON: b'\\x1b[2J'"),
         (status.CallbackFailed(**FROM, subscriber="mine", error="ValueError('x')", traceback=""),

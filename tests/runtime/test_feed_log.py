@@ -81,6 +81,10 @@ def made(cls: type[status.FeedEvent], **facts: object) -> status.FeedEvent:
             "WARNING", "over the limit of candles: HTTP 429, waits 1.0 s",
         ),
         (
+            made(status.Limited, group="", status=429, seconds=1.0),
+            "WARNING", "over the limit of REST: HTTP 429, waits 1.0 s",
+        ),
+        (
             made(
                 status.Conflict, subscription=TRADE, sequential_id=7, delivered=status.TradeBody(1.5, 2.0, "BID"),
                 refused=status.TradeBody(1.5, 3.0, "BID"), count=4,

@@ -152,7 +152,8 @@ def _line(event: FeedEvent) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 
         case Polling() | Taping() | Conflict():
             return _at_length(event)
         case Limited():
-            return logging.WARNING, f"over the limit of {event.group}: HTTP {event.status}, waits {event.seconds:.1f} s"
+            group = event.group or "REST"  # where all calls are one
+            return logging.WARNING, f"over the limit of {group}: HTTP {event.status}, waits {event.seconds:.1f} s"
         case Notice():
             return logging.WARNING if event.moving else logging.INFO, f"notice: {event.name} {event.message}".rstrip()
         case Quarantined():

@@ -14,8 +14,10 @@ from tapewire.apps.cli.plain_facts import plain_facts
 from tapewire.model.counted import count_of as count_of  # noqa: PLC0414 - the other commands have it from here
 from tapewire.model.events import (
     AnnouncementEvent,
+    BalanceAndPositionEvent,
     CandleEvent,
     Event,
+    FillEvent,
     IndicatorEvent,
     IndicatorSignalEvent,
     MyAssetEvent,
@@ -171,6 +173,22 @@ def _own_facts(event: Event) -> str:
             trigger = f"{event.trigger}  " if isinstance(event, IndicatorSignalEvent) else ""
             return f"{event.candle_date_time_utc}Z  {event.indicator} {trigger}{values}"
         case _:
+            return _account_facts(event)
+
+
+def _account_facts(event: Event) -> str:
+    """Of an account at an exchange that tells more than orders and balances."""
+    match event:
+        case FillEvent():
+            side = {"ASK": "sell", "BID": "buy"}.get(event.ask_bid or "", event.ask_bid)
+            role = {True: "maker", False: "taker", None: "–"}[event.is_maker]
+            what = f"{side} {_exact(event.volume)} at {_exact(event.price)}"
+            return f"{what}  {role}  id {event.sequential_id}  order {event.uuid}"
+        case BalanceAndPositionEvent():
+            rows = [f"{one.currency} {_exact(one.balance)}" for one in event.balances]
+            rows += [f"{one.symbol} {_exact(one.position)}" for one in event.positions]
+            return f"{event.event_type or 'now'}: {', '.join(rows) or '–'}"
+        case _:
             return plain_facts(event)
 
 
@@ -259,7 +277,10 @@ def _trouble(event: FeedEvent) -> Styled:  # noqa: PLR0911 - one return a kind o
                 f"two trades of {event.subscription.symbol} have the id {event.sequential_id}: one is refused",
             )
         case Limited():
-            return "yellow", f"over the limit of {event.group} (HTTP {event.status}): waits {event.seconds:.1f} s"
+            return (
+                "yellow",
+                f"over the limit of {event.group or 'REST'} (HTTP {event.status}): waits {event.seconds:.1f} s",
+            )
         case Notice():
             return "yellow" if event.moving else "dim", f"notice {event.name} {event.message}".rstrip()
         case Quarantined():
