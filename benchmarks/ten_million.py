@@ -33,6 +33,7 @@ from tapewire.tape.checking import check_tape
 
 _KINDS = (("ticker", None), ("trade", None), ("orderbook", None), ("candle", "1s"))
 _COUNTING = "SELECT symbol, count(*) AS trades, sum(trade_volume) FROM trade GROUP BY symbol"
+_FORMS = ("arrow", "polars", "pandas")
 _MILLION = 1_000_000
 #: Seconds that a step has to end once it has told its figures.
 _PATIENCE = 10.0
@@ -99,9 +100,9 @@ def queried(folder: Path) -> int:
     return sum(int(row["trades"]) for row in csv.DictReader(answer.splitlines()))
 
 
-def read(folder: Path, kind: str, form: Any) -> int:
-    """Events read back."""
-    return len(read_parquet(folder, kind, form=form))
+def read(folder: Path, kind: str, form: Any, symbols: list[str]) -> int:
+    """Events read back, all 24 to 48 columns of them; of no symbols: of all."""
+    return len(read_parquet(folder, kind, symbols, form=form))
 
 
 def step(name: str, run: Callable[..., int], *arguments: Any, wrote: Path | None = None) -> Row:
@@ -138,7 +139,7 @@ def show(row: Row) -> None:
     size = f"{row['bytes'] / 1e9:8.3f} GB" if row["bytes"] else " " * 11
     rates = f"{row['count'] / row['seconds']:>11,.0f}/s {row['count'] / row['cpu']:>11,.0f}/cpu-s"
     print(
-        f"{row['step']:24} {row['count']:>11,} {row['seconds']:8.1f} s {row['cpu']:8.1f} s CPU {rates}"
+        f"{row['step']:30} {row['count']:>11,} {row['seconds']:8.1f} s {row['cpu']:8.1f} s CPU {rates}"
         f" {row['rss'] / 1e6:6.0f} MB {size}",
         flush=True,
     )
@@ -177,9 +178,11 @@ def run_all(root: Path, count: int, markets: int) -> list[Row]:
         step("convert the JSON lines", converted, files, of_files, wrote=of_files),
         step("query all trades", queried, of_files),
     ]
-    for kind in ("trade", "ticker", "orderbook"):
-        rows += [step(f"read {kind}: {form}", read, of_files, kind, form) for form in ("arrow", "polars", "pandas")]
-    rows.append(step("read trade: events", read, of_files, "trade", "events"))
+    for kind in ("trade", "ticker"):
+        rows += [step(f"read {kind}: {form}", read, of_files, kind, form, []) for form in _FORMS]
+    some = market_codes(markets)[: max(1, markets // 10)]  # a book is 30 levels: as Python objects all took 30 GB
+    rows += [step(f"read tenth of orderbooks: {form}", read, of_files, "orderbook", form, some) for form in _FORMS]
+    rows.append(step("read tenth of trades: events", read, of_files, "trade", "events", some))
     whole, small = rows[1]["bytes"] / rows[1]["count"], rows[0]["bytes"] / rows[0]["count"]
     print(f"a message takes {whole:.0f} bytes as JSON lines, {small:.0f} on the tape: {whole / small:.1f} times less")
     return rows

@@ -132,10 +132,18 @@ def _chosen(venue: str | None, since_ms: int | None, until_ms: int | None) -> An
 
 
 def _table(files: list[Path], chosen: Any, columns: list[str] | None) -> pa.Table:
-    import pyarrow.dataset as ds  # noqa: PLC0415 - pyarrow takes 170 ms to load
+    """In the order of time. Texts are read and put in order by their number in a dictionary: that is twice as fast."""
+    import pyarrow as pa  # noqa: PLC0415 - pyarrow takes 170 ms to load
+    import pyarrow.dataset as ds  # noqa: PLC0415
 
-    files_as_one = ds.dataset([str(path) for path in files], format="parquet")
+    paths = [str(path) for path in files]
+    plain = ds.dataset(paths, format="parquet").schema
+    texts = [field.name for field in plain if pa.types.is_string(field.type) and field.name != "venue"]
+    options = ds.ParquetReadOptions(dictionary_columns=texts)
+    files_as_one = ds.dataset(paths, format=ds.ParquetFileFormat(read_options=options))
     by_time = columns is None or "timestamp" in columns
     asked = columns if by_time or columns is None else [*columns, "timestamp"]
-    table = files_as_one.to_table(columns=asked, filter=chosen).sort_by("timestamp")
+    table = files_as_one.to_table(columns=asked, filter=chosen).unify_dictionaries().sort_by("timestamp")
+    fields = [plain.field(name) for name in table.column_names]
+    table = table.cast(pa.schema(fields, metadata=plain.metadata))
     return table if by_time else table.drop_columns("timestamp")

@@ -17,7 +17,7 @@ from tapewire.model.subscription import Subscription
 #: Seconds after its first frame a run is over.
 RUN_SECONDS = 0.05
 #: Bytes of frames that wait at most; then the oldest go, as when there are too many.
-FRAMES_BYTES = 64 * 1024 * 1024
+FRAMES_BYTES = 48 * 1024 * 1024
 #: Frames that are given at once to who asks for one item.
 PART = 5_000
 #: As numbers: to look for a number in bytes costs a quarter of looking for bytes.

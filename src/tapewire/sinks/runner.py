@@ -21,7 +21,7 @@ State = Literal["idle", "recording", "degraded"]
 BATCH = 1000
 #: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
 #: seldom has its turn, the batches grow until each file gets enough at once.
-FRAMES_DUE, FRAMES_MOST = 8 * 1024 * 1024, 48 * 1024 * 1024
+FRAMES_DUE, FRAMES_MOST = 8 * 1024 * 1024, 32 * 1024 * 1024
 
 
 class RunnerOptions(Struct, frozen=True, kw_only=True):

@@ -20,12 +20,16 @@ from tapewire.sinks.files.layout import LAST_SECOND
 from tapewire.sinks.files.names import code_folder, kind_folder, quoted
 from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_folder
 
-#: Rows of one row group; events of one place that wait in memory for it.
+#: Rows of one row group, at most.
 ROWS = 50_000
-#: Events that wait in memory in all places together.
-PENDING = 200_000
-#: Files open at the same time; the least recently written one is ended for another.
-OPEN_MOST = 64
+#: Events that wait to become columns, in all places together: an order book takes six times as much as its columns.
+PENDING = 50_000
+#: Bytes of columns that wait for their row group, in all places together.
+HELD_BYTES = 256 * 1024 * 1024
+#: Files open at the same time; the least recently written one is ended for another. Few files with large row groups are
+#: what reads fast.
+OPEN_MOST = 512
+_HOUR_MS, _HOUR_NS = 3_600_000, 3_600_000_000_000
 ZONES: dict[str, tzinfo] = {"UTC": UTC, "KST": KST}
 
 
@@ -42,6 +46,18 @@ class Place(NamedTuple):
     hour: str
 
 
+class _Columns(NamedTuple):
+    """Tables of one place that wait to be written together."""
+
+    tables: list[pa.Table]
+    rows: int
+    size: int
+
+
+#: Venue, kind, symbol, hours since 1970 (UTC).
+_Key = tuple[str, str, str, int]
+
+
 class Dataset:
     """One folder, written by one writer: ``venue/kind/symbol/date=YYYY-MM-DD/HH-stem.parquet``.
 
@@ -56,8 +72,10 @@ class Dataset:
 
     def __init__(self, folder: Path, stem: str, *, numbers: Exactness = "float", zone: str = "UTC") -> None:
         self._folder, self._stem, self._numbers, self._zone = folder, stem, numbers, ZONES[zone]
-        self._pending: dict[Place, list[Event]] = {}
+        self._pending: dict[_Key, list[Event]] = {}
         self._waiting = 0
+        self._held: dict[Place, _Columns] = {}
+        self._held_bytes = 0
         self._open: OrderedDict[Place, WholeFile] = OrderedDict()
         self._parts: dict[Place, int] = {}
         self.events = 0
@@ -65,19 +83,24 @@ class Dataset:
 
     def write(self, events: Iterable[Event]) -> None:
         """Take events in; what waits is written when it is enough. Raises SinkError."""
+        pending = self._pending
         for event in events:
-            place = self._place(event)
-            waiting = self._pending.setdefault(place, [])
+            stamp = event.timestamp
+            hour = event.received_ns // _HOUR_NS if stamp is None else stamp // _HOUR_MS
+            key = event.venue, event.kind, event.symbol, hour
+            waiting = pending.get(key)
+            if waiting is None:
+                waiting = pending[key] = []
             waiting.append(event)
             self._waiting += 1
-            if len(waiting) >= ROWS:
-                self._flush(place)
         if self._waiting >= PENDING:
-            self._flush_all()
+            self._make_columns()
 
     def close(self) -> None:
         """Write what waits, and end every file. Raises SinkError."""
-        self._flush_all()
+        self._make_columns()
+        for place in tuple(self._held):
+            self._write(place)
         while self._open:
             self._end(self._open.popitem(last=False)[1])
 
@@ -86,26 +109,47 @@ class Dataset:
         while self._open:
             self._open.popitem()[1].give_up()
         self._pending.clear()
+        self._held.clear()
 
-    def _place(self, event: Event) -> Place:
-        seconds = event.timestamp / 1000 if event.timestamp is not None else event.received_ns / 1e9
-        moment = datetime.fromtimestamp(min(max(seconds, 0), LAST_SECOND), self._zone)
-        return Place(event.venue, event.kind, event.symbol, moment.strftime("%Y-%m-%d"), moment.strftime("%H"))
+    def _place(self, key: _Key) -> Place:
+        venue, kind, symbol, hour = key
+        moment = datetime.fromtimestamp(min(max(hour * 3600, 0), LAST_SECOND), self._zone)
+        return Place(venue, kind, symbol, moment.strftime("%Y-%m-%d"), moment.strftime("%H"))
 
-    def _flush_all(self) -> None:
-        for place in tuple(self._pending):
-            self._flush(place)
+    def _make_columns(self) -> None:
+        pending, self._pending, self._waiting = self._pending, {}, 0
+        for key, events in pending.items():
+            place = self._place(key)
+            try:
+                table = table_of(place.kind, events, self._numbers)
+            except pa.ArrowInvalid as error:
+                raise SinkError(str(self._folder), f"{place.kind} of {place.symbol}: {error}") from error
+            self._hold(place, table)
+        if self._held_bytes > HELD_BYTES:
+            self._make_room()
 
-    def _flush(self, place: Place) -> None:
-        events = self._pending.pop(place)
-        self._waiting -= len(events)
+    def _hold(self, place: Place, table: pa.Table) -> None:
+        held = self._held.setdefault(place, _Columns([], 0, 0))
+        self._held[place] = _Columns([*held.tables, table], held.rows + table.num_rows, held.size + table.nbytes)
+        self._held_bytes += table.nbytes
+        if self._held[place].rows >= ROWS:
+            self._write(place)
+
+    def _make_room(self) -> None:
+        """Write the places that hold most, until half is free."""
+        for place in sorted(self._held, key=lambda one: self._held[one].size, reverse=True):
+            self._write(place)
+            if self._held_bytes <= HELD_BYTES // 2:
+                return
+
+    def _write(self, place: Place) -> None:
+        held = self._held.pop(place)
+        self._held_bytes -= held.size
         try:
-            self._file(place).write(table_of(place.kind, events, self._numbers))
-        except pa.ArrowInvalid as error:
-            raise SinkError(str(self._folder), f"{place.kind} of {place.symbol}: {error}") from error
+            self._file(place).write(pa.concat_tables(held.tables), ROWS)
         except OSError as error:
             raise SinkError(str(self._folder), reason_of(error)) from error
-        self.events += len(events)
+        self.events += held.rows
 
     def _file(self, place: Place) -> WholeFile:
         file = self._open.pop(place, None)
@@ -150,9 +194,9 @@ class WholeFile:
         self._handle = os.fdopen(os.open(self._part, _FLAGS, FILE_MODE), "wb")
         self._writer = pq.ParquetWriter(self._handle, schema, compression="zstd")
 
-    def write(self, table: pa.Table) -> None:
-        """Another row group."""
-        self._writer.write_table(table)
+    def write(self, table: pa.Table, rows: int | None = None) -> None:
+        """Another row group, or several of so many rows."""
+        self._writer.write_table(table, row_group_size=rows)
 
     def end(self) -> None:
         """Give it its name: whole, and on the disk itself."""
