@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import pytest
 
 from tapewire import FeedOptions, Subscription, WebSocketClient
@@ -17,28 +20,32 @@ from tapewire.model.status import Connected, Connecting, Disconnected, FeedEvent
 from tapewire.sinks.brokers import nats_source, redis_source
 from tapewire.sinks.brokers.kafka import KafkaSink
 from tapewire.sinks.brokers.nats import NatsSink
+from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.redis import RedisSink
 from tapewire.sinks.brokers.sink import BrokerSink
 from tests.sinks.brokers.kafka_cluster import KafkaCluster
+from tests.sinks.brokers.rabbit_server import RabbitServer
 from tests.sinks.brokers.servers import PASSWORD, NatsServer, RedisServer, Server
 
 AnyServer = Server | KafkaCluster
 BROKERS: dict[str, tuple[type[AnyServer], Callable[..., BrokerSink]]] = {
     "kafka": (KafkaCluster, KafkaSink),
     "nats": (NatsServer, NatsSink),
+    "rabbitmq": (RabbitServer, partial(RabbitSink, queue="stream", segment=100_000)),
     "redis": (RedisServer, RedisSink),
 }
+_NUMBERS = itertools.count()
 
 
 class Stand:
     """A broker, and a sink that publishes to it."""
 
-    def __init__(self, server: AnyServer, make: Callable[..., BrokerSink]) -> None:
-        self.server, self._make = server, make
+    def __init__(self, server: AnyServer, make: Callable[..., BrokerSink], prefix: str = "md") -> None:
+        self.server, self._make, self.prefix = server, make, prefix
         self._sinks: list[BrokerSink] = []
 
     def sink(self, **options: Any) -> BrokerSink:
-        sink = self._make(self.server.address, **options)
+        sink = self._make(self.server.address, prefix=self.prefix, **options)
         sink.open()
         self._sinks.append(sink)
         return sink
@@ -54,18 +61,37 @@ class Stand:
         await asyncio.to_thread(write)
 
     def client(self, more: str = "", **options: Any) -> WebSocketClient:
-        return WebSocketClient("reader", url=f"{self.server.address}{more}", backoff_cap=0.3, **options)
+        url = f"{self.server.address}{more or '?'}&prefix={self.prefix}"
+        return WebSocketClient("reader", url=url, backoff_cap=0.3, **options)
 
     def close(self) -> None:
         for sink in self._sinks:
             sink.close()
 
 
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(scope="module")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """It starts slowly: one for all tests, each of which has a prefix of its own."""
+    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as server:
+        yield server
+
+
+def slow(broker: str) -> Any:
+    return pytest.param(broker, marks=pytest.mark.timeout(200)) if broker == "rabbitmq" else broker
+
+
+@pytest.fixture(params=map(slow, BROKERS))
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
     kind, make = BROKERS[request.param]
     if not kind.is_there():
         pytest.skip(f"{kind.program} is not installed: make servers")
+    if kind is RabbitServer:
+        shared: RabbitServer = request.getfixturevalue("rabbit")
+        shared.start()
+        stand = Stand(shared, make, f"t{next(_NUMBERS)}.md")
+        yield stand
+        stand.close()
+        return
     with kind(tmp_path / "server") as server:
         stand = Stand(server, make)
         yield stand
@@ -386,19 +412,23 @@ async def test_what_is_no_message_of_ours_is_quarantined(stand: Stand) -> None:
     async with stand.client() as client, client.trades("KRW-BTC") as trades:
         client.subscribe_feed(told.append)
         await take(trades, 1)
-        await foreign(stand.server)
+        await foreign(stand.server, stand.prefix)
         await stand.publish(trade(1))
         await take(trades, 1)
     [bad] = [event for event in told if isinstance(event, Quarantined)]
     assert bad.payload == b"something else"
 
 
-async def foreign(server: AnyServer) -> None:
+async def foreign(server: AnyServer, prefix: str) -> None:
     """Somebody else's message under a name of ours."""
-    if isinstance(server, KafkaCluster):
+    if isinstance(server, RabbitServer):
+        async with await aio_pika.connect(server.address) as connection:
+            exchange = await (await connection.channel()).get_exchange(prefix)
+            await exchange.publish(aio_pika.Message(b"something else"), f"{prefix}.upbit.kr.trade.KRW-BTC")
+    elif isinstance(server, KafkaCluster):
         from confluent_kafka import Producer  # noqa: PLC0415
 
-        producer = Producer(server.settings())
+        producer = Producer({**server.settings(), "partitioner": "murmur2_random"})  # as ours: one order for both
         producer.produce("md.upbit.kr.trade", b"something else", b"KRW-BTC")
         assert await asyncio.to_thread(producer.flush, 20) == 0
         producer.close()

@@ -15,7 +15,7 @@ from tapewire.sinks.brokers.kafka import KafkaSink
 from tapewire.sinks.brokers.kafka_line import Cluster, topic_and_key
 from tapewire.sinks.brokers.kafka_reading import Reading
 from tapewire.sinks.brokers.letters import unpack
-from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.sinks.brokers.source import Begin, Missed, Received
 from tests.sinks.brokers.kafka_cluster import KafkaCluster
 
 BTC, ETH = "md.upbit.kr.trade.KRW-BTC", "md.upbit.kr.trade.KRW-ETH"
@@ -50,12 +50,15 @@ class Reader:
     def __init__(self, cluster: KafkaCluster) -> None:
         self._reading = Reading(Cluster(cluster.address), monotonic)
         self._reading.reach(20)
+        self.missed: list[Missed] = []
         self.follow, self.leave, self.latest = self._reading.follow, self._reading.leave, self._reading.latest
 
     def until(self, count: int) -> list[Received]:
         found: list[Received] = []
         while len(found) < count:
-            found += self._reading.poll()
+            came = self._reading.poll()
+            self.missed += [one for one in came if isinstance(one, Missed)]
+            found += [one for one in came if isinstance(one, Received)]
         return found
 
     def __enter__(self) -> Self:
@@ -204,3 +207,18 @@ def test_what_the_cluster_threw_away_is_told(cluster: KafkaCluster) -> None:
         oldest = numbers(reader.until(1))[0][1]
     assert oldest is not None
     assert oldest > 1
+
+
+def test_what_was_thrown_away_before_it_was_read_is_told_on_a_living_line(cluster: KafkaCluster) -> None:
+    publish(cluster, trade(0), trade(0, "KRW-ETH"), partitions=1)
+    with Reader(cluster) as reader:
+        reader.follow({BTC: Begin(), ETH: Begin()})
+        assert sorted(numbers(reader.until(2))) == [("KRW-BTC", 0), ("KRW-ETH", 0)]
+        for start in range(1, 400, 50):  # more than the reader takes in advance
+            publish(cluster, *(trade(number, size=100_000) for number in range(start, start + 50)), compression="none")
+        found = [number or 0 for _, number in numbers(reader.until(20))]
+        while found[-1] != 400:
+            found += [number or 0 for _, number in numbers(reader.until(1))]
+    assert found == sorted(found)
+    assert len(found) < 400
+    assert Missed(BTC) in reader.missed

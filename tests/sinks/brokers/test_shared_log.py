@@ -48,6 +48,13 @@ def test_nobody_hears_what_is_left_or_was_never_wanted() -> None:
     assert (bool(log), log.position) == (False, 2)
 
 
+def test_a_log_with_a_hole_or_that_began_anew_is_seen() -> None:
+    log = SharedLog()
+    assert log.jump(7) == 0
+    log.follow("a", 5)
+    assert (log.jump(5), log.jump(9), log.jump(0), log.subjects) == (0, 4, -5, ("a",))
+
+
 @given(st.integers(0, 3_000_000), st.integers(0, 3_000_000))
 def test_looking_back_covers_the_end_without_a_hole(low: int, more: int) -> None:
     spans = list(look_back(low, low + more))

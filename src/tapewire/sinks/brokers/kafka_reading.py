@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.kafka_line import SLICE, Cluster, Told, topic_and_key
 from tapewire.sinks.brokers.kafka_looking import AT_ONCE, Looking, Part, by_topic, part_of, place, received, text, told
+from tapewire.sinks.brokers.link import Away
 from tapewire.sinks.brokers.shared_log import SharedLog
-from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.sinks.brokers.source import Begin, Missed, Received
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -78,7 +79,7 @@ class Reading:
         if empty:
             self._consumer.incremental_unassign([place(part) for part in empty])
 
-    def poll(self) -> Sequence[Received]:
+    def poll(self) -> Sequence[Received | Missed]:
         """What is new, each subject's in order. Raises Away."""
         with told():
             self._look_around()
@@ -89,7 +90,10 @@ class Reading:
                 self._heard = now
             elif self._told.troubled and now - self._heard > _DOUBT:
                 self.reach(_DOUBT)
-            return [one for message in messages if (one := self._take(message)) is not None]
+            found: list[Received | Missed] = []
+            for message in messages:
+                found += self._take(message)
+            return found
 
     def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
         """The newest of each. Raises Away."""
@@ -157,14 +161,25 @@ class Reading:
             added = [number for number in known[topic] if (topic, number) not in self._logs]
             self._join(topic, added, {one: Begin() for (name, _), one in self._names.items() if name == topic})
 
-    def _take(self, message: Message) -> Received | None:
+    def _take(self, message: Message) -> Iterator[Received | Missed]:
         error = message.error()
         if error is not None:
             if error.name() != "_PARTITION_EOF":
                 self._told.hear(error)
-            return None
-        part = part_of(message)
-        subject, log = self._names.get((part[0], text(message.key())), ""), self._logs.get(part)
-        if log is None or not log.take(subject, message.offset() or 0):
-            return None
-        return received(subject, message) if message.timestamp()[1] >= self._since.get(subject, 0) else None
+            return
+        part, offset = part_of(message), message.offset() or 0
+        log = self._logs.get(part)
+        if log is None:
+            return
+        if log.jump(offset):
+            yield from self._jumped(part, log, offset)
+        subject = self._names.get((part[0], text(message.key())), "")
+        if log.take(subject, offset) and message.timestamp()[1] >= self._since.get(subject, 0):
+            yield received(subject, message)
+
+    def _jumped(self, part: Part, log: SharedLog, offset: int) -> Iterator[Missed]:
+        """Offsets may be left out; they may also have been thrown away before we came to them."""
+        if log.jump(offset) < 0:
+            raise Away(f"topic {part[0]} began anew")
+        if self._looking.ends(part)[0] > (log.position or 0):
+            yield from map(Missed, log.subjects)

@@ -10,7 +10,7 @@ from typing import Any
 from tapewire.sinks.brokers.kafka_line import Calls, Cluster, check_installed
 from tapewire.sinks.brokers.kafka_reading import Reading
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.sinks.brokers.source import Begin, Missed, Received
 
 #: Seconds to reach the cluster.
 _CONNECT = 10.0
@@ -24,7 +24,7 @@ class KafkaSource:
         self.shown = self._cluster.shown
         self._reading: Reading | None = None
         self._calls = Calls()
-        self._polled: asyncio.Future[Sequence[Received]] | None = None
+        self._polled: asyncio.Future[Sequence[Received | Missed]] | None = None
 
     async def connect(self) -> None:
         """Make a consumer, and see that the cluster answers it."""
@@ -49,7 +49,7 @@ class KafkaSource:
         """Read these no more."""
         await self._calls.begin(partial(self._open().leave, tuple(subjects)))
 
-    async def receive(self) -> Sequence[Received]:
+    async def receive(self) -> Sequence[Received | Missed]:
         """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
         if self._polled is None:
             self._polled = self._calls.begin(self._open().poll)

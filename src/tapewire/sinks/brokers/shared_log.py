@@ -35,6 +35,15 @@ class SharedLog:
         """Hear it no more."""
         self._next.pop(subject, None)
 
+    def jump(self, offset: int) -> int:
+        """How many messages are missing before this one; less than 0: the log is another one, of the same name."""
+        return 0 if self.position is None else offset - self.position
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Those that are followed."""
+        return tuple(self._next)
+
     def take(self, subject: str, offset: int) -> bool:
         """A message was read. Returns whether it is wanted, and was not heard before."""
         self.position = offset + 1

@@ -1,0 +1,226 @@
+"""RabbitMQ's streams in the exchange's place: the newest of each subject, history, and what comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.link import Away
+from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
+from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
+from tapewire.sinks.brokers.shared_log import SharedLog
+from tapewire.sinks.brokers.source import Begin, Missed, Received
+
+if TYPE_CHECKING:
+    from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
+
+logger = logging.getLogger("tapewire.sinks")
+
+#: Seconds between looks for streams that are not there yet.
+_MISSING = 0.5
+
+
+class RabbitSource:
+    """One consumer for each stream that holds what is wanted, with the offsets kept here."""
+
+    def __init__(self, address: str, _stream: str) -> None:
+        self._address = Address(address, SCHEMES)
+        self.shown = self._address.shown
+        self._connection: AbstractConnection | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._logs: dict[str, SharedLog] = defaultdict(SharedLog)
+        self._tags: dict[str, str] = {}
+        self._streams: dict[str, str] = {}
+        self._absent: dict[str, Begin] = {}
+        self._came: deque[DeliveredMessage] = deque()  # PREFETCH of each stream at most
+        self._arrived = asyncio.Event()
+        self._kept: list[Received | Missed] = []
+        self._number = 0
+        self._cancelled = asyncio.Event()
+
+    async def connect(self) -> None:
+        """Connect, with one channel to read and one to look something up."""
+        self._forget()
+        self._connection = connection = await connect(self._address)
+        try:
+            self._channel = await self._reading(connection)
+            self._looking = Looking(await self._reading(connection))
+        except BaseException:
+            await self.close()
+            raise
+        self._looked = asyncio.get_running_loop().time()
+
+    async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
+        """The newest of each, as far back as is looked for it."""
+        found: list[Received] = []
+        for stream, names in _by_stream(subjects).items():
+            if await is_there(self._open(), stream):
+                found += (await self._looking.newest(stream, names)).values()
+        return found
+
+    async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
+        """Read these, too."""
+        gone: set[str] = set()
+        for stream, names in _by_stream(begins).items():
+            wanted = {name: begins[name] for name in names}
+            if await is_there(self._open(), stream):
+                gone |= await self._join(stream, wanted)
+            else:  # nothing was published there yet: what comes first is its beginning
+                logger.info("%s has no stream %s yet (a sink makes it with queue=stream)", self.shown, stream)
+                self._absent |= wanted
+        return frozenset(gone)
+
+    async def leave(self, subjects: Iterable[str]) -> None:
+        """Read these no more."""
+        for subject in subjects:
+            self._absent.pop(subject, None)
+            stream = _stream(subject)
+            if stream in self._logs:
+                self._logs[stream].leave(subject)
+                if not self._logs[stream]:
+                    await self._stop(stream)
+                    del self._logs[stream]
+
+    async def receive(self) -> Sequence[Received | Missed]:
+        """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
+        await self._look_around()
+        if not self._came:
+            await self._until_something_came(self._open())
+        last = self._take()
+        if last:
+            try:
+                await self._channel.basic_ack(last, multiple=True, wait=False)
+            except lost() as error:
+                raise Away(words_of(error)) from None
+        kept, self._kept = self._kept, []
+        return kept
+
+    async def close(self) -> None:
+        """Cut the line."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await hang_up(connection)
+
+    async def _reading(self, connection: AbstractConnection) -> AbstractChannel:
+        channel = await open_channel(connection, publisher_confirms=False)
+        channel.on_consumer_cancel_callbacks.add(lambda _frame: self._cancelled.set())
+        try:
+            await channel.basic_qos(prefetch_count=PREFETCH)
+        except lost() as error:
+            raise Away(words_of(error)) from None
+        return channel
+
+    async def _join(self, stream: str, begins: Mapping[str, Begin]) -> set[str]:
+        firsts = {subject: await self._first(stream, begin) for subject, begin in begins.items()}
+        after = {subject: firsts[subject] for subject, begin in begins.items() if begin.after is not None}
+        oldest = await self._looking.oldest(stream) if after else 0
+        log = self._logs[stream]
+        again = log.position is None or min(firsts.values()) < log.position
+        if again:
+            await self._stop(stream)
+        for subject, first in firsts.items():
+            log.follow(subject, first)
+        if again:
+            await self._read(stream, log.position or 0)
+        return {subject for subject, first in after.items() if first < oldest}
+
+    async def _first(self, stream: str, begin: Begin) -> int:
+        if begin.after is not None:
+            return int(begin.after) + 1
+        if begin.since_ns is not None:
+            return await self._looking.at(stream, begin.since_ns)
+        return begin.sequence or 0
+
+    async def _read(self, stream: str, offset: int) -> None:
+        self._number += 1
+        tag = self._tags[stream] = f"{stream}-{self._number}"
+        self._streams[tag] = stream
+        try:
+            await consume(self._channel, stream, offset, tag, self._hear)
+        except lost() as error:
+            raise Away(words_of(error)) from None
+
+    async def _stop(self, stream: str) -> None:
+        """What it was sent already is for those who are there, not for who joins now."""
+        tag = self._tags.pop(stream, None)
+        if tag is None:
+            return
+        try:
+            await self._channel.basic_cancel(tag)
+        except lost() as error:
+            raise Away(words_of(error)) from None
+        self._take()
+        del self._streams[tag]
+
+    def _hear(self, message: DeliveredMessage) -> None:
+        self._came.append(message)
+        self._arrived.set()
+
+    def _take(self) -> int:
+        """Keep of what came what is wanted. Returns the number of its last message on the channel; 0: nothing came."""
+        last = 0
+        while self._came:
+            message = self._came.popleft()
+            last = tag_of(message)
+            stream, offset = self._streams.get(_consumer(message), ""), offset_of(message)
+            log = self._logs.get(stream)
+            if log is None:
+                continue
+            if log.jump(offset) < 0:
+                raise Away(f"stream {stream} began anew")
+            if log.jump(offset):  # the offsets of a stream have no holes
+                self._kept += map(Missed, log.subjects)
+            if log.take(message.routing_key or "", offset):
+                self._kept.append(received(message))
+        return last
+
+    async def _look_around(self) -> None:
+        """Whether streams came that were not there."""
+        now = asyncio.get_running_loop().time()
+        if self._absent and now - self._looked >= _MISSING:
+            self._looked = now
+            for stream, names in _by_stream(self._absent).items():
+                if await is_there(self._open(), stream):
+                    await self._join(stream, {name: self._absent.pop(name) for name in names})
+
+    async def _until_something_came(self, connection: AbstractConnection) -> None:
+        """Wait for a message, which stays where it is: whoever waits may be cancelled."""
+        self._arrived.clear()
+        arrived, cancelled = map(asyncio.ensure_future, (self._arrived.wait(), self._cancelled.wait()))
+        closing = connection.closing
+        waiting: set[asyncio.Future[Any]] = {arrived, cancelled, closing}
+        try:
+            await asyncio.wait(waiting, timeout=_MISSING, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        self._open()
+
+    def _open(self) -> AbstractConnection:
+        if self._connection is None or self._connection.is_closed:
+            raise Away("the line is lost")
+        if self._cancelled.is_set():
+            raise Away("the server ended a consumer: its stream has moved, or is gone")
+        return self._connection
+
+
+def _by_stream(subjects: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for subject in subjects:
+        found[_stream(subject)].append(subject)
+    return found
+
+
+def _stream(subject: str) -> str:
+    """All symbols of one kind are in one stream."""
+    return subject.rpartition(".")[0]
+
+
+def _consumer(message: DeliveredMessage) -> str:
+    return str(getattr(message.delivery, "consumer_tag", ""))

@@ -1,0 +1,129 @@
+"""What the source of RabbitMQ has of its own: one stream for many symbols, how far back it looks, what is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tapewire.model.events import Event, TradeEvent
+from tapewire.sinks.brokers.letters import unpack
+from tapewire.sinks.brokers.link import NotLetIn
+from tapewire.sinks.brokers.rabbitmq import RabbitSink
+from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
+from tapewire.sinks.brokers.source import Begin, Missed, Received
+from tests.sinks.brokers.rabbit_server import RabbitServer
+
+pytestmark = pytest.mark.timeout(200)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    if not RabbitServer.is_there():
+        pytest.skip("make servers")
+    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as running:
+        yield running
+
+
+def trade(number: int, symbol: str = "KRW-BTC", *, size: int = 0) -> TradeEvent:
+    return TradeEvent(
+        venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1, trade_date="x" * size
+    )
+
+
+async def publish(server: RabbitServer, *events: Event, **options: Any) -> None:
+    def run() -> None:
+        sink = RabbitSink(server.address, queue="stream", **options)
+        sink.open()
+        sink.write(events)
+        sink.flush()
+        sink.close()
+
+    await asyncio.to_thread(run)
+
+
+@asynccontextmanager
+async def source(server: RabbitServer) -> AsyncIterator[RabbitSource]:
+    made = RabbitSource(server.address, "md")
+    await made.connect()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def until(source: RabbitSource, count: int) -> list[Received | Missed]:
+    found: list[Received | Missed] = []
+    async with asyncio.timeout(60):
+        while len(found) < count:
+            found += await source.receive()
+    return found
+
+
+def numbers(messages: Sequence[Received | Missed]) -> list[tuple[str, int | None]]:
+    received = [one for one in messages if isinstance(one, Received)]
+    events = [event for one in received for event in unpack(one.headers, one.payload)]
+    return [(event.symbol, event.sequential_id) for event in events if isinstance(event, TradeEvent)]
+
+
+async def test_one_consumer_reads_for_all_and_nobody_hears_anything_twice(server: RabbitServer) -> None:
+    markets = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
+    await publish(server, *(trade(number, symbol) for number in range(3) for symbol in markets), prefix="a")
+    btc, eth = "a.upbit.kr.trade.KRW-BTC", "a.upbit.kr.trade.KRW-ETH"
+    async with source(server) as reader:
+        assert await reader.follow({btc: Begin()}) == frozenset()
+        assert numbers(await until(reader, 3)) == [("KRW-BTC", number) for number in range(3)]
+        assert await reader.follow({eth: Begin()}) == frozenset()
+        assert numbers(await until(reader, 3)) == [("KRW-ETH", number) for number in range(3)]
+        await publish(server, trade(3), trade(3, "KRW-ETH"), prefix="a")
+        assert sorted(numbers(await until(reader, 2))) == [("KRW-BTC", 3), ("KRW-ETH", 3)]
+        await reader.leave([btc])
+        await publish(server, trade(4), trade(4, "KRW-ETH"), prefix="a")
+        assert numbers(await until(reader, 1)) == [("KRW-ETH", 4)]
+        await reader.leave([eth])
+
+
+async def test_the_newest_is_found_however_far_back_it_is(server: RabbitServer) -> None:
+    await publish(server, trade(7, "KRW-ETH"), prefix="b")
+    for number in range(0, 400, 200):
+        await publish(server, *map(trade, range(number, number + 200)), prefix="b")
+    wanted = ["KRW-BTC", "KRW-ETH", "KRW-NONE"]
+    async with source(server) as reader:
+        newest = await reader.latest([f"b.upbit.kr.trade.{one}" for one in wanted] + ["b.upbit.kr.ticker.KRW-BTC"])
+    assert sorted(numbers(newest)) == [("KRW-BTC", 399), ("KRW-ETH", 7)]
+
+
+async def test_history_begins_at_a_time_a_number_or_behind_what_was_heard(server: RabbitServer) -> None:
+    btc = "c.upbit.kr.trade.KRW-BTC"
+    await publish(server, *map(trade, range(5)), prefix="c")
+    async with source(server) as reader:
+        for begin, first in ((Begin(sequence=3), 3), (Begin(since_ns=10**18), 0), (Begin(after="1"), 2)):
+            await reader.follow({btc: begin})
+            assert [number for _, number in numbers(await until(reader, 5 - first))] == list(range(first, 5))
+            await reader.leave([btc])
+        await reader.follow({btc: Begin(since_ns=2_000_000_000 * 10**9)})  # in the year 2033
+        await publish(server, trade(5), prefix="c")
+        assert numbers(await until(reader, 1)) == [("KRW-BTC", 5)]
+
+
+async def test_what_the_server_threw_away_is_told(server: RabbitServer) -> None:
+    btc, eth = "d.upbit.kr.trade.KRW-BTC", "d.upbit.kr.trade.KRW-ETH"
+    options: dict[str, Any] = {"prefix": "d", "max_bytes": 200_000, "segment": 50_000}
+    await publish(server, trade(0), trade(0, "KRW-ETH"), **options)
+    async with source(server) as reader:
+        [first] = await reader.latest([btc])
+        await publish(server, *(trade(number, size=5_000) for number in range(1, 200)), **options)
+        assert await reader.follow({btc: Begin(after=first.position), eth: Begin()}) == {btc}
+        [(_, oldest)] = numbers(await until(reader, 2))[:1]
+    assert oldest is not None
+    assert oldest > 1
+
+
+async def test_wrong_credentials_are_no_loss(server: RabbitServer) -> None:
+    reader = RabbitSource(server.refused_address, "md")
+    with pytest.raises(NotLetIn, match="ACCESS_REFUSED"):
+        await reader.connect()
+    await reader.close()
