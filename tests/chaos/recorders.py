@@ -71,7 +71,7 @@ class Life:
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until it holds; looked at with each line that it says."""
         with self._news:
-            assert self._news.wait_for(condition, PATIENCE), (self.complaints, self.said[-3:])
+            assert self._news.wait_for(condition, PATIENCE), (self.complaints, self.said[-3:], self.told("gap")[-6:])
 
     def until_safe(self, cursor: Path | None = None) -> None:
         """Wait until something is recorded, by its own word, and the next one can begin where this one ends."""

@@ -114,7 +114,7 @@ class Figures:
 def test_c1_what_was_called_safe_is_there_and_no_trade_is_lost_in_silence(name: str, tmp_path: Path) -> None:
     draw, found = random.Random(f"kills {name}"), Figures()
     for number in range(ROUNDS):
-        with Exchange(seed=number, markets=MARKETS, rate=float(RATE)) as simulator:
+        with Exchange(seed=number, markets=MARKETS, rate=float(RATE), depth=30) as simulator:
             play(simulator, FORMS[name], tmp_path / str(number), draw, found)
     worst = max(found.losses_s)
     assert found.safe > 0

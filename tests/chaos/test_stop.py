@@ -25,7 +25,7 @@ STOP = 5.0 if NIGHTLY else PATIENCE
 @pytest.mark.timeout(1200)
 def test_c9_sigterm_under_load_loses_nothing_that_was_read(tmp_path: Path) -> None:
     draw, took = random.Random("stops"), []
-    with Exchange(seed=9, markets=MARKETS, rate=float(size(1_000, 5_000))) as simulator:
+    with Exchange(seed=9, markets=MARKETS, rate=float(size(1_000, 5_000)), depth=30) as simulator:
         for number in range(STOPS):
             tape, files = tmp_path / f"{number}.tape", tmp_path / f"{number}.files"
             with Life(simulator.url, "--tape", str(tape), "--out", str(files)) as life:
