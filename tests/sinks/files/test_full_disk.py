@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,16 @@ from tapewire.model.events import TradeEvent
 from tapewire.sinks.files.options import RecordOptions
 from tapewire.sinks.registry import get_sink
 from tapewire.sinks.runner import RunnerOptions, SinkRunner
+from tests.chaos.disks import small_disk
 from tests.sinks.files.test_segments import notices, numbers
 from tests.sinks.test_runner import Feed
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk_of_a_mebibyte(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("mounting needs root on Linux")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield tmp_path
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
+    with small_disk(tmp_path / "disk", 1024 * 1024) as place:
+        yield place
 
 
 @pytest.mark.parametrize(
@@ -40,9 +32,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     [({}, 599), ({"compress": "zstd"}, 600), ({"layout": "dated", "rotate_size": 20_000}, 599)],  # frames wait longer
 )
 async def test_a_full_disk_is_waited_for_and_nothing_is_lost_or_doubled(
-    small_disk: Path, options: dict[str, Any], most: int
+    disk_of_a_mebibyte: Path, options: dict[str, Any], most: int
 ) -> None:
-    ballast, folder, feed = small_disk / "ballast", small_disk / "ticks", Feed()
+    ballast, folder, feed = disk_of_a_mebibyte / "ballast", disk_of_a_mebibyte / "ticks", Feed()
     ballast.write_bytes(b"x" * 900_000)
     told: list[SinkError | None] = []
     changed = asyncio.Event()
