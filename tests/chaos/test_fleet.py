@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,9 +18,11 @@ from tapewire.errors import SinkError
 from tapewire.fleet.words import State
 from tapewire.sinks.brokers.nats import NatsSink
 from tests.chaos.exchange import Exchange
+from tests.chaos.relay import Relay
 from tests.fleet.fleets import Collecting, Fleet, carried, judge, trades, wait_for
+from tests.network.namespace import laid, why_not
 from tests.sinks.brokers.servers import NatsCluster, NatsServer
-from tests.sizes import figure, size
+from tests.sizes import NIGHTLY, figure, size
 
 MARKETS = tuple(f"KRW-M{number}" for number in range(6))
 RATE, ROUNDS, SEEDS = size(60, 600), size(3, 12), size(1, 3)
@@ -152,3 +155,46 @@ def test_collectors_and_servers_die_and_nothing_is_lost_doubled_or_out_of_order(
     recovered = sum(row.recovered for rows in stored.values() for row in rows)
     figure(f"fleet, seed {seed}: {number} trades at the broker, {recovered} of them by REST; 0 lost, 0 doubled; {told}")
     assert recovered
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not NIGHTLY, reason="make chaos")
+@pytest.mark.skipif(bool(why := why_not()), reason=why)
+def test_a_cable_is_pulled_and_the_others_carry_on(tmp_path: Path) -> None:
+    draw = random.Random(1)
+    with Exchange(markets=MARKETS, rate=200.0) as exchange, laid() as cable:
+        with arena(tmp_path, exchange, draw) as field, ExitStack() as relays:
+            outside = field.cluster.address
+            for port in {server.port for server in field.cluster.servers} | {port_of(exchange.url)}:
+                relays.enter_context(Relay(cable.here, port))
+            words = ["--fleet", outside.replace("127.0.0.1", cable.here),
+                     "--url", exchange.url.replace("127.0.0.1", cable.here)]  # fmt: skip
+            field.join()
+            field.join()
+            far = field.fleet.start("far", *words, before=("ip", "netns", "exec", cable.namespace))
+            field.members.append(far)
+            field.settle()
+            for _ in range(3):
+                cable.pull()
+                far.until("cut off from the fleet")
+                field.fleet.until(lambda states: set(states) == {"c1", "c2"} and all_of_two(states))
+                threading.Event().wait(draw.uniform(0.0, 5.0))
+                cable.plug()
+                far.until("back in the fleet")
+                field.settle()
+                far.forget()
+            for member in field.members:
+                assert member.end(signal.SIGTERM) == 0, (member.name, member.notes, field.fleet.complaints())
+            stored = trades(field.cluster.stored())
+        number = judge(made(exchange), stored)
+    figure(f"fleet, cable pulled 3 times: {number} trades at the broker; 0 lost, 0 doubled, in order")
+
+
+def all_of_two(states: dict[str, State]) -> bool:
+    return Counter(map(len, carried(states).values())) == {2: len(MARKETS)}
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port

@@ -54,6 +54,10 @@ class Collecting:
         with self._news:
             assert self._news.wait_for(lambda: any(words in note for note in self.notes), PATIENCE), (words, self.notes)
 
+    def forget(self) -> None:
+        """What it said so far does not count any more."""
+        self.said.clear()
+
     def end(self, how: signal.Signals) -> int:
         """Send a signal that ends it; the exit code."""
         self.process.send_signal(how)

@@ -81,8 +81,8 @@ class Cable:
 
 
 @contextmanager
-def exchange(rate: float) -> Iterator[Cable]:
-    """An exchange in a namespace of its own, and the way there."""
+def laid() -> Iterator[Cable]:
+    """A namespace of its own, and the way there."""
     cable = Cable(os.getpid())
     run("ip", "netns", "add", cable.namespace)
     try:
@@ -92,6 +92,16 @@ def exchange(rate: float) -> Iterator[Cable]:
         run("ip", "link", "set", cable.ours, "up")
         run(*far, "ip", "addr", "add", f"{cable.there}/30", "dev", "far")
         cable.plug()
+        yield cable
+    finally:
+        run("ip", "netns", "del", cable.namespace)
+
+
+@contextmanager
+def exchange(rate: float) -> Iterator[Cable]:
+    """An exchange in a namespace of its own, and the way there."""
+    with laid() as cable:
+        far = ("ip", "netns", "exec", cable.namespace)
         command = [*far, sys.executable, "-m", "tapewire", "simulate", "upbit", "--markets", "KRW-BTC",
                    "--host", cable.there, "--port", str(PORT), "--rate", str(rate), "--json"]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -102,8 +112,6 @@ def exchange(rate: float) -> Iterator[Cable]:
             finally:
                 process.terminate()
                 process.communicate(timeout=10)
-    finally:
-        run("ip", "netns", "del", cable.namespace)
 
 
 async def for_seconds(seconds: float) -> None:

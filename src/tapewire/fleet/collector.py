@@ -27,7 +27,7 @@ from tapewire.sinks.runner import RunnerOptions, SinkRunner
 
 #: Events that may wait for the sink; then the oldest go, told as ``Lagged``.
 _MAILBOX = MailboxOptions(size=200_000, rule="drop_oldest")
-_RUNNER = RunnerOptions(write_timeout=inf, close_timeout=3.0)
+_RUNNER = RunnerOptions(write_timeout=inf, close_timeout=8.0)
 #: Seconds between two looks at what is live; symbols of which the broker is asked at once.
 _LOOK, _AT_ONCE = 0.2, 16
 #: Kinds of which REST tells what was missed.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tapewire.sinks.brokers.sink import BrokerSink
 
 _NO_SPOOL = "none"
+#: Options of the sink, where the user says nothing else: the last words of a collector may wait for a busy cluster.
+_PATIENT = {"close_timeout": 5.0}
 
 
 @click.command(short_help="One collector of a fleet: carries its share of the markets to NATS.")
@@ -83,7 +85,7 @@ def collect(
     )  # fmt: skip
     _check_types(plan)
     folder = None if spool == _NO_SPOOL else spool
-    share = _Share(plan, options, to, own | {"form": form, "prefix": prefix, "spool": folder}, host)
+    share = _Share(plan, options, to, _PATIENT | own | {"form": form, "prefix": prefix, "spool": folder}, host)
     feed = replace(feed, seconds=seconds, metrics=metrics)
     context.exit(run(lambda stop: _collect(stop, feed, share, keep_raw=form == "venue")))
 
