@@ -1,18 +1,25 @@
-"""What a send costs at the gateway, beside a bare picows relay in the same run: gateway_load.py [CLIENTS ...].
+"""L4 and P8: what a send costs at the gateway beside a bare picows relay, and what a stopped client costs the others.
 
-One simulated exchange of 1,000 messages a second; each server in a process of its own reads it over one line and hands
-every frame to CLIENTS local clients, which live in another process and count. CPU is the server's own (user and
-system), so that other load does not count; latency is from the exchange's time stamp (ms) to the client's receipt.
+    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3]      (1, 50 and 200 clients: 4 minutes)
+
+One simulated exchange whose tickers and trades are 1,000 messages a second; each server in its own process reads it
+over one line and hands every frame to CLIENTS local clients, which live in another process and count. CPU is the
+server's own (user and system), so that other load does not count; latency is from the exchange's time stamp (ms) to the
+client's receipt, so a part of it is the simulator's own. P8: 20 clients beside one more that has subscribed books, too,
+and in turn reads them or reads nothing; medians of the rounds.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import multiprocessing
 import os
 import resource
-import sys
+import socket
+import statistics
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +30,8 @@ from tapewire import Gateway, GatewayOptions, WebSocketClient
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 
-SECONDS, RATE, MARKETS = 5.0, 1000.0, 20
+#: Of what the exchange makes a half are tickers and trades.
+SECONDS, RATE, MARKETS = 5.0, 2100.0, 20
 REQUEST = [{"ticket": "load"}]
 
 
@@ -94,7 +102,30 @@ def gateway(pipe: Any, url: str, _symbols: list[str]) -> None:
     asyncio.run(run())
 
 
-def clients(pipe: Any, url: str, symbols: list[str], count: int) -> None:
+def reader_of_books(url: str, symbols: list[str], *, stopped: bool) -> socket.socket:
+    """Subscribes everything, and reads it or has stopped."""
+    host, port = url.split("/")[2].split(":")
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    one.connect((host, int(port)))
+    asked = json.dumps([*wishes(symbols), {"type": "orderbook", "codes": symbols}]).encode()
+    key = "dGhlIHNhbXBsZSBub25jZQ=="
+    one.sendall(
+        f"GET /websocket/v1 HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+        + b"\x81\xfe" + len(asked).to_bytes(2, "big") + bytes(4) + asked
+    )  # fmt: skip
+    if not stopped:
+        threading.Thread(target=_drain, args=(one,), daemon=True).start()
+    return one
+
+
+def _drain(one: socket.socket) -> None:
+    while one.recv(1 << 16):
+        pass
+
+
+def clients(pipe: Any, url: str, symbols: list[str], count: int, *, beside: str = "") -> None:
     heard, late = [0], list[float]()
 
     class Local(picows.WSListener):
@@ -117,21 +148,26 @@ def clients(pipe: Any, url: str, symbols: list[str], count: int) -> None:
             await picows.ws_connect(
                 lambda number=number: Local(sampled=number < 3), url, websocket_handshake_timeout=60.0
             )
+        held = reader_of_books(url, symbols, stopped=beside == "stopped") if beside else None
         pipe.send("ready")
         while await asyncio.to_thread(pipe.recv):
             pipe.send((heard[0], list(late)))
             late.clear()
+        if held is not None:
+            held.close()
 
     asyncio.run(run())
 
 
-def measure(name: str, server: Any, url: str, symbols: list[str], count: int) -> dict[str, float]:
+def measure(name: str, server: Any, url: str, symbols: list[str], count: int, *, beside: str = "") -> dict[str, float]:
     ours, theirs = multiprocessing.Pipe()
     serving = multiprocessing.Process(target=server, args=(theirs, url, symbols), daemon=True)
     serving.start()
     address = ours.recv()
     near, far = multiprocessing.Pipe()
-    listening = multiprocessing.Process(target=clients, args=(far, address, symbols, count), daemon=True)
+    listening = multiprocessing.Process(
+        target=clients, args=(far, address, symbols, count), daemon=True, kwargs={"beside": beside}
+    )
 
     def ask(pipe: Any) -> Any:
         pipe.send(True)
@@ -162,20 +198,41 @@ def measure(name: str, server: Any, url: str, symbols: list[str], count: int) ->
     return found
 
 
+def compare(url: str, symbols: list[str], count: int, rounds: int) -> None:
+    """L4: the gateway beside the bare relay."""
+    ratios = []
+    for _ in range(rounds):
+        plain = measure("picows", bare, url, symbols, count)
+        own = measure("gateway", gateway, url, symbols, count)
+        ratios.append(own["cpu_us_per_send"] / plain["cpu_us_per_send"])
+    print(f"  L4, {count} clients: CPU per send {statistics.median(ratios):.2f} times bare picows\n", flush=True)
+
+
+def stop_one(url: str, symbols: list[str], rounds: int) -> None:
+    """P8: the others beside a client that reads, and beside one that has stopped."""
+    found: dict[str, list[dict[str, float]]] = {"reading": [], "stopped": []}
+    for _ in range(rounds):
+        for beside, rows in found.items():
+            rows.append(measure(beside, gateway, url, symbols, 20, beside=beside))
+    for figure in ("p50_ms", "p99_ms", "cpu_percent"):
+        well, ill = (statistics.median(row[figure] for row in found[which]) for which in ("reading", "stopped"))
+        print(f"  P8, 20 clients and one stopped: {figure} {well:.2f} -> {ill:.2f} ({ill / well - 1:+.1%})", flush=True)
+
+
 def main() -> None:
-    counts = [int(word) for word in sys.argv[1:]] or [1, 50, 200]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clients", nargs="*", type=int, default=[1, 50, 200])
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
     multiprocessing.set_start_method("spawn")
     ours, theirs = multiprocessing.Pipe()
     market = multiprocessing.Process(target=exchange, args=(theirs,), daemon=True)
     market.start()
     url, symbols = ours.recv()
     try:
-        for count in counts:
-            plain = measure("picows", bare, url, symbols, count)
-            own = measure("gateway", gateway, url, symbols, count)
-            print(
-                f"  CPU per send: {own['cpu_us_per_send'] / plain['cpu_us_per_send']:.2f} times bare picows", flush=True
-            )
+        for count in asked.clients:
+            compare(url, symbols, count, asked.rounds)
+        stop_one(url, symbols, asked.rounds)
     finally:
         ours.send(False)
         market.terminate()
