@@ -17,8 +17,8 @@ _PLACES = Decimal(1).scaleb(-10)
 
 
 def position_id(position: Position) -> str:
-    """``posId``: one for each market and opening."""
-    return str(10**17 + crc32(f"{position.symbol} {position.opened_ms}".encode()))
+    """``posId``: one for each market; what is opened there again has it again (OKX keeps it for 30 days)."""
+    return str(10**17 + crc32(position.symbol.encode()))
 
 
 def position_row(position: Position, market: MarketView) -> dict[str, Any]:
