@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tapewire import read_parquet
-from tapewire.client.converting import LineReader
+from tapewire.client.converting import LineReader, convert, sources_of
 from tapewire.errors import ConfigError, SubscriptionError
 from tapewire.model.events import Event
 from tapewire.testing.background import BackgroundSimulator
@@ -52,6 +52,16 @@ def test_a_tape_as_columns_has_the_times_of_receipt(place: Path) -> None:
     live = recorded(place / "files", "trade")
     assert len(trades) >= len(live) > 0
     assert all(trade.received_ns > 0 for trade in trades)
+
+
+def test_a_tapes_progress_is_told_block_by_block(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapewire.client.converting._BATCH", 20)
+    told: list[int] = []
+    [source] = sources_of(place / "ticks")
+    convert(place / "ticks", place / "columns", progress=lambda _source, done: told.append(done))
+    assert told == sorted(told)
+    assert len({done for done in told if 0 < done < source.size}) >= 3
+    assert told[-1] == source.size
 
 
 def test_a_run_that_was_cut_off_goes_on_and_what_grew_is_converted_anew(place: Path) -> None:

@@ -113,7 +113,7 @@ def convert(
         dataset = Dataset(target, source.stem, numbers=numbers, zone=zone)
         try:
             if source.path.is_dir():
-                _play_into(dataset, source.path, numbers)
+                _play_into(dataset, source, numbers, progress)
                 progress(source, source.size)
             else:
                 done.unreadable += _read_into(dataset, source, LineReader(venue, numbers), progress)
@@ -128,8 +128,9 @@ def convert(
     return done
 
 
-def _play_into(dataset: Dataset, folder: Path, numbers: Exactness) -> None:
+def _play_into(dataset: Dataset, source: Source, numbers: Exactness, progress: Callable[[Source, int], None]) -> None:
     """A tape is played: what was recovered by REST is in it, what came twice is not."""
+    folder = source.path
     venue, streams = recorded_streams(folder)
 
     async def program(again: Replay) -> None:
@@ -144,6 +145,7 @@ def _play_into(dataset: Dataset, folder: Path, numbers: Exactness) -> None:
                 if len(batch) >= _BATCH:
                     dataset.write(batch)
                     batch.clear()
+                    progress(source, again.passed)
 
             await client.subscribe(streams, hear)
             await again.ended()

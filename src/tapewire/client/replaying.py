@@ -106,6 +106,11 @@ class Replay:
         player = self._player
         return Replayed(player.records, player.left_out, tuple(player.damages))
 
+    @property
+    def passed(self) -> int:
+        """Bytes of the tapes' blocks that were played to their end."""
+        return self._player.passed
+
     def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
         return self._player.line, self._player.http()
 

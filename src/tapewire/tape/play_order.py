@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tapewire.tape.copying import TapeCopy
@@ -14,7 +14,15 @@ from tapewire.tape.reader import open_tape
 Played = tuple[int, int, int, Record | Damage]
 
 
-def play_order(source: int, folder: Path, since_ns: int, until_ns: int, copy: TapeCopy | None) -> Iterator[Played]:
+def play_order(
+    source: int,
+    folder: Path,
+    since_ns: int,
+    until_ns: int,
+    copy: TapeCopy | None,
+    *,
+    passed: Callable[[int], None] = lambda _bytes: None,
+) -> Iterator[Played]:
     """Each record with its time and place, so that tapes can be merged. A damage stands at the time before it.
 
     Of what was before ``since_ns`` only the connections that were open then, and the answers, are told.
@@ -25,6 +33,7 @@ def play_order(source: int, folder: Path, since_ns: int, until_ns: int, copy: Ta
         since_ns: where it begins, ns UTC.
         until_ns: where it ends; excluded.
         copy: gets each block when the first record after it is asked for; closed at the end.
+        passed: told the bytes of each block or damage at its end.
     """
     files = open_tape(folder)
     at_ns, place = max(since_ns, files[0].header.created_ns), 0
@@ -32,6 +41,7 @@ def play_order(source: int, folder: Path, since_ns: int, until_ns: int, copy: Ta
     for file, part in _parts(files, until_ns):
         if isinstance(part, Damage):
             yield at_ns, source, place, part
+            passed(part.length)
             continue
         played: list[Record] = []
         try:
@@ -55,6 +65,7 @@ def play_order(source: int, folder: Path, since_ns: int, until_ns: int, copy: Ta
         if copy is not None and played:
             copy.begin(file.header)
             copy.add(part, played)
+        passed(part.end - part.offset)
     if copy is not None:
         copy.close()
 

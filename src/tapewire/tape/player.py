@@ -56,7 +56,12 @@ class Player:
         self, sources: Sequence[Source], *, since_ns: int = 0, until_ns: int = 2**64, copy: TapeCopy | None = None
     ) -> None:
         self._sources = sources
-        tracks = [play_order(number, one.folder, since_ns, until_ns, copy) for number, one in enumerate(sources)]
+        #: Bytes of the tapes' blocks that are behind.
+        self.passed = 0
+        tracks = [
+            play_order(number, one.folder, since_ns, until_ns, copy, passed=self._pass)
+            for number, one in enumerate(sources)
+        ]
         self._records = heapq.merge(*tracks)
         self._first = next(self._records, None)
         if self._first is None:
@@ -72,6 +77,9 @@ class Player:
         self._holding: set[PlayedLine] = set()
         self._ranks = [Ranks(one.folder) for one in sources]
         self.ended = False
+
+    def _pass(self, size: int) -> None:
+        self.passed += size
 
     @property
     def left_out(self) -> int:
