@@ -35,6 +35,19 @@ def test_the_files_of_a_replay_are_those_of_the_recording(ticks: Path, tmp_path:
             assert again[: len(live)] == live != []
 
 
+def test_events_that_were_recorded_and_replayed_are_the_same_with_their_times(
+    exchange: BackgroundSimulator, tmp_path: Path
+) -> None:
+    result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "trade,orderbook.5", "--seconds", "1",
+                      "--tape", "ticks", "--out", "files", "--form", "event")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    result = tapewire("replay", str(tmp_path / "ticks"), "--speed", "max", "--out", "again", "--form", "event")
+    assert result.exit_code == 0, result.output
+    for name in ("KRW-BTC_trade.jsonl", "KRW-BTC_orderbook.jsonl"):
+        live, again = lines(tmp_path / "files" / name), lines(tmp_path / "again" / name)
+        assert again[: len(live)] == live != []
+
+
 def test_a_replay_is_printed_and_can_be_chosen_from(ticks: Path) -> None:
     result = tapewire("replay", str(ticks), "--speed", "20", "--types", "trade", "--symbols", "KRW-ETH", "--json")
     assert result.exit_code == 0, result.output

@@ -39,6 +39,8 @@ _BATCH = 1_000
 @click.option("--types", default="", metavar="TYPES", help="Only these, such as trade,candle.1s.  [default: all]")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write JSON lines files there, as `tapewire record` does, instead of printing.")  # fmt: skip
+@click.option("--form", type=click.Choice(["raw", "event"]), default="raw", show_default=True,
+              help="With --out: the exchange's own JSON, or our event with its time of receipt.")  # fmt: skip
 @click.option("--tape", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep what is played on another tape: all of it gives the same bytes.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Serve the tapes as a simulated exchange on this machine, for any client.")
@@ -50,8 +52,8 @@ _BATCH = 1_000
 @click.pass_context
 def replay(
     context: click.Context, *, folders: tuple[Path, ...], speed: str, since: timedelta | datetime | None,
-    until: timedelta | datetime | None, symbols: str, types: str, out: Path | None, tape: Path | None, as_json: bool,
-    serve: bool, host: str, port: int, at_once: bool,
+    until: timedelta | datetime | None, symbols: str, types: str, out: Path | None, form: str, tape: Path | None,
+    as_json: bool, serve: bool, host: str, port: int, at_once: bool,
 ) -> None:  # fmt: skip
     """Play the tapes in DIR, which `tapewire record --tape DIR` made, as if live: every event, loss and recovery.
 
@@ -75,7 +77,7 @@ def replay(
         given = {"--symbols": symbols, "--types": types, "--out": out, "--tape": tape}
         _check_serving(pace, [name for name, value in given.items() if value])
         context.exit(_serve(folders, part, pace or 1.0, (host, port), at_once=at_once, as_json=as_json))
-    sink: Sink = LineSink(as_json=as_json) if out is None else get_sink("jsonl")(out, form="raw")
+    sink: Sink = LineSink(as_json=as_json) if out is None else get_sink("jsonl")(out, form=form)
     recorded = _recorded(folders)
     wanted = _wanted(recorded, symbols, types)
     began, output = time.monotonic(), _Output(sink, wanted)
