@@ -32,6 +32,8 @@ _RUNNER = RunnerOptions(write_timeout=inf, close_timeout=8.0)
 _LOOK, _AT_ONCE = 0.2, 16
 #: Kinds of which REST tells what was missed.
 _FILLED = frozenset({"trade", "candle"})
+#: Rows of gaps that are not over yet, or cost nothing.
+_NO_GAP = frozenset({"filling", "nothing_missed"})
 #: Seconds until the venue's list of markets is read again.
 _LISTING_EVERY = 300.0
 
@@ -199,7 +201,7 @@ class Collector:
     async def _source(self) -> AsyncIterator[Item]:
         async for item in self._stream:
             self._hear(item)
-            if isinstance(item, Gap):
+            if isinstance(item, Gap) and item.state not in _NO_GAP:
                 self._gaps += 1
                 self._unfilled += item.state == "unfilled"
             if await self._stored.is_new(item, self._wall_ns()):
