@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,11 +118,14 @@ def test_who_wants_something_else_or_has_a_taken_name_is_told(
             assert PASSWORD not in ran.stdout + ran.stderr
             return ran.stderr
 
-        assert "a has copies 2, not 3" in refused("--name", "b", "--copies", "3")
-        assert "name" in refused("--name", "a")
-        assert "lease" in refused("--name", "b", "--lease", "4")
-        assert "pattern that fits one of upbit's symbols" in refused(
-            "--name", "b", "--markets", "BTC-*", "--fleet-name", "x"
-        )
-        assert "belongs to no market" in refused("--name", "b", "--types", "myAsset")
+        wrong = {
+            "a has copies 2, not 3": ("--name", "b", "--copies", "3"),
+            "that no other collector of the fleet has": ("--name", "a"),
+            "as the fleet upbit has it already": ("--name", "b", "--lease", "4"),
+            "pattern that fits one of upbit's symbols": ("--name", "b", "--markets", "BTC-*", "--fleet-name", "x"),
+            "belongs to no market": ("--name", "b", "--types", "myAsset"),
+        }
+        with ThreadPoolExecutor(len(wrong)) as crowd:
+            told = list(crowd.map(lambda words: refused(*words), wrong.values()))
+        assert [expected for expected, said in zip(wrong, told, strict=True) if expected not in said] == []
         assert one.end(signal.SIGTERM) == 0

@@ -91,7 +91,7 @@ class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         first, second: events whose copy from here the broker had first; that another had brought before.
         waiting: events that it has not confirmed; spooled: bytes of them on disk.
-        gaps: interruptions of single streams that cost something, filled or not; unfilled: those that nobody could fill.
+        gaps: interruptions of single streams that cost something; unfilled: those of them that nobody could fill.
         reconnects: to the exchange. losses: of the line to the broker. fenced: times that its lease was lost.
         lag_ms: the exchange's time stamp to receipt here, median of late; None: nothing came.
     """
