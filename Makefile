@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 # Debian's packages of the servers that tests start by themselves.
 SERVERS := chromium chromium-driver nats-server rabbitmq-server redis-server
 
-.PHONY: help demo demo-page test nightly check format coverage chaos lab bench bench-record lock clean servers
+.PHONY: help demo demo-page test nightly check format coverage chaos lab bench bench-record bench-rate lock clean servers
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml requirements/dev.lock scripts/setup.sh
@@ -69,6 +69,9 @@ bench: $(STAMP)  ## the speed here beside websockets + json
 
 bench-record: $(STAMP)  ## what recording costs, beside a plain loop that writes
 	$(BIN)/python -m benchmarks.recording
+
+bench-rate: $(STAMP)  ## 200,000 messages a second recorded for a minute: held or not, memory flat or not
+	$(BIN)/python -m benchmarks.recording_rate
 
 lock: $(STAMP)  ## renew the lock files
 	@sh scripts/lock.sh $(BIN)

@@ -4,7 +4,7 @@
 
 For each way (``jsonl``: the exchange's own JSON in files by market and kind; ``tape``: a raw tape, not compressed;
 ``zstd``: compressed; ``receive``: nothing is kept) a process of its own: every five seconds what was received,
-written and dropped, CPU and resident memory. What is older than some seconds is removed meanwhile, so that a minute
+and dropped, CPU and resident memory. What is older than some seconds is removed meanwhile, so that a minute
 takes no 15 GB and the machine's memory and processor are measured, not its disk; ``--keep`` leaves it.
 Ends with 1 if a way received less than 99 % of the rate, dropped anything, or grew by more than a tenth after its
 first quarter.
@@ -35,8 +35,8 @@ from tapewire.sinks.registry import get_sink
 
 _WAYS = ("jsonl", "tape")
 _LOOK = 5.0
-#: Seconds that a file is left after the last writing to it.
-_OLD = 6.0
+#: Bytes that a file of lines is left; seconds that a file of a tape is, after the last writing to it.
+_LARGE, _OLD = 4 * 1024 * 1024, 6.0
 Row = dict[str, Any]
 
 
@@ -52,7 +52,7 @@ async def keep(way: str, port: int, markets: int, seconds: float, folder: Path) 
             WebSocketClient("rate", url=url, validate=False, drop_doubles=False, keep_raw=way == "jsonl", tape=tape)
         )
         if way == "jsonl":
-            sink = get_sink("jsonl")(folder, options=RecordOptions(rotate_every=3.0, fsync="none"))
+            sink = get_sink("jsonl")(folder, options=RecordOptions(fsync="none"))
             await client.add_sink(sink, wanted)
         else:
             await client.subscribe(wanted, lambda _event: None)
@@ -125,11 +125,14 @@ def judge(rate: int, rows: list[Row]) -> list[str]:
 
 
 def remove_old(folder: Path, stop: Path) -> None:
-    """In a process of its own: what was written to some seconds ago goes."""
+    """In a process of its own: files of lines are emptied when they are large, files of a tape go when they are old."""
     while not stop.exists():
         for path in folder.rglob("*"):
             with contextlib.suppress(OSError):
-                if path.is_file() and time.time() - path.stat().st_mtime > _OLD and path.name != "misc.jsonl":
+                status = path.stat()
+                if path.suffix == ".jsonl" and status.st_size > _LARGE:
+                    os.truncate(path, 0)  # what is appended goes on at the new end
+                elif path.suffix == ".tape" and time.time() - status.st_mtime > _OLD:
                     path.unlink()
         time.sleep(0.5)
 

@@ -21,7 +21,9 @@ State = Literal["idle", "recording", "degraded"]
 BATCH = 1000
 #: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
 #: seldom has its turn, the batches grow until each file gets enough at once.
-FRAMES_DUE, FRAMES_MOST = 8 * 1024 * 1024, 32 * 1024 * 1024
+FRAMES_DUE, FRAMES_MOST = 24 * 1024 * 1024, 32 * 1024 * 1024
+#: Share of ``max_age`` that is left when a run of frames comes (``hub.frame_box.RUN_SECONDS`` are a fifth).
+_BESIDE_RUNS = 0.8
 
 
 class RunnerOptions(Struct, frozen=True, kw_only=True):
@@ -77,6 +79,8 @@ class SinkRunner:
         self._options = options or RunnerOptions()
         liked: int = getattr(sink, "batch", BATCH)
         self._batch = liked if self._options.batch is None else self._options.batch
+        takes_frames = getattr(sink, "frames", None) is not None  # which have waited for a run to be over
+        self._max_age = self._options.max_age * (_BESIDE_RUNS if takes_frames else 1.0)
         self._worker = Worker(name)
         self._buffer: list[Item | FrameRun] = []
         self._count = self._size = 0  # events in it, and bytes of frames
@@ -139,7 +143,7 @@ class SinkRunner:
     async def _pause(self) -> None:
         """Until a batch is full, the source has ended, or a small batch is old enough."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.max_age):
+            async with asyncio.timeout(self._max_age):
                 await self._due.wait()
         self._due.clear()
 
