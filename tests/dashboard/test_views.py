@@ -268,6 +268,28 @@ def test_a_feed_that_is_down_is_said_to_be_and_comes_back(person: Person, stage:
     person.changes(f"{ROW} .price .figure")
 
 
+@pytest.mark.parametrize(
+    ("view", "alive"),
+    [
+        ("markets", f"{ROW} .price .figure"), ("market/upbit/KRW-BTC", ".print:not(.head)"), ("premium", ".change"),
+        ("health", ".card"),
+    ],
+)  # fmt: skip
+def test_every_view_goes_on_after_its_lines_were_cut(person: Person, stage: Stage, view: str, alive: str) -> None:
+    person.asked()
+    person.go(view)
+    person.reads("#pill", "Live")
+    person.changes(alive)
+    for exchange in (stage.upbit, stage.okx):
+        before = len(exchange.connects)
+        stage.do(exchange.abort)
+        person.until(lambda exchange=exchange, before=before: len(exchange.connects) > before, "a new line")
+    person.until(lambda: person.text("#pill") != "Feed down", "the feed is back")
+    person.changes(alive)
+    assert person.asked() == []
+    assert person.complaints() == []
+
+
 def test_a_gateway_that_vanishes_is_said_to_have_and_comes_back_by_itself(person: Person, stage: Stage) -> None:
     person.go("market/upbit/KRW-ETH")
     person.until(lambda: len(person.texts(".bids .rung:not([data-empty])")) == 15, "a book")
