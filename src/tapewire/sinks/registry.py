@@ -36,7 +36,7 @@ def sink_of(address: str) -> SinkFactory:
         ConfigError: it has no scheme. UnknownName: no installed package declares one of that name.
     """
     scheme, found, _ = address.partition("://")
-    if not found or not scheme.isalnum():
+    if not found or not scheme.replace("-", "").isalnum():
         raise ConfigError(
             "address",
             "…",

@@ -54,6 +54,6 @@ def _is_cut(urls: list[str]) -> bool:
 def _bare(url: str) -> str:
     """Without what stands before the last ``@``, and without a query: tokens and passwords may be in both."""
     scheme, found, rest = str.partition(url, "://")
-    if not found or not scheme.isalpha():
+    if not found or not scheme.replace("-", "").isalpha():
         return "…"
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
