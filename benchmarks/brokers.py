@@ -1,4 +1,6 @@
-"""Broker sinks beside a bare client of the same broker that writes the same bytes: python -m benchmarks.brokers.
+"""Broker sinks beside a bare client of the same broker that writes the same bytes.
+
+python -m benchmarks.brokers [ROUNDS [PART OF A NAME]]
 
 Each round publishes the same events through our sink and then through the broker's own client, encoded and packed by
 the shortest code that makes the same bytes, with as many messages unconfirmed. Rates are of the wall's clock and mean
@@ -17,15 +19,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+import aio_pika
+import confluent_kafka
 import msgspec
 import nats
 import redis.asyncio
-from tests.sinks.brokers.servers import NatsServer, RedisServer, Server
+import rstream
+from tests.sinks.brokers.kafka_cluster import KafkaCluster
+from tests.sinks.brokers.rabbit_server import RabbitServer
+from tests.sinks.brokers.servers import NatsServer, RedisServer
 
 from tapewire.model.events import TradeEvent
+from tapewire.sinks.brokers.kafka import KafkaSink
+from tapewire.sinks.brokers.kafka_line import Cluster
 from tapewire.sinks.brokers.letters import Message, Writer, pack, unpack
 from tapewire.sinks.brokers.nats import NatsSink
+from tapewire.sinks.brokers.rabbitmq import RabbitSink
+from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamSink
 from tapewire.sinks.brokers.redis import RedisSink
 from tapewire.sinks.brokers.sink import BrokerSink
 
@@ -136,6 +148,84 @@ async def bare_redis(address: str, messages: Bare) -> Result:
     return result
 
 
+async def bare_rabbitmq(address: str, messages: Bare) -> Result:
+    """One queue behind a topic exchange, confirms by windows."""
+    async with await aio_pika.connect(address) as connection:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange("bare", aio_pika.ExchangeType.TOPIC, durable=True)
+        queue = await channel.declare_queue("bare", durable=True, arguments={"x-queue-type": "quorum"})
+        await queue.bind(exchange, "#")
+        cpu, wall = time.process_time(), time.perf_counter()
+        waiting: list[Any] = []
+        for subject, one, headers, payload in messages:
+            message = aio_pika.Message(payload, headers=dict(headers), message_id=one, delivery_mode=2)
+            waiting.append(exchange.publish(message, subject))
+            if len(waiting) == WINDOW:
+                await asyncio.gather(*waiting)
+                waiting = []
+        await asyncio.gather(*waiting)
+        return Result(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+async def bare_streams(address: str, messages: Bare) -> Result:
+    """One stream, rstream's own encoding, batches of a window."""
+    url = urlsplit(address)
+    producer = rstream.Producer(url.hostname, url.port, username=url.username, password=url.password)
+    await producer.start()
+    await producer.create_stream("bare", exists_ok=True)
+    done = asyncio.Event()
+    left = 0
+
+    def hear(_status: Any) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            done.set()
+
+    async def send(batch: list[Any]) -> None:
+        nonlocal left
+        left = len(batch)
+        done.clear()
+        await producer.send_batch("bare", batch, publisher_name="bare", on_publish_confirm=hear)
+        await done.wait()
+
+    cpu, wall = time.process_time(), time.perf_counter()
+    waiting, size = [], 0
+    for subject, one, headers, payload in messages:
+        if len(waiting) == WINDOW or size > 700_000:
+            await send(waiting)
+            waiting, size = [], 0
+        waiting.append(rstream.AMQPMessage(
+            properties=rstream.Properties(message_id=one), application_properties=dict(headers), body=payload,
+            message_annotations={"x-routing-key": subject},
+        ))  # fmt: skip
+        size += len(payload) + 600
+    await send(waiting)
+    result = Result(time.perf_counter() - wall, time.process_time() - cpu)
+    await producer.close()
+    return result
+
+
+async def bare_kafka(address: str, messages: Bare) -> Result:
+    settings = Cluster(address).settings()
+    producer = confluent_kafka.Producer({**settings, "enable.idempotence": True, "compression.type": "lz4"})
+    producer.list_topics(timeout=10)
+    cpu, wall = time.process_time(), time.perf_counter()
+    for subject, one, headers, payload in messages:
+        topic, _, key = subject.rpartition(".")
+        while True:
+            try:
+                producer.produce(topic, payload, key, headers=[*headers.items(), ("tw-id", one)])
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    producer.flush()
+    result = Result(time.perf_counter() - wall, time.process_time() - cpu)
+    producer.close()
+    return result
+
+
 def latency(make: Callable[..., BrokerSink], address: str, batch: int, first: int) -> tuple[float, float]:
     """Milliseconds from receipt to confirmation, p50 and p99, of 2,000 events a second handed over every 5 ms."""
     sink, waits = make(address, batch=batch), []
@@ -156,16 +246,29 @@ def latency(make: Callable[..., BrokerSink], address: str, batch: int, first: in
     return cuts[49], cuts[98]
 
 
-BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink], Callable[..., Any]]] = {
+class Streams(RabbitServer):
+    """As RabbitServer, at the port of its own stream protocol."""
+
+    @property
+    def address(self) -> str:
+        return self.stream_address
+
+
+BROKERS: dict[str, tuple[Callable[..., Any], Callable[..., BrokerSink], Callable[..., Any]]] = {
+    "RabbitMQ, quorum queue": (RabbitServer, RabbitSink, bare_rabbitmq),
+    "RabbitMQ, streams (rstream)": (Streams, RabbitStreamSink, bare_streams),
+    "Kafka (mock of librdkafka)": (KafkaCluster, KafkaSink, bare_kafka),
     "NATS JetStream": (NatsServer, NatsSink, bare_nats),
     "Redis Streams": (RedisServer, RedisSink, bare_redis),
 }
 
 
-def main(rounds: int = ROUNDS) -> None:
+def main(rounds: int, only: str) -> None:
     print("| Broker | batch | events/s | bare client | ratio | µs CPU an event | bare | ratio | p50 | p99 |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name, (kind, make, bare) in BROKERS.items():
+        if only.lower() not in name.lower():
+            continue
         for batch in (1, 20):
             with tempfile.TemporaryDirectory() as folder, kind(Path(folder) / "server") as server:
                 first, mine, theirs = 0, [], []
@@ -182,4 +285,4 @@ def main(rounds: int = ROUNDS) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS, sys.argv[2] if len(sys.argv) > 2 else "")
