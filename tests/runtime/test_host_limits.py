@@ -254,3 +254,11 @@ async def test_programs_of_one_host_keep_the_limits_together(limits: str, tmp_pa
     least = ideal((Window(10, 1.0),), PROCESSES * (calls + 1))
     figure(f"{PROCESSES} programs made {PROCESSES * (calls + 1)} calls in {seconds:.2f} s, the least is {least:.2f} s")
     assert seconds < least + 6.0
+
+
+@pytest.mark.parametrize("name", ["rest-/api/v5/public/instruments", "rest-a b", "../up"])
+def test_a_limit_of_any_name_has_a_file_of_its_own(name: str, tmp_path: Path) -> None:
+    make = host_gates(str(tmp_path), ("okx", "127.0.0.1:1"))
+    one, other, plain = make(name, WINDOWS, 1.0), make(name, WINDOWS, 1.0), make("rest", WINDOWS, 1.0)
+    assert [one.take(1.0), other.take(1.0), one.take(1.0), plain.take(1.0)] == [True, True, False, True]
+    assert len([path for path in tmp_path.iterdir() if path.is_file()]) == 2

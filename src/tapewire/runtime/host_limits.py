@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import psutil
@@ -224,7 +225,7 @@ def host_gates(directory: str | None, place: Sequence[str]) -> MakeGate:
     mark = sha256("\n".join(place).encode()).hexdigest()[:8]
 
     def make(name: str, windows: Sequence[Window], leeway: float) -> Gate:
-        return HostGate(folder / f"{title}-{mark}-{name}", windows, leeway)
+        return HostGate(folder / f"{title}-{mark}-{quote(name, safe='')}", windows, leeway)  # OKX's are paths
 
     return make
 
