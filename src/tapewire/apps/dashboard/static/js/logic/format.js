@@ -32,11 +32,11 @@ export function price(value, decimals, language) {
   return numberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
 }
 
-/** A size: all that tells it apart, never an exponent. */
+/** A size: all that tells it apart, never an exponent; with the decimals of its like, so that they stand in columns. */
 export function size(value, language) {
   if (!isNumber(value)) return "–";
-  const whole = Math.abs(value) >= 1000 ? 2 : Math.abs(value) >= 1 ? 4 : 8;
-  return numberFormat(language, { maximumFractionDigits: whole }).format(value);
+  const decimals = Math.abs(value) >= 1000 ? 2 : Math.abs(value) >= 1 ? 4 : 8;
+  return numberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
 }
 
 /** A large amount in few characters: 50.3B, 503억. */
