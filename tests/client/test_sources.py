@@ -16,6 +16,7 @@ import pytest
 from tapewire import FeedOptions, Subscription, WebSocketClient
 from tapewire.errors import ConfigError, FeedError, TimedOut
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.health import HealthState
 from tapewire.model.status import Connected, Connecting, Disconnected, FeedEvent, Gap, Quarantined
 from tapewire.sinks.brokers import nats_source, redis_source
 from tapewire.sinks.brokers.kafka import KafkaSink
@@ -457,6 +458,31 @@ async def test_wrong_credentials_end_it_when_the_tries_are_used_up(stand: Stand)
     shown = "".join(map(repr, [*told, failed.value, client.options, client.statistics()]))
     assert PASSWORD not in shown + str(failed.value) + str(told)
     assert f"127.0.0.1:{stand.server.port}" in str(failed.value)
+
+
+@pytest.mark.parametrize("stand", ["nats", "redis"], indirect=True)
+async def test_a_broker_that_is_away_is_no_health(stand: Stand) -> None:
+    await stand.publish(trade(0))
+    stand.close()
+    await asyncio.to_thread(stand.server.kill)
+    async with stand.client() as client:
+        handle = await client.subscribe_trade("KRW-BTC", lambda _event: None)
+        await becomes(client, HealthState.UNHEALTHY)
+        [reason] = client.get_health_status().reasons
+        assert "no line yet" in reason.text
+        assert PASSWORD not in repr(reason)
+        await asyncio.to_thread(stand.server.start)
+        await handle.live(timeout=40)
+        await becomes(client, HealthState.HEALTHY)
+        await asyncio.to_thread(stand.server.kill)
+        await becomes(client, HealthState.UNHEALTHY)
+        assert "line down" in client.get_health_status().reasons[0].text
+
+
+async def becomes(client: WebSocketClient, state: HealthState) -> None:
+    async with asyncio.timeout(40):
+        while client.get_health_status().status is not state:
+            await turn()
 
 
 async def test_symbols_come_and_go_while_it_runs(stand: Stand) -> None:

@@ -17,6 +17,7 @@ from tapewire.model.subscription import Subscription
 from tapewire.runtime.building import Carrier
 from tapewire.runtime.driver import Driver
 from tapewire.runtime.metrics import facts_of
+from tapewire.runtime.sourced import Sourced
 from tapewire.session.actions import Now
 from tapewire.session.health import (
     FULL,
@@ -115,7 +116,8 @@ class Troubles:
         """What is wrong now; ``quiet_kinds`` and ``patience`` as of ``metrics.facts_of``."""
         found = given_up(self._failures.values(), now)
         for carrier in carriers:
-            found += reasons_of_lines([facts_of(driver, now, quiet_kinds, patience) for driver in carrier.drivers], now)
+            lines = [facts_of(driver, now, quiet_kinds, patience) for driver in carrier.drivers]
+            found += reasons_of_lines([carrier.facts()] if isinstance(carrier, Sourced) else lines, now)
         found += filling(self._holes.values(), now)
         found += [] if self._tape is None else lasting([self._tape], now, float("inf"))
         found += lasting(self._sinks.values(), now, float("inf"))

@@ -24,6 +24,7 @@ from tapewire.runtime.heard import Heard
 from tapewire.runtime.quarantine import QuarantineLane
 from tapewire.session.actions import Now, Progress
 from tapewire.session.backoff import Backoff
+from tapewire.session.health import ConnectionFacts
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.source import Missed, Received, Source
 from tapewire.venues.contract import Codec, Quarantine
@@ -76,6 +77,8 @@ class Sourced:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reconnects = -1
+        self._down_since: float | None = None
+        self._error: str | None = None
 
     # What the pool asks and says.
 
@@ -89,6 +92,13 @@ class Sourced:
         """Streams that it carries."""
         return tuple(self.router.streams)
 
+    def facts(self) -> ConnectionFacts:
+        """What the judgement of its health needs: whether there is a line."""
+        return ConnectionFacts(
+            name=self.origin.connection, streams=self.taken, watched=0, down_since=self._down_since,
+            was_open=self._reconnects >= 0, failures=self._backoff.failures, last_error=self._error,
+        )  # fmt: skip
+
     def want(self, joined: Iterable[Subscription]) -> None:
         """The router's streams changed; of those that are ``joined`` somebody waits for a snapshot."""
         self.complaints.forget()
@@ -96,6 +106,7 @@ class Sourced:
         self._joined.update(joined)
         self._changed.set()
         if self._task is None:
+            self._down_since = self._clock.now().t
             self._task = asyncio.create_task(self._run(), name=f"{self.origin.connection} source")
 
     def hold(self, holder: object, *, holding: bool) -> None:
@@ -155,7 +166,7 @@ class Sourced:
         self._tell(Connecting, url=self.origin.url, attempt=self._backoff.failures + 1)
         await self._source.connect()
         self._reconnects += 1
-        self.is_open = True
+        self.is_open, self._down_since = True, None
         seconds = self._clock.now().t - began
         self._tell(Connected, url=self.origin.url, reconnect=self._reconnects, seconds=seconds)
         told = self._heard.told()
@@ -287,6 +298,8 @@ class Sourced:
     async def _lost(self, reason: str) -> None:
         loss = Loss("reset" if self.is_open else "unreachable", None, reason)
         delay = self._backoff.delay(loss)
+        self._error = reason
+        self._down_since = self._clock.now().t if self._down_since is None else self._down_since
         self.is_open, self.live = False, frozenset()
         self.router.line_lost()
         self._tell(Disconnected, loss=loss, attempt=self._backoff.failures, retry_in=delay, final=delay is None)

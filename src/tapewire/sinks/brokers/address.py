@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from tapewire.credentials import HiddenText
 from tapewire.errors import ConfigError
@@ -39,6 +39,15 @@ class Address:
 
     def __repr__(self) -> str:
         return f"Address({self.shown!r})"
+
+
+def without_options(text: str, names: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """An address without those of its options (``?ca=…&…``) that are none of the broker's client, and these."""
+    address, _, query = str.partition(text, "?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    found = {name: given.pop(name) for name in names if name in given}
+    more = "&".join(f"{quote(name)}={quote(value)}" for name, value in given.items())
+    return f"{address}?{more}" if more else address, found
 
 
 def _is_place(url: str, schemes: tuple[str, ...]) -> bool:

@@ -73,6 +73,15 @@ class Message(Struct):
     weight: int
 
 
+class _OwnPart(dict[type, str | None]):
+    """What of a class of events is part of the subject, beside venue, type and symbol."""
+
+    def __missing__(self, kind: type[Event]) -> str | None:
+        part = self[kind] = next((name for name in ("unit", "level") if name in kind.__struct_fields__), None)
+        return part
+
+
+_own_part = _OwnPart()
 #: Subject, venue, type, symbol.
 _Head = tuple[str, str, str, str]
 
@@ -98,7 +107,9 @@ class Writer:
         if not isinstance(item, Event):
             payload = self._encode(item)
             return Letter(*self._head(item), identity(item), self._plain, payload, None, item.at_ns, False)
-        key = (item.__class__, item.venue, item.symbol, getattr(item, "unit", None) or getattr(item, "level", None))
+        kind = item.__class__
+        part = _own_part[kind]
+        key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
         head = self._heads.get(key)
         if head is None:
             head = self._head(item)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 SCHEMES = ("nats", "tls")
+#: Seconds for each step of closing a line.
+_LET_GO = 0.5
 #: Words of the server that no trying again mends, in lower case.
 _NOT_LET_IN = ("authorization violation", "permissions violation", "authentication", "nkey", "user credentials")
 
@@ -40,9 +44,7 @@ async def connect(
     async def hear(error: Exception) -> None:
         told.append(words_of(error))
 
-    more: dict[str, Any] = {} if credentials is None else {"user_credentials": credentials}
-    if ca is not None:
-        more["tls"] = ssl.create_default_context(cafile=ca)
+    more = _trust(credentials, ca)
     client = Client()
     try:
         await client.connect(
@@ -50,6 +52,9 @@ async def connect(
             reconnect_time_wait=0, connect_timeout=5, ping_interval=5, max_outstanding_pings=2,
             error_cb=hear, disconnected_cb=gone, closed_cb=gone, **more,
         )  # fmt: skip
+    except ssl.SSLCertVerificationError as error:
+        await hang_up(client)
+        raise NotLetIn(f"the server's certificate is not trusted: {error.verify_message}") from None
     except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
         await hang_up(client)
         words = next((one for one in (words_of(error), *told) if _is_no(one)), told[-1] if told else words_of(error))
@@ -60,18 +65,41 @@ async def connect(
     return client
 
 
+def _trust(credentials: str | None, ca: str | None) -> dict[str, Any]:
+    """What nats-py is told of files. Raises NotLetIn: one of them cannot be used."""
+    more: dict[str, Any] = {}
+    if credentials is not None:
+        if find_spec("nkeys") is None:
+            raise NotLetIn("a file of credentials needs nkeys: pip install nats-py[nkeys]")
+        if not Path(credentials).is_file():
+            raise NotLetIn(f"credentials: there is no file {credentials}")
+        more["user_credentials"] = credentials
+    if ca is not None:
+        try:
+            more["tls"] = ssl.create_default_context(cafile=ca)
+        except OSError as error:  # an SSLError is one
+            raise NotLetIn(f"ca: {ca} holds no certificates to trust: {error.strerror or error}") from None
+    return more
+
+
 async def hang_up(client: Client) -> None:
     """Close a client, its line too: nats-py leaves that open when it cannot write what still waits."""
     try:
         with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
-            await client.close()
+            async with asyncio.timeout(_LET_GO) as patience:
+                await client.close()
     finally:  # whoever closes may be out of patience, and be cancelled: the line is closed all the same
         line: Any = client._transport  # noqa: SLF001 - there is no other way to it
         if line is not None:
             line.close()
-    if line is not None:
-        with contextlib.suppress(Exception):  # as above; asyncio closes the socket in a later turn of the loop
-            async with asyncio.timeout(1):
+    if (
+        patience.expired()
+    ):  # TLS was refused, and what nats-py waited for never comes; the socket is closed in the loop's next turns
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    elif line is not None:
+        with contextlib.suppress(Exception):  # as above
+            async with asyncio.timeout(_LET_GO):
                 await line.wait_closed()
 
 

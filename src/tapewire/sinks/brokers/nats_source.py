@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.nats_holes import Ledger
 from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
@@ -42,7 +42,8 @@ class NatsSource:
     """One connection to JetStream, with an ordered consumer for each subject: what it misses it asks for anew."""
 
     def __init__(self, address: str, stream: str) -> None:
-        self._address, self._stream = Address(address, SCHEMES), stream
+        bare, self._trust = without_options(address, ("ca", "credentials"))
+        self._address, self._stream = Address(bare, SCHEMES), stream
         self.shown = self._address.shown
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
@@ -67,7 +68,7 @@ class NatsSource:
         self._before |= {name: one.ledger for name, one in self._followed.items()}
         self._heard, self._followed, self._share = asyncio.Queue(_WAITING), {}, None
         self._lost = asyncio.get_running_loop().create_future()
-        self._client = await connect(self._address, self._lost)
+        self._client = await connect(self._address, self._lost, **self._trust)
         self._js = self._client.jetstream(timeout=5.0)
         from nats import errors  # noqa: PLC0415 - an optional extra
         from nats.js import errors as js_errors  # noqa: PLC0415

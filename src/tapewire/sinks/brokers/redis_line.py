@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tapewire.sinks.brokers.address import Address
@@ -14,6 +16,8 @@ from tapewire.sinks.brokers.link import Away, NotLetIn
 SCHEMES = ("redis", "rediss", "unix")
 
 Command = Sequence[bytes | str | int]
+#: Text of at most so many characters is likely to come again.
+_SHORT = 12
 
 
 class RedisLine:
@@ -98,7 +102,11 @@ class RedisLine:
             from redis.backoff import NoBackoff  # noqa: PLC0415
         except ImportError:
             raise NotLetIn("the extra redis is needed: pip install tapewire[redis]") from None
-        more: dict[str, Any] = {} if self._ca is None else {"ssl_ca_certs": self._ca}
+        more: dict[str, Any] = {}
+        if self._ca is not None:
+            if not Path(self._ca).is_file():
+                raise NotLetIn(f"ca: there is no file {self._ca}")
+            more["ssl_ca_certs"] = self._ca
         pool: Any = redis.asyncio.ConnectionPool.from_url(
             str.__str__(self._address.urls[0]), socket_timeout=self._timeout, socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0), **more,
@@ -116,13 +124,25 @@ async def _answer(line: Any, refusal: type[Exception]) -> Any:
 def pack(commands: Iterable[Command]) -> list[bytes]:
     """Commands as Redis reads them."""
     parts: list[bytes] = []
+    add = parts.append
     for command in commands:
-        parts.append(b"*%d" % len(command))
+        add(b"*%d\r\n" % len(command))
         for word in command:
-            value = word if type(word) is bytes else str(word).encode()
-            parts += (b"$%d" % len(value), value)
-    parts.append(b"")
-    return [b"\r\n".join(parts)]
+            if type(word) is bytes:
+                add(b"$%d\r\n%b\r\n" % (len(word), word))
+            elif type(word) is str and len(word) <= _SHORT:
+                add(_packed(word))
+            else:
+                value = str(word).encode()
+                add(b"$%d\r\n%b\r\n" % (len(value), value))
+    return [b"".join(parts)]
+
+
+@lru_cache(maxsize=4_096)
+def _packed(word: str) -> bytes:
+    """Names and values of headers are few, and come with every message."""
+    value = word.encode()
+    return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 def words_of(error: BaseException) -> str:

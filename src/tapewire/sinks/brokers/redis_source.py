@@ -9,7 +9,7 @@ from os import getpid
 from socket import gethostname
 from typing import Any
 
-from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.redis_holes import NOTHING, START, Hole, Id, Ledger, Stock
 from tapewire.sinks.brokers.redis_line import SCHEMES, Command, RedisLine, words_of
@@ -31,9 +31,10 @@ class RedisSource:
     """One connection that asks for what is new in all streams at once, and once a second what was thrown away."""
 
     def __init__(self, address: str, _stream: str) -> None:
-        self._address = Address(address, SCHEMES)
+        bare, trust = without_options(address, ("ca",))
+        self._address = Address(bare, SCHEMES)
         self.shown = self._address.shown
-        self._line = RedisLine(self._address, None, _ANSWER_WITHIN)
+        self._line = RedisLine(self._address, trust.get("ca"), _ANSWER_WITHIN)
         self._run = ""
         self._checked = 0.0
         self._followed: dict[str, Ledger] = {}

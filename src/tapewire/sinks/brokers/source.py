@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
-from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
 
 from tapewire.errors import ConfigError
+from tapewire.sinks.brokers.address import without_options
 from tapewire.sinks.brokers.subjects import check_prefix
 
 _OWN = ("prefix", "stream", "since", "sequence", "group")
@@ -153,11 +153,7 @@ class Wanted(Struct, frozen=True):
 
 def read_wanted(text: str) -> Wanted:
     """An address with what it asks for. Raises ConfigError."""
-    address, found, query = str.partition(text, "?")
-    given = dict(parse_qsl(query, keep_blank_values=True)) if found else {}
-    own = {name: given.pop(name) for name in _OWN if name in given}
-    if given:  # the client's own
-        address += "?" + "&".join(f"{quote(name)}={quote(value)}" for name, value in given.items())
+    address, own = without_options(text, _OWN)
     if not own.get("sequence", "0").isdigit():
         raise ConfigError("sequence", own["sequence"], "a whole number")
     sequence = int(own["sequence"]) if "sequence" in own else None
