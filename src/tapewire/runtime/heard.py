@@ -75,6 +75,10 @@ class Heard:
         known = self._subjects.get(name)
         return self._begin if known is None or known.position is None else Begin(after=known.position)
 
+    def follow(self, name: str) -> None:
+        """It is heard from here on: what comes is missed when the line is lost, the very first message too."""
+        self._subjects.setdefault(name, _Subject())
+
     def forget(self, name: str) -> None:
         """Nobody wants it any more."""
         self._subjects.pop(name, None)
@@ -84,7 +88,7 @@ class Heard:
         return self.is_new(name) and self._begin == Begin()
 
     def is_new(self, name: str) -> bool:
-        """Nothing of it was heard yet."""
+        """Nobody has followed it yet."""
         return name not in self._subjects
 
     def read(self, received: Received) -> list[Event | FeedEvent]:

@@ -173,6 +173,8 @@ class Sourced:
         for message in await self._source.latest([name for name in told if self._heard.is_new(name)]):
             self._newest(message, begins=True)
         missing = await self._source.follow({name: self._heard.begin(name) for name in told})
+        for name in told:
+            self._heard.follow(name)
         self._untold = not missing.isdisjoint(self._heard.losses)
 
     async def _hear(self) -> None:
@@ -227,6 +229,8 @@ class Sourced:
         await self._look({name: one for name, one in wanted.items() if one in joined}, new)
         missing = await self._follow(new) if new else frozenset()
         followed |= new
+        for name in new:
+            self._heard.follow(name)
         for name in missing:
             self._missed(Missed(name), followed)
         if self._untold:

@@ -26,7 +26,7 @@ def test_the_newest_is_in_a_hash_and_each_is_on_its_channel(tmp_path: Path) -> N
         pytest.skip("make servers")
     events = [trade(number, symbol) for number in range(30) for symbol in ("KRW-BTC", "KRW-ETH")]
     with RedisServer(tmp_path / "server") as server, closing(redis.Redis.from_url(server.address)) as client:
-        listening = client.pubsub(ignore_subscribe_messages=True)
+        listening: Any = redis.client.PubSub(client.connection_pool, ignore_subscribe_messages=True)
         listening.subscribe(BTC)
         assert listening.get_message(timeout=20) is None  # the channel is there
         with closing(RedisSink(server.address, latest=True, pubsub=True)) as sink:

@@ -190,3 +190,12 @@ def test_an_older_server_tells_what_may_be_lost() -> None:
     assert ledger.check(stock(None, 9, 8, 2)) == Hole(at(5), at(9))
     assert ledger.check(stock(None, 9, None, 0)) is None
     assert Ledger(at(5), 5).check(stock(None, 9, 8, 2)) is None
+
+
+def test_who_has_heard_nothing_of_an_empty_stream_doubts_nothing() -> None:
+    ledger = Ledger(START, 0)
+    ledger.doubt()
+    assert ledger.check(stock(3, 9, 7, 3)) is None
+    other = Ledger(START, 0)
+    other.doubt()
+    assert other.check(stock(5, 9, 7, 3)) == Hole(START, at(7))

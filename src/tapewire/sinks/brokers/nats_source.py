@@ -232,8 +232,8 @@ class NatsSource:
     def _ledger(self, subject: str, begin: Begin, first: int) -> Ledger:
         """What is known of a subject from before, or begins now."""
         before = self._before.pop(subject, None)
-        if begin.after is None:
-            return Ledger(0, max(first, begin.sequence or 0) - 1)
+        if begin.after is None:  # if it was followed before, nothing came
+            return Ledger(0, max(first, begin.sequence or 0) - 1 if before is None else before.known)
         heard = int(begin.after)
         return Ledger(heard, before.known if before is not None and before.heard == heard else heard)
 

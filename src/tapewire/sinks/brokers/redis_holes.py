@@ -57,6 +57,8 @@ class Ledger:
 
     def doubt(self) -> None:
         """It is another server, or the same one after a crash: its numbers may not go on from those we know."""
+        if self.position == START and self.added == 0:
+            return  # all that was ever added came after us, whoever counts
         self.added = self._due = self._found = None
 
     def check(self, stock: Stock) -> Hole | None:

@@ -224,6 +224,9 @@ class RedisSource:
             known = (self._before.pop(subject, None), self._newest.pop(subject, None))
             return next((one for one in known if one is not None and one.position == position), Ledger(position, None))
         start = START if begin.since_ns is None else (begin.since_ns // 1_000_000 - 1, 2**64 - 1)
+        before = self._before.pop(subject, None)
+        if before is not None and before.position == start:  # followed before, and nothing came
+            return before
         whole = stock.added is not None and (stock.first is None or stock.first > start)
         return Ledger(start, stock.added - stock.length if whole and stock.added is not None else None)
 
