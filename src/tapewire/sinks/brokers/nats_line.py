@@ -95,8 +95,10 @@ async def hang_up(client: Client) -> None:
     if (
         patience.expired()
     ):  # TLS was refused, and what nats-py waited for never comes; the socket is closed in the loop's next turns
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        for _ in range(2):
+            turn = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(turn.set_result, None)
+            await turn
     elif line is not None:
         with contextlib.suppress(Exception):  # as above
             async with asyncio.timeout(_LET_GO):
