@@ -17,6 +17,8 @@ from tests.sinks.brokers.rabbit_server import LARGEST, RabbitServer
 from tests.sinks.brokers.servers import PASSWORD
 from tests.sizes import size
 
+pytestmark = pytest.mark.timeout(200)  # the server starts slowly on a busy machine
+
 
 def trade(number: int, symbol: str = "KRW-BTC") -> TradeEvent:
     return TradeEvent(venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1)
