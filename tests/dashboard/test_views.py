@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
+from tapewire.sim.server import Simulator
 from tests.dashboard.browser import resize
 from tests.dashboard.stage import Person, Stage, staged
 
@@ -268,6 +270,10 @@ def test_a_feed_that_is_down_is_said_to_be_and_comes_back(person: Person, stage:
     person.changes(f"{ROW} .price .figure")
 
 
+def _has_more_lines(exchange: Simulator, before: int) -> bool:
+    return len(exchange.connects) > before
+
+
 @pytest.mark.parametrize(
     ("view", "alive"),
     [
@@ -283,7 +289,7 @@ def test_every_view_goes_on_after_its_lines_were_cut(person: Person, stage: Stag
     for exchange in (stage.upbit, stage.okx):
         before = len(exchange.connects)
         stage.do(exchange.abort)
-        person.until(lambda exchange=exchange, before=before: len(exchange.connects) > before, "a new line")
+        person.until(partial(_has_more_lines, exchange, before), "a new line")
     person.until(lambda: person.text("#pill") != "Feed down", "the feed is back")
     person.changes(alive)
     assert person.asked() == []
