@@ -27,10 +27,11 @@ MOST_LINES = 4
 _PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
 
 
-def _positive(options: Any, name: str) -> None:
-    value = getattr(options, name)
-    if value is not None and not (_is_number(value) and value > 0):
-        raise ConfigError(name, value, "more than 0")
+def _positive(options: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not (_is_number(value) and value > 0):
+            raise ConfigError(name, value, "more than 0")
 
 
 def _is_number(value: object) -> bool:
@@ -66,13 +67,7 @@ class LineOptions(Struct, frozen=True, kw_only=True):
     ssl_context: Any = None
 
     def __post_init__(self) -> None:
-        for option in (
-            "connect_timeout",
-            "close_timeout",
-            "max_message",
-            "max_fragments",
-            "max_control_rate",
-        ):
+        for option in ("connect_timeout", "close_timeout", "max_message", "max_fragments", "max_control_rate"):
             _positive(self, option)
         if self.compression not in (None, "deflate"):
             raise ConfigError("compression", self.compression, '"deflate" or None')
@@ -297,6 +292,8 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             ``recovered``.
         recovery_order: ``"merged"`` delivers live trades and candles at once and what was missed when REST told it;
             ``"before"`` lets the live ones of that stream wait for it: 10,000 of them and 30 seconds at most.
+        history: seconds of trades and candles before a stream's first subscription that REST is asked for; they come
+            marked ``recovered``, and the ``Gap`` of cause ``history`` tells how far they go back.
         redundancy: connections that carry the same public streams; of each message the first copy is delivered. 1 to 4;
             private and info sides always have one.
         urls: with ``redundancy``, the WebSocket address of each of its connections; those without one take ``url``,
@@ -323,6 +320,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
     drop_doubles: bool = True
     recover: bool = True
     recovery_order: Literal["merged", "before"] = "merged"
+    history: float | None = None
     redundancy: int = 1
     urls: tuple[str, ...] = ()
     lines: tuple[LineOptions, ...] = ()
@@ -340,12 +338,14 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         self._check_limits()
         if self.cursor_file == "":
             raise ConfigError("cursor_file", "", "the name of a file, or None")
-        _positive(self, "poll_after")
+        _positive(self, "poll_after", "history")
+        if self.history is not None and not self.recover:
+            raise ConfigError("recover", False, "True with history, which is asked for in the same way")
         for option, address in (*(("urls", url) for url in self.urls), ("url", self.url), ("rest_url", self.rest_url)):
             _check_address(option, address, _REST if option == "rest_url" else _WEBSOCKET)
         for option, words in _WORDS.items():
             if getattr(self, option) not in words:
-                raise ConfigError(option, getattr(self, option), " or ".join(map(_quoted, words)))
+                raise ConfigError(option, getattr(self, option), " or ".join(f'"{word}"' for word in words))
 
     def _check_source(self) -> None:
         if str(self.url or "").startswith(BROKERS):
@@ -356,8 +356,9 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         if not str(self.source).startswith(BROKERS):
             raise ConfigError("source", "…", f"the address of a broker ({', '.join(BROKERS)})")
         force_setattr(self, "source", HiddenText(self.source))  # a password may stand in it
-        for option, usual in (("tape", None), ("cursor_file", None), ("redundancy", 1), ("urls", ())):
-            if getattr(self, option) != usual:
+        usual = {"tape": None, "cursor_file": None, "history": None, "redundancy": 1, "urls": ()}
+        for option, value in usual.items():
+            if getattr(self, option) != value:
                 raise ConfigError(option, "…", "left out with a broker: that is for lines to an exchange")
         for option, off in (("validate", False), ("recover", False), ("poll_after", None)):
             force_setattr(self, option, off)
@@ -394,7 +395,3 @@ _WORDS = {
     "recovery_order": ("merged", "before"),
     "transport": ("picows", "websockets"),
 }
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"'

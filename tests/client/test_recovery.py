@@ -294,3 +294,34 @@ def test_the_ledger_tells_each_interruption_as_it_stands() -> None:
         assert client.gaps() == rows
 
     play(story)
+
+
+@pytest.mark.parametrize("venue", ["upbit", "okx"])
+def test_the_past_of_a_stream_comes_first_and_is_joined_with_what_is_live(venue: str) -> None:
+    """S4-37: as if it had been heard for ten minutes already: every trade once and in time, every candle."""
+    market = {"upbit": "KRW-BTC", "okx": "BTC-USDT"}[venue]
+
+    async def story(stage: Stage) -> None:
+        trades: list[TradeEvent] = []
+        candles: list[CandleEvent] = []
+        await stage.after(900)
+        since = stage.simulator.exchange.market.now_ms - 600_000
+        async with stage.client(venue=venue, recover=True, recovery_order="before", history=600) as client:
+            await client.subscribe_trade(market, trades.append)
+            await client.subscribe_candle(market, candles.append, unit="1m")
+            await stage.after(90)
+            made = [one for one in stage.simulator.trades if one.symbol == market and (one.timestamp or 0) > since]
+            ends = [(one.sequential_id or 0, one.count or 1) for one in trades]
+            heard = [number for last, count in ends for number in range(last - count + 1, last + 1)]
+            assert len(heard) == len(set(heard))
+            assert {one.sequential_id for one in made} <= set(heard)
+            assert min(one.timestamp or 0 for one in trades) > since - 60_000
+            assert in_time(trades)
+            assert trades[0].recovered
+            assert not trades[-1].recovered
+            past = [one for one in candles if one.recovered]
+            assert len({one.candle_date_time_utc for one in past}) >= 9
+            causes = {(gap.subscription.kind, gap.cause): gap.state for gap in stage.told(Gap)}
+            assert causes == {("trade", "history"): "filled", ("candle", "history"): "filled"}
+
+    play(story, seed=3, venue=venue, markets=(market,))

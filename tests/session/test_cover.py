@@ -210,7 +210,7 @@ def test_what_nobody_wants_any_more_is_handed_out_as_it_is(both: bool) -> None:
 
 def test_where_another_process_ended_the_first_line_that_brings_anything_goes_on() -> None:
     sky = Sky(0)
-    sky.cover.resume(now(9), A, 2000, Progress(0, 70, 700))
+    sky.cover.resume(now(9), A, 2000, Progress(0, 70, 700), "restart")
     assert [(gap.cause, gap.from_ns) for gap in sky.cover.open] == [("restart", 2000)]
     sky.cover.confirmed(0, [A])
     [gap, recovered] = sky.data(10, 1)

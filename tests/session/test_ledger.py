@@ -78,8 +78,8 @@ def test_rows_of_streams_that_nobody_wants_are_handed_out_open() -> None:
 
 def test_streams_that_another_process_saw_last_are_open_from_its_end_on_and_recovered_together() -> None:
     book = ledger()
-    book.resume(now(9), A, 1_000, Progress(0, 77, 7000))
-    book.resume(now(9), TICKER, 2_000, Progress())
+    book.resume(now(9), A, 1_000, Progress(0, 77, 7000), "restart")
+    book.resume(now(9), TICKER, 2_000, Progress(), "restart")
     assert book.open[0] == row(9, cause="restart", state="open", last_id=77, last_timestamp=7000)
     (told,) = book.data(now(10), A, Progress(1, 80, 8000))
     assert isinstance(told, Gap)
@@ -89,7 +89,7 @@ def test_streams_that_another_process_saw_last_are_open_from_its_end_on_and_reco
     assert (complete.cause, complete.state, complete.from_ns) == ("restart", "full_state", 2_000)
     assert isinstance(together, Recovered)
     assert together.subscriptions == (A, TICKER)
-    book.resume(now(12), B, 12_000, Progress())
+    book.resume(now(12), B, 12_000, Progress(), "restart")
     later = book.data(now(13), B, Progress(1))[1]
     assert isinstance(later, Recovered)
     assert later.subscriptions == (B,)

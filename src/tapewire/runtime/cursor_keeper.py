@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from tapewire.config import FeedOptions
 from tapewire.hub.listening import Stream
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.reached import Reached
@@ -73,17 +74,26 @@ class CursorKeeper:
 
     Args:
         venue: whose streams.
-        path: of the file; None: nothing is kept.
+        options: of the feed: the file (None: nothing is kept), how much of the past is asked.
         clock, aside: as of the manager.
         found: where to look.
         tape: of the pool, if it keeps one: what is saved is never ahead of it either.
     """
 
     def __init__(
-        self, venue: str, path: str | None, clock: Clock, aside: Aside, found: Found, *, tape: FeedTape | None = None
+        self,
+        venue: str,
+        options: FeedOptions,
+        clock: Clock,
+        aside: Aside,
+        found: Found,
+        *,
+        tape: FeedTape | None = None,
     ) -> None:
         self._venue, self._clock, self._aside, self._found, self._tape = venue, clock, aside, found, tape
+        path = options.cursor_file
         self._file = None if path is None else CursorFile(Path(path), venue)
+        self._history = options.history
         self._cursor, self._accounts = Cursor(), dict[str, AccountState]()
         self._expected: dict[Key, Place] = {}
         self._task: asyncio.Task[None] | None = None
@@ -118,6 +128,8 @@ class CursorKeeper:
             return
         whose, subscription = account_of(carrier.origin.credentials), stream.subscription
         place = self._expected.pop((whose, subscription), None) or self._cursor.take((whose, subscription))
+        cause = "restart" if place is not None else "history"
+        place = place or self._past(subscription)
         if place is None:
             return
         last = Progress(0, place.ids[-1] if place.ids else None, place.last_timestamp)
@@ -127,7 +139,14 @@ class CursorKeeper:
         if account is not None and whose in self._accounts:
             account.resume(self._accounts[whose])
         resume = carrier.machine.ledger.resume if isinstance(carrier, Driver) else carrier.resume
-        resume(self._clock.now(), subscription, place.at_ns, last)
+        resume(self._clock.now(), subscription, place.at_ns, last, cause)
+
+    def _past(self, subscription: Subscription) -> Place | None:
+        """Where a stream that nobody heard before is to begin, in the past."""
+        if self._history is None or subscription.kind not in ("trade", "candle"):
+            return None
+        since_ns = self._clock.wall_ns() - round(self._history * 1e9)
+        return Place(subscription, since_ns, "", since_ns // 1_000_000, ())
 
     def leave(self, carrier: Carrier, subscription: Subscription) -> None:
         """A stream is about to lose a listener: note how it stands."""

@@ -155,9 +155,9 @@ class Group:
         """Callbacks that raised."""
         return self.complaints.count + sum(driver.complaints.count for driver in self.drivers)
 
-    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress, cause: str) -> None:
         """See ``session.cover``."""
-        self._cover.resume(now, stream, from_ns, last)
+        self._cover.resume(now, stream, from_ns, last, cause)
 
     @property
     def taken(self) -> tuple[Subscription, ...]:

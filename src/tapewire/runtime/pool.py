@@ -71,7 +71,7 @@ class Pool:
         self._listing = Listing(venue, options, self._rest, ports.clock)
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
         self._polling = Polling(venue, options, self._rest, ports.clock, self.publish)
-        self._cursor = CursorKeeper(venue.name, options.cursor_file, ports.clock, ports.aside, self, tape=ports.tape)
+        self._cursor = CursorKeeper(venue.name, options, ports.clock, ports.aside, self, tape=ports.tape)
         self.expect = self._cursor.expect
         if ports.tape is not None:
             ports.tape.begin(self.publish)

@@ -134,7 +134,7 @@ class Sourced:
         """End at once."""
         self.stop()
 
-    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress, cause: str) -> None:
         """Where another process left off is not known here: the broker has its own history (``since``)."""
 
     # The line.

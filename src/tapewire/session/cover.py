@@ -109,9 +109,9 @@ class Cover:
         self._bare.update(bare)
         return told, bare
 
-    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress, cause: str) -> None:
         """Another process saw the stream last, at ``from_ns``: whichever line brings it first ends the row."""
-        self._ledger.resume(now, stream, from_ns, last)
+        self._ledger.resume(now, stream, from_ns, last, cause)
         self._bare.add(stream)
 
     def polled(self, now: Now, stream: Subscription, cause: str, answer: Answer) -> list[Gap]:

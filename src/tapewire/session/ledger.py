@@ -63,11 +63,11 @@ class Ledger:
             self._outages[stream] = outage
             outage.open.add(stream)
 
-    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress) -> None:
-        """Open the row of a stream that another process saw last, at ``from_ns``."""
+    def resume(self, now: Now, stream: Subscription, from_ns: int, last: Progress, cause: str) -> None:
+        """Open the row of a stream that another process saw last, at ``from_ns``, or whose past is wanted since."""
         self._open[stream] = Gap(
             venue=self._venue, connection=self._connection, at_ns=now.ns, subscription=stream,
-            cause="restart", state="open", from_ns=from_ns, last_id=last.last_id, last_timestamp=last.last_timestamp,
+            cause=cause, state="open", from_ns=from_ns, last_id=last.last_id, last_timestamp=last.last_timestamp,
         )  # fmt: skip
         t = now.t - (now.ns - from_ns) / 1e9
         if self._restart is None or not self._restart.open:
