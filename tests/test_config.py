@@ -80,6 +80,7 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
         ),
         (FeedOptions, "numbers", "int", """numbers is 'int'; it must be "float" or "decimal\""""),
         (FeedOptions, "transport", "aiohttp", """transport is 'aiohttp'; it must be "picows" or "websockets\""""),
+        (FeedOptions, "history", 0, "history is 0; it must be more than 0"),
         (FeedOptions, "recovery_order", "after", """recovery_order is 'after'; it must be "merged" or "before\""""),
     ],
 )  # fmt: skip
@@ -306,6 +307,14 @@ def test_a_profile_sets_options_a_strategy_its_back_off_and_a_change_goes_before
         profile("holiday")
     with pytest.raises(ConfigError, match="aggressive"):
         profile("production", strategy="lazy")
+
+
+def test_the_past_is_asked_of_rest_as_what_was_missed_is() -> None:
+    assert FeedOptions(history=60).history == 60
+    with pytest.raises(ConfigError, match="recover is False; it must be True with history"):
+        FeedOptions(history=60, recover=False)
+    with pytest.raises(ConfigError, match="left out with a broker"):
+        FeedOptions(history=60, url="nats://host")
 
 
 def test_the_address_of_a_broker_is_moved_and_hidden_and_the_exchange_is_asked_nothing() -> None:

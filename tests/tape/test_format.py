@@ -22,6 +22,7 @@ from tapewire.tape.format import (
     decode_header,
     encode_block,
     encode_header,
+    is_of_another_version,
     runs_of,
 )
 
@@ -85,6 +86,18 @@ def test_a_header_of_another_shape_is_refused() -> None:
     start = struct.pack("<8sHI", b"tapewire", 1, 2) + b"{}"
     with pytest.raises(Damaged, match="cannot be read"):
         decode_header(start + struct.pack("<I", zlib.crc32(start)))
+
+
+def test_only_a_whole_header_of_another_version_says_that_nothing_here_may_be_judged() -> None:
+    data = encode_header(HEADER)
+    assert not is_of_another_version(data)
+    other = data[:8] + b"\x09\x00" + data[10:-4]
+    whole = other + struct.pack("<I", zlib.crc32(other))
+    assert is_of_another_version(whole + b"whatever follows")
+    assert not is_of_another_version(whole[:4])
+    assert not is_of_another_version(whole[:-1])
+    assert not is_of_another_version(b"something" + whole[9:])
+    assert not is_of_another_version(whole[:-5] + b"x" + whole[-4:])
 
 
 def crafted(plain: bytes, stored: bytes, *, flags: int = 0, records: int = 1, length: int | None = None) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewire.errors import ConfigError
-from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.address import Address, without_options
 
 NATS = ("nats", "tls")
 
@@ -52,3 +52,18 @@ def test_no_password_is_shown_whatever_it_holds(password: str) -> None:
         except ConfigError as error:
             shown = [str(error), repr(error), repr(vars(error))]
         assert not [one for one in shown if "Canary" in one], shown
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "found"),
+    [
+        ("nats://host", "nats://host", {}),
+        ("nats://host?ca=/a%20b.pem", "nats://host", {"ca": "/a b.pem"}),
+        ("redis://host/0?db=1&ca=x&group=", "redis://host/0?db=1", {"ca": "x", "group": ""}),
+        ("redis://host?name=a%26b", "redis://host?name=a%26b", {}),
+    ],
+)
+def test_our_options_of_an_address_are_taken_out_and_the_client_s_stay(
+    text: str, address: str, found: dict[str, str]
+) -> None:
+    assert without_options(text, ("ca", "group")) == (address, found)

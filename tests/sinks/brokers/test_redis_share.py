@@ -31,6 +31,8 @@ def test_what_is_taken_is_kept_alive_until_it_is_done() -> None:
     share.release("s", ["3-0", "9-0"])
     assert [*share.alive()] == [("XCLAIM", "s", "workers", "me", 0, "2-0", "JUSTID")]
     assert share.inherit("s", 9)[:4] == ("XAUTOCLAIM", "s", "workers", "me")
+    share.join("t", "$")
+    assert [*share.alive()] == [("XCLAIM", "s", "workers", "me", 0, "2-0", "JUSTID")]
     share.leave("s")
     share.take("s", ["4-0"])
     assert [*share.alive()] == []
