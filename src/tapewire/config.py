@@ -212,7 +212,8 @@ class TapeOptions(Struct, frozen=True, kw_only=True):
             machine's).
         fsync_every: seconds.
         write_every: seconds after which what came is written: what a ``kill -9`` may cost.
-        file_size: bytes after which another file is begun. file_seconds: seconds after which one is.
+        file_size: bytes after which another file is begun.
+        file_seconds: seconds after which one is.
         file_records: records after which one is, at the end of their block; None: no such limit.
         keep_bytes: the oldest files go when all together are larger; None: they stay.
         keep_seconds: files that were ended longer ago go; None: they stay.

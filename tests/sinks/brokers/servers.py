@@ -166,7 +166,7 @@ class RedisServer(Server):
     def command(self) -> list[str]:
         return [
             self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
-            "--appendonly", "yes", "--appendfsync", "everysec", "--user", "default", "off",
+            "--appendonly", "yes", "--appendfsync", "always", "--user", "default", "off",
             "--user", USER, "on", f">{PASSWORD}", "~*", "&*", "+@all",
         ]  # fmt: skip
 
