@@ -42,7 +42,7 @@ PURE_TESTS := tests/model tests/book tests/venues tests/session tests/hub tests/
 
 test: check servers $(PEERS_STAMP)  ## the checks, then every test; the pure rooms under branch coverage
 	$(BIN)/python scripts/coverage.py $(PURE_TESTS)
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(PURE_TESTS:%=--ignore=%) $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(PURE_TESTS:%=--ignore=%) $(PYTEST)
 
 nightly: $(STAMP)  ## the tests at the full sizes of the plan, with what they measured (an hour)
 	TAPEWIRE_NIGHTLY=1 $(BIN)/python -m pytest -s --timeout 3600 -m "not peers" $(PYTEST)
