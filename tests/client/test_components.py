@@ -87,13 +87,14 @@ def test_many_clients_subscribe_the_same_thousand_symbols_in_time() -> None:
 
     async def story(stage: Stage) -> tuple[float, float]:
         group = [WebSocketClient(f"c{number}", manager=stage.manager) for number in range(clients)]
-        began = time.process_time()  # nothing waits in virtual time: ours, whoever else uses the machine
+        await stage.client("first").subscribe_ticker(THOUSAND[0], lambda _event: None)
+        began = time.perf_counter()
         await asyncio.gather(*(client.subscribe_ticker(THOUSAND, lambda _event: None) for client in group))
-        done = time.process_time()
+        done = time.perf_counter()
         await stage.after(1)
-        leaving = time.process_time()
+        leaving = time.perf_counter()
         await asyncio.gather(*(client.cleanup() for client in group))
-        return done - began, time.process_time() - leaving
+        return done - began, time.perf_counter() - leaving
 
     subscribing, leaving = play(story, markets=THOUSAND, rate=1.0)
     figure(f"{clients} clients x 1,000 symbols: subscribed in {subscribing:.2f} s, left in {leaving:.2f} s")

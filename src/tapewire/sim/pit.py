@@ -13,6 +13,7 @@ from tapewire.model.events import CandleEvent, OrderbookEvent, TickerEvent, Trad
 from tapewire.model.market import Market
 from tapewire.sim.bars import Bars, candle
 from tapewire.sim.book import UNIT, Book
+from tapewire.sim.history import History
 from tapewire.sim.past import Past, noise
 from tapewire.sim.resting import Quote, Resting
 from tapewire.sim.ticks import Tick, tick_of
@@ -107,7 +108,7 @@ class Pit:
         self.past = Past(key, start_ms / 1000, listing.price, listing.trades, listing.size)
         self.bars = {unit: Bars(unit, self.past, self._rounded, every=rhythm.every_window) for unit in rhythm.units}
         self._every_bar = tuple(self.bars.values())
-        self.history: deque[TradeEvent] = deque(maxlen=_HISTORY)
+        self.history = History(_HISTORY)
         self._open_day(start_ms)
         self._rolling = _Rolling(self.past, start_ms)
         self.high52, self.low52 = (self._rounded(listing.price * part) for part in (1.9, 0.6))
@@ -275,7 +276,7 @@ class Pit:
             at, number = event.trade_timestamp or 0, event.sequential_id or 0
             return at < before_ms and (before_id is None or number < before_id)
 
-        found = sorted(filter(older, self.history), key=_order, reverse=True)[:count]
+        found = self.history.newest(older, count)
         slot = self._slot_before(before_ms, before_id)
         while len(found) < count:
             event = self._past_event(slot)
@@ -385,7 +386,3 @@ def _word(change: float) -> str:
 
 def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-
-
-def _order(event: TradeEvent) -> tuple[int, int]:
-    return event.trade_timestamp or 0, event.sequential_id or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,10 @@ from tapewire import WebSocketClient
 from tapewire.errors import FeedError, SinkError
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import Disconnected, FeedEvent
+from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.nats import NatsSink
 from tapewire.sinks.brokers.redis import RedisSink
+from tapewire.sinks.brokers.redis_line import SCHEMES, RedisLine
 from tapewire.sinks.brokers.sink import BrokerSink
 from tests.sinks.brokers.servers import PASSWORD, USER, NatsServer, RedisServer
 from tests.transport.certificates import Authority
@@ -106,6 +109,20 @@ async def test_who_trusts_the_authority_writes_and_reads(stand: Stand) -> None:
     async with WebSocketClient("reader", url=f"{stand.server.address}?ca={stand.ca}") as client:
         [newest] = await client.trade_snapshot("KRW-BTC", timeout=40)
     assert newest.sequential_id == 3
+
+
+@pytest.mark.parametrize("stand", ["redis"], indirect=True)
+async def test_a_line_is_cut_at_once_though_the_server_hangs(stand: Stand) -> None:
+    line = RedisLine(Address(stand.server.address, SCHEMES), stand.ca, 20.0)
+    await line.connect()
+    asking = asyncio.create_task(line.ask([("PING",)]))
+    stand.server.pause()
+    try:
+        asking.cancel()
+        await asyncio.wait({asking})
+        await line.close()
+    finally:
+        stand.server.resume()
 
 
 def test_who_does_not_trust_it_says_so(stand: Stand) -> None:

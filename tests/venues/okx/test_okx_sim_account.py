@@ -114,6 +114,22 @@ class TestOrders:
         client.stay(30.0)
         assert [(row["state"], row["execType"]) for row in told(client)] == [("live", ""), ("filled", "M")]
 
+    def test_the_last_price_of_an_order_stands_still_when_it_has_ended(self) -> None:
+        okx = make()
+        number = place(okx, ordType="market", sz="100", px="")["ordId"]
+        client = listening(okx, ORDERS)
+        waiting = place(okx, px="30001")["ordId"]
+        [ended] = ask(okx, "trade/orders-history?instType=SPOT")
+        [live] = ask(okx, f"trade/order?instId=BTC-USDT&ordId={waiting}")
+        before = ended["lastPx"]
+        assert live["lastPx"] == before == str(okx.market.last_trade("BTC-USDT").trade_price).removesuffix(".0")
+        while str(okx.market.last_trade("BTC-USDT").trade_price).removesuffix(".0") == before:
+            run(client.okx, okx.moment + 1)
+        [again] = ask(okx, f"trade/order?instId=BTC-USDT&ordId={waiting}")
+        assert again["lastPx"] != before
+        assert ask(okx, "trade/orders-history?instType=SPOT") == [ended]
+        assert ended["ordId"] == number
+
     def test_market_orders_are_in_money_or_coins(self) -> None:
         okx = make()
         client = listening(okx, ORDERS)

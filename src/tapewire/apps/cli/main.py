@@ -21,7 +21,7 @@ COMMANDS = {
     "demo": ("demo", "The main job in 20 seconds on the built-in simulator: no network, no key."),
     "watch": ("watch", "Look at markets live: a table on a terminal, lines in a pipe."),
     "record": ("record", "Record markets to JSON lines files until stopped."),
-    "publish": ("publish", "Feed a message broker: NATS, Redis."),
+    "publish": ("publish", "Feed a message broker: NATS, Redis, RabbitMQ, Kafka."),
     "collect": ("collect", "One collector of a fleet: carries its share of the markets to NATS."),
     "fleet": ("fleet", "Who carries what in a fleet of collectors."),
     "gaps": ("gaps", "What a recording lacks: since when, why, filled or not."),

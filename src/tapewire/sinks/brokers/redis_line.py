@@ -35,6 +35,7 @@ class RedisLine:
     def __init__(self, address: Address, ca: str | None, timeout: float) -> None:
         self._address, self._ca, self._timeout = address, ca, timeout
         self._line: Any = None
+        self._writer: Any = None
 
     async def connect(self) -> None:
         """Connect, and see that we are let in.
@@ -47,6 +48,7 @@ class RedisLine:
 
         try:
             await line.connect()
+            self._writer = line._writer  # noqa: SLF001 - see ``close``
             await self._greet()
         except (redis.AuthenticationError, redis.ResponseError) as error:
             await self.close()
@@ -91,9 +93,12 @@ class RedisLine:
     async def close(self) -> None:
         """Cut the line; never raises."""
         line, self._line = self._line, None
+        writer, self._writer = self._writer, None
         if line is not None:
             with contextlib.suppress(Exception):  # it is broken: that is why it is closed
                 await line.disconnect(nowait=True)
+        if writer is not None:
+            writer.transport.abort()  # redis-py leaves a TLS line open until the server, too, has said goodbye
 
     def _make(self) -> Any:
         try:

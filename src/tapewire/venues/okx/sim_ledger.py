@@ -34,20 +34,32 @@ class Terms(Struct, frozen=True):
 
 
 class Terminals:
-    """Those of all orders of an exchange, the oldest forgotten."""
+    """Those of all orders of an exchange, the oldest forgotten; and the price at which the market stood at an end."""
 
     def __init__(self) -> None:
         self._said: dict[str, Terms] = {}
+        self._ends: dict[str, str] = {}
 
     def keep(self, uuid: str, said: Terms) -> None:
         """Remember what was said with an order."""
-        self._said[uuid] = said
-        if len(self._said) > _KEPT:
-            del self._said[next(iter(self._said))]
+        _remember(self._said, uuid, said)
 
     def of(self, uuid: str) -> Terms:
         """What was said with it."""
         return self._said.get(uuid, Terms())
+
+    def last_price(self, seen: Seen, market: MarketView) -> str:
+        """``lastPx`` of an order: the market's price; of one that has ended as it was when that was first told."""
+        price = self._ends.get(seen.uuid) or plain(market.last_trade(seen.symbol).trade_price or 0.0)
+        if seen.state in ("filled", "canceled"):
+            _remember(self._ends, seen.uuid, price)
+        return price
+
+
+def _remember(kept: dict[str, Any], uuid: str, value: object) -> None:
+    kept[uuid] = value
+    if len(kept) > _KEPT:
+        del kept[next(iter(kept))]
 
 
 class Seen(Struct, frozen=True):
@@ -111,9 +123,9 @@ def seen_event(event: MyOrderEvent, asked: NewOrder) -> Seen | None:
     )  # fmt: skip
 
 
-def order_row(seen: Seen, said: Terms, market: MarketView, fill: Fill | None = None) -> dict[str, Any]:
+def order_row(seen: Seen, terminals: Terminals, market: MarketView, fill: Fill | None = None) -> dict[str, Any]:
     """A row of ``orders`` (A7.1); ``fill`` is what this message tells of."""
-    one = instrument(seen.symbol)
+    one, said = instrument(seen.symbol), terminals.of(seen.uuid)
     kind = said.type or _order_type(seen)
     mean = plain(round(seen.funds / seen.executed, 8)) if seen.executed else "0"
     size = said.size or plain(seen.volume if seen.volume is not None else seen.price or ZERO)
@@ -123,7 +135,7 @@ def order_row(seen: Seen, said: Terms, market: MarketView, fill: Fill | None = N
         "cTime": str(seen.created_ms), "cancelSource": _cancel_source(seen, kind), "category": "normal",
         "clOrdId": seen.identifier or "", "code": "0", "fee": _charged(seen.fee), "feeCcy": one.quote,
         "fillFee": "0", "fillPnl": "0", "fillSz": "0", "instId": one.id, "instType": one.type, "isTpLimit": "false",
-        "lastPx": plain(market.last_trade(one.id).trade_price or 0.0), "lever": "0" if one.type == "SPOT" else "10",
+        "lastPx": terminals.last_price(seen, market), "lever": "0" if one.type == "SPOT" else "10",
         "linkedAlgoOrd": {"algoId": ""}, "notionalUsd": plain(round(seen.funds, 8)), "ordId": order_id(seen.uuid),
         "ordType": kind, "pnl": "0", "px": "" if kind == "market" else plain(seen.price or ZERO), "rebate": "0",
         "rebateCcy": one.base, "reduceOnly": "false", "side": "buy" if seen.side == "bid" else "sell",

@@ -93,7 +93,7 @@ class PrivateTalk(Talk):
         frames, seen, fill = [], seen_event(event, due.asked), due.fill
         for wish in self._held.values():
             if wish.channel == "orders" and seen is not None and _meant(wish, due.symbol):
-                frames.append(self._push(wish, [order_row(seen, self._said.of(event.uuid), self._market, fill)]))
+                frames.append(self._push(wish, [order_row(seen, self._said, self._market, fill)]))
             if wish.channel == "fills" and fill is not None and wish.symbol in ("", due.symbol):
                 row = fill_row(due.symbol, event.uuid, event.identifier, due.asked.side, fill)
                 frames.append(self._push(wish, [row]))

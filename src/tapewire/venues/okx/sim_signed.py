@@ -46,7 +46,7 @@ class Asked(NamedTuple):
 
     def row(self, order: Order) -> dict[str, Any]:
         """An order as it stands."""
-        return order_row(seen_order(order), self.said.of(order.uuid), self.market)
+        return order_row(seen_order(order), self.said, self.market)
 
 
 class SignedCall(NamedTuple):
