@@ -302,6 +302,47 @@ def test_an_order_that_rest_has_forgotten_was_cancelled() -> None:
     assert (heard[-1].symbol, heard[-1].executed_volume) == ("BTC-USDT", Decimal(0))
 
 
+def old_orders(stage: Stage, count: int) -> None:
+    """Some that were filled, then a page of some that were cancelled unfilled: these are forgotten first (A8)."""
+    for _ in range(count):
+        buy(stage, price="70000", volume="0.0001", time_in_force="ioc")
+    for _ in range(100):
+        stage.simulator.cancel_order(buy(stage, volume="0.0001").uuid)
+
+
+def test_an_end_of_long_ago_that_the_list_shows_only_when_younger_ones_are_forgotten_is_no_news() -> None:
+    heard: list[MyOrderEvent] = []
+
+    async def story(stage: Stage) -> None:
+        old_orders(stage, 30)
+        await stage.after(200)
+        async with stage.client(venue="okx", recover=True, **KEY) as client:
+            await (await client.subscribe_my_order(heard.append)).live()
+            await stage.after(200)
+            await away(stage, lambda: buy(stage))
+
+    okx(story, switches={"unfilled_kept": 300.0})
+    assert [(event.state, event.recovered) for event in heard] == [("live", True)]
+
+
+def test_after_a_move_no_end_of_long_ago_is_told_again() -> None:
+    """The new line learned a page of orders, and the next page is another (prove --venue okx --hours 24 --seed 6)."""
+    heard: list[MyOrderEvent] = []
+
+    async def story(stage: Stage) -> None:
+        async with stage.client(venue="okx", recover=True, **KEY) as client:
+            await (await client.subscribe_my_order(heard.append)).live()
+            await stage.after(5)
+            old_orders(stage, 30)
+            await stage.after(400)
+            assert [event.moving for event in stage.told(Notice) if event.moving] == [True]
+            await away(stage, lambda: buy(stage))
+            assert [event.state for event in heard if event.recovered] == ["live"]
+            assert told_of(heard) == dict.fromkeys(happened(stage.simulator), 1)
+
+    okx(story, switches={"unfilled_kept": 300.0}, faults=("upgrade@250x1",))
+
+
 def test_a_computer_whose_clock_is_wrong_can_ask_all_the_same() -> None:
     """A signature is good for 30 s: it carries the exchange's own time."""
     heard: list[MyOrderEvent] = []

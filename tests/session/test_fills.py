@@ -7,6 +7,7 @@ from typing import Any
 
 from tapewire.model.positions import FillEvent
 from tapewire.session.fills import HANDED_ON, REMEMBERED, Fills
+from tapewire.session.reconcile import CLOCKS_DIFFER_MS
 
 
 def fill(trade: int | None, *, at: int = 1_000, uuid: str = "o1", symbol: str = "BTC-USDT", **facts: Any) -> FillEvent:
@@ -66,6 +67,11 @@ def test_before_the_first_reading_only_what_happened_since_the_beginning_can_be_
     assert known.missed([fill(1)]) == []
     known.begun_ms = 500
     assert known.missed([fill(1, at=499), fill(2, at=500)]) == [fill(2, at=500)]
+
+
+def test_what_was_executed_before_the_stream_began_is_no_news_although_rest_named_it_never() -> None:
+    known = begun(at_ms=CLOCKS_DIFFER_MS + 500)
+    assert known.missed([fill(1, at=499), fill(2, at=500)]) == [fill(2, at=500)], "the clocks may differ"
 
 
 def test_a_fill_without_an_id_is_never_taken_for_a_double() -> None:

@@ -144,7 +144,7 @@ class AccountWatch:
             self._losses += 1
             self._orders.lost()
         elif isinstance(event, Subscribed):
-            self._begun({stream.kind for stream in event.subscriptions}, event.at_ns // 1_000_000)
+            self._begun({stream.kind for stream in event.subscriptions})
             self._fresh.update(stream for stream in event.subscriptions if stream.kind in self._kinds)
             self._begin()
         elif isinstance(event, Gap) and event.subscription.kind in self._kinds and event.state == "unfilled":
@@ -170,11 +170,11 @@ class AccountWatch:
         if self._task is not None:
             self._task.cancel()
 
-    def _begun(self, kinds: Collection[str], ms: int) -> None:
-        """Streams of these kinds are subscribed, for the first time or again."""
+    def _begun(self, kinds: Collection[str]) -> None:
+        """Streams of these kinds are subscribed, or read while there is no line; the first time counts."""
         for kind, one in (("myOrder", self._orders), ("myFill", self._fills)):
             if kind in kinds and one.begun_ms is None:
-                one.begun_ms = ms
+                one.begun_ms = self._signer.server_ms
 
     def _begin(self) -> None:
         if self._task is None and (self._fresh or self._gaps):
@@ -228,6 +228,9 @@ class AccountWatch:
 
     async def _read(self, reading: Reading, state: dict[str, bool], learning: Collection[str]) -> None:
         """Everything; ``state`` says of each kind whether nothing can be missing any more."""
+        if learning:
+            await self._signer.ready()
+            self._begun([kind for kind in learning if self._wants(kind)])
         for kind in self._kinds:
             if self._wants(kind):
                 read = self._read_orders if kind == "myOrder" else partial(self._read_kept, kind)
@@ -283,7 +286,7 @@ class AccountWatch:
     async def _news(self, order: MyOrderEvent) -> list[MyOrderEvent]:
         if not self._orders.is_news(order) or not self._orders.lacks_fills(order):
             return self._orders.missed(order, ())
-        whole, fills = await self._converse(self._account.executed(order, self._now_ms))
+        whole, fills = await self._converse(self._account.executed(order, self._signer.server_ms))
         return self._orders.missed(whole, fills)
 
     async def _closed_orders(self, reading: Reading) -> list[MyOrderEvent]:
@@ -291,14 +294,11 @@ class AccountWatch:
         return await self._converse(self._account.ended(*self._span(reading)))
 
     def _span(self, reading: Reading) -> tuple[int, int]:
-        """From when to when something may have been missed (Unix ms, UTC)."""
-        session = self._options.session
+        """From when to when something may have been missed (Unix ms, UTC, the exchange's clock)."""
+        session, now_ms = self._options.session, self._signer.server_ms
         early = OVERLAP + session.ping_interval + session.ping_timeout
-        return reading.since_ns // 1_000_000 - int(early * 1000), self._now_ms + int(OVERLAP * 1000)
-
-    @property
-    def _now_ms(self) -> int:
-        return self._clock.wall_ns() // 1_000_000
+        ago_ms = (self._clock.wall_ns() - reading.since_ns) // 1_000_000
+        return now_ms - ago_ms - int(early * 1000), now_ms + int(OVERLAP * 1000)
 
     async def _converse(self, asking: Asking[Answer]) -> Answer:
         """Ask what the venue wants to ask, until it knows."""

@@ -70,6 +70,11 @@ class Signer:
         self.credentials = credentials
         self._venue, self._clock, self._nonce = venue, clock, nonce
 
+    @property
+    def server_ms(self) -> int:
+        """The exchange's clock (Unix ms, UTC), as far as it is known."""
+        return self._clock.ms
+
     async def ready(self) -> None:
         """To be awaited before a dial."""
         await self._clock.ready()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from tapewire.model.positions import FillEvent
+from tapewire.session.reconcile import CLOCKS_DIFFER_MS
 
 #: Executions that are remembered of an account, and that another process is told of.
 REMEMBERED, HANDED_ON = 10_000, 1_000
@@ -26,7 +27,8 @@ class Fills:
 
     Attributes:
         complete: those made before the stream began are known as such.
-        begun_ms: when it began (Unix ms, UTC): what was executed since is news, even if it was not heard.
+        begun_ms: when it began (Unix ms, UTC, the exchange's clock): what was executed since is news, even if it was
+            not heard; what was executed earlier is none, even if REST never named it before.
     """
 
     def __init__(self) -> None:
@@ -71,8 +73,11 @@ class Fills:
         return self.begun_ms is None or (fill.timestamp or 0) < self.begun_ms
 
     def _is_news(self, fill: FillEvent) -> bool:
-        known = all(key in self._told or key in self._before for key in _keys(fill))
-        return not known and (self.complete or not self._is_early(fill))
+        if all(key in self._told or key in self._before for key in _keys(fill)):
+            return False
+        if not self.complete:
+            return not self._is_early(fill)
+        return self.begun_ms is None or (fill.timestamp or 0) >= self.begun_ms - CLOCKS_DIFFER_MS
 
 
 def _keys(fill: FillEvent) -> list[Key]:

@@ -15,6 +15,8 @@ from tapewire.venues.orders import OWN, OpenOrder, OrderWords
 REMEMBERED = 10_000
 #: Orders that ended, and that another process is told of: REST is asked for those made since shortly before the end.
 HANDED_ON = 1_000
+#: Milliseconds by which the stream's beginning may be told wrong: of what changed earlier nothing is news.
+CLOCKS_DIFFER_MS = 60_000
 _ZERO = Decimal(0)
 _Mark = tuple[str, str]
 
@@ -47,7 +49,8 @@ class Orders:
 
     Attributes:
         complete: all that were open when the stream began are known.
-        begun_ms: when it began (Unix ms, UTC): an order made since is news, even if not all before it are known.
+        begun_ms: when it began (Unix ms, UTC, the exchange's clock): an order made since is news, even if not all
+            before it are known; one that changed last before it is none, even if REST never named it before.
     """
 
     def __init__(self, words: OrderWords = OWN) -> None:
@@ -105,8 +108,7 @@ class Orders:
         """Whether REST knows more of it than was told."""
         known = self._known(order.uuid)
         if known is None:
-            since = self.begun_ms
-            return self.complete or (since is not None and (order.order_timestamp or 0) >= since)
+            return self._is_late(order)
         grown = _amount(order.executed_volume) > known.executed or _amount(order.prevented_volume) > known.prevented
         return grown or (not known.ended and order.state in self._words.ends)
 
@@ -138,6 +140,17 @@ class Orders:
         while len(self._marks) > REMEMBERED:
             del self._marks[next(iter(self._marks))]
         return found
+
+    def _is_late(self, order: MyOrderEvent) -> bool:
+        """Whether an order that nobody named yet is of our time.
+
+        A list may reach further back than the same list did when it was learned: what stood in it is forgotten.
+        """
+        since, made = self.begun_ms, order.order_timestamp
+        if not self.complete:
+            return since is not None and (made or 0) >= since
+        changed = max((ms for ms in (made, order.timestamp) if ms is not None), default=None)
+        return since is None or changed is None or changed >= since - CLOCKS_DIFFER_MS
 
     def _known(self, uuid: str) -> Known | None:
         return self._open.get(uuid) or self._ended.get(uuid)
