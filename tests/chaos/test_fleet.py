@@ -27,11 +27,7 @@ from tests.sizes import NIGHTLY, figure, size
 MARKETS = tuple(f"KRW-M{number}" for number in range(6))
 RATE, ROUNDS, SEEDS = size(60, 600), size(3, 12), size(1, 3)
 
-pytestmark = [
-    pytest.mark.skipif(not NatsServer.is_there(), reason="make servers"),
-    # a line that nats-py drops when its server dies: not found yet (tests/sinks/brokers/test_cluster.py)
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.skipif(not NatsServer.is_there(), reason="make servers")
 
 
 class Arena:
@@ -135,7 +131,6 @@ def made(exchange: Exchange) -> dict[str, list[int]]:
     return found
 
 
-@pytest.mark.skipif(not NIGHTLY, reason="make chaos: half a minute on a free machine, and late on a busy one")
 @pytest.mark.timeout(size(170, 1_700))
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_collectors_and_servers_die_and_nothing_is_lost_doubled_or_out_of_order(seed: int, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -185,7 +186,8 @@ def judge(made: dict[str, list[int]], stored: dict[str, list[Trade]]) -> int:
 
     Those that came live stand as they were published; those that REST told of (it knows the order of execution, and
     one may be published 2.2 s after it) no further from their place than that. What it tells of the time before the
-    very first one is left aside.
+    very first one is left aside. If the very first one is told by REST, those count that were executed later, and those
+    that were published later than the first live one.
 
     Args:
         made: numbers of all trades of each symbol, as they were published.
@@ -194,10 +196,15 @@ def judge(made: dict[str, list[int]], stored: dict[str, list[Trade]]) -> int:
     assert set(stored) == set(made)
     for symbol, rows in stored.items():
         place = {number: position for position, number in enumerate(made[symbol])}
-        kept = [row for row in rows if place.get(row.number, -1) >= place[rows[0].number]]
-        places = [place[row.number] for row in kept]
-        assert len(places) == len(set(places)), f"{symbol}: doubled"
-        assert set(places) == set(range(min(places), max(places) + 1)), f"{symbol}: lost"
+        numbers = [row.number for row in rows]
+        assert len(numbers) == len(set(numbers)), f"{symbol}: doubled"
+        first = place[next(row.number for row in rows if not row.recovered)]
+        since = rows[0].number if rows[0].recovered else inf  # numbers rise with the time of execution
+        owed = {number for number in place if place[number] >= first or number >= since}
+        kept = [row for row in rows if row.number in owed]
+        places = {place[row.number] for row in kept}
+        lost = sorted(number for number in owed - set(numbers) if place[number] < max(places))
+        assert not lost, f"{symbol}: lost {lost}"
         live = [place[row.number] for row in kept if not row.recovered]
         assert live == sorted(live), f"{symbol}: out of order"
         latest = accumulate((row.at_ms for row in kept), max)

@@ -15,6 +15,7 @@ import pytest
 from tapewire.fleet.words import State
 from tapewire.testing.background import BackgroundSimulator
 from tests.fleet.fleets import Fleet, carried, judge, trades, wait_for
+from tests.fleet.test_stored import publish
 from tests.sinks.brokers.servers import PASSWORD, NatsServer
 
 MARKETS = tuple(f"KRW-M{number}" for number in range(8))
@@ -99,6 +100,24 @@ def test_what_nobody_carried_is_filled_from_the_brokers_last(
         assert heir.end(signal.SIGTERM) == 0
         gaps = [line for line in heir.said if line["type"] == "gap" and line["state"] == "filled"]
         assert sum(gap["recovered"] for gap in gaps) > 10
+    judge(made(simulator), trades(nats.stored()))
+
+
+@pytest.mark.timeout(120)
+def test_what_another_brought_before_it_was_live_is_gone_on_with(
+    simulator: BackgroundSimulator, nats: NatsServer, tmp_path: Path
+) -> None:
+    """It finds nothing at the broker; another brings the first trade of each market and dies before it is live."""
+    simulator.refuse(503, times=4)
+    with Fleet(nats.address, simulator.url, tmp_path, *QUICK) as fleet:
+        one = fleet.start("a")
+        one.until("carries")
+        publish(nats, *{trade.symbol: trade for trade in simulator.trades}.values())
+        seen = len(simulator.trades)
+        wait_for(lambda: len({trade.symbol for trade in simulator.trades[seen:]}) == len(MARKETS))
+        fleet.until(lambda states: all_carried(states, 1))
+        wait_for(lambda: {symbol for symbol, rows in trades(nats.stored()).items() if len(rows) > 1} == set(MARKETS))
+        assert one.end(signal.SIGTERM) == 0
     judge(made(simulator), trades(nats.stored()))
 
 

@@ -144,6 +144,15 @@ def test_a_trade_that_comes_while_pages_are_read_is_not_missed_any_more() -> Non
     assert ids(fill) == [2]
 
 
+def test_what_came_live_since_does_not_say_where_the_hole_begins() -> None:
+    """Of a stream that begins in the past, or where another process ended, nothing is known before its first trade."""
+    known: set[int] = set()
+    fill = TradeFill(known, NOW - 60_000, NOW, days=0)
+    known.add(3)
+    fill.answer([trade(3, NOW), trade(2, NOW - 2_500), trade(1, NOW - 50_000)])
+    assert ids(fill) == [1, 2]
+
+
 def test_a_trade_without_an_id_cannot_be_told_apart_and_is_left_out() -> None:
     fill = TradeFill(set(), NOW - 1_000, NOW, days=0)
     fill.answer([TradeEvent(venue="upbit", symbol="KRW-BTC", timestamp=NOW), trade(1, NOW)])

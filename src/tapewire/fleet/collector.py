@@ -150,7 +150,10 @@ class Collector:
         self._tell("green", f"gave up {_some(symbols)}: others carry {'it' if len(symbols) == 1 else 'them'}")
 
     async def _take(self, todo: Steps) -> None:
-        """Begin where the broker's newest event stands, so that what nobody carried is filled by REST, or told."""
+        """Begin where the broker's newest event stands, so that what nobody carried is filled by REST, or told.
+
+        Where nothing stands, at this moment: another member may bring the first events, and die, before ours is live.
+        """
         taken: list[str] = []
         await self._stored.learn()
         for start in range(0, len(todo.take), _AT_ONCE):
@@ -163,13 +166,14 @@ class Collector:
             self._tell("green", f"carries {_some(taken)}{words}")
 
     async def _begin(self, symbol: str, *, orphan: bool) -> bool:
-        streams = self._streams_of(symbol)
+        streams, asked_ns = self._streams_of(symbol), self._wall_ns()
         known = streams if orphan else [one for one in streams if one.kind in _FILLED]
+        nothing = {one: Reached(one, asked_ns, asked_ns // 1_000_000) for one in known if one.kind in _FILLED}
         try:
-            reached = [one for stream in known if (one := await self._stored.reached(stream)) is not None]
+            found = [await self._stored.reached(one) or nothing.get(one) for one in known]
         except Away:  # asked again with the next look
             return False
-        return await self._add(symbol, streams, reached)
+        return await self._add(symbol, streams, [one for one in found if one is not None])
 
     async def _add(self, symbol: str, streams: list[Subscription], reached: Sequence[Reached]) -> bool:
         try:

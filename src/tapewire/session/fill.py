@@ -42,7 +42,7 @@ class TradeFill:
         after: int | None = None,
     ) -> None:
         self._after = -1 if after is None else after
-        self._known, self._days = known, days
+        self._known, self._before, self._days = known, frozenset(known), days
         self._late = 0 if forgot else LATEST_MS
         self._boundary, self._kept_since = since_ms - OVERLAP_MS, now_ms - days * DAY_MS
         self._found: dict[int, TradeEvent] = {}
@@ -111,8 +111,9 @@ class TradeFill:
     def missed(self) -> list[TradeEvent]:
         """The trades that were not delivered yet, in the order of their execution.
 
-        None is older than the oldest known one that a page showed: it was delivered and forgotten, or made before the
-        stream was asked for. If none was forgotten, one may be older by as much as a trade is published late.
+        None is older than the oldest that a page showed of those that were known when it began: it was delivered and
+        forgotten, or made before the stream was asked for. If none was forgotten, one may be older by as much as a trade
+        is published late. What came live since then says nothing of that: the hole is before it.
         """
         floor = self._boundary if self._known_since is None else max(self._boundary, self._known_since - self._late)
         new = (trade for number, trade in self._found.items() if self._is_new(number))
@@ -129,9 +130,9 @@ class TradeFill:
         if number is None:
             return
         self._unproved.discard(number)
-        if number in self._known:
+        if number in self._before:
             self._known_since = time if self._known_since is None else min(self._known_since, time)
-        else:
+        elif number not in self._known:
             self._found[number] = trade
 
 
