@@ -112,8 +112,8 @@ class TradeFill:
         """The trades that were not delivered yet, in the order of their execution.
 
         None is older than the oldest that a page showed of those that were known when it began: it was delivered and
-        forgotten, or made before the stream was asked for. If none was forgotten, one may be older by as much as a trade
-        is published late. What came live since then says nothing of that: the hole is before it.
+        forgotten, or made before the stream was asked for. If none was forgotten, one may be older by as much as a
+        trade is published late. What came live since then says nothing of that: the hole is before it.
         """
         floor = self._boundary if self._known_since is None else max(self._boundary, self._known_since - self._late)
         new = (trade for number, trade in self._found.items() if self._is_new(number))

@@ -134,14 +134,13 @@ def test_what_is_too_large_is_refused_and_the_others_go_on(server: RabbitServer,
     assert (sink.figures.confirmed, sink.figures.refused) == (2, 1)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # rstream drops a line that is refused
 def test_wrong_credentials_and_nobody_there_are_told_at_once(server: RabbitServer) -> None:
     server.start()
     for port, password in ((server.stream_port, "Wrong"), (1, "")):
         sink = RabbitStreamSink(f"rabbitmq-stream://collector:{password}{PASSWORD}@127.0.0.1:{port}")
         with pytest.raises(SinkError, match=f"127.0.0.1:{port}") as refused:
             sink.open()
-        gc.collect()  # what rstream dropped is told here and not in another test
+        gc.collect()  # a line that was left open is told here
         assert PASSWORD not in str(refused.value) + repr(vars(sink))
 
 

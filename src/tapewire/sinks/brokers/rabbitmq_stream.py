@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -117,8 +118,10 @@ class RabbitStreamLink:
         try:
             await producer.start()
         except (exceptions.AuthenticationFailure, exceptions.VirtualHostAccessFailure, exceptions.SASLError) as error:
+            await _close_refused(error)
             raise NotLetIn(_words(error)) from None
         except (exceptions.ServerError, exceptions.ClientError, OSError, TimeoutError) as error:
+            await _close_refused(error)
             raise Away(_words(error)) from None
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
@@ -237,6 +240,16 @@ async def _hang_up(producer: Producer) -> None:
                 await client.stop_task(name)
             await line.close()
     pool._clients.clear()  # noqa: SLF001 - as above
+
+
+async def _close_refused(error: BaseException) -> None:
+    """Close the line of a client that was refused: rstream forgets it open, so only the error's frames lead to it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        client: Any = frame.f_locals.get("client")
+        line = getattr(client, "_conn", None)
+        if line is not None:
+            with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
+                await line.close()
 
 
 def _raw(wire: bytes, number: int) -> RawMessage:
