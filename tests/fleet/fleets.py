@@ -198,7 +198,7 @@ def judge(made: dict[str, list[int]], stored: dict[str, list[Trade]]) -> int:
         place = {number: position for position, number in enumerate(made[symbol])}
         numbers = [row.number for row in rows]
         assert len(numbers) == len(set(numbers)), f"{symbol}: doubled"
-        first = place[next(row.number for row in rows if not row.recovered)]
+        first = next((place[row.number] for row in rows if not row.recovered), inf)
         since = rows[0].number if rows[0].recovered else inf  # numbers rise with the time of execution
         owed = {number for number in place if place[number] >= first or number >= since}
         kept = [row for row in rows if row.number in owed]
