@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -18,21 +18,20 @@ from tapewire.hub.router import Router
 from tapewire.model.events import Event, MyOrderEvent
 from tapewire.model.status import Disconnected, FeedEvent, Gap, Subscribed
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.account_story import AccountStory
 from tapewire.runtime.clock import Clock
 from tapewire.runtime.cursor_file import AccountState
 from tapewire.runtime.limits import account_of
 from tapewire.runtime.observe import log_fields, logger
 from tapewire.runtime.persistence import NotWanted, Persistence, Signed
 from tapewire.runtime.signing import Signer
-from tapewire.session.fills import Fills
-from tapewire.session.positions import CashAndPositions, Positions
-from tapewire.session.reconcile import Balances, Orders
+from tapewire.session.reconcile import Orders
 from tapewire.venues.contract import Account, Asking, Question, Venue
 
 #: Kinds that can be looked after; a venue tells which (``Account.kinds``).
 KINDS = ("myOrder", "myAsset", "myPosition", "balanceAndPosition", "myFill")
-#: Kind → its name in ``AccountState``.
-_SAVED = {"myAsset": "balances", "myPosition": "positions", "balanceAndPosition": "cash", "myFill": "fills"}
+#: Messages of one kind that are kept while another line's watch tells it.
+KEPT = 10_000
 #: Seconds before the loss from which on orders are read: the two clocks may differ, and a loss is noticed late.
 OVERLAP = 60.0
 #: The status of an answer that finds a signature's time too far from the exchange's.
@@ -51,19 +50,6 @@ class Reading(NamedTuple):
     delivered: Counter[Subscription]
     since_ns: int
     polled: bool = False
-
-
-class Kept(Protocol):
-    """What was told of one kind but orders, each with its own form of what it is told and of what it tells."""
-
-    complete: bool
-
-    def state(self) -> Any: ...
-    def resume(self, state: Any, /) -> None: ...
-    def told(self, event: Any, /) -> bool: ...
-    def ask(self) -> None: ...
-    def learn(self, told: Any, /) -> None: ...
-    def missed(self, told: Any, /) -> Sequence[Event] | Event | None: ...
 
 
 class Told(NamedTuple):
@@ -102,13 +88,11 @@ class AccountWatch:
         self._persistence, self._clock, self._router, self._tell = persistence, clock, router, tell
         self._whose = account_of(signer.credentials)
         self._kinds = self._account.kinds
-        self._orders, self._fills = Orders(self._account.words), Fills()
-        self._kept: dict[str, Kept] = {
-            "myAsset": Balances(),
-            "myPosition": Positions(),
-            "balanceAndPosition": CashAndPositions(),
-            "myFill": self._fills,
-        }
+        self._story = AccountStory(self._account.words)
+        #: Kinds whose story another line's watch hands over, and what this line brought of them meanwhile.
+        self._awaited: dict[str, deque[Event]] = {}
+        #: Since when (ns, UTC) what was taken over is to be held against REST; None: it is not.
+        self._doubted_ns: int | None = None
         self._gaps: list[Gap] = []
         self._fresh: set[Subscription] = set()
         self._losses = 0
@@ -116,27 +100,56 @@ class AccountWatch:
         router.judge = self.told
 
     def state(self) -> AccountState | None:
-        """For another process: what was told so far; None while it is being read."""
-        if self._task is not None or self._gaps or self._fresh:
+        """For another process: what was told so far; None while it is being read, or another line's watch tells it."""
+        if self._task is not None or self._is_due or self._gaps or self._awaited:
             return None
-        kept = {_SAVED[kind]: one.state() for kind, one in self._kept.items() if one.complete}
-        return AccountState(self._orders.state() if self._orders.complete else None, **kept)
+        return self._story.state()
 
     def resume(self, state: AccountState) -> None:
         """Begin where another process ended; what this one knows already stays."""
-        if state.orders is not None and not self._orders.complete:
-            self._orders.resume(state.orders)
-        for kind, one in self._kept.items():
-            saved = getattr(state, _SAVED[kind])
-            if saved is not None and not one.complete:
-                one.resume(saved)
+        self._story.resume(state)
 
     def told(self, event: Event) -> bool:
         """The line brought this; True: it was delivered already."""
-        if isinstance(event, MyOrderEvent):
-            return self._orders.told(event)
-        kept = self._kept.get(event.kind)
-        return kept is not None and kept.told(event)
+        if event.kind in self._awaited:
+            self._awaited[event.kind].append(event)
+        return self._story.told(event)
+
+    def await_story(self, kinds: Iterable[str]) -> None:
+        """Another line's watch tells these kinds, until it hands over: REST need not be asked."""
+        self._awaited.update((kind, deque[Event](maxlen=KEPT)) for kind in kinds if kind in self._kinds)
+
+    def take_over(self, kind: str, other: AccountWatch, since_ns: int) -> list[Event]:
+        """Go on where the other watch ended; returns what this line brought, and was told already by the other one.
+
+        ``since_ns`` (UTC): when the other line was whole; it may have been dead since, and nobody knew. REST is asked.
+        """
+        heard = self._awaited.pop(kind, ())
+        self._story.take(kind, other._story)
+        doubles = [event for event in heard if self._story.told(event)]
+        self._covered(kind)
+        if self._story.is_complete(kind):
+            self._doubted_ns = since_ns
+            self._begin()
+        else:
+            self._learn(kind)
+        return doubles
+
+    def await_no_longer(self, kind: str) -> None:
+        """Nothing of this kind is handed over any more: who hears it here begins here."""
+        if self._awaited.pop(kind, None) is not None:
+            self._covered(kind)
+            self._learn(kind)
+
+    def _covered(self, kind: str) -> None:
+        """What this line missed while another told the same was missed by nobody."""
+        for gap in [gap for gap in self._gaps if gap.subscription.kind == kind]:
+            self._gaps.remove(gap)
+            self._tell.publish(replace(gap, at_ns=self._clock.wall_ns(), state="filled"))
+
+    def _learn(self, kind: str) -> None:
+        self._fresh.update(stream for stream in self._router.streams if stream.kind == kind)
+        self._begin()
 
     def hear(self, event: FeedEvent) -> bool:
         """Something happened on the connection; True: it is a hole that is being filled now."""
@@ -144,8 +157,9 @@ class AccountWatch:
             self._losses += 1
             self._orders.lost()
         elif isinstance(event, Subscribed):
-            self._begun({stream.kind for stream in event.subscriptions})
-            self._fresh.update(stream for stream in event.subscriptions if stream.kind in self._kinds)
+            ours = {stream for stream in event.subscriptions if stream.kind in self._kinds}
+            self._fresh |= {stream for stream in ours if stream.kind not in self._awaited}
+            self._story.begun({stream.kind for stream in ours}, self._signer.server_ms)
             self._begin()
         elif isinstance(event, Gap) and event.subscription.kind in self._kinds and event.state == "unfilled":
             self._gaps.append(event)
@@ -163,37 +177,46 @@ class AccountWatch:
 
     def is_reading(self, stream: Subscription) -> bool:
         """Whether what this stream missed, or how things stood as it began, is still being asked for."""
-        return stream.kind in self._kinds and (self._task is not None or bool(self._gaps or self._fresh))
+        return stream.kind in self._kinds and (self._task is not None or self._is_due)
 
     def kill(self) -> None:
         """Give up at once."""
         if self._task is not None:
             self._task.cancel()
 
-    def _begun(self, kinds: Collection[str]) -> None:
-        """Streams of these kinds are subscribed, or read while there is no line; the first time counts."""
-        for kind, one in (("myOrder", self._orders), ("myFill", self._fills)):
-            if kind in kinds and one.begun_ms is None:
-                one.begun_ms = self._signer.server_ms
+    @property
+    def _orders(self) -> Orders:
+        return self._story.orders
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether there is anything to read."""
+        return bool(self._fresh or self._due) or self._doubted_ns is not None
+
+    @property
+    def _due(self) -> list[Gap]:
+        """Holes that are to be read: those that another line covers are not."""
+        return [gap for gap in self._gaps if gap.subscription.kind not in self._awaited]
 
     def _begin(self) -> None:
-        if self._task is None and (self._fresh or self._gaps):
+        if self._task is None and self._is_due:
             self._task = asyncio.create_task(self._run(), name=f"account of {self._venue.name}")
 
     async def _run(self) -> None:
         """Round by round, until nothing is open; the first begins when everything of this moment was told."""
         try:
-            while self._fresh or self._gaps:
-                gaps, self._gaps, self._fresh = self._gaps, [], set()
-                await self._round(gaps)
+            while self._is_due:
+                gaps, fresh, doubted_ns = self._due, {stream.kind for stream in self._fresh}, self._doubted_ns
+                self._gaps = [gap for gap in self._gaps if gap not in gaps]
+                self._fresh, self._doubted_ns = set(), None
+                await self._round(gaps, set() if gaps else fresh, doubted_ns)
         finally:
             self._task = None
 
     async def _poll(self, since_ns: int, done: Done) -> None:
         reading, state, error = Reading(Counter(), since_ns, polled=True), dict.fromkeys(self._kinds, False), ""
-        begun = {kind: one.complete for kind, one in self._kept.items()} | {"myOrder": self._orders.complete}
         try:
-            await self._read(reading, state, {kind for kind in self._kinds if not begun[kind]})
+            await self._read(reading, state, {kind for kind in self._kinds if not self._story.is_complete(kind)})
             done(reading.delivered, state, error)
         except NotWanted:
             pass
@@ -203,12 +226,16 @@ class AccountWatch:
             self._task = None
             self._begin()
 
-    async def _round(self, gaps: Sequence[Gap]) -> None:
-        """One reading of everything; with ``gaps`` what was missed is delivered, and what became of them told."""
-        since_ns = min((gap.from_ns for gap in gaps), default=self._clock.wall_ns())
+    async def _round(self, gaps: Sequence[Gap], fresh: Collection[str], doubted_ns: int | None) -> None:
+        """One reading of everything: what was missed is delivered, and what became of ``gaps`` told.
+
+        ``fresh``: kinds whose streams begin, of which nothing can have been missed.
+        """
+        begins = [gap.from_ns for gap in gaps] + ([] if doubted_ns is None else [doubted_ns])
+        since_ns = min(begins, default=self._clock.wall_ns())
         reading, state = Reading(Counter(), since_ns), dict.fromkeys(self._kinds, False)
         try:
-            await self._read(reading, state, set() if gaps else set(self._kinds))
+            await self._read(reading, state, fresh)
         except NotWanted:
             return
         except (VenueError, HttpFailed, CredentialsError) as error:
@@ -230,9 +257,9 @@ class AccountWatch:
         """Everything; ``state`` says of each kind whether nothing can be missing any more."""
         if learning:
             await self._signer.ready()
-            self._begun([kind for kind in learning if self._wants(kind)])
+            self._story.begun([kind for kind in learning if self._wants(kind)], self._signer.server_ms)
         for kind in self._kinds:
-            if self._wants(kind):
+            if self._wants(kind) and kind not in self._awaited:
                 read = self._read_orders if kind == "myOrder" else partial(self._read_kept, kind)
                 state[kind] = await read(reading, learning=kind in learning)
 
@@ -257,7 +284,7 @@ class AccountWatch:
 
     async def _read_kept(self, kind: str, reading: Reading, *, learning: bool) -> bool:
         """As ``_read_orders``, of any other kind."""
-        kept = self._kept[kind]
+        kept = self._story.kept[kind]
         losses, complete = self._losses, kept.complete
         kept.ask()
         told = await self._converse(self._asking(kind, reading))

@@ -31,6 +31,8 @@ PATIENCE = 5.0
 #: Seconds after which the rest stays where it is: the exchange closes a minute after its notice (spec/okx.md A5).
 GIVEN_UP = 45.0
 RENEWED = Loss("closed", None, "left before the exchange closes it")
+#: States of an account, each message of which tells some of it.
+ACCOUNT = ("myAsset", "myPosition", "balanceAndPosition")
 #: Messages of one stream that are kept for the moment at which it goes over.
 KEPT = 10_000
 
@@ -59,12 +61,16 @@ class Move:
         self, old: Driver, new: Driver, clock: Clock, took_over: Callable[[Driver, Driver, Subscription], None]
     ) -> None:
         self._old, self._new, self._clock, self._took_over = old, new, clock, took_over
-        self._began = clock.now().t
+        self._began = clock.now()
+        #: Who looks after the account on either line.
+        self._told, self._telling = old.standby.watch, new.standby.watch
         self._taps: dict[Subscription, Tap] = {}
         self._timer: asyncio.Handle | None = None
         self.over = False
         for subscription, stream in old.router.streams.items():
             self._tap(subscription, stream)
+        if self._telling is not None:
+            self._telling.await_story({subscription.kind for subscription in self._taps})
         new.want(set())
         self._look_later()
 
@@ -96,6 +102,8 @@ class Move:
         self._new.router.remove(subscription, tap.listener)
         if tap.witness is not None:
             self._old.router.remove(subscription, tap.witness)
+        if self._telling is not None and not any(one.kind == subscription.kind for one in self._taps):
+            self._telling.await_no_longer(subscription.kind)
 
     def _look_later(self) -> None:
         self._timer = self._clock.call_at(self._clock.now().t + LOOK, self._look)
@@ -103,10 +111,12 @@ class Move:
     def _look(self) -> None:
         t = self._clock.now().t
         self.tidy()
-        for subscription, tap in tuple(self._taps.items()):
-            if self._is_ready(t, subscription, tap):
-                self._hand_over(subscription, tap)
-        if self._taps and (t - self._began >= GIVEN_UP or self._new.done.is_set()):
+        for subscriptions in self._ready(t):
+            doubles = self._take_over(subscriptions[0].kind)
+            for subscription in subscriptions:
+                if subscription in self._old.router.streams:  # a callback of another may have ended it
+                    self._hand_over(subscription, self._taps[subscription], doubles)
+        if self._taps and (t - self._began.t >= GIVEN_UP or self._new.done.is_set()):
             self._give_up()
         if self._taps:
             self._look_later()
@@ -118,21 +128,38 @@ class Move:
                 if not driver.router.streams:
                     driver.stop()
 
+    def _ready(self, t: float) -> list[list[Subscription]]:
+        """Those that go over now; of an account all of one kind together, for what was told of them is one story."""
+        ready = [subscription for subscription, tap in self._taps.items() if self._is_ready(t, subscription, tap)]
+        if self._telling is None:
+            return [[subscription] for subscription in ready]
+        whole = {one.kind for one in ready} - {one.kind for one in self._taps if one not in ready}
+        return [[one for one in ready if one.kind == kind] for kind in sorted(whole)]
+
+    def _take_over(self, kind: str) -> list[Event]:
+        """Of an account's streams the new line knows what the old one told; returns what both of them brought."""
+        if self._telling is None or self._told is None:
+            return []
+        return self._telling.take_over(kind, self._told, self._began.ns)
+
     def _is_ready(self, t: float, subscription: Subscription, tap: Tap) -> bool:
         if subscription not in self._new.live:
             tap.since = None
             return False
         if any(driver.holes.is_filling(subscription) for driver in (self._old, self._new)):
             return False  # what is asked for is delivered where it was missed; the other line knows nothing of it
+        if any(gap.subscription == subscription for gap in self._old.gaps):
+            return False  # nobody heard it between the loss of the old line and the new one's beginning
         tap.since = t if tap.since is None else tap.since
         if t - tap.since >= PATIENCE:
             return True
         return t - tap.since >= BOTH and is_whole(self._old.router.streams[subscription], tap)
 
-    def _hand_over(self, subscription: Subscription, tap: Tap) -> None:
+    def _hand_over(self, subscription: Subscription, tap: Tap, doubles: Sequence[Event]) -> None:
         """From now on the subscribers hear the new line; first what it brought that the old one did not."""
         old, new = self._old.router.streams[subscription], self._new.router.streams[subscription]
-        missed = missed_by_old(old, tap)
+        told = {id(event) for event in doubles}
+        missed = [event for event in missed_by_old(old, tap) if id(event) not in told]
         listeners = [listener for listener in old.listeners if listener is not tap.witness]
         for listener in listeners:
             self._new.router.add(subscription, listener)
@@ -181,8 +208,8 @@ def missed_by_old(old: Stream, tap: Tap) -> Sequence[Event]:
     if tap.listener.preference == "realtime_only":
         told = [_plain(event) for event in tap.on_old]
         return [event for event in tap.on_new if _plain(event) not in told]
-    newest = tap.on_new[-1]
-    return [newest] if (newest.timestamp or 0) > (old.last or 0) else ()
+    newer = [event for event in tap.on_new if (event.timestamp or 0) > (old.last or 0)]
+    return (newer if old.subscription.kind in ACCOUNT else newer[-1:]) or ()
 
 
 def _is_new(trade: TradeEvent, first: int, known: set[int]) -> bool:
