@@ -223,6 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clients", nargs="*", type=int, default=[1, 50, 200])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("l4", "p8"), help="one of both parts")
     asked = parser.parse_args()
     multiprocessing.set_start_method("spawn")
     ours, theirs = multiprocessing.Pipe()
@@ -230,9 +231,10 @@ def main() -> None:
     market.start()
     url, symbols = ours.recv()
     try:
-        for count in asked.clients:
+        for count in asked.clients if asked.only != "p8" else ():
             compare(url, symbols, count, asked.rounds)
-        stop_one(url, symbols, asked.rounds)
+        if asked.only != "l4":
+            stop_one(url, symbols, asked.rounds)
     finally:
         ours.send(False)
         market.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from tapewire.config import LineOptions
@@ -12,6 +13,8 @@ from tapewire.transport.headed_picows_line import HeadedPicowsLine
 from tapewire.transport.keeping_picows_line import KeepingHeadedPicowsLine, KeepingPicowsLine
 from tapewire.transport.picows_line import PicowsLine
 from tapewire.transport.traffic import Socket, Traffic, traffic_of
+from tapewire.transport.turning_picows_line import TurningHeadedPicowsLine, TurningPicowsLine
+from tapewire.transport.turns import heard_in
 
 
 class MeteredPicowsLine:
@@ -30,9 +33,7 @@ class MeteredPicowsLine:
 
     async def open(self, url: str, headers: Mapping[str, str], listener: LineListener) -> Handshake:
         """See ``Line.open``."""
-        form = _form(listener)
-        if form is not PicowsLine:
-            self._line = form(self._options, self._wall_ns)
+        self._line = _line(listener, self._options, self._wall_ns)
         handshake = await self._line.open(url, headers, listener)
         transport = self._line._transport  # noqa: SLF001 - nobody else needs it
         if transport is not None:
@@ -61,9 +62,14 @@ class MeteredPicowsLine:
         return self._carried
 
 
-def _form(listener: LineListener) -> type[PicowsLine]:
+def _line(listener: LineListener, options: LineOptions, wall_ns: Callable[[], int]) -> PicowsLine:
     """The line whose short road is that of the listener."""
     headed = isinstance(getattr(listener, "dispatch", None), HeadDispatch)
     if getattr(listener, "keeper", None) is not None:
-        return KeepingHeadedPicowsLine if headed else KeepingPicowsLine
-    return HeadedPicowsLine if headed else PicowsLine
+        return (KeepingHeadedPicowsLine if headed else KeepingPicowsLine)(options, wall_ns)
+    turns = heard_in(asyncio.get_running_loop())
+    if turns is None:
+        return (HeadedPicowsLine if headed else PicowsLine)(options, wall_ns)
+    line = (TurningHeadedPicowsLine if headed else TurningPicowsLine)(options, wall_ns)
+    line.turns = turns
+    return line

@@ -6,7 +6,7 @@ is the real one, as an upstream client hears it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Protocol
 
 from tapewire.model.events import Event
@@ -96,6 +96,13 @@ class Visitor(Protocol):
 
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """Frames of one event of a stream; ``cache`` is shared by all visitors for this event."""
+        ...
+
+    def shape(self, stream: Subscription) -> Hashable:
+        """Programs of the same shape are told the same of a stream; None: it is told like nobody else.
+
+        What ``receive`` has not changed since stays as it is.
+        """
         ...
 
     def advance(self, now: float) -> list[bytes]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tapewire.apps.gateway.backlog import Backlog
 from tapewire.apps.gateway.frames import Form
+from tapewire.client import reads
 
 #: Bytes that a connection may hold unsent before messages wait here, where they can give way to newer ones.
 ROOM = 64 * 1024
@@ -29,10 +30,13 @@ class Sink(Protocol):
 
 
 class Pump:
-    """Hands on what each turn of the loop brought to each client in one write, and looks after those that wait."""
+    """Hands on what each socket read of the exchange's lines brought to each client in one write, and what each turn
+    of the loop brought else; looks after those that wait.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._turns = reads.listen(self._loop, self._read_over)
         self._dirty: list[Outlet] = []
         self._waiting: dict[Outlet, None] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -42,8 +46,8 @@ class Pump:
         return self._loop.time()
 
     def written(self, outlet: Outlet) -> None:
-        """Something is to be sent at the end of this turn."""
-        if not self._dirty:
+        """Something is to be sent at the end of this read or turn."""
+        if not self._dirty and not self._turns.reading:
             self._loop.call_soon(self._flush)
         self._dirty.append(outlet)
 
@@ -59,9 +63,14 @@ class Pump:
 
     def close(self) -> None:
         """Look no more."""
+        reads.leave(self._loop, self._read_over)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _read_over(self) -> None:
+        if self._dirty:
+            self._flush()
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -57,23 +57,44 @@ class Held:
 
 
 class Relay:
-    """One stream on its way to the visitors that hold it: each frame is made once."""
+    """One stream on its way to the visitors that hold it: those of one shape are told together."""
 
     def __init__(self, stream: Subscription, first: int, *, conflates: bool) -> None:
         self._stream, self._first = stream, first
         self._key = stream if conflates else None
-        self.visits: dict[Visit, None] = {}
+        self._visits: dict[Visit, None] = {}
+        self._groups: list[tuple[Visitor, list[Outlet]]] | None = None
+
+    def renew(self, visit: Visit) -> None:
+        """A visitor holds it, or what it hears of it may have changed."""
+        self._visits[visit] = None
+        self._groups = None
+
+    def remove(self, visit: Visit) -> None:
+        """A visitor holds it no more."""
+        self._visits.pop(visit, None)
+        self._groups = None
 
     def hear(self, event: Event) -> None:
         """An event of the exchange."""
+        groups = self._groups
+        if groups is None:
+            groups = self._groups = self._grouped()
         cache: dict[object, bytes] = {}
-        frames: dict[int, bytes] = {}
-        for visit in self.visits:
-            for payload in visit.talk.tell(self._stream, event, cache):
-                frame = frames.get(id(payload))
-                if frame is None:
-                    frame = frames[id(payload)] = framed(payload, self._first)
-                visit.outlet.put(self._key, frame)
+        for talk, outlets in groups:
+            for payload in talk.tell(self._stream, event, cache):
+                frame = framed(payload, self._first)
+                for outlet in outlets:
+                    outlet.put(self._key, frame)
+
+    def _grouped(self) -> list[tuple[Visitor, list[Outlet]]]:
+        """Those of one shape together: one of them is asked for all."""
+        groups: dict[Hashable, tuple[Visitor, list[Outlet]]] = {}
+        for visit in self._visits:
+            shape = visit.talk.shape(self._stream)
+            _, outlets = groups.setdefault(visit if shape is None else shape, (visit.talk, []))
+            outlets.append(visit.outlet)
+        return list(groups.values())
 
 
 class Visit:
@@ -127,7 +148,7 @@ class Visit:
             self._held[stream] = channel
         for stream in tuple(self._held):
             if stream in wanted:
-                self._hall.held.relays[stream].visits[self] = None
+                self._hall.held.relays[stream].renew(self)
             else:
                 self._let_go(stream)
 
@@ -242,7 +263,7 @@ class Hall:
     def release(self, stream: Subscription, visit: Visit) -> None:
         """One less wants it."""
         relay = self.held.relays[stream]
-        relay.visits.pop(visit, None)
+        relay.remove(visit)
         self._users[stream] -= 1
         if not self._users[stream]:
             del self._users[stream], self.held.relays[stream]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
@@ -32,6 +33,10 @@ class PrivateVisitor(OkxVisitor):
         super().__init__(held, "private", name)
         self._keys = keys
         self._is_known = False
+
+    def shape(self, stream: Subscription) -> Hashable:  # noqa: ARG002 - each hears under its own words
+        """See ``Visitor.shape``."""
+        return None
 
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:  # noqa: ARG002
         """See ``Visitor.tell``: of a stream each argument hears what it asked for, under its own words."""

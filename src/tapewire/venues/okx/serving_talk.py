@@ -6,7 +6,7 @@ who come later. ``serving_private`` adds what only an account's owner may hear.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -63,6 +63,10 @@ class OkxVisitor:
     def holds(self) -> Collection[Subscription]:
         """See ``Visitor.holds``."""
         return {stream for _, stream in self._wishes.values()}
+
+    def shape(self, stream: Subscription) -> Hashable:  # noqa: ARG002 - all public pushes are handed on as they came
+        """See ``Visitor.shape``."""
+        return self._side
 
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """See ``Visitor.tell``."""

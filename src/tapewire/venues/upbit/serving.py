@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -111,6 +111,10 @@ class UpbitVisitor(PublicTalk):
             for (kind, symbol), forms in self._streams.items()
             for unit, _, level in forms
         }
+
+    def shape(self, stream: Subscription) -> Hashable:
+        """See ``Visitor.shape``."""
+        return self.format, tuple(self._streams.get((stream.kind, stream.symbol), ()))
 
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """See ``Visitor.tell``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
 from tapewire.config import Format
@@ -44,6 +44,10 @@ class SignedVisitor(Talk[Choice]):
     def holds(self) -> Collection[Subscription]:
         """See ``Visitor.holds``."""
         return self._streams.keys()
+
+    def shape(self, stream: Subscription) -> Hashable:
+        """See ``Visitor.shape``."""
+        return self.format, self._streams.get(stream), Subscription(stream.kind, "") in self._streams
 
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """See ``Visitor.tell``."""
