@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -185,3 +185,56 @@ def test_no_more_than_the_window_is_on_its_way(window: int) -> None:
     box = outbox(window=window)
     box.put([letter(1, symbol) for symbol in "ABCDEFGHI"])
     assert len(box.take()) == window
+
+
+def test_a_group_leaves_some_subjects_to_the_next() -> None:
+    box = outbox(window=100, groups=2)
+    box.put([letter(1, f"KRW-{number}") for number in range(60)])
+    first, second = box.take(), box.take()
+    assert (len(first), len(second), box.take()) == (30, 30, [])
+    assert {message.subject for message in first}.isdisjoint(message.subject for message in second)
+    box.put([letter(2, f"KRW-{number}") for number in range(60)])
+    for message in first:
+        box.confirmed(message)
+    assert [(message.subject, message.letters[0].identity) for message in box.take()] == [
+        (message.subject, "2") for message in first
+    ]
+
+
+@given(
+    groups=st.integers(1, 3),
+    batch=st.integers(1, 3),
+    steps=st.lists(st.tuples(st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), st.integers(0, 3)), max_size=120),
+)
+def test_with_several_groups_on_their_way_each_subject_keeps_its_order(
+    groups: int, batch: int, steps: list[tuple[str, int]]
+) -> None:
+    box = outbox(window=8, groups=groups, batch=batch)
+    away: list[list[Message]] = []
+    put_in: dict[str, list[str]] = defaultdict(list)
+    stored: dict[str, dict[str, None]] = defaultdict(dict)
+
+    def answer(group: list[Message], *, heard: bool) -> None:
+        for message in group:
+            stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
+        if not heard:
+            box.again(group)
+            return
+        for message in group:
+            box.confirmed(message)
+
+    for number, (symbol, step) in enumerate(steps):
+        one = letter(number, symbol)
+        put_in[one.subject].append(one.identity)
+        box.put([one])
+        if step and len(away) < groups:
+            away.append(box.take())
+        if step > 1 and away:
+            answer(away.pop(number % len(away)), heard=step == 2)
+        assert box.on_the_way == sum(map(len, away))
+    for group in away:
+        answer(group, heard=False)
+    while group := box.take():
+        answer(group, heard=True)
+    assert {name: list(found) for name, found in stored.items()} == put_in
+    assert (box.letters, box.size, box.on_the_way) == (0, 0, 0)

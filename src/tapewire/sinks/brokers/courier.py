@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tapewire.errors import SinkError
 from tapewire.sinks.brokers.letters import Letter, Message
-from tapewire.sinks.brokers.link import Away, Known, Link, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.link import Away, Link, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, Figures
 from tapewire.sinks.brokers.outbox import Outbox
 from tapewire.sinks.brokers.spool import Spool
@@ -41,9 +41,11 @@ class Courier:
         self, link: Link, where: str, options: BrokerOptions, hear: Callable[[Sequence[Message]], None] | None = None
     ) -> None:
         self._link, self._where, self._options, self._hear = link, where, options, hear
+        self._groups: int = getattr(link, "groups", 1)
         self._outbox = Outbox(
-            batch=options.batch, batch_bytes=options.batch_bytes, window=options.window, in_order=link.in_order
-        )
+            batch=options.batch, batch_bytes=options.batch_bytes, window=options.window, in_order=link.in_order,
+            groups=self._groups,
+        )  # fmt: skip
         folder = None if options.spool is None else Path(options.spool)
         self._spool = None if folder is None else Spool(folder, options.spool_size)
         self._set_aside = None if folder is None else Spool(folder / "refused", options.spool_size)
@@ -52,6 +54,7 @@ class Courier:
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._disk = ""  # why nothing can be put there
+        self._pausing = 0  # groups whose next attempt has to wait
         self.figures = Figures()
         self.targets: Counter[str] = Counter()
         self.sizes: Counter[str] = Counter()
@@ -111,48 +114,74 @@ class Courier:
 
     async def _deliver(self) -> None:
         while True:
+            await self._mend(await self._carry_all())
+
+    async def _carry_all(self) -> str:
+        """Carry as many groups at once as the link takes, until the line is lost. Returns why."""
+        self._pausing = 0
+        try:
+            async with asyncio.TaskGroup() as carriers:
+                for _ in range(self._groups):
+                    carriers.create_task(self._carry(), name="carrier")
+        except BaseExceptionGroup as several:
+            worst = next((one for one in several.exceptions if not isinstance(one, Away)), None)
+            if worst is not None:
+                raise worst from None
+            return str(several.exceptions[0])
+        raise AssertionError("a carrier never ends")
+
+    async def _carry(self) -> None:
+        while True:
             group = self._outbox.take()
-            if not group:
-                self._refill()
-                if not self._outbox.letters:
-                    self._news.clear()
-                    await self._news.wait()
-                continue
-            try:
-                async with asyncio.timeout(self._options.confirm_timeout):
-                    verdicts = await self._link.send(group)
-            except Away as error:
-                await self._mend(group, str(error))
-            except TimeoutError:
-                await self._mend(group, f"nothing was confirmed within {self._options.confirm_timeout:g} s")
-            else:
-                await self._settle(group, verdicts)
+            if group:
+                await self._send(group)
+            elif not self._refilled():
+                self._news.clear()
+                await self._news.wait()
+
+    async def _send(self, group: Sequence[Message]) -> None:
+        try:
+            async with asyncio.timeout(self._options.confirm_timeout):
+                verdicts = await self._link.send(group)
+        except TimeoutError:
+            raise Away(f"nothing was confirmed within {self._options.confirm_timeout:g} s") from None
+        await self._settle(group, verdicts)
 
     async def _settle(self, group: Sequence[Message], verdicts: Sequence[Verdict]) -> None:
         good: list[Message] = []
-        unsure: list[tuple[Message, Unconfirmed]] = []
+        bad: list[tuple[Message, Refused | Unconfirmed]] = []
         for message, verdict in zip(group, verdicts, strict=True):
-            match verdict:
-                case None:
-                    good.append(message)
-                case Known():
-                    self.figures.known += len(message.letters)
-                    good.append(message)
-                case Unconfirmed():
-                    unsure.append((message, verdict))
-                case Refused(reason):
-                    self._refuse(message, reason)
+            if isinstance(verdict, Refused | Unconfirmed):
+                bad.append((message, verdict))
+                continue
+            if verdict is not None:
+                self.figures.known += len(message.letters)
+            good.append(message)
         self._confirm(good)
-        self._outbox.again([message for message, _ in unsure])
-        await self._tell()
+        unsure = ""
+        for message, no in reversed(bad):  # what is told last is sent first
+            if isinstance(no, Refused):
+                self._refuse(message, no.reason)
+            else:
+                self._outbox.again([message])
+                self.figures.again += 1
+                unsure = no.reason
+        self._news.set()  # there are subjects again of which another group may take some
         if unsure:
-            self.figures.again += len(unsure)
-            self.figures.away = unsure[0][1].reason
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PAUSE):
-                    await self._stop.wait()
-        else:
+            self.figures.away = unsure
+            await self._pause()
+        elif not self._pausing:
             self.figures.away = ""
+        await self._tell()
+
+    async def _pause(self) -> None:
+        """Before what was not taken is sent once more."""
+        self._pausing += 1
+        await self._tell()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PAUSE):
+                await self._stop.wait()
+        self._pausing -= 1
 
     def _confirm(self, good: Sequence[Message]) -> None:
         figures = self.figures
@@ -188,10 +217,10 @@ class Courier:
                 self._set_aside.close()
         logger.error("%s refuses %s: %s%s", self._where, message.id, reason, kept)
 
-    async def _mend(self, group: Sequence[Message], reason: str) -> None:
+    async def _mend(self, reason: str) -> None:
         """The line is lost: keep what was on its way, and connect until it is back."""
-        self._outbox.again(group)
-        self.figures.again += len(group)
+        self.figures.again += self._outbox.on_the_way
+        self._outbox.recall()
         self.figures.losses += 1
         self.figures.away = reason
         logger.warning("%s is away: %s", self._where, reason)
@@ -229,10 +258,10 @@ class Courier:
             async with asyncio.timeout(_LET_GO):
                 await self._link.close()
 
-    def _refill(self) -> None:
-        """Take the next block from disk, when memory is empty."""
+    def _refilled(self) -> bool:
+        """Take the next block from disk, when memory is empty. Returns whether there was one."""
         if self._spool is None or self._outbox.letters:
-            return
+            return False
         damages = len(self._spool.damages)
         try:
             self._outbox.put(self._spool.next())
@@ -241,6 +270,7 @@ class Courier:
         for damage in self._spool.damages[damages:]:
             logger.error("spool: %s", damage)
         self._count()
+        return bool(self._outbox.letters)
 
     async def _spill(self) -> None:
         """Put what waits in memory on disk, unless that is where it came from."""

@@ -115,12 +115,12 @@ class Writer:
             head = self._head(item)
             if len(self._heads) < SUBJECTS_MOST:  # codes of any length and number may come
                 self._heads[key] = head
-        if item.raw is None:
-            form, payload = self._plain, self._encode(item)
-        else:
-            form, payload = self._payload(item, item.raw)
-        late = item.recovered or item.polled
-        return Letter(*head, identity(item), form, payload, item.timestamp, item.received_ns, late)
+        form, payload = (self._plain, self._encode(item)) if item.raw is None else self._payload(item, item.raw)
+        subject, venue, word, symbol = head
+        return Letter(
+            subject, venue, word, symbol, identity(item), form, payload, item.timestamp, item.received_ns,
+            item.recovered or item.polled,
+        )  # fmt: skip
 
     def _head(self, item: Event | FeedEvent) -> _Head:
         place = place_of(item)
@@ -160,28 +160,38 @@ def _typed(kind: str) -> str:
     return f"{token(word)}{dot}{token(unit)}"
 
 
+@lru_cache(maxsize=16_384)
+def _stamp(venue: str, kind: str, symbol: str, form: str, recovered: bool) -> tuple[str, dict[str, str]]:
+    """What the ids of a subject's messages begin with, and their headers but for the times."""
+    return full_id(Place(venue, kind, symbol), ""), {
+        "tw-schema": str(SCHEMA),
+        "tw-venue": venue,
+        "tw-type": _typed(kind),
+        "tw-symbol": token(symbol),
+        "tw-form": form,
+        "tw-timestamp": "",
+        "tw-received-ns": "",
+        "tw-recovered": "1" if recovered else "0",
+    }
+
+
 def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
     """Letters that ``fit`` together as one message; with ``batch`` the payload is a list, even of one."""
     first, last = letters[0], letters[-1]
-    identities = [letter.identity for letter in letters]
-    headers = {
-        "tw-schema": str(SCHEMA),
-        "tw-venue": first.venue,
-        "tw-type": _typed(first.type),
-        "tw-symbol": token(first.symbol),
-        "tw-form": first.form,
-        "tw-timestamp": "" if last.timestamp is None else str(last.timestamp),
-        "tw-received-ns": str(last.received_ns),
-        "tw-recovered": "1" if first.recovered else "0",
-    }
+    start, stamped = _stamp(first.venue, first.type, first.symbol, first.form, first.recovered)
+    headers = stamped.copy()
+    if last.timestamp is not None:
+        headers["tw-timestamp"] = str(last.timestamp)
+    headers["tw-received-ns"] = str(last.received_ns)
     if not batch:
-        one = full_id(first.place, first.identity)
-        return Message(first.subject, one, headers, first.payload, (first,), len(first.payload) + OVERHEAD)
+        payload = first.payload
+        return Message(first.subject, start + first.identity, headers, payload, (first,), len(payload) + OVERHEAD)
+    identities = [letter.identity for letter in letters]
     headers["tw-ids"] = ",".join(identities)
     payloads = [letter.payload for letter in letters]
     weight = sum(map(len, payloads)) + OVERHEAD * len(payloads)
-    one, payload = batch_id(first.place, identities), _list(first.form, payloads)
-    return Message(first.subject, one, headers, payload, tuple(letters), weight)
+    one = batch_id(first.place, identities)
+    return Message(first.subject, one, headers, _list(first.form, payloads), tuple(letters), weight)
 
 
 def _list(form: Form, payloads: list[bytes]) -> bytes:

@@ -40,10 +40,12 @@ class NotLetIn(Exception):
 
 
 class Link(Protocol):
-    """One broker's client, used by one task. It is connected anew after every loss; it does not do so by itself.
+    """One broker's client. It is connected anew after every loss; it does not do so by itself.
 
     Attributes:
         in_order: ``send`` takes a group whole or not at all, in its order.
+        groups: calls of ``send`` that may be under way at once, none with a subject of another's (1, where a link has
+            no such attribute). When one raises, the others are cancelled, and it is connected anew.
     """
 
     in_order: bool

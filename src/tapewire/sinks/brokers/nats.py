@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import MsgspecError, Struct, json
@@ -13,6 +13,7 @@ from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import KNOWN, Away, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
+from tapewire.sinks.brokers.nats_message import encode
 from tapewire.sinks.brokers.options import read_options
 from tapewire.sinks.brokers.sink import BrokerSink
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
 
-_ID = "Nats-Msg-Id"
+#: Bytes that are handed to the line at once, about.
+_AT_ONCE = 256 * 1024
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
@@ -78,10 +80,28 @@ class NatsSink(BrokerSink):
         )
 
 
+class _Group:
+    """What a group's messages were answered."""
+
+    __slots__ = ("answered", "left", "verdicts")
+
+    def __init__(self, count: int) -> None:
+        self.verdicts: list[Verdict] = [Unconfirmed("no answer")] * count
+        self.left = 0
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def hear(self, position: int, verdict: Verdict) -> None:
+        self.verdicts[position] = verdict
+        self.left -= 1
+        if not self.left and not self.answered.done():
+            self.answered.set_result(None)
+
+
 class NatsLink:
-    """One connection to JetStream. Its own table of answers costs half of what nats-py's does."""
+    """One connection to JetStream. Its own bytes and its own table of answers cost half of what nats-py's do."""
 
     in_order = False
+    groups = 2
 
     def __init__(
         self, address: Address, stream: StreamOptions, prefix: str, *, credentials: str | None, ca: str | None
@@ -92,9 +112,7 @@ class NatsLink:
         self._lost: asyncio.Future[str] | None = None
         self._inbox = ""
         self._number = 0
-        self._awaited: dict[str, int] = {}
-        self._verdicts: list[Verdict] = []
-        self._answered = asyncio.Event()
+        self._awaited: dict[str, tuple[_Group, int]] = {}
 
     async def connect(self) -> None:
         """Connect, and make the stream if it is absent."""
@@ -105,7 +123,7 @@ class NatsLink:
             raise
 
     async def _connect(self) -> None:
-        self._lost = asyncio.get_running_loop().create_future()
+        self._lost, self._awaited = asyncio.get_running_loop().create_future(), {}
         self._client = await connect(self._address, self._lost, credentials=self._credentials, ca=self._ca)
         from nats import errors  # noqa: PLC0415 - an optional extra
         from nats.js import errors as js_errors  # noqa: PLC0415
@@ -126,25 +144,42 @@ class NatsLink:
         from nats import errors  # noqa: PLC0415 - an optional extra
 
         client, lost = self._client, self._lost
-        if client is None or lost is None or lost.done():
+        if client is None or lost is None or lost.done() or not client.is_connected:
             raise Away(lost.result() if lost is not None and lost.done() else "the line is lost")
-        verdicts: list[Verdict] = [Unconfirmed("no answer")] * len(group)
-        self._verdicts, self._awaited = verdicts, {}
-        self._answered.clear()
+        found = _Group(len(group))
+        try:
+            for piece in self._pieces(group, found, client.max_payload):
+                await client._send_command(piece)  # noqa: SLF001 - ``publish`` makes each message by itself
+            await client._flush_pending()  # noqa: SLF001 - as above
+        except errors.Error as error:
+            raise Away(words_of(error)) from None
+        if found.left:
+            waiting: set[asyncio.Future[Any]] = {found.answered, lost}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not found.answered.done():
+                raise Away(lost.result())
+        return found.verdicts
+
+    def _pieces(self, group: Sequence[Message], found: _Group, most: int) -> Iterator[bytes]:
+        """The bytes of a group. What is larger than the server takes is refused here: there it would cost the line."""
+        parts: list[bytes] = []
+        waiting = 0
         for position, message in enumerate(group):
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
-            try:
-                await client.publish(message.subject, message.payload, reply, message.headers | {_ID: message.id})
-            except errors.MaxPayloadError:
-                verdicts[position] = Refused(f"{len(message.payload):,} bytes are more than the server takes")
-            except errors.Error as error:
-                raise Away(words_of(error)) from None
-            else:
-                self._awaited[reply] = position
-        if self._awaited:
-            await self._until_answered(lost)
-        return verdicts
+            wire, size = encode(message.subject, reply, message.id, message.headers, message.payload)
+            if size > most:
+                found.verdicts[position] = Refused(f"{size:,} bytes are more than the server takes ({most:,})")
+                continue
+            self._awaited[reply] = found, position
+            found.left += 1
+            parts.append(wire)
+            waiting += len(wire)
+            if waiting > _AT_ONCE:
+                yield b"".join(parts)
+                parts, waiting = [], 0
+        if parts:
+            yield b"".join(parts)
 
     async def close(self) -> None:
         """Cut the line."""
@@ -152,23 +187,11 @@ class NatsLink:
         if client is not None:
             await hang_up(client)
 
-    async def _until_answered(self, lost: asyncio.Future[str]) -> None:
-        answered = asyncio.ensure_future(self._answered.wait())
-        try:
-            waiting: set[asyncio.Future[Any]] = {answered, lost}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if not answered.done():
-                raise Away(lost.result())
-        finally:
-            answered.cancel()
-
     async def _hear(self, answer: Msg) -> None:
-        position = self._awaited.pop(answer.subject, None)
-        if position is None:
-            return
-        self._verdicts[position] = _verdict(answer)
-        if not self._awaited:
-            self._answered.set()
+        awaited = self._awaited.pop(answer.subject, None)
+        if awaited is not None:
+            group, position = awaited
+            group.hear(position, _verdict(answer))
 
     async def _make(self, js: JetStreamContext) -> None:
         from nats.js import api, errors  # noqa: PLC0415 - an optional extra

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from tapewire.sinks.brokers.letters import OVERHEAD, Letter, Message, fit, pack
 
+#: Messages of a group at least, if there are as many, however many groups may be on their way.
+_GROUP_LEAST = 16
+#: Lanes that are kept though they are empty: names come again.
+_LANES_KEPT = 4_096
+
 
 class _Lane:
-    """One subject: what is to be sent again as it was, then what was never sent."""
+    """One subject: what is to be sent again as it was (the next one last), then what was never sent."""
 
-    __slots__ = ("again", "letters")
+    __slots__ = ("again", "busy", "letters")
 
     def __init__(self) -> None:
-        self.again: deque[Message] = deque()
+        self.again: list[Message] = []
         self.letters: deque[Letter] = deque()
+        self.busy = False
 
     def __bool__(self) -> bool:
-        return bool(self.again or self.letters)
+        return bool(self.letters or self.again)
 
 
 class Outbox:
@@ -30,11 +37,14 @@ class Outbox:
         window: messages on their way at most.
         in_order: the broker takes a group of messages whole or not at all, so that several of one subject can be on
             their way; else one of each subject is, and what comes meanwhile is packed into its next.
+        groups: that may be on their way at once; none has more than its share of the subjects.
     """
 
-    def __init__(self, *, batch: int, batch_bytes: int, window: int, in_order: bool) -> None:
+    def __init__(self, *, batch: int, batch_bytes: int, window: int, in_order: bool, groups: int = 1) -> None:
         self._batch, self._batch_bytes, self._window, self._in_order = batch, batch_bytes, window, in_order
+        self._groups = 1 if in_order else groups
         self._lanes: dict[str, _Lane] = {}
+        self._ready: dict[str, _Lane] = {}
         self._on_the_way: dict[int, Message] = {}
         self.letters = self.size = 0
 
@@ -47,7 +57,9 @@ class Outbox:
         """Letters to be sent; they wait until ``take``. ``letters`` and ``size`` count all that are not confirmed."""
         lanes, count, size = self._lanes, 0, 0
         for letter in letters:
-            lane = lanes.get(letter.subject) or self._lane(letter.subject)
+            lane = lanes.get(letter.subject)
+            if lane is None or not lane.letters:
+                lane = self._lane(letter.subject)
             lane.letters.append(letter)
             count += 1
             size += len(letter.payload)
@@ -55,22 +67,21 @@ class Outbox:
         self.size += size + count * OVERHEAD
 
     def take(self) -> list[Message]:
-        """The next group, oldest subjects first; nothing while the last one is on its way.
+        """The next group, oldest subjects first; nothing of a subject of which a message is on its way.
 
         What becomes of each must be told: ``confirmed``, ``again`` or ``apart``.
         """
         group: list[Message] = []
-        if self._on_the_way:
-            return group
-        while self._lanes and len(group) < self._window:
-            for name in tuple(self._lanes)[: self._window - len(group)]:
-                lane = self._lanes.pop(name)
+        ready, most = self._ready, self._share()
+        while ready and len(group) < most:
+            for name in tuple(islice(ready, most - len(group))):
+                lane = ready.pop(name)
                 group.append(self._next(lane))
-                if lane:
-                    self._lanes[name] = lane
-            if not self._in_order:
-                break
-        self._on_the_way = {id(message): message for message in group}
+                if not self._in_order:
+                    lane.busy = True
+                elif lane:
+                    ready[name] = lane
+        self._on_the_way.update((id(message), message) for message in group)
         return group
 
     def confirmed(self, message: Message) -> None:
@@ -78,27 +89,32 @@ class Outbox:
         del self._on_the_way[id(message)]
         self.letters -= len(message.letters)
         self.size -= message.weight
+        self._free(message.subject)
 
     def again(self, messages: Sequence[Message]) -> None:
         """They are to be sent again, as they were, before all else of their subjects."""
         for message in reversed(messages):
             del self._on_the_way[id(message)]
-            self._lane(message.subject).again.appendleft(message)
+            self._lane(message.subject).again.append(message)
+        for message in messages:
+            self._free(message.subject)
 
     def apart(self, message: Message) -> None:
         """Its letters are to be sent again, each by itself."""
         del self._on_the_way[id(message)]
         batch = self._batch > 1
-        self._lane(message.subject).again.extendleft(pack([one], batch=batch) for one in reversed(message.letters))
+        self._lane(message.subject).again.extend(pack([one], batch=batch) for one in reversed(message.letters))
+        self._free(message.subject)
 
     def drain(self) -> list[Letter]:
         """Take back all that waits, each subject's in its order; what is on its way stays so."""
         found: list[Letter] = []
         for lane in self._lanes.values():
-            for message in lane.again:
+            for message in reversed(lane.again):
                 found += message.letters
             found += lane.letters
-        self._lanes = {}
+            lane.again, lane.letters = [], deque()
+        self._lanes, self._ready = {name: lane for name, lane in self._lanes.items() if lane.busy}, {}
         self.letters -= len(found)
         self.size -= sum(len(letter.payload) + OVERHEAD for letter in found)
         return found
@@ -107,22 +123,60 @@ class Outbox:
         """All that is on its way is to be sent again: nobody will tell what became of it."""
         self.again(tuple(self._on_the_way.values()))
 
+    def _share(self) -> int:
+        """Messages that the next group may have."""
+        away = len(self._on_the_way)
+        if away and self._in_order:
+            return 0
+        fair = -(-(away + len(self._ready)) // self._groups)
+        return min(self._window - away, max(_GROUP_LEAST, fair))
+
     def _lane(self, name: str) -> _Lane:
+        """The lane of a name, to which something is added: it is ready, unless it is busy."""
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = _Lane()
+        if not lane.busy:
+            self._ready[name] = lane
         return lane
+
+    def _free(self, name: str) -> None:
+        """Nothing of it is on its way any more."""
+        lane = self._lanes.get(name)
+        if lane is None:  # of several that were on their way, another was the last
+            return
+        lane.busy = False
+        if lane:
+            self._ready[name] = lane
+        elif len(self._lanes) > _LANES_KEPT:
+            del self._lanes[name]
 
     def _next(self, lane: _Lane) -> Message:
         if lane.again:
-            return lane.again.popleft()
+            return lane.again.pop()
         waiting, most = lane.letters, self._batch
         first = waiting.popleft()
-        letters, size = [first], len(first.payload)
-        while waiting and len(letters) < most:
-            one = waiting[0]
+        if most == 1:
+            return pack((first,), batch=False)
+        letters = [first, *islice(waiting, most - 1)]
+        if len(letters) > 1 and not self._go_together(letters):
+            letters = self._first_of(letters)
+        for _ in range(len(letters) - 1):
+            waiting.popleft()
+        return pack(letters, batch=True)
+
+    def _go_together(self, letters: Sequence[Letter]) -> bool:
+        first = letters[0]
+        form, recovered = first.form, first.recovered
+        small = sum([len(one.payload) for one in letters]) <= self._batch_bytes
+        return small and not [one for one in letters if one.form is not form or one.recovered is not recovered]
+
+    def _first_of(self, letters: Sequence[Letter]) -> list[Letter]:
+        """As many as one message can hold; the first in any case."""
+        found, size = [letters[0]], len(letters[0].payload)
+        for one in letters[1:]:
             size += len(one.payload)
-            if size > self._batch_bytes or not fit(first, one):
+            if size > self._batch_bytes or not fit(letters[0], one):
                 break
-            letters.append(waiting.popleft())
-        return pack(letters, batch=most > 1)
+            found.append(one)
+        return found

@@ -93,6 +93,7 @@ class RabbitLink:
     """One line and one channel, on which the server confirms each message."""
 
     in_order = False
+    groups = 2
 
     def __init__(self, address: Address, queues: QueueOptions, options: BrokerOptions, ca: str | None) -> None:
         self._address, self._queues, self._options, self._ca = address, queues, options, ca
@@ -100,6 +101,7 @@ class RabbitLink:
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._known: set[str] = set()
+        self._opening = asyncio.Lock()
 
     async def connect(self) -> None:
         """Connect, and make exchange and queue if they are absent."""
@@ -142,9 +144,10 @@ class RabbitLink:
         """The channel; another, if the server closed it for what was sent there."""
         if self._connection is None or self._connection.is_closed:
             raise Away("the line is lost")
-        if self._channel is None or self._channel.is_closed:
-            self._channel = await open_channel(self._connection)
-        return self._channel
+        async with self._opening:
+            if self._channel is None or self._channel.is_closed:
+                self._channel = await open_channel(self._connection)
+            return self._channel
 
     async def _publish(self, channel: AbstractChannel, message: Message) -> None:
         from aiormq import spec  # noqa: PLC0415 - an optional extra
@@ -154,9 +157,10 @@ class RabbitLink:
             content_type=_TYPES[message.headers["tw-form"]],
         )  # fmt: skip
         if len(message.subject.encode()) <= _KEY_MOST:
-            await channel.basic_publish(
+            publish: Any = channel.basic_publish  # ``wait`` is not in its abstract class
+            await publish(
                 message.payload, exchange=self._exchange, routing_key=message.subject, properties=properties,
-                mandatory=self._queues.queue != "none",
+                mandatory=self._queues.queue != "none", wait=False,
             )  # fmt: skip
 
     async def _make(self, queue: str, key: str) -> None:
