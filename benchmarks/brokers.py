@@ -3,10 +3,10 @@
 python -m benchmarks.brokers [ROUNDS [PART OF A NAME]]
 
 Each round publishes the same events through our sink and then through the broker's own client, encoded and packed by
-the shortest code that makes the same bytes, with as many messages unconfirmed, each after one message for each market, in
-which what is made once is made (topics, streams, a producer's number). Rates are of the wall's clock and mean
-something on an idle machine only; the CPU time is that of this process. The latency is from receipt to confirmation
-while 2,000 events a second come.
+the shortest code that makes the same bytes, with as many messages unconfirmed. Before, each has published a message for
+each market: what is made once (topics, streams, a producer's number) is not counted. Rates are of the wall's clock and
+mean something on an idle machine only; the CPU time is that of this process. The latency is from receipt to
+confirmation while 2,000 events a second come.
 """
 
 from __future__ import annotations

@@ -113,11 +113,13 @@ class Courier:
             await self._tell()
 
     async def _deliver(self) -> None:
-        while True:
-            await self._mend(await self._carry_all())
+        while not self._stop.is_set():
+            lost = await self._carry_all()
+            if lost:
+                await self._mend(lost)
 
     async def _carry_all(self) -> str:
-        """Carry as many groups at once as the link takes, until the line is lost. Returns why."""
+        """Carry as many groups at once as the link takes, until the line is lost. Returns why; ``""``: we are done."""
         self._pausing = 0
         try:
             async with asyncio.TaskGroup() as carriers:
@@ -127,11 +129,11 @@ class Courier:
             worst = next((one for one in several.exceptions if not isinstance(one, Away)), None)
             if worst is not None:
                 raise worst from None
-            return str(several.exceptions[0])
-        raise AssertionError("a carrier never ends")
+            return str(several.exceptions[0]) or "the line is lost"
+        return ""
 
     async def _carry(self) -> None:
-        while True:
+        while not self._stop.is_set():  # a client may swallow that it is cancelled
             group = self._outbox.take()
             if group:
                 await self._send(group)

@@ -161,7 +161,7 @@ def _typed(kind: str) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def _stamp(venue: str, kind: str, symbol: str, form: str, recovered: bool) -> tuple[str, dict[str, str]]:
+def _stamp(venue: str, kind: str, symbol: str, form: str, *, late: bool) -> tuple[str, dict[str, str]]:
     """What the ids of a subject's messages begin with, and their headers but for the times."""
     return full_id(Place(venue, kind, symbol), ""), {
         "tw-schema": str(SCHEMA),
@@ -171,14 +171,14 @@ def _stamp(venue: str, kind: str, symbol: str, form: str, recovered: bool) -> tu
         "tw-form": form,
         "tw-timestamp": "",
         "tw-received-ns": "",
-        "tw-recovered": "1" if recovered else "0",
+        "tw-recovered": "1" if late else "0",
     }
 
 
 def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
     """Letters that ``fit`` together as one message; with ``batch`` the payload is a list, even of one."""
     first, last = letters[0], letters[-1]
-    start, stamped = _stamp(first.venue, first.type, first.symbol, first.form, first.recovered)
+    start, stamped = _stamp(first.venue, first.type, first.symbol, first.form, late=first.recovered)
     headers = stamped.copy()
     if last.timestamp is not None:
         headers["tw-timestamp"] = str(last.timestamp)
