@@ -1,18 +1,20 @@
-"""L4 and P8: what a send costs at the gateway beside a bare picows relay, and what a stopped client costs the others.
+"""L4, P8, S8: what a send costs at the gateway beside a bare picows relay, and what a stopped client costs the others.
 
-    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3]      (1, 50 and 200 clients: 4 minutes)
+    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3] [--only l4|p8|s8]    (whole: 6 minutes)
 
 One simulated exchange whose tickers and trades are 1,000 messages a second; each server in its own process reads it
 over one line and hands every frame to CLIENTS local clients, which live in another process and count. CPU is the
 server's own (user and system), so that other load does not count; latency is from the exchange's time stamp (ms) to the
 client's receipt, so a part of it is the simulator's own. P8: 20 clients beside one more that has subscribed books, too,
-and in turn reads them or reads nothing; medians of the rounds.
+and in turn reads them or reads nothing; medians of the rounds. S8: 20 clients in turn alone and beside 500
+connections whose requests never end.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import multiprocessing
 import os
@@ -32,6 +34,8 @@ from tapewire.sim.server import Simulator
 
 #: Of what the exchange makes a half are tickers and trades.
 SECONDS, RATE, MARKETS = 5.0, 2100.0, 20
+#: Connections of S8.
+DRIPS = 500
 REQUEST = [{"ticket": "load"}]
 
 
@@ -159,7 +163,9 @@ def clients(pipe: Any, url: str, symbols: list[str], count: int, *, beside: str 
     asyncio.run(run())
 
 
-def measure(name: str, server: Any, url: str, symbols: list[str], count: int, *, beside: str = "") -> dict[str, float]:
+def measure(
+    name: str, server: Any, url: str, symbols: list[str], count: int, *, beside: str = "", dripped: bool = False
+) -> dict[str, float]:
     ours, theirs = multiprocessing.Pipe()
     serving = multiprocessing.Process(target=server, args=(theirs, url, symbols), daemon=True)
     serving.start()
@@ -177,25 +183,35 @@ def measure(name: str, server: Any, url: str, symbols: list[str], count: int, *,
     listening.start()
     near.recv()
     time.sleep(2.0)
+    drops, ends = multiprocessing.Pipe()
+    dripping = multiprocessing.Process(target=drip, args=(ends, address), daemon=True)
+    if dripped:
+        dripping.start()
     (before, _), (heard, _), began = ask(ours), ask(near), time.monotonic()
     time.sleep(SECONDS)
     (after, memory), (more, late), took = ask(ours), ask(near), time.monotonic() - began
-    ours.send(False)
-    near.send(False)
-    listening.terminate()
-    serving.terminate()
-    listening.join()
-    serving.join()
     sends, late = more - heard, sorted(late) or [0.0]
     found = {
         "sends_per_second": sends / took, "cpu_us_per_send": (after - before) / sends * 1e6,
         "cpu_percent": (after - before) / took * 100, "p50_ms": late[len(late) // 2],
         "p99_ms": late[int(len(late) * 0.99)], "kb_per_client": (memory - empty) / count / 1000,
     }  # fmt: skip
+    if dripped:
+        found["longest_drip_s"] = max(drops.recv())
+        dripping.join()
+    _end(listening, serving, ours, near)
     print(
         f"{name:8} {count:4} clients  " + "  ".join(f"{key} {value:10.2f}" for key, value in found.items()), flush=True
     )
     return found
+
+
+def _end(listening: Any, serving: Any, *pipes: Any) -> None:
+    for pipe in pipes:
+        pipe.send(False)
+    for process in (listening, serving):
+        process.terminate()
+        process.join()
 
 
 def compare(url: str, symbols: list[str], count: int, rounds: int) -> None:
@@ -219,11 +235,44 @@ def stop_one(url: str, symbols: list[str], rounds: int) -> None:
         print(f"  P8, 20 clients and one stopped: {figure} {well:.2f} -> {ill:.2f} ({ill / well - 1:+.1%})", flush=True)
 
 
+def drip(pipe: Any, url: str) -> None:
+    """500 connections that send a byte of a request's head now and then; says how long each was let, and how many."""
+    host, port = url.split("/")[2].split(":")
+
+    async def one() -> float:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        began, ended = time.monotonic(), asyncio.create_task(reader.read())
+        head = itertools.chain(b"GET / HTTP/1.1\r\nX-Slow: ", itertools.repeat(ord("x")))
+        while not ended.done():
+            writer.write(bytes([next(head)]))
+            await asyncio.wait({ended}, timeout=0.5)
+        writer.close()
+        ended.exception()
+        return time.monotonic() - began
+
+    async def run() -> None:
+        pipe.send(await asyncio.gather(*(one() for _ in range(DRIPS))))
+
+    asyncio.run(run())
+
+
+def resist(url: str, symbols: list[str], rounds: int) -> None:
+    """S8: 20 clients beside nobody, and beside 500 connections that drip."""
+    found: dict[str, list[dict[str, float]]] = {"alone": [], "dripped": []}
+    for _ in range(rounds):
+        for beside, rows in found.items():
+            rows.append(measure(beside, gateway, url, symbols, 20, dripped=beside == "dripped"))
+    well, ill = (statistics.median(row["p99_ms"] for row in found[which]) for which in ("alone", "dripped"))
+    longest = max(row["longest_drip_s"] for row in found["dripped"])
+    print(f"  S8, 20 clients and {DRIPS} that drip: p99_ms {well:.2f} -> {ill:.2f} ({ill / well:.2f} times), "
+          f"the last was cut after {longest:.2f} s", flush=True)  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clients", nargs="*", type=int, default=[1, 50, 200])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=("l4", "p8"), help="one of both parts")
+    parser.add_argument("--only", choices=("l4", "p8", "s8"), help="one of its parts")
     asked = parser.parse_args()
     multiprocessing.set_start_method("spawn")
     ours, theirs = multiprocessing.Pipe()
@@ -231,10 +280,12 @@ def main() -> None:
     market.start()
     url, symbols = ours.recv()
     try:
-        for count in asked.clients if asked.only != "p8" else ():
+        for count in asked.clients if asked.only in (None, "l4") else ():
             compare(url, symbols, count, asked.rounds)
-        if asked.only != "l4":
+        if asked.only in (None, "p8"):
             stop_one(url, symbols, asked.rounds)
+        if asked.only in (None, "s8"):
+            resist(url, symbols, asked.rounds)
     finally:
         ours.send(False)
         market.terminate()

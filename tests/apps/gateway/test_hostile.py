@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tapewire.apps.gateway.access import Access, Token
-from tapewire.apps.gateway.problems import PROBLEMS, Problem
+from tapewire.apps.gateway.problems import OTHER_SCOPE, PROBLEMS, Problem
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.config import Secret
 from tests.apps.gateway.stage import PATIENCE, Stage, served
@@ -170,6 +170,25 @@ async def test_five_hundred_that_drip_are_cut_and_others_are_served() -> None:
         assert (await stage.get("/v1/venues"))[0] == 200
 
 
+async def test_what_drips_is_cut_within_six_seconds_by_default() -> None:
+    """S8 as it is served: a byte now and then does not prolong the time."""
+    async with served() as stage:
+        loop, (host, port) = asyncio.get_running_loop(), place(stage)
+        reader, writer = await asyncio.open_connection(host, port)
+        began = loop.time()
+        head = iter(b"GET /v1/venues HTTP/1.1\r\nHost: x\r\n")
+        ended = loop.create_task(reader.read())
+        async with asyncio.timeout(PATIENCE):
+            while not ended.done():
+                writer.write(bytes([next(head)]))
+                await asyncio.wait({ended}, timeout=0.5)
+        assert ended.exception() is not None or ended.result() == b""
+        writer.close()
+        assert loop.time() - began > 4.0, "it had its time"
+        figure(f"S8: cut after {loop.time() - began:.2f} s")
+        assert stage.gateway.options.header_seconds + 1.0 <= 6.0
+
+
 async def test_one_client_too_many_is_told_and_the_next_finds_room() -> None:
     async with served({"most_clients": 3}) as stage:
         async with AsyncExitStack() as stack:
@@ -243,7 +262,7 @@ async def test_tokens_at_the_port() -> None:
             ("/v1/venues", {}, 401),
             ("/v1/venues", {"Authorization": "Bearer nonsense-nonsense"}, 401),
             ("/v1/venues", market, 200),
-            ("/metrics", market, 403),
+            ("/metrics", market, 401),
         ):
             got, body = await stage.get(path, **headers)
             assert got == status, path
@@ -261,6 +280,31 @@ async def test_tokens_at_the_port() -> None:
         for _ in range(9):
             status, body = await stage.get("/v1/venues", Authorization="Bearer wrong")
         assert (status, (await stage.get("/v1/venues", **market))[0]) == (401, 429)
+
+
+async def test_absent_wrong_expired_and_of_another_scope_are_401_at_every_door() -> None:
+    """S3: no door answers anything else, and only a wrong token counts towards the block."""
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    tokens = (*TOKENS, Token(name="old", token=Secret("expired-token-of-length"), expires=past))
+    doors = [
+        "/v1/stream", "/v1/events", "/v1/venues", "/v1/markets", "/v1/tickers", "/v1/orderbook/KRW-BTC",
+        "/v1/trades/KRW-BTC", "/v1/candles/KRW-BTC", "/v1/gaps", "/v1/connections", "/openapi.json", "/health",
+        "/ready", "/metrics", "/websocket/v1", "/v1/market/all",
+    ]  # fmt: skip
+    for bad in ("no-token-at-all-here", "expired-token-of-length"):
+        for first in (doors[:8], doors[8:]):
+            async with served(tokens=tokens) as stage:
+                for path in first:
+                    assert (await stage.get(path, Authorization=f"Bearer {bad}"))[0] == 401, path
+    async with served(tokens=tokens) as stage:
+        for path in doors * 2:
+            status, body = await stage.get(path)
+            assert (status, body["error"]) == (401, Problem("unauthorized").facts), path
+        market = {"Authorization": "Bearer market-token-of-length"}
+        for _ in range(12):
+            status, body = await stage.get("/metrics", **market)
+            assert (status, body["error"]) == (401, Problem("unauthorized", OTHER_SCOPE).facts)
+        assert (await stage.get("/v1/venues", **market))[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/stream", "/v1/events", "/v1/venues", "/websocket/v1", "/", "/health"])

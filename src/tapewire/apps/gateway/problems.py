@@ -19,6 +19,9 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "upstream_timeout": (504, "The exchange took too long."),
 }
 
+#: Said, as ``unauthorized``, to a token that is good for other doors (S3).
+OTHER_SCOPE = "A token with another scope is needed."
+
 
 class Problem(Exception):
     """A request that is not answered as it was meant.

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tapewire.apps.gateway.access import COOKIE, Access, Scope, is_loopback
 from tapewire.apps.gateway.frames import body_of
-from tapewire.apps.gateway.problems import Problem
+from tapewire.apps.gateway.problems import OTHER_SCOPE, Problem
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.apps.gateway.turnstile import Turnstile
 
@@ -152,7 +152,7 @@ class Port:
             return
         scopes = self._access.scopes(headers, request.cookies.get(COOKIE), request.remote or "", now, wall)
         if _SCOPE_OF.get(request.path, "market") not in scopes:
-            raise Problem("forbidden")
+            raise Problem("unauthorized", OTHER_SCOPE)
         request[SCOPES_KEY] = scopes
 
     async def _turn(self) -> None:
