@@ -65,6 +65,7 @@ class Reason(Struct, frozen=True):
         text: what is wrong, for people; names the first streams.
         since_ns: when it began, ns UTC.
         subscriptions: every stream that it concerns.
+        venue: name of the exchange.
     """
 
     status: HealthState
@@ -72,6 +73,7 @@ class Reason(Struct, frozen=True):
     text: str
     since_ns: int
     subscriptions: tuple[Subscription, ...] = ()
+    venue: str = ""
 
     @property
     def since(self) -> datetime:
@@ -80,7 +82,8 @@ class Reason(Struct, frozen=True):
 
     def __str__(self) -> str:
         """``upbit-1: trade KRW-BTC silent (since 12:03:04 UTC)``."""
-        place = f"{self.connection}: " if self.connection else ""
+        where = self.connection or self.venue
+        place = f"{where}: " if where else ""
         return f"{place}{self.text} (since {self.since:%H:%M:%S} UTC)"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+from msgspec.structs import replace
+
 from tapewire.errors import UsageError
 from tapewire.model.health import ConnectionState, HealthState, HealthStatus
 from tapewire.model.metrics import ConnectionMetrics, PerformanceMetrics
@@ -45,7 +47,7 @@ class Observed:
     def health_of(self, pools: Iterable[Pool]) -> HealthStatus:
         """As ``get_health_status``, of these pools only."""
         now, pools = self.clock.now(), tuple(pools)
-        status, reasons = verdict(reason for pool in pools for reason in pool.reasons())
+        status, reasons = verdict(replace(reason, venue=pool.venue.name) for pool in pools for reason in pool.reasons())
         worst = [reason.since_ns for reason in reasons if reason.status == status]
         troubles = [pool.troubles for pool in pools]
         opened = [one.first_opened for one in troubles if one.first_opened is not None]
