@@ -2,79 +2,51 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import DecodeError as Unreadable
-from msgspec import Struct, json
 
-from tapewire.client.front import WebSocketClient
-from tapewire.client.replaying import Replay, recorded_streams, replay
+from tapewire.client.converted import Conversion, Ledger, Source
+from tapewire.client.converting_tapes import convert_tape
 from tapewire.client.tables import need_arrow
 from tapewire.errors import ConfigError, DecodeError
 from tapewire.model.event import Event
 from tapewire.sinks.files.event_lines import event_reader, kind_of_line
 from tapewire.sinks.files.reading import is_misc, lines_of, recorded_lines
-from tapewire.tape.files import tape_files
+from tapewire.tape.files import number_of, tape_files
 from tapewire.venues.registry import get_venue
 
 if TYPE_CHECKING:
     from tapewire.sinks.files.columns import Exactness
     from tapewire.sinks.files.dataset import Dataset
 
-#: Where a folder keeps which sources are in it.
-LEDGER = "converted.json"
 #: Events handed over at once.
 _BATCH = 10_000
 
 
-class Source(Struct, frozen=True):
-    """One piece of work: a file of JSON lines, or a whole tape; and what it looked like."""
-
-    path: Path
-    size: int
-    modified_ns: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.stem} {self.size} {self.modified_ns}"
-
-    @property
-    def stem(self) -> str:
-        """The same for the same source: its files are written over when it is converted again."""
-        return hashlib.sha256(str(self.path.absolute()).encode()).hexdigest()[:10]
-
-
-class Conversion(Struct):
-    """What was done: sources converted and skipped (they had not changed), events, lines that could not be read."""
-
-    converted: int = 0
-    skipped: int = 0
-    events: int = 0
-    unreadable: int = 0
-    files: int = 0
-
-
 def sources_of(folder: Path) -> list[Source]:
-    """What there is to convert in a folder: the tape, or each file of lines of a recording but ``misc``.
+    """What there is to convert in a folder: each file of a tape, or each file of lines of a recording but ``misc``.
 
     Raises:
         ConfigError: it is neither a tape nor a recording.
     """
     tape = tape_files(folder)
     if tape:
-        status = tape[-1].stat()
-        return [Source(folder, sum(path.stat().st_size for path in tape), status.st_mtime_ns)]
+        return [_source(path) for path in tape]
     lines = recorded_lines(folder) if folder.is_dir() else []
     found = [one.path for one in lines if not is_misc(one)]
     if not found:
         raise ConfigError(
             "SOURCE", str(folder), "the folder of a tape (*.tape) or of a recording ({code}_{type}.jsonl …)"
         )
-    return [Source(path, (status := path.stat()).st_size, status.st_mtime_ns) for path in found]
+    return [_source(path) for path in found]
+
+
+def _source(path: Path) -> Source:
+    status = path.stat()
+    return Source(path, status.st_size, status.st_mtime_ns)
 
 
 def convert(
@@ -104,19 +76,21 @@ def convert(
     need_arrow()
     from tapewire.sinks.files.dataset import Dataset  # noqa: PLC0415 - pyarrow takes 170 ms to load
 
-    done, ledger = Conversion(), Ledger(target)
-    for source in sources_of(folder):
+    def open_dataset(source: Source) -> Dataset:
+        return Dataset(target, source.stem, numbers=numbers, zone=zone)
+
+    sources, ledger = sources_of(folder), Ledger(target)
+    if number_of(sources[0].path) is not None:
+        return convert_tape(sources, ledger, open_dataset, numbers=numbers, progress=progress)
+    done = Conversion()
+    for source in sources:
         if source.key in ledger:
             done.skipped += 1
             progress(source, source.size)
             continue
-        dataset = Dataset(target, source.stem, numbers=numbers, zone=zone)
+        dataset = open_dataset(source)
         try:
-            if source.path.is_dir():
-                _play_into(dataset, source, numbers, progress)
-                progress(source, source.size)
-            else:
-                done.unreadable += _read_into(dataset, source, LineReader(venue, numbers), progress)
+            done.unreadable += _read_into(dataset, source, LineReader(venue, numbers), progress)
             dataset.close()
         except BaseException:
             dataset.give_up()
@@ -126,32 +100,6 @@ def convert(
         done.events += dataset.events
         done.files += len(dataset.files)
     return done
-
-
-def _play_into(dataset: Dataset, source: Source, numbers: Exactness, progress: Callable[[Source, int], None]) -> None:
-    """A tape is played: what was recovered by REST is in it, what came twice is not."""
-    folder = source.path
-    venue, streams = recorded_streams(folder)
-
-    async def program(again: Replay) -> None:
-        # What was subscribed is known: a market that has no list on the tape is not looked up, which would take seconds
-        # in which the tape goes on.
-        made = WebSocketClient("convert", venue, url=again.url_of(venue), numbers=numbers, validate=False)
-        async with made as client:
-            batch: list[Event] = []
-
-            def hear(event: Event) -> None:
-                batch.append(event)
-                if len(batch) >= _BATCH:
-                    dataset.write(batch)
-                    batch.clear()
-                    progress(source, again.passed)
-
-            await client.subscribe(streams, hear)
-            await again.ended()
-            dataset.write(batch)
-
-    replay(folder, program)
 
 
 def _read_into(dataset: Dataset, source: Source, reader: LineReader, progress: Callable[[Source, int], None]) -> int:
@@ -201,32 +149,3 @@ class LineReader:
         if reading.quarantined or not reading.events:
             raise DecodeError(self._venue, "no event is in this line", line)
         return list(reading.events)
-
-
-class Ledger:
-    """Which sources a target holds whole; written anew after each, all at once."""
-
-    def __init__(self, target: Path) -> None:
-        self._path = target / LEDGER
-        self._keys: list[str] = []
-        with contextlib.suppress(FileNotFoundError, Unreadable):
-            self._keys = json.decode(self._path.read_bytes(), type=list[str])
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
-
-    def has_begun(self, source: Source) -> bool:
-        """Whether the target has anything of it, of whichever time."""
-        return any(key.partition(" ")[0] == source.stem for key in self._keys)
-
-    def begin(self, source: Source) -> None:
-        """Files of it are put into the target from now on."""
-        self.add(f"{source.stem} begun")
-
-    def add(self, key: str) -> None:
-        name, _, _ = key.partition(" ")
-        self._keys = [*(one for one in self._keys if one.partition(" ")[0] != name), key]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
-        part.write_bytes(json.encode(self._keys))
-        part.replace(self._path)

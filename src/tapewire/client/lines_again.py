@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tapewire.client.converting import Conversion, Ledger, Source
+from tapewire.client.converted import Conversion, Ledger, Source
 from tapewire.client.tables import files_of, kinds_of, need_arrow
 from tapewire.errors import ConfigError, SinkError
 from tapewire.sinks.files.folders import recording_files

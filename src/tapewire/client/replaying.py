@@ -106,10 +106,9 @@ class Replay:
         player = self._player
         return Replayed(player.records, player.left_out, tuple(player.damages))
 
-    @property
-    def passed(self) -> int:
-        """Bytes of the tapes' blocks that were played to their end."""
-        return self._player.passed
+    def each_part(self, passed: Callable[[Path, int], None]) -> None:
+        """Have told, of each block that was played to its end, its file and its bytes. What is raised ends the replay."""
+        self._player.passed = passed
 
     def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:
         return self._player.line, self._player.http()
@@ -179,8 +178,8 @@ def recorded_streams(folder: Path) -> tuple[str, list[Subscription]]:
         TapeError: there is no tape.
     """
     connections: dict[str, dict[Subscription, None]] = {}
-    for record in read_tape(folder):
-        if isinstance(record, Record) and record.kind == Kind.FEED and record.payload.startswith(_SUBSCRIBED):
+    for record in read_tape(folder, kinds=frozenset({Kind.FEED})):
+        if isinstance(record, Record) and record.payload.startswith(_SUBSCRIBED):
             told = json.decode(record.payload, type=Subscribed)
             connections.setdefault(told.connection, {}).update(dict.fromkeys(told.subscriptions))
     names = sorted(connections, key=lambda name: number_in(name.partition("+")[0]) or 0)

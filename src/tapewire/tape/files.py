@@ -62,9 +62,11 @@ class Block(NamedTuple):
         """All of it, as it stands in the file."""
         return self.start + self.stored
 
-    def records(self) -> Iterator[Record]:
-        """What it holds, in the order in which it came. Raises Damaged (a block that was written so)."""
-        return decode_block(self.head, self.stored)
+    def records(self, kinds: frozenset[int] | None = None) -> Iterator[Record]:
+        """What it holds (of these kinds; None: of all), in the order in which it came. Raises Damaged (a block that was
+        written so).
+        """
+        return decode_block(self.head, self.stored, kinds)
 
 
 def file_name(number: int, created_ns: int) -> str:

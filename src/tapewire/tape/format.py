@@ -235,15 +235,17 @@ def check_block(start: bytes, stored: bytes) -> BlockHead:
     return head
 
 
-def decode_block(head: BlockHead, stored: bytes) -> Iterator[Record]:
-    """The records of a checked block. Raises Damaged."""
+def decode_block(head: BlockHead, stored: bytes, kinds: frozenset[int] | None = None) -> Iterator[Record]:
+    """The records of a checked block; with ``kinds`` only those. Raises Damaged."""
     plain = _inflate(head, stored) if head.is_compressed else stored
     if len(plain) != head.length:
         raise Damaged("a block is not as long as it says")
-    return _read_runs(head, plain) if head.flags & _RUNS else _read_records(head, plain)
+    if head.flags & _RUNS:
+        return _read_runs(head, plain, kinds)
+    return (record for record in _read_records(head, plain) if kinds is None or record.kind in kinds)
 
 
-def _read_runs(head: BlockHead, plain: bytes) -> Iterator[Record]:
+def _read_runs(head: BlockHead, plain: bytes, kinds: frozenset[int] | None) -> Iterator[Record]:
     at, end, left = 0, len(plain), head.records
     while left > 0:
         if at + _RUN.size > end:
@@ -258,6 +260,8 @@ def _read_runs(head: BlockHead, plain: bytes) -> Iterator[Record]:
         at, left = begin + sum(lengths), left - count
         if at > end:
             raise Damaged("a block ends within a record")
+        if kinds is not None and kind not in kinds:
+            continue
         for length in lengths:
             yield Record(kind, connection, at_ns, plain[begin : begin + length])
             begin += length

@@ -21,7 +21,7 @@ def play_order(
     until_ns: int,
     copy: TapeCopy | None,
     *,
-    passed: Callable[[int], None] = lambda _bytes: None,
+    passed: Callable[[Path, int], None] = lambda _file, _bytes: None,
 ) -> Iterator[Played]:
     """Each record with its time and place, so that tapes can be merged. A damage stands at the time before it.
 
@@ -33,7 +33,7 @@ def play_order(
         since_ns: where it begins, ns UTC.
         until_ns: where it ends; excluded.
         copy: gets each block when the first record after it is asked for; closed at the end.
-        passed: told the bytes of each block or damage at its end.
+        passed: told the file and the bytes of each block or damage at its end.
     """
     files = open_tape(folder)
     at_ns, place = max(since_ns, files[0].header.created_ns), 0
@@ -41,7 +41,7 @@ def play_order(
     for file, part in _parts(files, until_ns):
         if isinstance(part, Damage):
             yield at_ns, source, place, part
-            passed(part.length)
+            passed(file.path, part.length)
             continue
         played: list[Record] = []
         try:
@@ -49,10 +49,12 @@ def play_order(
                 if record.at_ns < since_ns:
                     before.hear(record)
                 elif record.at_ns < until_ns:
-                    for earlier in before.open():
-                        played.append(earlier)
-                        yield at_ns, source, -1, earlier
-                    played.append(record)
+                    if before.records:
+                        for earlier in before.open():
+                            played.append(earlier)
+                            yield at_ns, source, -1, earlier
+                    if copy is not None:
+                        played.append(record)
                     at_ns, place = max(at_ns, record.at_ns), place + 1
                     yield at_ns, source, place, record
         except Damaged as error:
@@ -65,7 +67,7 @@ def play_order(
         if copy is not None and played:
             copy.begin(file.header)
             copy.add(part, played)
-        passed(part.end - part.offset)
+        passed(file.path, part.end - part.offset)
     if copy is not None:
         copy.close()
 
@@ -81,16 +83,16 @@ class _Before:
     """What is still true of the time before the beginning."""
 
     def __init__(self) -> None:
-        self._records: dict[int, list[Record]] = {}
+        self.records: dict[int, list[Record]] = {}
 
     def hear(self, record: Record) -> None:
         if record.kind == Kind.LOST:
-            self._records.pop(record.connection, None)
+            self.records.pop(record.connection, None)
         elif record.kind in (Kind.DIALLED, Kind.OPENED, Kind.ANSWERED):
-            self._records.setdefault(record.connection, []).append(record)
+            self.records.setdefault(record.connection, []).append(record)
 
     def open(self) -> list[Record]:
         """All of it, once."""
-        found = [record for records in self._records.values() for record in records]
-        self._records.clear()
+        found = [record for records in self.records.values() for record in records]
+        self.records.clear()
         return found

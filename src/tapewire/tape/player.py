@@ -30,7 +30,7 @@ ANSWERS_MOST = 64
 TURN = 100
 
 _ENDED = Loss("unreachable", None, "the tape has ended")
-_MESSAGES = {Kind.RECEIVED_TEXT: True, Kind.RECEIVED_BINARY: False}
+_MESSAGES: dict[int, bool] = {Kind.RECEIVED_TEXT: True, Kind.RECEIVED_BINARY: False}
 
 
 class Source(NamedTuple):
@@ -56,13 +56,13 @@ class Player:
         self, sources: Sequence[Source], *, since_ns: int = 0, until_ns: int = 2**64, copy: TapeCopy | None = None
     ) -> None:
         self._sources = sources
-        #: Bytes of the tapes' blocks that are behind.
-        self.passed = 0
+        #: Told the file and the bytes of each block that is behind.
+        self.passed: Callable[[Path, int], None] = lambda _file, _bytes: None
         tracks = [
             play_order(number, one.folder, since_ns, until_ns, copy, passed=self._pass)
             for number, one in enumerate(sources)
         ]
-        self._records = heapq.merge(*tracks)
+        self._records = tracks[0] if len(tracks) == 1 else heapq.merge(*tracks)
         self._first = next(self._records, None)
         if self._first is None:
             raise TapeError(str(sources[0].folder), "nothing is on the tape in that time")
@@ -78,8 +78,8 @@ class Player:
         self._ranks = [Ranks(one.folder) for one in sources]
         self.ended = False
 
-    def _pass(self, size: int) -> None:
-        self.passed += size
+    def _pass(self, file: Path, size: int) -> None:
+        self.passed(file, size)
 
     @property
     def left_out(self) -> int:
@@ -146,9 +146,10 @@ class Player:
             return
         self.records += 1
         key = source, item.connection
-        if item.kind in _MESSAGES:
+        is_text = _MESSAGES.get(item.kind)
+        if is_text is not None:
             if (connection := self._connections.get(key)) is not None:
-                connection.message(item.payload, _MESSAGES[Kind(item.kind)], item.at_ns)
+                connection.message(item.payload, is_text, item.at_ns)
         elif item.kind == Kind.DIALLED:
             self._begin(key, json.decode(item.payload, type=Dialled))
         elif item.kind == Kind.OPENED and key in self._connections:

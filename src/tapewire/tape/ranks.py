@@ -12,6 +12,7 @@ from tapewire.tape.reader import open_tape
 
 #: Seconds at the beginning of a tape in which its connections are dialled, in whatever order.
 _BEGINNING = 10
+_DIALS = frozenset({Kind.DIALLED})
 
 
 def number_in(name: str) -> int | None:
@@ -45,7 +46,7 @@ def _first_names(folder: Path) -> set[str]:
             if part.head.first_ns > file.header.created_ns + _BEGINNING * 10**9:
                 return names
             try:
-                dials = [record.payload for record in part.records() if record.kind == Kind.DIALLED]
+                dials = [record.payload for record in part.records(_DIALS)]
             except Damaged:
                 continue
             names |= {json.decode(dial, type=Dialled).name for dial in dials}

@@ -10,8 +10,10 @@ from tapewire.tape.files import Damage, TapeFile, is_unborn, tape_files
 from tapewire.tape.format import Damaged, Header, Record
 
 
-def read_tape(folder: Path, *, since_ns: int = 0, until_ns: int = 2**64) -> Iterator[Record | Damage]:
-    """Every record of a tape, and every damage where it stands.
+def read_tape(
+    folder: Path, *, since_ns: int = 0, until_ns: int = 2**64, kinds: frozenset[int] | None = None
+) -> Iterator[Record | Damage]:
+    """Every record of a tape (of these kinds; None: of all), and every damage where it stands.
 
     Blocks that lie outside the times (ns UTC, until excluded) are not even inflated; single records of one that
     reaches across are left out.
@@ -27,7 +29,7 @@ def read_tape(folder: Path, *, since_ns: int = 0, until_ns: int = 2**64) -> Iter
             if part.head.last_ns < since_ns or part.head.first_ns >= until_ns:
                 continue
             try:
-                yield from (record for record in part.records() if since_ns <= record.at_ns < until_ns)
+                yield from (record for record in part.records(kinds) if since_ns <= record.at_ns < until_ns)
             except Damaged as error:
                 yield Damage(file.path, part.offset, part.end - part.offset, str(error), is_tail=False)
 

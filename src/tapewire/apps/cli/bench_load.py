@@ -13,7 +13,7 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import picows
@@ -169,11 +169,11 @@ class LoadSource(picows.WSListener):
 
     Args:
         first: pieces of the snapshots.
-        load: pieces of the load.
+        load: pieces of the load, without end.
         pause: seconds from the begin of a piece to that of the next, 0: as fast as they are read.
     """
 
-    def __init__(self, first: Sequence[bytes], load: Sequence[bytes], pause: float = 0.0) -> None:
+    def __init__(self, first: Iterable[bytes], load: Iterable[bytes], pause: float = 0.0) -> None:
         self._first, self._load, self._pause = first, load, pause
         self._writable = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
@@ -200,7 +200,7 @@ class LoadSource(picows.WSListener):
         socket = transport.underlying_transport
         now = asyncio.get_running_loop().time
         due = now()
-        for piece in itertools.chain(self._first, itertools.cycle(self._load)):
+        for piece in itertools.chain(self._first, self._load):
             socket.write(piece)
             await self._writable.wait()
             due += self._pause
@@ -209,7 +209,7 @@ class LoadSource(picows.WSListener):
 
 async def serve(first: Sequence[bytes], load: Sequence[bytes], pause: float = 0.0) -> asyncio.Server:
     """A listening load source on a free loopback port."""
-    return await picows.ws_create_server(lambda _: LoadSource(first, load, pause), "127.0.0.1", 0)
+    return await picows.ws_create_server(lambda _: LoadSource(first, itertools.cycle(load), pause), "127.0.0.1", 0)
 
 
 def main() -> None:

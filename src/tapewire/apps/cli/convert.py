@@ -16,7 +16,7 @@ from tapewire.apps.cli.terminal import count_of, plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tapewire.client.converting import Conversion, Source
+    from tapewire.client.converted import Conversion, Source
 
 
 @click.command(short_help="Turn recordings and tapes into Parquet, Parquet into JSON lines.")

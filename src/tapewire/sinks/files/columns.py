@@ -51,6 +51,27 @@ def schema_of(kind: str, numbers: Exactness = "float") -> pa.Schema:
     return pa.schema(fields, metadata={"kind": kind, "numbers": numbers, "source": "tapewire"})
 
 
+def kind_of(cls: type[Event]) -> str:
+    """``trade`` for ``TradeEvent``, as ``Event.kind`` has it."""
+    return str(cls.__struct_config__.tag)
+
+
+def texts_of(schema: pa.Schema) -> list[str]:
+    """Columns of text: of these alone a file has dictionaries (of numbers they cost more than they save)."""
+    return [field.name for field in schema if pa.types.is_string(field.type)]
+
+
+def levels_of(schema: pa.Schema) -> list[str]:
+    """Paths of the floats in lists of structs: byte by byte of all they are packed and unpacked twice as fast."""
+    return [
+        f"{field.name}.list.element.{inner.name}"
+        for field in schema
+        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type)
+        for inner in field.type.value_type
+        if pa.types.is_float64(inner.type)
+    ]
+
+
 def table_of(kind: str, events: Sequence[Event], numbers: Exactness = "float") -> pa.Table:
     """Events of one kind as a table, in their order.
 

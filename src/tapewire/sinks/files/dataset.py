@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tapewire.errors import SinkError
 from tapewire.model.event import KST, Event
-from tapewire.sinks.files.columns import Exactness, schema_of, table_of
+from tapewire.sinks.files.columns import Exactness, kind_of, levels_of, schema_of, table_of, texts_of
 from tapewire.sinks.files.layout import LAST_SECOND
 from tapewire.sinks.files.names import code_folder, kind_folder, quoted
 from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_folder
@@ -25,7 +25,7 @@ ROWS = 50_000
 #: Events that wait to become columns, in all places together: an order book takes six times as much as its columns.
 PENDING = 50_000
 #: Bytes of columns that wait for their row group, in all places together.
-HELD_BYTES = 256 * 1024 * 1024
+HELD_BYTES = 128 * 1024 * 1024
 #: Files open at the same time; the least recently written one is ended for another. Few files with large row groups are
 #: what reads fast.
 OPEN_MOST = 512
@@ -54,8 +54,8 @@ class _Columns(NamedTuple):
     size: int
 
 
-#: Venue, kind, symbol, hours since 1970 (UTC).
-_Key = tuple[str, str, str, int]
+#: Kind as a class, venue, symbol, hours since 1970 (UTC).
+_Key = tuple[type[Event], str, str, int]
 
 
 class Dataset:
@@ -76,6 +76,7 @@ class Dataset:
         self._waiting = 0
         self._held: dict[Place, _Columns] = {}
         self._held_bytes = 0
+        self._made = 0  # bytes of tables of which some part is held, at most
         self._open: OrderedDict[Place, WholeFile] = OrderedDict()
         self._parts: dict[Place, int] = {}
         self.events = 0
@@ -87,7 +88,7 @@ class Dataset:
         for event in events:
             stamp = event.timestamp
             hour = event.received_ns // _HOUR_NS if stamp is None else stamp // _HOUR_MS
-            key = event.venue, event.kind, event.symbol, hour
+            key = type(event), event.venue, event.symbol, hour
             waiting = pending.get(key)
             if waiting is None:
                 waiting = pending[key] = []
@@ -112,35 +113,49 @@ class Dataset:
         self._held.clear()
 
     def _place(self, key: _Key) -> Place:
-        venue, kind, symbol, hour = key
+        cls, venue, symbol, hour = key
         moment = datetime.fromtimestamp(min(max(hour * 3600, 0), LAST_SECOND), self._zone)
-        return Place(venue, kind, symbol, moment.strftime("%Y-%m-%d"), moment.strftime("%H"))
+        return Place(venue, kind_of(cls), symbol, moment.strftime("%Y-%m-%d"), moment.strftime("%H"))
 
     def _make_columns(self) -> None:
+        """All events of a kind become one table, of which each place holds its part: few large ones cost half as much."""
         pending, self._pending, self._waiting = self._pending, {}, 0
-        for key, events in pending.items():
-            place = self._place(key)
+        kinds: dict[str, list[_Key]] = {}
+        for key in pending:
+            kinds.setdefault(kind_of(key[0]), []).append(key)
+        for kind, keys in kinds.items():
             try:
-                table = table_of(place.kind, events, self._numbers)
+                table = table_of(kind, [event for key in keys for event in pending[key]], self._numbers)
             except pa.ArrowInvalid as error:
-                raise SinkError(str(self._folder), f"{place.kind} of {place.symbol}: {error}") from error
-            self._hold(place, table)
-        if self._held_bytes > HELD_BYTES:
+                names = ", ".join(sorted({key[2] for key in keys}))
+                raise SinkError(str(self._folder), f"{kind} of {names}: {error}") from error
+            self._made += table.nbytes
+            begin = 0
+            for key in keys:
+                self._hold(self._place(key), table.slice(begin, len(pending[key])))
+                begin += len(pending[key])
+        if self._made > HELD_BYTES:
             self._make_room()
 
     def _hold(self, place: Place, table: pa.Table) -> None:
-        held = self._held.setdefault(place, _Columns([], 0, 0))
-        self._held[place] = _Columns([*held.tables, table], held.rows + table.num_rows, held.size + table.nbytes)
-        self._held_bytes += table.nbytes
-        if self._held[place].rows >= ROWS:
+        held = self._held.get(place) or _Columns([], 0, 0)
+        held.tables.append(table)
+        size = table.nbytes
+        self._held[place] = _Columns(held.tables, held.rows + table.num_rows, held.size + size)
+        self._held_bytes += size
+        if held.rows + table.num_rows >= ROWS:
             self._write(place)
 
     def _make_room(self) -> None:
-        """Write the places that hold most, until half is free."""
+        """Write the places that hold most, until half is free; of the rest no table keeps others' parts in memory."""
         for place in sorted(self._held, key=lambda one: self._held[one].size, reverse=True):
-            self._write(place)
             if self._held_bytes <= HELD_BYTES // 2:
-                return
+                break
+            self._write(place)
+        for place, held in self._held.items():
+            table = pa.concat_tables(held.tables)
+            self._held[place] = _Columns([table.take(pa.array(range(held.rows)))], held.rows, held.size)
+        self._made = self._held_bytes
 
     def _write(self, place: Place) -> None:
         held = self._held.pop(place)
@@ -192,7 +207,9 @@ class WholeFile:
         self.path, self._part = path, path.with_suffix(".part")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = os.fdopen(os.open(self._part, _FLAGS, FILE_MODE), "wb")
-        self._writer = pq.ParquetWriter(self._handle, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            self._handle, schema, compression="lz4", use_dictionary=texts_of(schema), use_byte_stream_split=levels_of(schema)
+        )
 
     def write(self, table: pa.Table, rows: int | None = None) -> None:
         """Another row group, or several of so many rows."""
