@@ -24,8 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fresh_load import fresh_load
 from tapewire import RecordOptions, Subscription, TapeOptions, WebSocketClient, read_parquet
-from tapewire.apps.cli.bench import load
 from tapewire.apps.cli.bench_load import market_codes
 from tapewire.client.converting import convert
 from tapewire.sinks.registry import get_sink
@@ -166,7 +166,7 @@ def run_all(root: Path, count: int, markets: int) -> list[Row]:
     """The steps."""
     tape, files = root / "tape", root / "files"
     of_tape, of_files = root / "columns-of-tape", root / "columns-of-files"
-    with load(markets, 1) as (port, size):
+    with fresh_load(markets, 1) as (port, size):
         print(f"{count:,} messages of {size} bytes, {markets} markets", flush=True)
         rows = [
             step("record, tape (zstd)", recorded, port, markets, count, tape, None, wrote=tape),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tapewire.sinks.files.dataset import Dataset
 
 #: Events handed over at once.
-_BATCH = 10_000
+_BATCH = 2_000
 
 
 def sources_of(folder: Path) -> list[Source]:

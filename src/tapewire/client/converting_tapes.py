@@ -1,4 +1,4 @@
-"""Plays a tape into Parquet: each of its files gives files of its own, so a run that was stopped goes on at the next."""
+"""Plays a tape into Parquet, file by file, so that a run that was stopped goes on with the one where it stopped."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tapewire.sinks.files.columns import Exactness
     from tapewire.sinks.files.dataset import Dataset
 
-#: A piece that was converted of other events than it gives now (streams that were subscribed later belong to the tape since)
-#: is converted anew when the tape is played again.
+#: A piece that gives other events now than those it was converted of (since then, a stream was subscribed that the tape
+#: had before) is converted anew when the tape is played again.
 _PLAYS_MOST = 2
 _received, _symbol = attrgetter("received_ns"), attrgetter("symbol")
 
@@ -35,9 +35,9 @@ def convert_tape(
 ) -> Conversion:
     """Play a tape; what REST recovered is in the columns, what came twice is not.
 
-    What the exchange said in one file of the tape, and what came of it while that was played, is one piece. A piece that the
-    target holds is played, too (books, trade ids, losses reach from one to the next), but only compared
-    with what was converted then.
+    What the exchange said in one file of the tape, and what came of it while that was played, is one piece. One that
+    the target holds is played, too (books, trade ids, losses reach from one to the next), but only compared with what
+    was converted then.
 
     Args:
         sources: the tape's files.

@@ -107,7 +107,7 @@ class Replay:
         return Replayed(player.records, player.left_out, tuple(player.damages))
 
     def each_part(self, passed: Callable[[Path, int], None]) -> None:
-        """Have told, of each block that was played to its end, its file and its bytes. What is raised ends the replay."""
+        """Have told file and bytes of each block that was played to its end. What is raised ends the replay."""
         self._player.passed = passed
 
     def _ports(self, _options: FeedOptions, _wall_ns: Callable[[], int]) -> tuple[LineFactory, Http]:

@@ -132,18 +132,32 @@ def _chosen(venue: str | None, since_ms: int | None, until_ms: int | None) -> An
 
 
 def _table(files: list[Path], chosen: Any, columns: list[str] | None) -> pa.Table:
-    """In the order of time. Texts are read and put in order by their number in a dictionary: that is twice as fast."""
+    """In the order of time. Texts are read and put in order by their number in a dictionary: that is twice as fast.
+
+    Files are mapped, and not read ahead: they got their names when they were whole, so none is cut off meanwhile.
+    """
     import pyarrow as pa  # noqa: PLC0415 - pyarrow takes 170 ms to load
     import pyarrow.dataset as ds  # noqa: PLC0415
+    from pyarrow.fs import LocalFileSystem  # noqa: PLC0415
 
     paths = [str(path) for path in files]
     plain = ds.dataset(paths, format="parquet").schema
     texts = [field.name for field in plain if pa.types.is_string(field.type) and field.name != "venue"]
     options = ds.ParquetReadOptions(dictionary_columns=texts)
-    files_as_one = ds.dataset(paths, format=ds.ParquetFileFormat(read_options=options))
+    scan = ds.ParquetFragmentScanOptions(pre_buffer=False)
+    form = ds.ParquetFileFormat(read_options=options, default_fragment_scan_options=scan)
+    files_as_one = ds.dataset(paths, format=form, filesystem=LocalFileSystem(use_mmap=True))
     by_time = columns is None or "timestamp" in columns
     asked = columns if by_time or columns is None else [*columns, "timestamp"]
-    table = files_as_one.to_table(columns=asked, filter=chosen).unify_dictionaries().sort_by("timestamp")
+    table = _by_time(files_as_one.to_table(columns=asked, filter=chosen).unify_dictionaries())
     fields = [plain.field(name) for name in table.column_names]
     table = table.cast(pa.schema(fields, metadata=plain.metadata))
     return table if by_time else table.drop_columns("timestamp")
+
+
+def _by_time(table: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc  # noqa: PLC0415 - pyarrow takes 170 ms to load
+
+    stamps = table.column("timestamp")
+    ascends = pc.all(pc.less_equal(stamps.slice(0, max(len(stamps) - 1, 0)), stamps.slice(1)), skip_nulls=False)
+    return table if ascends.as_py() else table.sort_by("timestamp")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -90,3 +91,42 @@ def test_what_was_given_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     made.write([trade(number) for number in range(5)])
     made.give_up()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("at_once", [3, 7, 1000])
+def test_each_place_has_its_events_in_their_order_however_many_become_columns_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(dataset, "AT_ONCE", at_once)
+    monkeypatch.setattr(dataset, "PENDING", 20)
+    made = Dataset(tmp_path, "abc")
+    for number in range(0, 60, 6):
+        some = range(number, number + 6)
+        made.write([event for n in some for event in (trade(n), book(n), trade(n, "KRW-ETH", HOUR * (n % 2)))])
+    made.close()
+    assert made.events == 180
+    found = {str(path.relative_to(tmp_path / "upbit")): events_of(pq.read_table(path)) for path in made.files}
+    assert found == {
+        "trade/KRW-BTC/date=1970-01-01/00-abc.parquet": [trade(n) for n in range(60)],
+        "orderbook/KRW-BTC/date=1970-01-01/00-abc.parquet": [book(n) for n in range(60)],
+        "trade/KRW-ETH/date=1970-01-01/00-abc.parquet": [trade(n, "KRW-ETH") for n in range(0, 60, 2)],
+        "trade/KRW-ETH/date=1970-01-01/01-abc.parquet": [trade(n, "KRW-ETH", HOUR) for n in range(1, 60, 2)],
+    }
+
+
+def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quiet places, whose rows stay long, do not keep what was written of busy ones."""
+    monkeypatch.setattr(dataset, "AT_ONCE", 100)
+    monkeypatch.setattr(dataset, "PENDING", 500)
+    monkeypatch.setattr(dataset, "HELD_BYTES", 2_000_000)
+    monkeypatch.setattr(dataset, "ROWS", 2_000)
+    made, begin, peaks = Dataset(tmp_path, "abc"), pa.total_allocated_bytes(), [0, 0]
+    for number in range(160):
+        quiet = [trade(number, f"KRW-Q{number % 10}")]
+        made.write([*quiet, *(book(n) for n in range(50)), *(trade(n) for n in range(50))])
+        half = number // 80
+        peaks[half] = max(peaks[half], pa.total_allocated_bytes() - begin)
+    made.close()
+    assert made.events == 160 * 101
+    assert 2_000_000 < peaks[1] < 8_000_000
+    assert peaks[1] < peaks[0] * 1.1
