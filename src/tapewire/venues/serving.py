@@ -54,6 +54,10 @@ class HeldStreams(Protocol):
         """The newest event of a stream, None when there is none (yet)."""
         ...
 
+    def refused(self, stream: Subscription) -> tuple[str, str] | None:
+        """The exchange's name and words for its refusal of a stream to the gateway; None: it has not refused it."""
+        ...
+
     def book(self, stream: Subscription) -> BookCopy | None:
         """The copy of what is told by changes (``Serving.book_copy``), None when it is not whole."""
         ...
@@ -94,6 +98,10 @@ class Visitor(Protocol):
         """The streams whose events it is to hear now."""
         ...
 
+    def forget(self, stream: Subscription) -> None:
+        """The exchange refused it to the gateway: it is held no more."""
+        ...
+
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """Frames of one event of a stream; ``cache`` is shared by all visitors for this event."""
         ...
@@ -118,13 +126,15 @@ class Serving(Protocol):
     """One exchange's own side: its doors and its talk.
 
     ``paths``: WebSocket path → side. ``keyed``: those paths where a key of the exchange's form is shown, in the
-    handshake or in a message. ``too_many``: its word for too many messages.
+    handshake or in a message. ``too_many``: its word for too many messages; ``key_refused``: for a
+    key that is not taken.
     """
 
     paths: Mapping[str, str]
     keyed: frozenset[str]
     is_text: bool
     too_many: str
+    key_refused: str
 
     def visitor(self, held: HeldStreams, side: str, keys: Keys) -> Visitor:
         """The talk on a new connection."""

@@ -20,10 +20,14 @@ from tapewire.apps.gateway.gateway import Gateway
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
+from tapewire.sinks.brokers.kafka import KafkaSink
 from tapewire.sinks.brokers.nats import NatsSink
+from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.redis import RedisSink
 from tapewire.sinks.brokers.sink import BrokerSink
 from tests.apps.gateway.stage import PATIENCE, Local
+from tests.sinks.brokers.kafka_cluster import KafkaCluster
+from tests.sinks.brokers.rabbit_server import RabbitServer
 from tests.sinks.brokers.servers import NatsServer, RedisServer, Server
 
 BROKERS: dict[str, tuple[type[Server], Callable[..., BrokerSink]]] = {
@@ -127,6 +131,71 @@ async def test_a_program_for_okx(tmp_path: Path) -> None:
         for one in pushes["books"]:  # told whole each time: a broker has no changes
             assert one["action"] == "snapshot"
             assert float(one["data"][0]["asks"][0][0]) > float(one["data"][0]["bids"][0][0])
+
+
+@asynccontextmanager
+async def collected(address: str, sink: BrokerSink) -> AsyncIterator[Gateway]:
+    """A gateway that hears a broker which cannot say what it has, to which a collector publishes meanwhile."""
+    markets = ("KRW-BTC", "KRW-ETH")
+    async with (
+        Simulator(Scenario(markets=markets, rate=300.0)) as simulator,
+        WebSocketClient("collector", url=simulator.url) as collector,
+    ):
+        wanted = [Subscription(kind, symbol) for kind, symbols in UPBIT.items() for symbol in symbols]
+        await collector.add_sink(sink, wanted)
+        client = WebSocketClient("gateway", url=address, keep_raw=True)
+        async with Gateway(client, GatewayOptions(port=0, linger=0.1, patience=60.0)) as gateway:
+            yield gateway
+        assert simulator.connected == 1, "the collector's; the gateway asked the exchange nothing"
+
+
+async def serves_what_is_published(gateway: Gateway, scheme: str, secret: str) -> None:
+    """At the exchange's path and at the gateway's own door: the same trades, each once, in their order."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(100):
+        async with (
+            session.ws_connect(f"{gateway.url}/websocket/v1") as exchange,
+            session.ws_connect(f"{gateway.url}/v1/stream") as own,
+        ):
+            kinds = ("ticker", "trade", "orderbook")
+            await exchange.send_json([{"ticket": "t"}, *({"type": kind, "codes": ["KRW-BTC"]} for kind in kinds)])
+            await own.send_json({"subscribe": [{"type": "trade", "symbols": ["KRW-BTC"]}], "news": False})
+            heard: list[dict[str, Any]] = []
+            while len({one["type"] for one in heard}) < 3 or len(heard) < 60:
+                heard.append(json.loads(await exchange.receive_bytes()))
+            told = [one["sequential_id"] for one in heard if one["type"] == "trade"][1:]
+            assert told == sorted(set(told))
+            assert len(told) > 2
+            ids: list[int] = []
+            while not ids or ids[-1] < told[-1]:
+                said = json.loads(await own.receive_str())
+                if "event" in said and "state" not in said:
+                    ids.append(said["event"]["sequential_id"])
+            assert ids == sorted(set(ids))
+            shared = [number for number in told if number >= ids[0]]
+            assert set(shared) <= set(ids)
+            assert {one["code"] for one in heard} == {"KRW-BTC"}
+        status, said = await get(session, f"{gateway.url}/v1/tickers?symbols=KRW-BTC")
+        assert (status, said["tickers"][0]["symbol"]) == (200, "KRW-BTC")
+        assert await get(session, f"{gateway.url}/v1/markets") == (200, {"venue": "upbit", "markets": []})
+        status, said = await get(session, f"{gateway.url}/v1/venues")
+        assert said["venues"][0]["url"].startswith(f"{scheme}://")
+        assert secret not in json.dumps(said)
+
+
+@pytest.mark.timeout(150)
+async def test_kafka_behind_it(tmp_path: Path) -> None:
+    with KafkaCluster(tmp_path) as cluster:
+        async with collected(cluster.address, KafkaSink(cluster.address)) as gateway:
+            await serves_what_is_published(gateway, "kafka", cluster.secret)
+
+
+@pytest.mark.timeout(200)
+async def test_rabbitmq_behind_it(tmp_path: Path) -> None:
+    if not RabbitServer.is_there():
+        pytest.skip("make servers")
+    with RabbitServer(tmp_path / "server") as server:
+        async with collected(server.address, RabbitSink(server.address, queue="stream")) as gateway:
+            await serves_what_is_published(gateway, "amqp", server.secret)
 
 
 async def test_a_broker_that_is_away_is_said(tmp_path: Path) -> None:

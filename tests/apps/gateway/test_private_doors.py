@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from tapewire.apps.gateway.access import Token
@@ -263,3 +264,41 @@ async def test_a_program_that_knows_no_headers_shows_its_token_in_the_address() 
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await stage.session.ws_connect(address.replace(OTHER, "wrong"))
         assert refused.value.status == 401
+
+
+async def test_what_upbit_refuses_to_the_gateways_key_is_told_in_upbits_words() -> None:
+    """The key may see balances and no orders: the program hears of orders what it would hear at the exchange."""
+    key = msgspec.structs.replace(DEMO_KEY, permissions=frozenset({"view_accounts"}))
+    async with upbit(keys=(key,)) as stage:
+        private = f"{stage.gateway.url}/websocket/v1/private"
+        for number in range(2):
+            async with at(stage.session, private, bearer("bot", TOKEN, nonce=f"n{number}")) as program:
+                await program.socket.send_json([{"ticket": "t"}, {"type": "myOrder"}, {"type": "myAsset"}])
+                said = await program.next()
+                assert (said["error"]["name"], "view_orders" in said["error"]["message"]) == ("out_of_scope", True)
+                assert KEY["secret_key"] not in json.dumps(said)
+                assert (await program.socket.receive()).type == aiohttp.WSMsgType.CLOSE, "as the exchange"
+        async with at(stage.session, private, bearer("bot", TOKEN, nonce="balances")) as program:
+            await program.socket.send_json([{"ticket": "t"}, {"type": "myAsset"}])
+            await program.socket.send_json([{"ticket": "t"}, {"method": "LIST_SUBSCRIPTIONS"}])
+            listed = (await program.until(method="LIST_SUBSCRIPTIONS"))[-1]
+            assert [one["type"] for one in listed["result"]] == ["myAsset"]
+
+
+async def test_okx_what_the_gateways_key_may_not_is_an_error_in_place_of_the_answer() -> None:
+    wrong = OKX_KEY | {"secret_key": "no-key-of-anybody-at-all"}
+    markets = ("BTC-USDT",)
+    async with (
+        served({"private": True}, TOKENS, client=wrong, venue="okx", markets=markets) as stage,
+        at(stage.session, f"{stage.gateway.url}/ws/v5/private") as program,
+    ):
+        await program.socket.send_bytes(login("bot", TOKEN, ms=now_ms()))
+        assert (await program.next())["event"] == "login"
+        await program.socket.send_str(request("subscribe", CHANNELS[0]))
+        said = await program.next()
+        assert plain(said) == {
+                "event": "error", "code": "60011", "msg": "the exchange does not take the gateway's key",
+            }  # fmt: skip
+        await program.socket.send_str("ping")
+        async with asyncio.timeout(PATIENCE):
+            assert (await program.socket.receive()).data == "pong"

@@ -38,9 +38,13 @@ class Held:
         self.markets = {BTC: Market(BTC, "BTC", "USDT")}
         self.events: dict[Subscription, Event] = {}
         self.copy: BookCopy | None = None
+        self.refusals: dict[Subscription, tuple[str, str]] = {}
 
     def latest(self, stream: Subscription) -> Event | None:
         return self.events.get(stream)
+
+    def refused(self, stream: Subscription) -> tuple[str, str] | None:
+        return self.refusals.get(stream)
 
     def book(self, _stream: Subscription) -> BookCopy | None:
         return self.copy
@@ -108,6 +112,28 @@ def test_what_is_held_follows_the_acknowledgement() -> None:
     assert visitor.holds() == {ticker, BOOKS, Subscription("status", "")}
     visitor.receive(0.0, ask("unsubscribe", ARG, {"channel": "tickers", "instId": BTC}), is_text=True)
     assert visitor.holds() == {Subscription("status", "")}
+
+
+def test_what_the_exchange_refused_to_the_gateway_is_an_error_in_place_of_the_answer() -> None:
+    held = Held()
+    held.refusals[BOOKS] = ("64003", "no such level for you")
+    visitor = serving_of().visitor(held, "public", Ring())
+    wanted = ask("subscribe", ARG, {"channel": "tickers", "instId": BTC}, id="3")
+    first, second = said(visitor.receive(0.0, wanted, is_text=True))
+    assert first == {
+        "id": "3", "event": "error", "msg": "no such level for you", "code": "64003", "connId": second["connId"],
+    }  # fmt: skip
+    assert second["event"] == "subscribe"
+    assert visitor.holds() == {Subscription("ticker", BTC)}
+    assert said(visitor.receive(0.0, ask("unsubscribe", ARG), is_text=True))[0]["event"] == "unsubscribe"
+    visitor.forget(Subscription("ticker", BTC))
+    assert visitor.holds() == set()
+
+
+def test_all_programs_of_a_side_are_told_the_same_but_on_the_private_one() -> None:
+    serving, ticker = serving_of(), Subscription("ticker", BTC)
+    shapes = [serving.visitor(Held(), side, Ring()).shape(ticker) for side in ("public", "public", "private")]
+    assert shapes == ["public", "public", None]
 
 
 def test_frames_go_on_as_they_came_each_once_and_others_are_made() -> None:

@@ -32,6 +32,9 @@ class Held:
     def latest(self, _stream: Subscription) -> None:
         return None
 
+    def refused(self, _stream: Subscription) -> None:
+        return None
+
     def book(self, stream: Subscription) -> BookCopy | None:
         return self.copies.get(stream)
 

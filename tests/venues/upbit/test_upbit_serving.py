@@ -52,6 +52,9 @@ class Held:
     def latest(self, stream: Subscription) -> Event | None:
         return self.events.get(stream)
 
+    def refused(self, _stream: Subscription) -> None:
+        return None
+
     def book(self, _stream: Subscription) -> None:
         return None
 
@@ -90,6 +93,22 @@ def test_what_is_held_is_told_and_what_is_not_is_left_out() -> None:
     said = [msgspec.json.decode(frame) for frame in frames]
     assert [(len(one["orderbook_units"]), one["stream_type"]) for one in said] == [(1, "SNAPSHOT"), (3, "SNAPSHOT")]
     assert b'"ask_price":100,' in frames[0]
+
+
+def test_who_hears_the_same_has_the_same_shape() -> None:
+    stream = Subscription("orderbook", BTC)
+    visitors = [serving_of().visitor(Held(), "public", Ring()) for _ in range(4)]
+    for visitor, request in zip(
+        visitors, (ask(BOOKS), ask(BOOKS, {"type": "ticker", "codes": [BTC]}), ask(BOOKS, format="SIMPLE"), ask()),
+        strict=True,
+    ):  # fmt: skip
+        visitor.receive(0.0, request, is_text=True)
+    first, same, short, none = [visitor.shape(stream) for visitor in visitors]
+    assert first == same
+    assert len({first, short, none}) == 3
+    visitors[1].forget(stream)
+    assert list(visitors[1].holds()) == [Subscription("ticker", BTC)]
+    assert visitors[1].shape(stream) == none
 
 
 def test_a_level_is_served_when_something_of_it_is_held() -> None:

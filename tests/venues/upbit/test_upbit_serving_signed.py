@@ -30,6 +30,9 @@ class Held:
     def latest(self, _stream: Subscription) -> None:
         return None
 
+    def refused(self, _stream: Subscription) -> None:
+        return None
+
     def book(self, _stream: Subscription) -> None:
         return None
 
@@ -104,6 +107,20 @@ def test_what_a_message_asks_for() -> None:
     ]
     assert info.receive(0.0, asked, is_text=True).payloads == ()
     assert len(info.holds()) == 2
+
+
+def test_what_the_exchange_refused_is_held_no_more_and_listed_no_more() -> None:
+    private, other = visitor_of("private"), visitor_of("private")
+    orders, assets = Subscription("myOrder", ""), Subscription("myAsset", "")
+    asked = ask({"type": "myOrder"}, {"type": "myAsset"})
+    private.receive(0.0, asked, is_text=True)
+    other.receive(0.0, asked, is_text=True)
+    assert private.shape(orders) == other.shape(orders)
+    private.forget(orders)
+    assert private.shape(orders) != other.shape(orders)
+    assert set(private.holds()) == {assets}
+    [listed] = private.receive(0.0, ask(method="LIST_SUBSCRIPTIONS"), is_text=True).payloads
+    assert [one["type"] for one in msgspec.json.decode(listed)["result"]] == ["myAsset"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import msgspec
 
 from tapewire.apps.gateway.brokered import broker_markets, source_at
 from tapewire.client import Handle, WebSocketClient
-from tapewire.errors import DecodeError, FeedError, HttpFailed
+from tapewire.errors import AuthenticationFailed, DecodeError, FeedError, HttpFailed, Rejected
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription
@@ -203,7 +203,13 @@ class Upstream:
             handle = self._handles.get(channel.subscription)
             if handle is not None:
                 await handle.live(seconds)
-        except FeedError as error:  # what is said of it is the door's business; the feed has told it
+        except (
+            Rejected,
+            AuthenticationFailed,
+        ) as error:  # the door says it
+            channel.failed(error)
+            self._handles.pop(channel.subscription, None)
+        except FeedError as error:
             _log.info("gateway: %s is not confirmed: %s", channel.subscription, error)
 
     def close(self, subscription: Subscription, hear: Hear) -> None:

@@ -21,7 +21,7 @@ from tapewire.apps.gateway.problems import Problem
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.apps.gateway.sockets import FAILED, POLICY, Socket, Switching
 from tapewire.apps.gateway.upstream import Channel, Upstream
-from tapewire.errors import DecodeError, FeedError, HttpFailed
+from tapewire.errors import AuthenticationFailed, DecodeError, FeedError, HttpFailed, Rejected
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 #: Messages of a client that wait to be answered at most.
 _WAITING = 100
+#: Said where the exchange does not take the gateway's own key.
+_KEY_REFUSED = "the exchange does not take the gateway's key"
 #: A message of a client and whether it is text; None: it was one too many.
 _Message = tuple[bytes, bool] | None
 
@@ -39,8 +41,8 @@ _Message = tuple[bytes, bool] | None
 class Held:
     """One venue's streams, as its own side of the talk looks at them."""
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+    def __init__(self, upstream: Upstream, key_refused: str) -> None:
+        self._upstream, self._key_refused = upstream, key_refused
         self.markets: Mapping[str, Market] = {}
         self.relays: dict[Subscription, Relay] = {}
 
@@ -48,6 +50,14 @@ class Held:
         """See ``HeldStreams``."""
         channel = self._upstream.channels.get(stream)
         return None if channel is None else channel.latest
+
+    def refused(self, stream: Subscription) -> tuple[str, str] | None:
+        """See ``HeldStreams``."""
+        channel = self._upstream.channels.get(stream)
+        error = None if channel is None else channel.error
+        if isinstance(error, AuthenticationFailed):
+            return self._key_refused, _KEY_REFUSED
+        return (error.name, error.message) if isinstance(error, Rejected) else None
 
     def book(self, stream: Subscription) -> BookCopy | None:
         """See ``HeldStreams``."""
@@ -124,6 +134,20 @@ class Visit:
         self._wake()
         if not hall.acknowledges:  # what it asks next is answered when this is agreed to, as at the exchange
             await hall.agreed(self._held, wishes)
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say what the exchange refused to the gateway, in its words, and hold that no more."""
+        words: dict[tuple[str, str], None] = {}
+        for stream in tuple(self._held):
+            refused = self._hall.held.refused(stream)
+            if refused is not None:
+                words[refused] = None
+                self.talk.forget(stream)
+        for name, message in words:
+            self.say(self.talk.error(name, message))
+        if words:
+            self._settle({})
 
     def say(self, answer: Answer) -> None:
         """What the exchange says."""
@@ -191,7 +215,7 @@ class Hall:
     ) -> None:
         self._upstream, self.serving, self._asker, self.pump, self.options = upstream, serving, asker, pump, options
         self._access = access
-        self.held = Held(upstream)
+        self.held = Held(upstream, serving.key_refused)
         self.first = TEXT if serving.is_text else BINARY
         self.visits: set[Visit] = set()
         self.sockets: set[Socket] = set()

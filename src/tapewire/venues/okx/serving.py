@@ -22,6 +22,7 @@ class OkxServing:
 
     is_text = True
     too_many = "60014"
+    key_refused = "60011"
 
     def __init__(self, _raw_format: str = "DEFAULT") -> None:
         self.paths: Mapping[str, str] = {

@@ -64,6 +64,10 @@ class OkxVisitor:
         """See ``Visitor.holds``."""
         return {stream for _, stream in self._wishes.values()}
 
+    def forget(self, stream: Subscription) -> None:
+        """See ``Visitor.forget``."""
+        self._wishes = {key: wish for key, wish in self._wishes.items() if wish[1] != stream}
+
     def shape(self, stream: Subscription) -> Hashable:  # noqa: ARG002 - all public pushes are handed on as they came
         """See ``Visitor.shape``."""
         return self._side
@@ -101,6 +105,10 @@ class OkxVisitor:
             wish = self._read(arg)
             if isinstance(wish, Refused):
                 frames.append(self._error(wish, request))
+                continue
+            refused = self._held.refused(stream_of(wish)) if request.op == "subscribe" else None
+            if refused is not None:
+                frames.append(self._control(request, event="error", msg=refused[1], code=refused[0]))
                 continue
             frames.append(self._control(request, event=request.op, arg=wish.sent))
             if request.op == "unsubscribe":

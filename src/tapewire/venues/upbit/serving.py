@@ -37,6 +37,7 @@ class UpbitServing:
 
     is_text = False
     too_many = UpbitExchange.too_many
+    key_refused = "invalid_access_key"
 
     def __init__(self, region: Region, raw_format: Format = "DEFAULT") -> None:
         self._exchange, self._raw_format = UpbitExchange(region), raw_format
@@ -111,6 +112,10 @@ class UpbitVisitor(PublicTalk):
             for (kind, symbol), forms in self._streams.items()
             for unit, _, level in forms
         }
+
+    def forget(self, stream: Subscription) -> None:
+        """See ``Visitor.forget``."""
+        self._streams.pop((stream.kind, stream.symbol), None)
 
     def shape(self, stream: Subscription) -> Hashable:
         """See ``Visitor.shape``."""

@@ -45,6 +45,11 @@ class SignedVisitor(Talk[Choice]):
         """See ``Visitor.holds``."""
         return self._streams.keys()
 
+    def forget(self, stream: Subscription) -> None:
+        """See ``Visitor.forget``."""
+        self._streams.pop(stream, None)
+        self._types = [one for one in self._types if any(known in self._streams for known in self._known(one))]
+
     def shape(self, stream: Subscription) -> Hashable:
         """See ``Visitor.shape``."""
         return self.format, self._streams.get(stream), Subscription(stream.kind, "") in self._streams
