@@ -125,13 +125,19 @@ def step(name: str, run: Callable[..., int], *arguments: Any, wrote: Path | None
 
 
 def _run(pipe: Any, run: Callable[..., int], arguments: tuple[Any, ...]) -> None:
-    began = time.perf_counter()
+    began, before = time.perf_counter(), _cpu()
     count = run(*arguments)
-    seconds = time.perf_counter() - began
-    usages = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-    peak = max(usage.ru_maxrss for usage in usages) * 1024
+    seconds, cpu = time.perf_counter() - began, _cpu() - before
+    peak = max(usage.ru_maxrss for usage in _usages()) * 1024
     pipe.send({"count": count, "seconds": seconds, "cpu": cpu, "rss": peak})
+
+
+def _cpu() -> float:
+    return sum(usage.ru_utime + usage.ru_stime for usage in _usages())
+
+
+def _usages() -> list[resource.struct_rusage]:
+    return [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 
 
 def show(row: Row) -> None:

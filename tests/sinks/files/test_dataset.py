@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from tapewire.model.events import OrderbookEvent, OrderbookUnit, TradeEvent
 from tapewire.sinks.files import dataset
 from tapewire.sinks.files.columns import events_of
 from tapewire.sinks.files.dataset import Dataset
+from tapewire.tape.disk import sync_file_system
 
 HOUR = 3_600_000
 
@@ -130,3 +132,30 @@ def test_memory_does_not_grow_with_what_is_written(tmp_path: Path, monkeypatch: 
     assert made.events == 160 * 101
     assert 2_000_000 < peaks[1] < 8_000_000
     assert peaks[1] < peaks[0] * 1.1
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_many_files_are_on_the_disk_before_any_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, can: bool
+) -> None:
+    """By one commit of the file system where there is such a thing, else each by its own."""
+    seen: list[tuple[str, int]] = []
+    real = sync_file_system, os.fsync
+
+    def system(handle: int | None) -> bool:
+        seen.append(("system", len(list(tmp_path.rglob("*.parquet")))))
+        return can and real[0](handle)
+
+    def each(handle: int) -> None:
+        seen.append(("each", len(list(tmp_path.rglob("*.parquet")))))
+        real[1](handle)
+
+    monkeypatch.setattr(dataset, "sync_file_system", system)
+    monkeypatch.setattr(os, "fsync", each)
+    made = Dataset(tmp_path, "abc")
+    made.write([trade(number, f"KRW-Q{number}") for number in range(20)])
+    made.close()
+    assert len(made.files) == len(list(tmp_path.rglob("*.parquet"))) == 20
+    assert list(tmp_path.rglob("*.part")) == []
+    alone = [("system", 0), *[("each", 0)] * 20, ("system", 20), *[("each", 20)] * 20]
+    assert seen == ([("system", 0), ("system", 20)] if can else alone)

@@ -19,7 +19,7 @@ from tapewire.model.event import KST, Event
 from tapewire.sinks.files.columns import Exactness, kind_of, levels_of, schema_of, table_of, texts_of
 from tapewire.sinks.files.layout import LAST_SECOND
 from tapewire.sinks.files.names import code_folder, kind_folder, quoted
-from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_folder
+from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_file_system, sync_folder
 
 #: Rows of one row group, at most.
 ROWS = 50_000
@@ -32,6 +32,8 @@ HELD_BYTES = 128 * 1024 * 1024
 #: Files open at the same time; the least recently written one is ended for another. Few files with large row groups are
 #: what reads fast.
 OPEN_MOST = 512
+#: Files from which the whole file system is committed in place of each.
+FEW = 8
 _HOUR_MS, _HOUR_NS = 3_600_000, 3_600_000_000_000
 ZONES: dict[str, tzinfo] = {"UTC": UTC, "KST": KST}
 
@@ -111,8 +113,7 @@ class Dataset:
         self._deal_out()
         for place in tuple(self._held):
             self._write(place)
-        while self._open:
-            self._end(self._open.popitem(last=False)[1])
+        self._end_all()
 
     def give_up(self) -> None:
         """Leave nothing unfinished behind; files that were ended stay."""
@@ -204,6 +205,26 @@ class Dataset:
         more = f"-{part}" if part > 1 else ""
         return where / f"date={place.date}" / f"{place.hour}-{self._stem}{more}.parquet"
 
+    def _end_all(self) -> None:
+        """All are on the disk before any has its name: one commit of the file system in place of two each."""
+        files = tuple(self._open.values())
+        folders = {file.path.parent for file in files}
+        try:
+            for file in files:
+                file.finish()
+            if len(files) < FEW or not sync_systems(folders):
+                for file in files:
+                    file.sync()
+            for file in files:
+                file.give_name()
+                self._open.popitem(last=False)
+                self.files.append(file.path)
+            if len(files) < FEW or not sync_systems(folders):
+                for folder in folders:
+                    sync_path(folder)
+        except OSError as error:
+            raise SinkError(str(self._folder), reason_of(error)) from error
+
     def _end(self, file: WholeFile) -> None:
         try:
             file.end()
@@ -220,6 +241,23 @@ def sync_path(folder: Path) -> None:
     finally:
         if handle is not None:
             os.close(handle)
+
+
+def sync_systems(folders: Iterable[Path]) -> bool:
+    """Have all that was written to the file systems of these folders on the disk itself. Raises OSError.
+
+    Returns:
+        Whether the system can do that.
+    """
+    for folder in {folder.stat().st_dev: folder for folder in folders}.values():
+        handle = open_folder(folder)
+        try:
+            if not sync_file_system(handle):
+                return False
+        finally:
+            if handle is not None:
+                os.close(handle)
+    return True
 
 
 class WholeFile:
@@ -243,12 +281,24 @@ class WholeFile:
 
     def end(self) -> None:
         """Give it its name: whole, and on the disk itself."""
+        self.finish()
+        self.sync()
+        self.give_name()
+        sync_path(self.path.parent)
+
+    def finish(self) -> None:
+        """Write its end."""
         self._writer.close()
         self._handle.flush()
+
+    def sync(self) -> None:
+        """Have it on the disk itself."""
         os.fsync(self._handle.fileno())
+
+    def give_name(self) -> None:
+        """It is whole, and seen as that."""
         self._handle.close()
         self._part.replace(self.path)
-        sync_path(self.path.parent)
 
     def give_up(self) -> None:
         """Leave nothing of it."""
