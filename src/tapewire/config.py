@@ -267,8 +267,10 @@ def _has_place(address: str) -> bool:
 
 #: How addresses of Redis begin.
 REDIS = ("redis://", "rediss://", "unix://")
+#: How addresses of NATS begin.
+NATS = ("nats://", "tls://")
 #: How addresses of message brokers begin.
-BROKERS = ("nats://", "tls://", *REDIS, "amqp://", "amqps://", "kafka://", "kafkas://")
+BROKERS = (*NATS, *REDIS, "amqp://", "amqps://", "kafka://", "kafkas://")
 
 
 class FeedOptions(Struct, frozen=True, kw_only=True):
@@ -286,7 +288,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         validate: check symbols against the venue's list of markets before subscribing.
         limits: who keeps the exchange's limits together: all clients of this ``"process"``, or of the whole ``"host"``
             (every program whose ``limits`` say so, and that uses the same ``limits_dir``), or of all hosts that name
-            the same Redis: ``redis://``, ``rediss://`` (TLS) or ``unix://``, an extra.
+            the same Redis (``redis://``, ``rediss://`` for TLS, ``unix://``) or NATS (``nats://``, ``tls://``), extras.
         limits_dir: where the programs of a host meet; None: a directory of this user's own.
         drop_doubles: deliver a trade once, however often the exchange sends it (of each market 1,024 ids are known).
         recover: ask by REST for what a lost line missed (trades, candles, orders, balances), and deliver it marked
@@ -365,11 +367,12 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
             force_setattr(self, option, off)
 
     def _check_limits(self) -> None:
-        if str(self.limits).startswith(REDIS):
+        if str(self.limits).startswith((*REDIS, *NATS)):
             force_setattr(self, "limits", HiddenText(self.limits))  # a password may stand in it
         elif self.limits not in ("process", "host"):
             shown = "an address with user:password@" if "@" in str(self.limits) else self.limits
-            raise ConfigError("limits", shown, f'"process", "host" or an address of Redis ({", ".join(REDIS)})')
+            servers = f"an address of Redis ({', '.join(REDIS)}) or of NATS ({', '.join(NATS)})"
+            raise ConfigError("limits", shown, f'"process", "host" or {servers}')
 
     def _check_lines(self) -> None:
         if not (_is_number(self.redundancy) and self.redundancy in range(1, MOST_LINES + 1)):

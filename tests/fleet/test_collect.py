@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from tapewire.fleet.words import State
 from tapewire.testing.background import BackgroundSimulator
 from tests.fleet.fleets import Fleet, carried, judge, trades, wait_for
 from tests.fleet.test_stored import publish
-from tests.sinks.brokers.servers import PASSWORD, NatsServer
+from tests.sinks.brokers.servers import PASSWORD, NatsServer, nats_client
 
 MARKETS = tuple(f"KRW-M{number}" for number in range(8))
 QUICK = ("--markets", "KRW-*", "--types", "trade", "--lease", "2")
@@ -148,3 +149,30 @@ def test_who_wants_something_else_or_has_a_taken_name_is_told(
             told = list(crowd.map(lambda words: refused(*words), wrong.values()))
         assert [expected for expected, said in zip(wrong, told, strict=True) if expected not in said] == []
         assert one.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.timeout(120)
+def test_hosts_behind_one_address_keep_its_limits_by_the_fleets_nats(nats: NatsServer, tmp_path: Path) -> None:
+    """Each has a directory of limits of its own, as hosts do; the simulated exchange counts what comes to its address."""
+    names = ("a", "b", "c", "d")
+    with (
+        BackgroundSimulator(markets=MARKETS, rate=80.0, limits=False) as simulator,
+        Fleet(nats.address, simulator.url, tmp_path, *QUICK, "--limits", "fleet") as fleet,
+    ):
+        members = [fleet.start(name, before=("env", f"TAPEWIRE_LIMITS_DIR={tmp_path / name}")) for name in names]
+        fleet.until(lambda states: set(states) == set(names) and all_carried(states, 2))
+        with ThreadPoolExecutor(len(names)) as crowd:
+            assert list(crowd.map(lambda one: one.end(signal.SIGTERM), members)) == [0] * len(names)
+        assert simulator.violations == []
+        assert PASSWORD not in str([one.said for one in members]) + fleet.complaints()
+    assert "limits_alone" not in fleet.complaints()
+    assert keys_of_limits(nats) >= {"connects", "messages", "rest-crix-trades", "rest-market"}
+
+
+def keys_of_limits(server: NatsServer) -> set[str]:
+    async def keys() -> set[str]:
+        async with nats_client(server.address) as client:
+            info = await client.jetstream(timeout=10).stream_info("KV_tapewire_limits", subjects_filter=">")
+            return {key.rpartition(".")[2] for key in info.state.subjects}
+
+    return asyncio.run(keys())

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from tapewire.config import FeedOptions
 from tapewire.errors import ConfigError
-from tapewire.runtime import redis_limits
+from tapewire.runtime import server_limits
 from tapewire.runtime.host_limits import host_gates
-from tapewire.runtime.redis_limits import BUSY_WAIT, RETRY, Gone, Link, RedisGate, redis_gates
+from tapewire.runtime.redis_limits import redis_gates
+from tapewire.runtime.server_limits import BUSY_WAIT, RETRY, Gone, Link, ServerGate
 from tapewire.session.gate import Gate, Grant
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
@@ -36,7 +37,9 @@ needs_redis = pytest.mark.skipif(SERVER is None, reason="needs redis-server (Deb
 
 
 class State:
-    """What a Redis holds, and its clock: so many seconds ahead of everybody's."""
+    """What a server holds, and its clock: so many seconds ahead of everybody's."""
+
+    spread = 0.0
 
     def __init__(self, ahead: float = 1e9) -> None:
         self.content, self.t, self.ahead = b"", 0.0, ahead
@@ -59,9 +62,9 @@ class State:
         return True
 
 
-def gates(state: State, number: int = 2) -> list[RedisGate]:
-    link = Link()
-    return [RedisGate(state, WINDOWS, 10.0, Gate(HALVED, 10.0), link) for _ in range(number)]
+def gates(state: State, number: int = 2) -> list[ServerGate]:
+    link = Link("Redis")
+    return [ServerGate(state, WINDOWS, 10.0, Gate(HALVED, 10.0), link) for _ in range(number)]
 
 
 @settings(max_examples=size(100, 2_000), deadline=None)
@@ -164,7 +167,7 @@ def test_who_is_always_too_late_asks_again_soon() -> None:
 
 
 def test_what_is_awaited_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_limits, "AWAITED_MOST", 2)
+    monkeypatch.setattr(server_limits, "AWAITED_MOST", 2)
     (gate,) = gates(State(), 1)
     assert [gate.take(t / 10) for t in range(4)] == [True] * 4
     assert len(gate._sent) == 2

@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from tapewire.config import REDIS, FeedOptions
+from tapewire.config import NATS, REDIS, FeedOptions
 from tapewire.errors import UsageError
 from tapewire.model.health import ManagerState
 from tapewire.runtime.building import Ports
@@ -21,6 +21,7 @@ from tapewire.runtime.clock import Clock, LoopClock
 from tapewire.runtime.cursor_file import Aside
 from tapewire.runtime.host_limits import host_gates
 from tapewire.runtime.limits import place_of, shared_gate
+from tapewire.runtime.nats_limits import nats_gates
 from tapewire.runtime.observed import Observed
 from tapewire.runtime.pool import Pool
 from tapewire.runtime.redis_limits import redis_gates
@@ -210,6 +211,8 @@ class WebSocketManager(Observed):
             make = shared_gate if options.limits == "process" else host_gates(options.limits_dir, place)
             if options.limits.startswith(REDIS):
                 make = redis_gates(options.limits, place, make)
+            elif options.limits.startswith(NATS):
+                make = nats_gates(options.limits, place, make)
             self._limits.setdefault(key, Limits(venue.facts, make))
         return self._limits[key]
 

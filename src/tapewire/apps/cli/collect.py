@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 import click
 
@@ -51,6 +52,9 @@ _PATIENT = {"close_timeout": 5.0}
               help=f"For what waits while NATS is away; {_NO_SPOOL}: in memory.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Any other option of the sink: replicas=3, duplicates=300; see docs/brokers.md.")  # fmt: skip
+@click.option("--limits", metavar="WHERE",
+              help="Where the exchange's limits are kept: host; fleet, the NATS of --fleet, for hosts that share one "
+                   "public address; or nats://…, redis://….  [default: host]")  # fmt: skip
 @click.option("--redundancy", type=click.IntRange(1, 4), metavar="N", help="Connections of this collector.")
 @click.option("--seconds", type=SECONDS, metavar="S", help="Stop by itself after S seconds.")
 @click.option("--metrics", type=click.IntRange(0, 65535), metavar="PORT",
@@ -59,7 +63,7 @@ _PATIENT = {"close_timeout": 5.0}
 def collect(
     context: click.Context, *, feed: Feed, to: str, markets: tuple[str, ...], types: str, copies: int,
     name: str | None, fleet_name: str | None, lease: float, handover: float, form: str, prefix: str, spool: str,
-    settings: tuple[str, ...], seconds: float | None, metrics: int | None,
+    settings: tuple[str, ...], limits: str | None, seconds: float | None, metrics: int | None,
 ) -> None:  # fmt: skip
     """Carry a share of the markets to NATS until Ctrl-C, SIGTERM or --seconds: start as many of these as you like.
 
@@ -87,7 +91,15 @@ def collect(
     folder = None if spool == _NO_SPOOL else spool
     share = _Share(plan, options, to, _PATIENT | own | {"form": form, "prefix": prefix, "spool": folder}, host)
     feed = replace(feed, seconds=seconds, metrics=metrics)
+    kept = limits or ("host" if feed.options.limits == "process" else feed.options.limits)
+    share = replace(share, limits=_fleets_own(to, own) if kept == "fleet" else kept)
     context.exit(run(lambda stop: _collect(stop, feed, share, keep_raw=form == "venue")))
+
+
+def _fleets_own(to: str, own: dict[str, Any]) -> str:
+    """The fleet's NATS as the place of limits, with what else it takes to be let in."""
+    more = urlencode([(name, str(own[name])) for name in ("ca", "credentials", "replicas") if name in own])
+    return f"{to}?{more}" if more else to
 
 
 def _check_types(plan: Plan) -> None:
@@ -107,6 +119,7 @@ class _Share:
     to: str
     sink: dict[str, Any]
     host: str
+    limits: str = "host"
 
     def streams_of(self, symbol: str) -> list[Subscription]:
         return subscriptions([symbol], self.plan.types)
@@ -127,9 +140,8 @@ async def _collect(stop: Stop, feed: Feed, share: _Share, *, keep_raw: bool) -> 
     door = {key: share.sink.get(key) for key in ("credentials", "ca")}
     bucket = Bucket(Address(share.to, SCHEMES), share.options, **door)
     loop = asyncio.get_running_loop()
-    changes = {"recovery_order": "before"}  # what one of them lacks another has sent already: each keeps its order
-    if feed.options.limits == "process":
-        changes["limits"] = "host"
+    # what one of them lacks another has sent already: each keeps its order
+    changes = {"recovery_order": "before", "limits": share.limits}
     async with feed.client("collect", keep_raw=keep_raw, **changes) as client:
         await serve_metrics(client, feed)
         intro = f"collecting {','.join(share.plan.markets)} of {address(feed.address)} to {sink.where}"
