@@ -152,12 +152,12 @@ def test_who_wants_something_else_or_has_a_taken_name_is_told(
 
 
 @pytest.mark.timeout(120)
-def test_hosts_behind_one_address_keep_its_limits_by_the_fleets_nats(nats: NatsServer, tmp_path: Path) -> None:
-    """Each has a directory of limits of its own, as hosts do; the simulated exchange counts what comes to its address."""
+def test_hosts_behind_one_address_keep_its_limits_by_nats(nats: NatsServer, tmp_path: Path) -> None:
+    """Each has a directory of limits of its own, as hosts do; the exchange counts what comes to its address."""
     names = ("a", "b", "c", "d")
     with (
         BackgroundSimulator(markets=MARKETS, rate=80.0, limits=False) as simulator,
-        Fleet(nats.address, simulator.url, tmp_path, *QUICK, "--limits", "fleet") as fleet,
+        Fleet(nats.address, simulator.url, tmp_path, *QUICK, "--limits", f"{nats.address}?wait=20") as fleet,
     ):
         members = [fleet.start(name, before=("env", f"TAPEWIRE_LIMITS_DIR={tmp_path / name}")) for name in names]
         fleet.until(lambda states: set(states) == set(names) and all_carried(states, 2))
@@ -167,6 +167,17 @@ def test_hosts_behind_one_address_keep_its_limits_by_the_fleets_nats(nats: NatsS
         assert PASSWORD not in str([one.said for one in members]) + fleet.complaints()
     assert "limits_alone" not in fleet.complaints()
     assert keys_of_limits(nats) >= {"connects", "messages", "rest-crix-trades", "rest-market"}
+
+
+@pytest.mark.timeout(90)
+def test_the_fleets_own_nats_keeps_its_limits_when_it_is_told_to(
+    simulator: BackgroundSimulator, nats: NatsServer, tmp_path: Path
+) -> None:
+    with Fleet(nats.address, simulator.url, tmp_path, *QUICK, "--limits", "fleet", "--set", "replicas=1") as fleet:
+        one = fleet.start("a")
+        fleet.until(lambda states: all_carried(states, 1))
+        wait_for(lambda: "connects" in keys_of_limits(nats))
+        assert one.end(signal.SIGTERM) == 0
 
 
 def keys_of_limits(server: NatsServer) -> set[str]:

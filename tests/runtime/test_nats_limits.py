@@ -31,14 +31,9 @@ from tests.sizes import figure, size
 
 WINDOWS = (Window(4, 1.0), Window(6, 5.0))
 PLACE = ("upbit", "api.upbit.com")
+#: A busy machine answers late: what is tested is not how fast.
+PATIENT, WAIT = "?wait=20", 20.0
 needs_nats = pytest.mark.skipif(not NatsServer.is_there(), reason="make servers")
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine answers late: what is tested is not how fast."""
-    monkeypatch.setattr(nats_limits, "ANSWER_WITHIN", 20.0)
-    monkeypatch.setattr(nats_limits, "_OPEN_WITHIN", 20.0)
 
 
 @pytest.fixture
@@ -49,11 +44,10 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 
 
 def made(server: NatsServer, folder: Path) -> MakeGate:
-    return nats_gates(server.address, PLACE, host_gates(str(folder), PLACE))
+    return nats_gates(server.address + PATIENT, PLACE, host_gates(str(folder), PLACE))
 
 
 @needs_nats
-@pytest.mark.usefixtures("patient")
 def test_gates_of_one_nats_share_what_is_left_and_its_keys_tell_none(server: NatsServer, tmp_path: Path) -> None:
     one, two = (made(server, tmp_path)("rest-0123", WINDOWS, 10.0) for _ in range(2))
     assert [one.take(5.0), two.take(5.1), one.take(5.2), two.take(5.3), one.take(5.4)] == [True] * 4 + [False]
@@ -70,9 +64,8 @@ def test_gates_of_one_nats_share_what_is_left_and_its_keys_tell_none(server: Nat
 
 
 @needs_nats
-@pytest.mark.usefixtures("patient")
 def test_of_two_who_swap_the_same_value_one_does_and_both_have_the_servers_time(server: NatsServer) -> None:
-    desks = [Desk(Address(server.address, SCHEMES), {}) for _ in range(2)]
+    desks = [Desk(Address(server.address, SCHEMES), {}, wait=WAIT) for _ in range(2)]
     one, two = (NatsStore(desk, "a.b") for desk in desks)
     before = time.time()
     assert (one.read()[0], two.read()[0]) == (b"", b"")
@@ -95,7 +88,7 @@ async def test_programs_that_name_one_nats_keep_the_limits_together(server: Nats
     calls = size(8, 30)
     async with Simulator(Scenario(limits=False, switches={"messages_per_address": True})) as simulator:
         began = simulator.now
-        await together(simulator.url, server.address, tmp_path, calls)
+        await together(simulator.url, server.address + PATIENT, tmp_path, calls)
         seconds, broken = simulator.now - began, simulator.violations
     assert broken == []
     least = ideal((Window(10, 1.0),), PROCESSES * (calls + 1))
@@ -104,19 +97,17 @@ async def test_programs_that_name_one_nats_keep_the_limits_together(server: Nats
 
 
 @needs_nats
-@pytest.mark.usefixtures("patient")
 def test_a_password_that_is_refused_is_told_and_not_shown(server: NatsServer, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        nats_gates(server.refused_address, PLACE, host_gates(str(tmp_path), PLACE))
+        nats_gates(server.refused_address + PATIENT, PLACE, host_gates(str(tmp_path), PLACE))
     assert "it must be an address that lets us in" in str(caught.value)
     assert PASSWORD not in str(caught.value)
-    options = FeedOptions(limits=server.address)
+    options = FeedOptions(limits=server.address + PATIENT)
     assert PASSWORD not in repr(options)
     assert nats_gates(options.limits, PLACE, host_gates(str(tmp_path), PLACE))("messages", WINDOWS, 10.0).take(1.0)
 
 
 @needs_nats
-@pytest.mark.usefixtures("patient")
 def test_a_nats_that_is_killed_and_comes_back(
     server: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,10 +123,9 @@ def test_a_nats_that_is_killed_and_comes_back(
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("patient")
 def test_where_nobody_is_it_is_told_when_it_is_needed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
-    gate = nats_gates(f"nats://me:canary@127.0.0.1:{port}", PLACE, host_gates(str(tmp_path), PLACE))(
+    gate = nats_gates(f"nats://me:canary@127.0.0.1:{port}{PATIENT}", PLACE, host_gates(str(tmp_path), PLACE))(
         "messages", WINDOWS, 10.0
     )
     assert not caplog.records
@@ -146,14 +136,13 @@ def test_where_nobody_is_it_is_told_when_it_is_needed(tmp_path: Path, caplog: py
 
 
 @needs_nats
-@pytest.mark.usefixtures("patient")
 def test_a_nats_without_jetstream_says_why(tmp_path: Path) -> None:
     class Plain(NatsServer):
         def command(self) -> list[str]:
             return [self.program, "-p", str(self.port), "-a", "127.0.0.1"]
 
     with Plain(tmp_path / "plain") as server:
-        desk = Desk(Address(f"nats://127.0.0.1:{server.port}", SCHEMES), {})
+        desk = Desk(Address(f"nats://127.0.0.1:{server.port}", SCHEMES), {}, wait=WAIT)
         with pytest.raises(Gone, match=r"NATS at nats://127.0.0.1:\d+ does not answer: .+"):
             desk.open()
         desk.close()
@@ -163,7 +152,8 @@ def test_a_nats_without_jetstream_says_why(tmp_path: Path) -> None:
     ("url", "words"),
     [
         ("nats://127.0.0.1:notaport", "it must be an address such as nats://host"),
-        ("nats://h?replicas=9", "an address with 1 to 5 replicas"),
+        ("nats://h?replicas=9", "limits is 'nats://h\\?replicas=9'; it must be an address with replicas of 1 to 5"),
+        ("nats://h?wait=soon", "limits is 'nats://h\\?wait=soon'; it must be an address with wait of 0.01 to 60"),
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str, words: str, tmp_path: Path) -> None:

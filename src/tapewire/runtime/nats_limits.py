@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.util import find_spec
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -70,8 +71,8 @@ _decode = msgspec.json.Decoder(_Told).decode
 class _Line:
     """The line to NATS, and its clock; all but ``run`` and ``end`` live in the event loop of ``run``'s thread."""
 
-    def __init__(self, address: Address, trust: dict[str, str], replicas: int) -> None:
-        self._address, self._trust, self._replicas = address, trust, replicas
+    def __init__(self, address: Address, trust: dict[str, str], replicas: int, wait: float) -> None:
+        self._address, self._trust, self._replicas, self._wait = address, trust, replicas, wait
         self._client: Client | None = None
         self._opening: asyncio.Task[Client] | None = None
         self._offset, self._seen_at = 0.0, float("-inf")
@@ -178,7 +179,7 @@ class _Line:
     async def _asked(
         self, client: Client, subject: str, payload: bytes, headers: dict[str, str] | None = None
     ) -> _Told:
-        answer = await client.request(subject, payload, timeout=ANSWER_WITHIN, headers=headers)
+        answer = await client.request(subject, payload, timeout=self._wait, headers=headers)
         return _decode(answer.data)
 
 
@@ -188,11 +189,12 @@ class Desk:
     Args:
         address: of NATS. trust: ``ca`` and ``credentials``, files, if any.
         replicas: servers that keep the bucket, if it has to be made.
+        wait: seconds that an answer may take.
     """
 
-    def __init__(self, address: Address, trust: dict[str, str], replicas: int = 1) -> None:
-        self.where = f"NATS at {address.shown}"
-        self._line = line = _Line(address, trust, replicas)
+    def __init__(self, address: Address, trust: dict[str, str], replicas: int = 1, wait: float = ANSWER_WITHIN) -> None:
+        self.where, self._wait = f"NATS at {address.shown}", wait
+        self._line = line = _Line(address, trust, replicas, wait)
         thread = threading.Thread(target=line.run, name=f"tapewire limits {address.shown}", daemon=True)
         thread.start()
         line.ready.wait()
@@ -204,15 +206,15 @@ class Desk:
 
     def open(self) -> None:
         """Connect. Raises NotLetIn, Gone."""
-        self._ask(lambda: self._line.opened(), _OPEN_WITHIN)  # noqa: PLW0108 - a coroutine is made when it is needed
+        self._ask(lambda: self._line.opened(), max(_OPEN_WITHIN, self._wait))  # noqa: PLW0108 - a coroutine is made when it is needed
 
     def read(self, subject: str) -> tuple[bytes, int, float]:
         """A value, its revision and the server's time (s). Raises Gone."""
-        return self._ask(lambda: self._line.read(subject), ANSWER_WITHIN)
+        return self._ask(lambda: self._line.read(subject), self._wait)
 
     def swap(self, subject: str, value: bytes, revision: int) -> bool:
         """Put a value in the place of that of a revision; False: it has another by now. Raises Gone."""
-        return self._ask(lambda: self._line.swap(subject, value, revision), ANSWER_WITHIN)
+        return self._ask(lambda: self._line.swap(subject, value, revision), self._wait)
 
     def _ask(self, work: Callable[[], Coroutine[Any, Any, Answer]], within: float) -> Answer:
         from nats import errors  # noqa: PLC0415 - an optional extra
@@ -256,20 +258,20 @@ def nats_gates(url: str, place: Sequence[str], own: MakeGate) -> MakeGate:
 
     Args:
         url: ``nats://``, ``tls://``, with user and password if it needs any; servers joined by commas;
-            ``?ca=FILE&credentials=FILE&replicas=3``. Never shown.
+            ``?ca=FILE&credentials=FILE&replicas=3&wait=0.25``. Never shown.
         place: what the limits belong to; states of another place have other keys.
         own: makes the gates of this host.
 
     Raises:
         ConfigError: the ``nats`` package is not there, the address is none, or NATS does not let us in.
     """
-    bare, options = without_options(url, ("ca", "credentials", "replicas"))
-    address, replicas = Address(bare, SCHEMES), options.pop("replicas", "1")
-    if replicas not in {"1", "2", "3", "4", "5"}:
-        raise ConfigError("limits", f"{address.shown}?replicas={replicas}", "an address with 1 to 5 replicas")
+    bare, options = without_options(url, ("ca", "credentials", "replicas", "wait"))
+    address = Address(bare, SCHEMES)
+    replicas = _number(address, "replicas", options.pop("replicas", "1"), 1, 5)
+    wait = _number(address, "wait", options.pop("wait", str(ANSWER_WITHIN)), 0.01, 60)
     if find_spec("nats") is None:
         raise ConfigError("limits", address.shown, "used with the extra nats: pip install tapewire[nats]")
-    desk = Desk(address, options, int(replicas))
+    desk = Desk(address, options, int(replicas), wait)
     try:
         desk.open()
     except _NotLetIn as error:
@@ -279,6 +281,17 @@ def nats_gates(url: str, place: Sequence[str], own: MakeGate) -> MakeGate:
         pass
     start = f"{'.'.join(token(one) for one in place)}.{mark_of(place)}"
     return server_gates(lambda name: NatsStore(desk, f"{start}.{token(name)}"), own, Link("NATS"))
+
+
+def _number(address: Address, option: str, given: str, least: float, most: float) -> float:
+    try:
+        number = float(given)
+    except ValueError:
+        number = inf
+    if not least <= number <= most:
+        words = f"an address with {option} of {least:g} to {most:g}"
+        raise ConfigError("limits", f"{address.shown}?{option}={given}", words)
+    return number
 
 
 def _question(**words: str | int) -> bytes:
