@@ -69,8 +69,10 @@ def test_a_number_that_is_not_positive_is_refused(room: Callable[..., Any], opti
         (FeedOptions, "cursor_file", "", "cursor_file is ''; it must be the name of a file, or None"),
         (
             FeedOptions, "limits", "planet",
-            """limits is 'planet'; it must be "process", "host" or an address of Redis (redis://, rediss://, unix://) """
-            "or of NATS (nats://, tls://)",
+            (
+                """limits is 'planet'; it must be "process", "host" or an address of Redis """
+                "(redis://, rediss://, unix://) or of NATS (nats://, tls://)"
+            ),
         ),
         (
             FeedOptions, "limits", "http://me:word@x",

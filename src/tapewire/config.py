@@ -265,10 +265,8 @@ def _has_place(address: str) -> bool:
         return False
 
 
-#: How addresses of Redis begin.
-REDIS = ("redis://", "rediss://", "unix://")
-#: How addresses of NATS begin.
-NATS = ("nats://", "tls://")
+#: How addresses of Redis and of NATS begin.
+REDIS, NATS = ("redis://", "rediss://", "unix://"), ("nats://", "tls://")
 #: How addresses of message brokers begin.
 BROKERS = (*NATS, *REDIS, "amqp://", "amqps://", "kafka://", "kafkas://")
 

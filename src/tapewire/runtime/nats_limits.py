@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -81,7 +80,7 @@ class _Line:
         self.ready = threading.Event()
 
     def run(self) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # its time is exact, uvloop's is not
             self.loop = runner.get_loop()
             runner.run(self._live())
 
@@ -95,10 +94,10 @@ class _Line:
     async def read(self, subject: str) -> tuple[bytes, int, float]:
         """A value, its revision (0: there is none) and the server's time."""
         client = await self.opened()
-        if time.monotonic() - self._seen_at > _CLOCK_EVERY:
+        if self.loop.time() - self._seen_at > _CLOCK_EVERY:
             await self._look_at_clock(client)
         told = await self._asked(client, f"$JS.API.STREAM.MSG.GET.{_STREAM}", _question(last_by_subj=subject))
-        now = time.monotonic() + self._offset
+        now = self.loop.time() + self._offset
         if told.error is not None and told.error.err_code == _NO_MESSAGE:
             return b"", 0, now
         found = _good(told).message
@@ -165,9 +164,9 @@ class _Line:
         What is said of it is never ahead, and behind by ``spread`` at most: the way there and back, and what it may be
         slewed until the next look.
         """
-        subject, before = f"{_KEYS}clock.{self._name}", time.monotonic()
+        subject, before = f"{_KEYS}clock.{self._name}", self.loop.time()
         written = _good(await self._asked(client, subject, b""))
-        after = time.monotonic()
+        after = self.loop.time()
         question = _question(seq=written.seq)
         found = _good(await self._asked(client, f"$JS.API.STREAM.MSG.GET.{_STREAM}", question)).message
         if found is None:
