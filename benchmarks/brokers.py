@@ -234,7 +234,9 @@ async def bare_streams(address: str) -> AsyncIterator[Publish]:
 @asynccontextmanager
 async def bare_kafka(address: str) -> AsyncIterator[Publish]:
     settings = Cluster(address).settings()
-    producer = confluent_kafka.Producer({**settings, "enable.idempotence": True, "compression.type": "lz4"})
+    producer = confluent_kafka.Producer({
+        **settings, "enable.idempotence": True, "compression.type": "lz4", "queue.buffering.max.messages": WINDOW,
+    })  # fmt: skip
     producer.list_topics(timeout=10)
 
     async def publish(messages: Iterable[Row]) -> None:

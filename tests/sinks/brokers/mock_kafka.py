@@ -1,6 +1,7 @@
 """A process of its own: librdkafka's cluster of three brokers in memory, with a gate before each that asks a password.
 
-Prints the gates' addresses, then answers each line of its input: ``down`` and ``up``, of all brokers or those named.
+Prints the gates' addresses, then answers each line of its input: ``down`` and ``up``, of all brokers or those named;
+``refuse 29 2``: the next two requests to write are answered by this error of Kafka.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from struct import pack, unpack_from
 import confluent_kafka
 
 BROKERS = 3
-_API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = 18, 17, 36
+_PRODUCE, _API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = 0, 18, 17, 36
 _UNSUPPORTED_VERSION, _AUTHENTICATION_FAILED = 35, 58
 
 
@@ -45,6 +46,12 @@ class Mock:
         turn = {"down": self._lib.rd_kafka_mock_broker_set_down, "up": self._lib.rd_kafka_mock_broker_set_up}[word]
         for broker in brokers:
             assert turn(self._cluster, ctypes.c_int32(broker)) == 0
+
+    def refuse(self, error: int, requests: int) -> None:
+        """The next requests to write are answered by an error."""
+        errors = (ctypes.c_int * requests)(*[error] * requests)
+        push = self._lib.rd_kafka_mock_push_request_errors_array
+        push(self._cluster, ctypes.c_int16(_PRODUCE), ctypes.c_size_t(requests), errors)
 
 
 class Gate:
@@ -119,8 +126,12 @@ async def main(user: str, password: str) -> None:
         mock.advertise(broker, gates[-1])
     print(",".join(f"127.0.0.1:{port}" for port in gates), flush=True)  # noqa: T201 - read by the test
     while line := await asyncio.to_thread(sys.stdin.readline):
-        word, *brokers = line.split()
-        mock.turn(word, [int(one) for one in brokers] or [*range(1, BROKERS + 1)])
+        word, *numbers = line.split()
+        given = [int(one) for one in numbers]
+        if word == "refuse":
+            mock.refuse(*given)
+        else:
+            mock.turn(word, given or [*range(1, BROKERS + 1)])
         print("done", flush=True)  # noqa: T201 - as above
 
 

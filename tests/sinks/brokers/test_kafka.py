@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pytest
 
-from tapewire.errors import ConfigError
+from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import Event, OrderbookEvent, TradeEvent
 from tapewire.sinks.brokers.kafka import KafkaSink
 from tapewire.sinks.brokers.kafka_line import Cluster, topic_and_key
@@ -152,6 +152,38 @@ def test_a_broker_of_three_that_goes_costs_nothing(cluster: KafkaCluster) -> Non
     assert found == [trade(1), trade(2), trade(3)]
 
 
+def stored_numbers(cluster: KafkaCluster) -> list[int | None]:
+    found = [event for headers, payload in cluster.stored() for event in unpack(headers, payload)]
+    return [event.sequential_id for event in found if isinstance(event, TradeEvent)]
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_nothing_of_a_symbol_is_stored_behind_what_was_not(cluster: KafkaCluster, requests: int) -> None:
+    """29: we may not write to the topic; for that moment."""
+    sink = KafkaSink(cluster.address, window=50)
+    sink.open()
+    sink.write([trade(0)])
+    sink.flush()
+    cluster.tell(f"refuse 29 {requests}")
+    sink.write([trade(number) for number in range(1, 400)])
+    while sink.figures.confirmed < 400:
+        sink.flush()
+    sink.close()
+    assert list(dict.fromkeys(stored_numbers(cluster))) == [*range(400)]
+    assert sink.figures.losses >= 1  # another producer was made
+
+
+def test_what_is_packed_with_a_message_that_is_refused_keeps_its_place(cluster: KafkaCluster) -> None:
+    sink = KafkaSink(cluster.address, batch=3, batch_bytes=20_000_000)
+    sink.open()
+    sink.write([trade(number, size=17_000_000 if number == 4 else 0) for number in range(12)])
+    while sink.figures.confirmed < 11:
+        sink.flush()
+    sink.close()
+    assert stored_numbers(cluster) == [number for number in range(12) if number != 4]
+    assert sink.figures.refused == 1
+
+
 def test_one_consumer_reads_for_all_and_nobody_hears_anything_twice(cluster: KafkaCluster) -> None:
     publish(cluster, *(trade(number, symbol) for number in range(3) for symbol in ("KRW-BTC", "KRW-ETH", "KRW-XRP")))
     with Reader(cluster) as reader:
@@ -222,3 +254,20 @@ def test_what_was_thrown_away_before_it_was_read_is_told_on_a_living_line(cluste
     assert found == sorted(found)
     assert len(found) < 400
     assert Missed(BTC) in reader.missed
+
+
+@pytest.mark.parametrize("scheme", ["kafka", "kafkas"])
+def test_a_file_of_certificates_that_is_not_there_is_told(cluster: KafkaCluster, scheme: str) -> None:
+    address = cluster.address.replace("kafka:", f"{scheme}:")
+    sink = KafkaSink(address, ca="/nowhere.pem")
+    with pytest.raises(SinkError, match=r"ca: /nowhere\.pem holds no certificates to trust: No such file") as refused:
+        sink.open()
+    assert cluster.secret not in str(refused.value)
+
+
+def test_a_file_that_holds_no_certificates_is_told(cluster: KafkaCluster, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    with pytest.raises(SinkError, match=r"ca: .*ca\.pem holds no certificates to trust") as refused:
+        KafkaSink(cluster.address.replace("kafka:", "kafkas:"), ca=str(file)).open()
+    assert cluster.secret not in str(refused.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from tapewire.sinks.brokers.kafka_line import (
     Cluster,
     Sasl,
     Told,
-    check_installed,
+    check_usable,
     topic_and_key,
     words_of,
 )
@@ -28,10 +29,14 @@ from tapewire.sinks.brokers.sink import BrokerSink
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer
 
+#: Of what librdkafka says at ``log_level`` 0: that a producer has failed for good.
+logger = logging.getLogger("tapewire.sinks")
 #: Header with the event's id.
 ID = "tw-id"
 #: Bytes of one message that librdkafka may send; what the cluster takes is its own business.
 _LARGEST = 16 * 1024 * 1024
+#: Milliseconds for which librdkafka collects a batch: a group is handed over within them, and ``flush`` ends them.
+_LINGER = 20
 #: Seconds without any confirmation after which a cluster in trouble is asked whether it is there.
 _DOUBT = 1.0
 
@@ -81,9 +86,13 @@ class KafkaSink(BrokerSink):
 
 
 class KafkaLink:
-    """One producer, whose blocking calls are made on a thread of its own, one after the other."""
+    """One producer, whose blocking calls are made on a thread of its own, one after the other.
 
-    in_order = False
+    It is idempotent and leaves no gap: nothing of a symbol is stored behind a message that was not. Where that would
+    be, the producer fails for good, and another is made. So many messages of a symbol are on their way at once.
+    """
+
+    in_order = True
 
     def __init__(self, cluster: Cluster, topics: TopicOptions, options: BrokerOptions) -> None:
         self._cluster, self._topics, self._options = cluster, topics, options
@@ -92,7 +101,7 @@ class KafkaLink:
 
     async def connect(self) -> None:
         """Make a producer, and see that the cluster answers it."""
-        check_installed()
+        check_usable(self._cluster)
         self._producing = producing = _Producing(
             self._cluster, self._topics, self._options, asyncio.get_running_loop().time
         )
@@ -129,13 +138,14 @@ class _Producing:
         self._told, self._topics, self._now = Told(), topics, now
         self._settings = cluster.settings() | {"error_cb": self._told.hear}
         self._known: set[str] = set()
-        self._verdicts: list[Verdict] = []
+        self._failed = ""
         self._producer: Producer = Producer({
-            **self._settings, "enable.idempotence": True, "linger.ms": 0, "message.max.bytes": _LARGEST,
+            **self._settings, "enable.idempotence": True, "enable.gapless.guarantee": True, "linger.ms": _LINGER,
+            "message.max.bytes": _LARGEST,
             "compression.type": topics.compression, "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 10 * options.window,
             "message.timeout.ms": round(options.confirm_timeout * 1000) + 5_000,
-        })  # fmt: skip
+        }, logger=logger)  # fmt: skip
 
     def reach(self, seconds: float) -> None:
         """See that it answers. Raises Away, NotLetIn."""
@@ -143,21 +153,32 @@ class _Producing:
         self._known = set(self._producer.list_topics(timeout=seconds).topics)
 
     def deliver(self, group: Sequence[Message]) -> Sequence[Verdict]:
-        """Produce all, wait for their reports. Raises Away: the cluster answers nobody."""
+        """Produce all, wait for their reports. Raises Away: nobody answers, or this producer has failed for good."""
+        if self._failed:
+            raise Away(self._failed)
         places = [topic_and_key(message.subject) for message in group]
         self._make({topic for topic, _ in places} - self._known)
         verdicts: list[Verdict] = [Unconfirmed("no answer")] * len(group)
-        self._verdicts = verdicts
-        for position, (message, place) in enumerate(zip(group, places, strict=True)):
-            self._produce(position, message, *place)
+        self._produce(group, places, verdicts)
         quiet, left = self._now(), len(self._producer)
         while left and self.going:
-            before, left = left, self._producer.flush(SLICE)
+            before, left = left, self._left_after_reports()
             if left < before:
                 quiet = self._now()
             elif self._told.troubled and self._now() - quiet > _DOUBT:
                 self._told.reach(self._producer, _DOUBT, self._is_going)
         return verdicts
+
+    def _left_after_reports(self) -> int:
+        """Let reports come for a moment. Returns of how many messages there is none yet."""
+        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
+
+        try:
+            return self._producer.flush(SLICE)
+        except KafkaException as error:  # it has failed for good, and gives back what waits
+            self._failed = words_of(error.args[0])
+            self._producer.poll(SLICE)
+            return len(self._producer)
 
     def close(self) -> None:
         """Throw away what waits: the courier has it, and would send it twice."""
@@ -165,21 +186,28 @@ class _Producing:
         self._producer.poll(0)
         self._producer.close()
 
-    def _produce(self, position: int, message: Message, topic: str, key: str) -> None:
+    def _produce(self, group: Sequence[Message], places: Sequence[tuple[str, str]], verdicts: list[Verdict]) -> None:
+        """Hand all to librdkafka. Nothing is handed over behind a message of its symbol that was not."""
         from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
 
-        try:
-            self._producer.produce(
-                topic, message.payload, key, headers=[*message.headers.items(), (ID, message.id)],
-                on_delivery=partial(self._hear, self._verdicts, position),
-            )  # fmt: skip
-        except BufferError:
-            self._verdicts[position] = Unconfirmed("the producer's queue is full")
-        except KafkaException as error:
-            self._hear(self._verdicts, position, error.args[0], None)
+        produce, held_up = self._producer.produce, set[str]()
 
-    def _hear(self, verdicts: list[Verdict], position: int, error: KafkaError | None, _message: Any) -> None:
-        verdicts[position] = None if error is None else _verdict(error)
+        def hear(position: int, error: KafkaError | None, _message: Any) -> None:
+            verdicts[position] = None if error is None else _verdict(error)
+
+        for position, (message, (topic, key)) in enumerate(zip(group, places, strict=True)):
+            if message.subject in held_up:
+                verdicts[position] = Unconfirmed("behind a message that was not taken")
+                continue
+            headers: Any = [*message.headers.items(), (ID, message.id)]
+            try:
+                produce(topic, message.payload, key, headers=headers, on_delivery=partial(hear, position))
+            except BufferError:
+                verdicts[position] = Unconfirmed("the producer's queue is full")
+                held_up.add(message.subject)
+            except KafkaException as error:
+                verdicts[position] = _verdict(error.args[0])
+                held_up.add(message.subject)
 
     def _make(self, missing: set[str]) -> None:
         """Make the topics that are not there; a cluster that makes none by request makes them by itself, or not."""

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.link import Away, NotLetIn
+from tapewire.sinks.brokers.trust import trusting
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Producer
@@ -43,7 +44,7 @@ class Cluster:
         self._address = Address(text, SCHEMES)
         self.shown = self._address.shown
         given = dict(parse_qsl(query, keep_blank_values=True))
-        self._sasl, self._ca = sasl or given.pop("sasl", "PLAIN"), ca or given.pop("ca", None)
+        self._sasl, self.ca = sasl or given.pop("sasl", "PLAIN"), ca or given.pop("ca", None)
         if given:
             raise ConfigError("address", f"…?{'&'.join(f'{name}=…' for name in given)}", "…?sasl=…&ca=… at most")
         if self._sasl not in get_args(Sasl):
@@ -66,8 +67,8 @@ class Cluster:
             }  # fmt: skip
         elif safe:
             found["security.protocol"] = "SSL"
-        if self._ca is not None:
-            found["ssl.ca.location"] = self._ca
+        if self.ca is not None:
+            found["ssl.ca.location"] = self.ca
         return found
 
 
@@ -120,12 +121,14 @@ _NOT_LET_IN = (
 )  # fmt: skip
 
 
-def check_installed() -> None:
-    """Raises NotLetIn: the extra is missing."""
+def check_usable(cluster: Cluster) -> None:
+    """Raises NotLetIn: the extra is missing, or the file of certificates cannot be used."""
     try:
         import confluent_kafka  # noqa: F401, PLC0415 - an optional extra
     except ImportError:
         raise NotLetIn("the extra kafka is needed: pip install tapewire[kafka]") from None
+    if cluster.ca is not None:
+        trusting(cluster.ca)
 
 
 def topic_and_key(subject: str) -> tuple[str, str]:

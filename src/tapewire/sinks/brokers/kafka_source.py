@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from tapewire.sinks.brokers.kafka_line import Calls, Cluster, check_installed
+from tapewire.sinks.brokers.kafka_line import Calls, Cluster, check_usable
 from tapewire.sinks.brokers.kafka_reading import Reading
 from tapewire.sinks.brokers.link import Away
 from tapewire.sinks.brokers.source import Begin, Missed, Received
@@ -28,7 +28,7 @@ class KafkaSource:
 
     async def connect(self) -> None:
         """Make a consumer, and see that the cluster answers it."""
-        check_installed()
+        check_usable(self._cluster)
         self._polled, self._calls = None, Calls()
         self._reading = reading = Reading(self._cluster, asyncio.get_running_loop().time)
         try:

@@ -43,7 +43,7 @@ class Link(Protocol):
     """One broker's client. It is connected anew after every loss; it does not do so by itself.
 
     Attributes:
-        in_order: ``send`` takes a group whole or not at all, in its order.
+        in_order: of each subject, ``send`` stores messages in their order, and none behind one that it did not store.
         groups: calls of ``send`` that may be under way at once, none with a subject of another's (1, where a link has
             no such attribute). When one raises, the others are cancelled, and it is connected anew.
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.link import Away, NotLetIn
+from tapewire.sinks.brokers.trust import trusting
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -75,10 +76,7 @@ def _trust(credentials: str | None, ca: str | None) -> dict[str, Any]:
             raise NotLetIn(f"credentials: there is no file {credentials}")
         more["user_credentials"] = credentials
     if ca is not None:
-        try:
-            more["tls"] = ssl.create_default_context(cafile=ca)
-        except OSError as error:  # an SSLError is one
-            raise NotLetIn(f"ca: {ca} holds no certificates to trust: {error.strerror or error}") from None
+        more["tls"] = trusting(ca)
     return more
 
 

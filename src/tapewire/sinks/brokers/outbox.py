@@ -35,8 +35,9 @@ class Outbox:
         batch: letters of one message at most; 1: each is a message of its own.
         batch_bytes: payload of one message at most, unless one letter is more.
         window: messages on their way at most.
-        in_order: the broker takes a group of messages whole or not at all, so that several of one subject can be on
-            their way; else one of each subject is, and what comes meanwhile is packed into its next.
+        in_order: the broker stores a subject's messages in their order, and none behind one that it did not store, so
+            that several of one subject can be on their way; else one of each subject is, and what comes meanwhile is
+            packed into its next.
         groups: that may be on their way at once; none has more than its share of the subjects.
     """
 
@@ -126,8 +127,8 @@ class Outbox:
     def _share(self) -> int:
         """Messages that the next group may have."""
         away = len(self._on_the_way)
-        if away and self._in_order:
-            return 0
+        if self._in_order:
+            return 0 if away else self._window
         fair = -(-(away + len(self._ready)) // self._groups)
         return min(self._window - away, max(_GROUP_LEAST, fair))
 

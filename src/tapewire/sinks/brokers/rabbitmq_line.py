@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.link import Away, NotLetIn
+from tapewire.sinks.brokers.trust import trusting
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, AbstractConnection
@@ -30,6 +31,8 @@ async def connect(address: Address, ca: str | None = None) -> AbstractConnection
         from yarl import URL  # noqa: PLC0415
     except ImportError:
         raise NotLetIn("the extra rabbitmq is needed: pip install tapewire[rabbitmq]") from None
+    if ca is not None:
+        trusting(ca)
     last = Away("no server is named")
     for text in address.urls:
         url = URL(str.__str__(text))

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away
 from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
 from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
@@ -28,7 +28,8 @@ class RabbitSource:
     """One consumer for each stream that holds what is wanted, with the offsets kept here."""
 
     def __init__(self, address: str, _stream: str) -> None:
-        self._address = Address(address, SCHEMES)
+        bare, trust = without_options(address, ("ca",))
+        self._address, self._ca = Address(bare, SCHEMES), trust.get("ca")
         self.shown = self._address.shown
         self._connection: AbstractConnection | None = None
         self._forget()
@@ -47,7 +48,7 @@ class RabbitSource:
     async def connect(self) -> None:
         """Connect, with one channel to read and one to look something up."""
         self._forget()
-        self._connection = connection = await connect(self._address)
+        self._connection = connection = await connect(self._address, self._ca)
         try:
             self._channel = await self._reading(connection)
             self._looking = Looking(await self._reading(connection))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import ssl
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
 from tapewire.sinks.brokers.sink import BrokerSink
+from tapewire.sinks.brokers.trust import trusting
 
 if TYPE_CHECKING:
     from rstream import ConfirmationStatus, Producer, RawMessage
@@ -111,7 +111,7 @@ class RabbitStreamLink:
         producer = Producer(
             url.hostname or "", url.port or (_PORT_TLS if safe else _PORT), vhost=unquote(url.path[1:]) or "/",
             username=unquote(url.username or "guest"), password=unquote(url.password or "guest"), max_retries=1,
-            ssl_context=ssl.create_default_context(cafile=self._ca) if safe else None, frame_max=_FRAME,
+            ssl_context=trusting(self._ca) if safe else None, frame_max=_FRAME,
             on_close_handler=self._closed, recovery_strategy=BackOffRecoveryStrategy(enable=False), heartbeat=5,
         )  # fmt: skip
         self._producer = producer

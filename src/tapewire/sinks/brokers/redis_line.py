@@ -7,11 +7,11 @@ import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.link import Away, NotLetIn
+from tapewire.sinks.brokers.trust import trusting
 
 SCHEMES = ("redis", "rediss", "unix")
 
@@ -109,8 +109,7 @@ class RedisLine:
             raise NotLetIn("the extra redis is needed: pip install tapewire[redis]") from None
         more: dict[str, Any] = {}
         if self._ca is not None:
-            if not Path(self._ca).is_file():
-                raise NotLetIn(f"ca: there is no file {self._ca}")
+            trusting(self._ca)
             more["ssl_ca_certs"] = self._ca
         pool: Any = redis.asyncio.ConnectionPool.from_url(
             str.__str__(self._address.urls[0]), socket_timeout=self._timeout, socket_connect_timeout=self._timeout,
