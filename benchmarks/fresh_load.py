@@ -1,8 +1,8 @@
 """A load like that of ``tapewire bench`` that never says the same twice: times and trade ids go on from round to round.
 
 What is recorded of it is converted whole: trades that come again under their ids would be left out. Runs as a process
-of its own (``python -m benchmarks.fresh_load MARKETS MESSAGES SEED``): prints its port and the mean size of a message,
-and ends when its standard input does.
+of its own (``python -m benchmarks.fresh_load MARKETS MESSAGES SEED RATE``; RATE: messages a second, 0: as fast as they
+are read): prints its port and the mean size of a message, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def rounds(load: Sequence[Piece], step: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def fresh_load(markets: int, seed: int) -> Iterator[tuple[int, int]]:
+def fresh_load(markets: int, seed: int, rate: int = 0) -> Iterator[tuple[int, int]]:
     """A process that serves the load: its port and the mean size of its messages, in bytes."""
-    command = [sys.executable, "-m", "benchmarks.fresh_load", str(markets), str(_MESSAGES), str(seed)]
+    command = [sys.executable, "-m", "benchmarks.fresh_load", *map(str, (markets, _MESSAGES, seed, rate))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # asked for above
@@ -62,13 +62,15 @@ def fresh_load(markets: int, seed: int) -> Iterator[tuple[int, int]]:
 
 def main() -> None:
     """The process: port and mean size on the first line of standard output, end with standard input."""
-    markets, count, seed = (int(argument) for argument in sys.argv[1:4])
+    markets, count, seed, rate = (int(argument) for argument in sys.argv[1:5])
     codes = market_codes(markets)
     made = messages(codes, count, seed)
     first, load = pieces(snapshots(codes, seed)), [numbered(piece) for piece in pieces(made)]
 
+    pause = len(made) / len(load) / rate if rate else 0.0
+
     async def program() -> None:
-        server = await picows.ws_create_server(lambda _: LoadSource(first, rounds(load, count)), "127.0.0.1", 0)
+        server = await picows.ws_create_server(lambda _: LoadSource(first, rounds(load, count), pause), "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], sum(map(len, made)) // len(made), flush=True)
         await asyncio.to_thread(sys.stdin.read)
         server.close()

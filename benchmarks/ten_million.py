@@ -1,10 +1,11 @@
 """Many messages, from the line to a query: time, peak memory and size on disk of each step.
 
-    .venv/bin/python -m benchmarks.ten_million [--millions 10] [--markets 100] [--out DIR]
+    .venv/bin/python -m benchmarks.ten_million [--millions 10] [--rate 100000] [--markets 100] [--out DIR]
 
-Records that many messages from the load of ``tapewire bench``, as a raw tape and as JSON lines of the exchange's own
-frames; checks the tape; converts both into Parquet; runs a query over all trades; and reads what there is back in each
-form of ``read_parquet``. Each step is a process of its own, and what it wrote is removed in the end.
+Records that many messages of a load like that of ``tapewire bench``, so many a second, as a raw tape and as JSON lines
+of the exchange's own frames, and tells what was dropped; checks the tape; converts both into Parquet; runs a query over
+all trades; and reads what there is back in each form of ``read_parquet``. Each step is a process of its own, and what
+it wrote is removed in the end.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.fresh_load import fresh_load
 from tapewire import RecordOptions, Subscription, TapeOptions, WebSocketClient, read_parquet
 from tapewire.apps.cli.bench_load import market_codes
 from tapewire.client.converting import convert
+from tapewire.model.status import Taping
 from tapewire.sinks.registry import get_sink
 from tapewire.tape.checking import check_tape
 
@@ -52,10 +54,14 @@ async def record(port: int, markets: int, count: int, tape: Path | None, files: 
         keep_raw=files is not None,
         tape=kept,
     )
+    untaped: list[int] = []
+    client.subscribe_feed(lambda news: untaped.append(news.missed) if isinstance(news, Taping) else None)
     async with client:
         if files is None:
             await client.subscribe(wanted, lambda _event: None)
-            return await _until(lambda: client.statistics().total_processed, count)
+            number = await _until(lambda: client.statistics().total_processed, count)
+            print(f"  {max(untaped, default=0):,} not on the tape, as the disk took less than came", flush=True)
+            return number
         sink = get_sink("jsonl")(files, options=RecordOptions())
         fed = await client.add_sink(sink, wanted)
         await _until(lambda: sum(file.events for file in sink.written()), count)
@@ -155,24 +161,25 @@ def main() -> int:
     """Every step in its turn, and the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--millions", type=float, default=10.0)
+    parser.add_argument("--rate", type=int, default=100_000, help="messages a second, 0: as fast as they are read")
     parser.add_argument("--markets", type=int, default=100)
     parser.add_argument("--out", type=Path, help="where the files go while it runs")
     given = parser.parse_args()
     count = int(given.millions * _MILLION)
     root = Path(tempfile.mkdtemp(prefix="tapewire-million-", dir=given.out))
     try:
-        rows = run_all(root, count, given.markets)
+        rows = run_all(root, count, given.markets, given.rate)
         print(json.dumps(rows))
     finally:
         shutil.rmtree(root)
     return 0
 
 
-def run_all(root: Path, count: int, markets: int) -> list[Row]:
+def run_all(root: Path, count: int, markets: int, rate: int) -> list[Row]:
     """The steps."""
     tape, files = root / "tape", root / "files"
     of_tape, of_files = root / "columns-of-tape", root / "columns-of-files"
-    with fresh_load(markets, 1) as (port, size):
+    with fresh_load(markets, 1, rate) as (port, size):
         print(f"{count:,} messages of {size} bytes, {markets} markets", flush=True)
         rows = [
             step("record, tape (zstd)", recorded, port, markets, count, tape, None, wrote=tape),
