@@ -74,6 +74,7 @@ NAMES = {
     "Rejected",
     "Replay",
     "Replayed",
+    "RpiBookLevel",
     "Secret",
     "SessionOptions",
     "Stale",

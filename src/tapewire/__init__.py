@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tapewire.model.book import BookChange as BookChange
     from tapewire.model.book import BookLevel as BookLevel
     from tapewire.model.book import DepthOrderbookEvent as DepthOrderbookEvent
+    from tapewire.model.book import RpiBookLevel as RpiBookLevel
     from tapewire.model.events import AnnouncementEvent as AnnouncementEvent
     from tapewire.model.events import Asset as Asset
     from tapewire.model.events import BalanceAndPositionEvent as BalanceAndPositionEvent
@@ -124,7 +125,7 @@ _HOMES = {
         "AuthenticationFailed", "ConfigError", "CredentialsError", "DecodeError", "FeedError", "SubscriptionError",
         "UnknownSymbol",
     ),
-    "tapewire.model.book": ("BookChange", "BookLevel", "DepthOrderbookEvent"),
+    "tapewire.model.book": ("BookChange", "BookLevel", "DepthOrderbookEvent", "RpiBookLevel"),
     "tapewire.model.events": (
         "AnnouncementEvent", "Asset", "BalanceAndPositionEvent", "CandleEvent", "Event", "FillEvent",
         "FundingRateEvent", "IndexTickerEvent", "IndicatorEvent", "IndicatorSignalEvent", "InstrumentEvent",

@@ -33,7 +33,7 @@ class Driver:
     machine: Any = None
 
     def __init__(self, read: Callable[[str, bytes], BookChange], answers: list[bytes | Exception]) -> None:
-        venue = replace(VENUE, book=lambda _one: RULE, book_request=lambda symbol: f"/books/{symbol}", read_book=read)
+        venue = replace(VENUE, book=lambda _one: RULE, book_request=lambda one: f"/books/{one.symbol}", read_book=read)
         self.router = Router({}, no_raise, is_kept=venue.keeps)
         self.answers, self.asked = answers, 0
         self.heard: list[str] = []

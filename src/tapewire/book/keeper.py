@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
-from tapewire.book.ladder import Ladder
 from tapewire.book.sequence import BookRule, Step
 from tapewire.config import Numbers
 from tapewire.model.book import BookChange, DepthOrderbookEvent
@@ -27,8 +26,8 @@ class Keeper:
     def __init__(self, rule: BookRule, numbers: Numbers) -> None:
         self._rule = rule
         number: Callable[[str], Any] = Decimal if numbers == "decimal" else float
-        self._asks = Ladder(number, best_is_last=False)
-        self._bids = Ladder(number, best_is_last=True)
+        self._asks = rule.ladder(number, best_is_last=False)
+        self._bids = rule.ladder(number, best_is_last=True)
         self._continuity = rule.continuity()
         self._aside: deque[BookChange] = deque(maxlen=KEPT_ASIDE)
         self._told: BookChange | None = None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import inf, isfinite
 from typing import Any
 
-from tapewire.model.book import BookLevel, Row
+from tapewire.model.book import BookLevel, Row, RpiBookLevel
 
 
 class Ladder:
@@ -102,6 +102,20 @@ class Ladder:
     def _be_exact(self) -> None:
         self._key = Decimal
         self._prices = [Decimal(row[0]) for row in self._rows]
+
+
+class RpiLadder(Ladder):
+    """One side of a book whose rows are (price, all, without RPI orders, orders)."""
+
+    __slots__ = ()
+
+    def _level(self, price: Any, size: Any, row: Row) -> RpiBookLevel:
+        _, _, organic, orders = row
+        met = self._number(organic)
+        if not 0 <= met <= size:
+            raise ValueError(f"{organic!r} without RPI orders, of {row[1]!r} at {row[0]!r}: it is no part of it")
+        own = price if self._key is self._number else self._number(row[0])
+        return RpiBookLevel(own, size, 0, int(orders), met)
 
 
 def _counts(row: Row) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from tapewire.book.ladder import Ladder
 from tapewire.model.book import BookChange, Row
 
 Step = Literal["next", "repeated", "hole"]
@@ -139,9 +140,11 @@ class BookRule(Struct, frozen=True, kw_only=True):
         levels: price levels a side that the exchange keeps up to date; what lies beyond them is not to be trusted.
         checksum: (bids, asks), best first, as they came → what the exchange says of them; None: it says nothing.
         checked: levels a side that go into it.
+        ladder: keeps the levels of one side, and knows what stands in a row.
     """
 
     continuity: Callable[[], Continuity]
     levels: int
     checksum: Callable[[Sequence[Row], Sequence[Row]], int] | None = None
     checked: int = 25
+    ladder: type[Ladder] = Ladder

@@ -31,6 +31,15 @@ class BookLevel(Struct, array_like=True, gc=False):
     orders: int = 0
 
 
+class RpiBookLevel(BookLevel, array_like=True, gc=False):
+    """A level of a book with retail price improvement orders, which not everybody may meet (spec/okx.md A6.4).
+
+    ``size`` is all that rests there; ``organic``: what anybody may meet.
+    """
+
+    organic: _Finite = 0.0
+
+
 class PairedLevels(Sequence[OrderbookUnit]):
     """Two sides as ``orderbook_units``: the i-th ask beside the i-th bid, made when it is read.
 

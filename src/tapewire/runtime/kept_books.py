@@ -167,7 +167,7 @@ class KeptBooks:
         if request is None or read is None:
             raise AssertionError(f"{self._venue.name} tells no books by REST")
         try:
-            book = read(subscription.symbol, await self._fetch(request(subscription.symbol)))
+            book = read(subscription.symbol, await self._fetch(request(subscription)))
         except (HttpFailed, DecodeError) as error:
             logger.warning("%s: no order book of %s by REST: %s", self._connection, subscription.symbol, error)
             return

@@ -262,7 +262,7 @@ class Venue(Struct, frozen=True, kw_only=True):
         read_trouble: body of an answer of status 200 → the error that it tells; None: such an answer is always good.
         read_block: body of a 418 → seconds that it states, None: it states none.
         book: the rule by which a stream's changes make books (``BookChange``); None, or no rule: it sends whole books.
-        book_request: symbol → REST path of a whole book, for one that has a hole and does not come anew by itself;
+        book_request: stream → REST path of a whole book, for one that has a hole and does not come anew by itself;
             read_book: symbol, its body → the book, that names no predecessor. Raises DecodeError.
         history: what a stream missed, by REST; None: nothing can be asked.
         polls: kind whose every message is the complete state → how it is asked by REST, where no stream can be had.
@@ -303,7 +303,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     read_trouble: Callable[[bytes], Trouble | None] | None = None
     read_block: Callable[[bytes], float | None] | None = None
     book: Callable[[Subscription], BookRule | None] | None = None
-    book_request: Callable[[str], str] | None = None
+    book_request: Callable[[Subscription], str] | None = None
     read_book: Callable[[str, bytes], BookChange] | None = None
     history: History | None = None
     polls: Mapping[str, StatePoll] = MappingProxyType({})

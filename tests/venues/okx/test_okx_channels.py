@@ -10,6 +10,7 @@ from tapewire.model.subscription import Subscription, Wish, as_detail
 from tapewire.venues.okx import channels, profile, requests
 
 ALL_TRADES = Subscription("trade", "BTC-USDT", detail=as_detail({"channel": "trades-all"}))
+RPI = Subscription("orderbook", "BTC-USDT", detail=as_detail({"channel": "books-rpi"}))
 DEEP = Subscription("orderbook", "BTC-USDT", detail=as_detail({"channel": "books50-l2-tbt"}))
 
 
@@ -24,6 +25,7 @@ DEEP = Subscription("orderbook", "BTC-USDT", detail=as_detail({"channel": "books
         (Subscription("orderbook", "X", depth=5), {"channel": "books5", "instId": "X"}, "public"),
         (Subscription("orderbook", "X", depth=20), {"channel": "books", "instId": "X"}, "public"),
         (DEEP, {"channel": "books50-l2-tbt", "instId": "BTC-USDT"}, "tier"),
+        (RPI, {"channel": "books-rpi", "instId": "BTC-USDT"}, "public"),
         (Subscription("candle", "X", unit="1Dutc"), {"channel": "candle1Dutc", "instId": "X"}, "business"),
         (Subscription("fundingRate", "X-SWAP"), {"channel": "funding-rate", "instId": "X-SWAP"}, "public"),
         (Subscription("status", ""), {"channel": "status"}, "public"),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 import tapewire
 from tapewire.book.keeper import Keeper
 from tapewire.errors import DecodeError
-from tapewire.model.book import BookChange, BookLevel, DepthOrderbookEvent
+from tapewire.model.book import BookChange, BookLevel, DepthOrderbookEvent, RpiBookLevel
 from tapewire.model.events import TickerEvent
 from tapewire.model.subscription import Subscription, as_detail
 from tapewire.venues.okx import history
@@ -87,6 +87,36 @@ def test_a_book_reads_as_the_stream_would_have_told_it_and_is_written_as_its_fra
         assert keeper.apply(read) == "applied"
         read = replace(keeper.event(), stream_type="REALTIME")
     assert replace(read, stream_type="REALTIME") == book
+
+
+RPI = Subscription("orderbook", "BTC-USDT", depth=9, detail=as_detail({"channel": "books-rpi"}))
+RPI_BOOK = BOOK.replace(b'"415","0"', b'"415","400.5"').replace(b'"256","0"', b'"256","256"')
+
+
+def test_a_book_with_rpi_orders_is_asked_by_its_own_call_and_written_as_its_frame() -> None:
+    """Level: price, all, without RPI orders, orders; there is no checksum (A6.4)."""
+    assert BOOKS.request([RPI]) == "/api/v5/market/books-rpi?instId=BTC-USDT&sz=9"
+    [book] = BOOKS.read([RPI], RPI_BOOK, "float")
+    assert isinstance(book, DepthOrderbookEvent)
+    assert book.asks == [RpiBookLevel(8476.98, 415.0, 0, 13, 400.5), RpiBookLevel(8477.0, 7.0, 0, 2, 0.0)]
+    assert book.bids == [RpiBookLevel(8476.97, 256.0, 0, 12, 256.0)]
+    frame = history.frame(book)
+    assert b"checksum" not in frame
+    [read] = get_venue("okx").codec("DEFAULT", "float", False).read(frame).events
+    assert isinstance(read, BookChange)
+    keeper = Keeper(RULES["books-rpi"], "float")
+    assert keeper.apply(read) == "applied"
+    assert replace(keeper.event(), stream_type="REALTIME") == book
+
+
+def test_a_size_without_rpi_orders_that_is_more_than_all_cannot_be_read() -> None:
+    [book] = BOOKS.read([RPI], RPI_BOOK, "float")
+    assert isinstance(book, DepthOrderbookEvent)
+    for third in (b'"416"', b'"-1"', b'"nan"'):
+        frame = history.frame(book).replace(b'"400.5"', third)
+        [read] = get_venue("okx").codec("DEFAULT", "float", False).read(frame).events
+        assert isinstance(read, BookChange)
+        assert Keeper(RULES["books-rpi"], "float").apply(read) == "unreadable"
 
 
 def test_the_numbers_of_a_book_can_be_exact() -> None:

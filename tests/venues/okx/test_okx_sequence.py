@@ -21,6 +21,7 @@ from tapewire.venues.okx.sequence import RULES, book, book_request, read_book
         (None, "books-l2-tbt", 400),
         (None, "books50-l2-tbt", 50),
         (20, "books50-l2-tbt", 50),
+        (None, "books-rpi", 400),
     ],
 )
 def test_books_of_changes(depth: int | None, channel: str, levels: int) -> None:
@@ -49,7 +50,9 @@ WHOLE = (
 
 
 def test_a_whole_book_by_rest_is_joined_by_the_streams_changes() -> None:
-    assert book_request("BTC-USDT") == "/api/v5/market/books?instId=BTC-USDT&sz=400"
+    assert book_request(Subscription("orderbook", "BTC-USDT")) == "/api/v5/market/books?instId=BTC-USDT&sz=400"
+    rpi = Subscription("orderbook", "BTC-USDT", detail=as_detail({"channel": "books-rpi"}))
+    assert book_request(rpi) == "/api/v5/market/books-rpi?instId=BTC-USDT&sz=400"
     whole = read_book("okx", "BTC-USDT", WHOLE)
     assert whole == BookChange(
         venue="okx", symbol="BTC-USDT", action="snapshot", asks=[("101", "2", "0", "1")],

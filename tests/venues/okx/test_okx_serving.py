@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tapewire.model.book import BookChange
 from tapewire.model.events import Event, TickerEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish, as_detail
@@ -164,6 +165,17 @@ def test_a_copy_of_a_book_keeps_the_exchanges_texts() -> None:
         whole = [copy.is_whole]
         copy.hear(TickerEvent(venue="okx", symbol=BTC, raw=spoilt))
         assert [*whole, copy.is_whole] == [True, False]
+
+
+def test_a_copy_of_the_book_with_rpi_orders_has_no_checksum_as_the_exchanges_has_none() -> None:
+    stream = Subscription("orderbook", BTC, detail=as_detail({"channel": "books-rpi"}))
+    copy = serving_of().book_copy(stream)
+    assert copy is not None
+    arg = {"channel": "books-rpi", "instId": BTC}
+    row = {"asks": [["3", "5", "4", "2"]], "bids": [], "ts": "1", "seqId": 7, "prevSeqId": -1}
+    frame = {"arg": arg, "action": "snapshot", "data": [row]}
+    copy.hear(BookChange(venue="okx", symbol=BTC, action="snapshot", raw=msgspec.json.encode(frame)))
+    assert msgspec.json.decode(copy.snapshot()) == frame
 
 
 def test_its_doors() -> None:

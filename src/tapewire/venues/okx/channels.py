@@ -30,10 +30,12 @@ CHANNELS: Mapping[str, str] = {
 }
 #: Order books that are sent whole, by the number of their levels (A6.4). All others are cut from ``books``.
 FULL_BOOKS: Mapping[int, str] = {1: "bbo-tbt", 5: "books5"}
+#: The book that has retail price improvement orders, too (A6.4).
+RPI = "books-rpi"
 #: Kind → channels that a ``detail`` may name in place of the usual one.
-OTHERS: Mapping[str, tuple[str, ...]] = {"trade": ("trades-all",), "orderbook": ("books50-l2-tbt", "books-l2-tbt")}
+OTHERS: Mapping[str, tuple[str, ...]] = {"trade": ("trades-all",), "orderbook": ("books50-l2-tbt", "books-l2-tbt", RPI)}
 #: Channels whose messages are changes of a book of so many levels a side (A6.4).
-DELTA_BOOKS: Mapping[str, int] = {"books": 400, "books50-l2-tbt": 50, "books-l2-tbt": 400}
+DELTA_BOOKS: Mapping[str, int] = {"books": 400, "books50-l2-tbt": 50, "books-l2-tbt": 400, RPI: 400}
 #: Kinds that belong to a type of instrument, which the ``detail`` names (A6.6).
 TYPED_KINDS: Mapping[str, tuple[str, ...]] = {
     "instrument": ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION", "EVENTS"),
@@ -62,7 +64,8 @@ def channel_of(subscription: Subscription) -> str:
     """The channel of a subscription that ``symbols.check`` found good.
 
     ``trade`` is ``trades``, with ``detail={"channel":"trades-all"}`` that; ``orderbook`` of one level is ``bbo-tbt``,
-    of five ``books5``, of any other number or none ``books``, and those that want a login are chosen by ``detail``.
+    of five ``books5``, of any other number or none ``books``, and those that want a login, and the
+    one with RPI orders, are chosen by ``detail``.
     """
     kind = subscription.kind
     if kind in OTHERS and subscription.detail in _CHOSEN:

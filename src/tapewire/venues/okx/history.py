@@ -13,10 +13,10 @@ import msgspec
 
 from tapewire.config import Numbers
 from tapewire.errors import DecodeError
-from tapewire.model.book import DepthOrderbookEvent
+from tapewire.model.book import BookLevel, DepthOrderbookEvent, RpiBookLevel
 from tapewire.model.events import CandleEvent, Event, TickerEvent, TradeEvent
 from tapewire.venues.contract import History
-from tapewire.venues.okx.channels import CHANNELS, DELTA_BOOKS, Meaning
+from tapewire.venues.okx.channels import CHANNELS, DELTA_BOOKS, RPI, Meaning
 from tapewire.venues.okx.fields import CANDLE_PRICES, CANDLE_VOLUMES, FIELDS, SIDES, VOLUMES
 from tapewire.venues.okx.private_frames import private_frame
 from tapewire.venues.okx.rest import read_data
@@ -114,15 +114,19 @@ def _book_frame(event: DepthOrderbookEvent) -> bytes:
     """A book that comes as changes begins with a snapshot (A6.4)."""
     kept = event.channel in DELTA_BOOKS
     row: dict[str, Any] = {
-        side: [[_text(one.price), _text(one.size), str(one.liquidated), str(one.orders)] for one in levels]
+        side: [[_text(one.price), _text(one.size), _third(one), str(one.orders)] for one in levels]
         for side, levels in (("asks", event.asks), ("bids", event.bids))
     }
     row |= {"ts": _text(event.timestamp), "seqId": event.sequence}
     said: dict[str, Any] = {"arg": {"channel": event.channel, "instId": event.symbol}}
     if kept:
         said["action"] = "snapshot"
-        row |= {"checksum": 0, "prevSeqId": -1}
+        row |= {"prevSeqId": -1} | ({} if event.channel == RPI else {"checksum": 0})
     return msgspec.json.encode(said | {"data": [row]})
+
+
+def _third(level: BookLevel) -> str:
+    return _text(level.organic) if isinstance(level, RpiBookLevel) else str(level.liquidated)
 
 
 def _row(event: Event) -> dict[str, str]:

@@ -15,6 +15,7 @@ _PUBLIC = {
     "/api/v5/market/tickers": 20,
     "/api/v5/market/books": 40,
     "/api/v5/market/books-full": 10,
+    "/api/v5/market/books-rpi": 10,  # not in the specification: the least that any book has
     "/api/v5/market/trades": 100,
     "/api/v5/market/history-trades": 20,
     "/api/v5/market/candles": 40,

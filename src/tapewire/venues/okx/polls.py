@@ -9,15 +9,15 @@ from urllib.parse import urlencode
 
 from tapewire.config import Numbers
 from tapewire.errors import DecodeError
-from tapewire.model.book import BookLevel, DepthOrderbookEvent, Row
+from tapewire.model.book import BookLevel, DepthOrderbookEvent, Row, RpiBookLevel
 from tapewire.model.events import TickerEvent
 from tapewire.model.subscription import Subscription
 from tapewire.venues.contract import StatePoll
 from tapewire.venues.okx import values
-from tapewire.venues.okx.channels import DELTA_BOOKS, Meaning, channel_of
+from tapewire.venues.okx.channels import DELTA_BOOKS, RPI, Meaning, channel_of
 from tapewire.venues.okx.history import read_rows
 from tapewire.venues.okx.rows import Push
-from tapewire.venues.okx.sequence import read_book
+from tapewire.venues.okx.sequence import book_path, read_book
 
 
 def polls(venue: str) -> Mapping[str, StatePoll]:
@@ -38,7 +38,7 @@ def ticker_request(streams: Sequence[Subscription]) -> str:
 
 def book_request(streams: Sequence[Subscription]) -> str:
     """Path that asks for the order book of one instrument, as deep as the stream."""
-    return f"/api/v5/market/books?{urlencode({'instId': streams[0].symbol, 'sz': _depth(streams[0])})}"
+    return book_path(streams[0], _depth(streams[0]))
 
 
 def read_tickers(venue: str, _streams: Sequence[Subscription], body: bytes, numbers: Numbers) -> list[TickerEvent]:
@@ -50,15 +50,16 @@ def read_tickers(venue: str, _streams: Sequence[Subscription], body: bytes, numb
 def read_books(venue: str, streams: Sequence[Subscription], body: bytes, numbers: Numbers) -> list[DepthOrderbookEvent]:
     """Its body → the book, which does not say its market. Raises DecodeError."""
     [stream] = streams
-    book = read_book(venue, stream.symbol, body)
+    book, channel = read_book(venue, stream.symbol, body), channel_of(stream)
+    read = _rpi_levels if channel == RPI else _levels
     try:
-        asks, bids = (_levels(side, numbers) for side in (book.asks, book.bids))
+        asks, bids = (read(side, numbers) for side in (book.asks, book.bids))
     except ValueError as error:
         raise DecodeError(venue, f"no order book of {stream.symbol}: {error}", body) from error
     return [
         DepthOrderbookEvent(
             venue=venue, symbol=stream.symbol, stream_type="REALTIME", timestamp=book.timestamp, asks=asks, bids=bids,
-            channel=channel_of(stream), sequence=book.sequence,
+            channel=channel, sequence=book.sequence,
         )
     ]  # fmt: skip
 
@@ -66,6 +67,14 @@ def read_books(venue: str, streams: Sequence[Subscription], body: bytes, numbers
 def _levels(rows: Sequence[Row], numbers: Numbers) -> list[BookLevel]:
     number: Any = values.exact if numbers == "decimal" else values.near
     return [BookLevel(number(price), number(size), *map(values.whole, rest)) for price, size, *rest in rows]
+
+
+def _rpi_levels(rows: Sequence[Row], numbers: Numbers) -> list[BookLevel]:
+    number: Any = values.exact if numbers == "decimal" else values.near
+    return [
+        RpiBookLevel(number(price), number(size), 0, values.whole(orders), number(organic))
+        for price, size, organic, orders in rows
+    ]
 
 
 def _depth(stream: Subscription) -> int:

@@ -9,15 +9,21 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.book.checksum import signed_crc32
+from tapewire.book.ladder import Ladder, RpiLadder
 from tapewire.book.sequence import BookRule, Chained
 from tapewire.errors import DecodeError
 from tapewire.model.book import BookChange
 from tapewire.model.subscription import Subscription
-from tapewire.venues.okx.channels import DELTA_BOOKS, channel_of
+from tapewire.venues.okx.channels import DELTA_BOOKS, RPI, channel_of
 
 #: Channel → its rule. The checksum is 0 since June 2026, which says nothing; older recordings have it.
 RULES = {
-    channel: BookRule(continuity=Chained, levels=levels, checksum=signed_crc32)
+    channel: BookRule(
+        continuity=Chained,
+        levels=levels,
+        checksum=None if channel == RPI else signed_crc32,
+        ladder=RpiLadder if channel == RPI else Ladder,
+    )
     for channel, levels in DELTA_BOOKS.items()
 }
 _Row = tuple[str, str, str, str]
@@ -43,9 +49,15 @@ def book(subscription: Subscription) -> BookRule | None:
     return RULES.get(channel_of(subscription)) if subscription.kind == "orderbook" else None
 
 
-def book_request(symbol: str) -> str:
+def book_request(stream: Subscription) -> str:
     """REST path of the whole book, 400 levels a side."""
-    return f"/api/v5/market/books?instId={quote(symbol, safe='')}&sz=400"
+    return book_path(stream, 400)
+
+
+def book_path(stream: Subscription, levels: int) -> str:
+    """REST path of so many levels a side; the book with RPI orders has a call of its own."""
+    call = "books-rpi" if channel_of(stream) == RPI else "books"
+    return f"/api/v5/market/{call}?instId={quote(stream.symbol, safe='')}&sz={levels}"
 
 
 def read_book(venue: str, symbol: str, body: bytes) -> BookChange:

@@ -19,7 +19,7 @@ class _Row(msgspec.Struct):
     asks: list[tuple[str, ...]]
     bids: list[tuple[str, ...]]
     ts: str = ""
-    checksum: int = 0
+    checksum: int | None = None
     seqId: int = -1  # noqa: N815 - OKX's word
     prevSeqId: int = -1  # noqa: N815
 
@@ -70,8 +70,10 @@ class OkxBook:
             raise LookupError("the book is not whole")
         row = {
             "asks": self._best(self._asks, 1), "bids": self._best(self._bids, -1), "ts": newest.ts,
-            "checksum": newest.checksum, "seqId": newest.seqId, "prevSeqId": -1,
+            "seqId": newest.seqId, "prevSeqId": -1,
         }  # fmt: skip
+        if newest.checksum is not None:  # the book with RPI orders has none
+            row["checksum"] = newest.checksum
         return msgspec.json.encode({"arg": self._arg, "action": "snapshot", "data": [row]})
 
     def _take(self, row: _Row, *, whole: bool) -> None:
