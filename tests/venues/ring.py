@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tapewire.config import Credentials, Secret
+from tapewire.runtime.asking import call_of
 from tapewire.venues.contract import Stamp
 from tapewire.venues.exchange import SimKey
 from tapewire.venues.okx import auth as okx
@@ -45,3 +46,17 @@ def login(name: str, secret: str, phrase: str = "any", ms: int = NOW_MS) -> byte
     """The message that logs in at OKX."""
     credentials = Credentials(access_key=Secret(name), secret_key=Secret(secret), passphrase=Secret(phrase))
     return okx.login(credentials, Stamp(ms=ms, nonce=""))
+
+
+def upbit_call(name: str, secret: str, path: str, nonce: str = "n1") -> dict[str, str]:
+    """The headers of a REST read at Upbit."""
+    credentials = Credentials(access_key=Secret(name), secret_key=Secret(secret))
+    signed = upbit.rest_authorize(credentials, nonce, call_of(path).parameters)
+    return {header.lower(): value for header, value in signed}
+
+
+def okx_call(name: str, secret: str, path: str, *, phrase: str = "any", ms: int = NOW_MS) -> dict[str, str]:
+    """The headers of a REST read at OKX."""
+    credentials = Credentials(access_key=Secret(name), secret_key=Secret(secret), passphrase=Secret(phrase))
+    signed = okx.call_headers(credentials, Stamp(ms=ms, nonce=""), call_of(path), demo=False)
+    return {header.lower(): value for header, value in signed}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tapewire.config import FeedOptions
+from tapewire.client.keys import check_key
+from tapewire.config import Credentials, FeedOptions
 from tapewire.errors import UsageError
 from tapewire.model.events import CandleEvent, Event, TradeEvent
 from tapewire.model.subscription import Subscription
@@ -21,6 +22,25 @@ class Asking:
     @property
     def _pool(self) -> Pool:
         raise NotImplementedError
+
+    @property
+    def _credentials(self) -> Credentials | None:
+        raise NotImplementedError
+
+    async def rest_signed(self, path: str, timeout: float = 10.0) -> bytes:  # noqa: ASYNC109 - the user's limit
+        """As ``rest``, with the client's key, such as ``/v1/accounts``; nothing is ordered or changed by a GET.
+
+        Args:
+            path: with its query, percent-encoded; all values of a name that repeats stand together.
+            timeout: seconds of the call, from its turn on.
+
+        Raises:
+            CredentialsError: the client has no key.
+            UsageError: the venue has no such calls.
+            HttpFailed: as of ``rest``.
+        """
+        check_key(self.venue.facts, self._credentials, f"are needed for {path.partition('?')[0]}")
+        return await self._pool.ask(path, timeout, self._credentials)
 
     async def rest(self, path: str, timeout: float = 10.0) -> bytes:  # noqa: ASYNC109 - the user's limit
         """The body of the venue's answer to ``GET path``, such as ``/v1/market/all``; no key is shown.

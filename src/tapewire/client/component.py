@@ -59,7 +59,7 @@ class Component:
         replacements: tuple[LineFactory | None, Http | None],
         ears: Ears,
     ) -> None:
-        self.name, self.venue, self.options, self._credentials = name, venue, options, credentials
+        self.name, self.venue, self.options, self.key = name, venue, options, credentials
         self.handles: dict[Handle, None] = {}
         self.mailmen: dict[Handle, Mailman] = {}
         self.boxes: dict[Mailbox, None] = {}
@@ -110,7 +110,7 @@ class Component:
 
     def handle(self, kind: str, template: Subscription, preference: StreamPreference) -> Handle:
         """A new subscribe call."""
-        return Handle(f"{self.name}:{kind}", self.pool, template, preference, self._credentials)
+        return Handle(f"{self.name}:{kind}", self.pool, template, preference, self.key)
 
     def begun(self, handle: Handle, mailman: Mailman | None = None) -> None:
         """The handle lives, and what its async callback needs."""

@@ -138,6 +138,10 @@ class WebSocketClient(Callbacks, Iterators, Snapshots, Private, Standing, Keepin
         return tuple(self._component.handles)
 
     @property
+    def _credentials(self) -> Credentials | None:
+        return self._component.key
+
+    @property
     def _pool(self) -> Pool:
         if not self._component.closed:
             self._component.manager.register_component(self)

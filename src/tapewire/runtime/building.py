@@ -105,6 +105,10 @@ class Builder:
         events = DriverEvents(self._events, self._finished)
         return self._driver(_Plan(self._name(side), options, options.line, connects, side, account), events)
 
+    def signer(self, account: Credentials) -> Signer:
+        """Shows this key."""
+        return Signer(self._venue, account, self._server_clock, self._ports.ticket)
+
     def _sourced(self, address: str, side: str) -> Sourced:
         wanted = read_wanted(address)
         source = source_of(wanted.address)(wanted.address, wanted.stream)
@@ -142,7 +146,7 @@ class Builder:
         )
         origin = Origin(venue.name, plan.name, machine.url, plan.side, plan.account)
 
-        signer = None if plan.account is None else Signer(venue, plan.account, self._server_clock, ports.ticket)
+        signer = None if plan.account is None else self.signer(plan.account)
 
         def make_line() -> Line:
             line = ports.make_line(plan.line, ports.clock.wall_ns)

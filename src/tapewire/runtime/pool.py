@@ -17,6 +17,7 @@ from tapewire.model.market import Market
 from tapewire.model.metrics import ConnectionMetrics, MailboxMetrics, VenueMetrics, latency_statistics
 from tapewire.model.status import FeedEvent, Gap, Rejected
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.asking import ask_once
 from tapewire.runtime.building import Builder, Carrier, Ports
 from tapewire.runtime.complaints import Complaints
 from tapewire.runtime.cursor_keeper import CursorKeeper
@@ -100,9 +101,9 @@ class Pool:
         """The venue's markets by symbol, from REST. Raises HttpFailed or DecodeError."""
         return await self._listing.markets()
 
-    async def ask(self, path: str, seconds: float) -> bytes:
-        """Body of a REST answer that somebody waits for. Raises HttpFailed."""
-        return await self._rest.get(path, timeout=seconds)
+    async def ask(self, path: str, seconds: float, account: Credentials | None = None) -> bytes:
+        """Body of a REST answer that somebody waits for, signed if an account is given. Raises HttpFailed."""
+        return await ask_once(self._rest, path, seconds, self._builder.signer(account) if account else None)
 
     def check_loop(self) -> None:
         """Raises UsageError in another event loop than the one this pool belongs to."""

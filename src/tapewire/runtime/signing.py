@@ -71,6 +71,11 @@ class Signer:
         self._venue, self._clock, self._nonce = venue, clock, nonce
 
     @property
+    def account(self) -> Account | None:
+        """What the venue's REST knows of an account."""
+        return self._venue.account
+
+    @property
     def server_ms(self) -> int:
         """The exchange's clock (Unix ms, UTC), as far as it is known."""
         return self._clock.ms

@@ -12,7 +12,7 @@ from typing import Protocol
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.exchange import Answer, HttpAnswer, SimKey
+from tapewire.venues.exchange import Answer, HttpAnswer, HttpCall, SimKey
 
 
 class Keys(Protocol):
@@ -127,7 +127,7 @@ class Serving(Protocol):
 
     ``paths``: WebSocket path → side. ``keyed``: those paths where a key of the exchange's form is shown, in the
     handshake or in a message. ``too_many``: its word for too many messages; ``key_refused``: for a
-    key that is not taken.
+    key that is not taken. ``private_reads``: REST paths of an account's own, read with a key.
     """
 
     paths: Mapping[str, str]
@@ -135,6 +135,7 @@ class Serving(Protocol):
     is_text: bool
     too_many: str
     key_refused: str
+    private_reads: frozenset[str]
 
     def visitor(self, held: HeldStreams, side: str, keys: Keys) -> Visitor:
         """The talk on a new connection."""
@@ -142,6 +143,10 @@ class Serving(Protocol):
 
     def admit(self, path: str, headers: Mapping[str, str], keys: Keys) -> HttpAnswer | None:
         """Why a handshake at a path of ``keyed`` is refused; None: it is not."""
+        ...
+
+    def admit_call(self, call: HttpCall, keys: Keys) -> HttpAnswer | None:
+        """Why a read of ``private_reads`` is refused; None: it is not."""
         ...
 
     def closed(self, headers: Mapping[str, str]) -> HttpAnswer:

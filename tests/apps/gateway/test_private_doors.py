@@ -16,7 +16,7 @@ from tapewire.apps.gateway.access import Token
 from tapewire.config import Secret
 from tapewire.sim.scenario import DEMO_KEY
 from tests.apps.gateway.stage import PATIENCE, Stage, served
-from tests.venues.ring import bearer, login
+from tests.venues.ring import bearer, login, okx_call, upbit_call
 
 KEY = {"access_key": DEMO_KEY.access_key, "secret_key": DEMO_KEY.secret_key.reveal()}
 OKX_KEY = KEY | {"passphrase": DEMO_KEY.phrase}
@@ -302,3 +302,47 @@ async def test_okx_what_the_gateways_key_may_not_is_an_error_in_place_of_the_ans
         await program.socket.send_str("ping")
         async with asyncio.timeout(PATIENCE):
             assert (await program.socket.receive()).data == "pong"
+
+
+ORDERS = "/v1/orders/open?states%5B%5D=wait&states%5B%5D=watch"
+
+
+async def test_upbits_signed_reads_are_forwarded_for_a_token_that_may() -> None:
+    async with upbit() as stage:
+        order = stage.simulator.place_order("KRW-ETH", "bid", price="1000", volume="10")
+        status, body = await stage.get(ORDERS, **upbit_call("bot", TOKEN, ORDERS, "a1"))
+        assert (status, [one["uuid"] for one in body]) == (200, [order.uuid])
+        status, body = await stage.get("/v1/accounts", **upbit_call("bot", TOKEN, "/v1/accounts", "a2"))
+        assert status == 200
+        assert {"KRW", "BTC"} <= {one["currency"] for one in body}
+        missing = f"/v1/order?uuid={'0' * 36}"
+        status, body = await stage.get(missing, **upbit_call("bot", TOKEN, missing, "a3"))
+        assert (status, body["error"]["name"]) == (404, "order_not_found")
+        for headers, name in (
+            ({}, "no_authorization_token"),
+            (upbit_call("bot", TOKEN, "/v1/accounts", "a2"), "nonce_used"),
+            (upbit_call("charts", OTHER, "/v1/accounts", "a4"), "out_of_scope"),
+            (upbit_call(KEY["access_key"], KEY["secret_key"], "/v1/accounts", "a5"), "invalid_access_key"),
+        ):
+            status, body = await stage.get("/v1/accounts", **headers)
+            assert (status, body["error"]["name"]) == (401, name)
+        async with stage.session.delete(f"{stage.gateway.url}/v1/order?uuid={order.uuid}") as answer:
+            assert answer.status == 405, "nothing is changed here"
+
+
+async def test_signed_reads_are_closed_unless_private_sides_are_switched_on() -> None:
+    async with served(client=KEY) as stage:
+        status, body = await stage.get("/v1/accounts", **upbit_call("bot", TOKEN, "/v1/accounts"))
+        assert (status, body["error"]["name"]) == (401, "invalid_access_key")
+
+
+async def test_okxs_signed_reads_are_forwarded_for_a_token_that_may() -> None:
+    async with okx() as stage:
+        stage.simulator.place_order("BTC-USDT", "ask", ord_type="market", volume="0.01")
+        for path in ("/api/v5/account/balance?ccy=BTC", "/api/v5/trade/fills?instType=SPOT"):
+            status, body = await stage.get(path, **okx_call("bot", TOKEN, path, ms=now_ms()))
+            assert (status, body["code"], len(body["data"]) > 0) == (200, "0", True), path
+        status, body = await stage.get(path, **okx_call("charts", OTHER, path, ms=now_ms()))
+        assert (status, body["code"]) == (401, "50120")
+        status, body = await stage.get("/api/v5/asset/currencies", Authorization=f"Bearer {TOKEN}")
+        assert (status, body["error"]["name"]) == (404, "not_found")

@@ -10,12 +10,12 @@ import pytest
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.exchange import Answer
+from tapewire.venues.exchange import Answer, HttpCall
 from tapewire.venues.okx.serving import OkxServing
 from tapewire.venues.okx.serving_talk import OkxVisitor
 from tapewire.venues.registry import get_venue
 from tapewire.venues.serving import BookCopy
-from tests.venues.ring import NOW_MS, Ring, key, login
+from tests.venues.ring import NOW_MS, Ring, key, login, okx_call
 
 OKX = get_venue("okx")
 ORDERS, ASSETS, POSITIONS = Subscription("myOrder", ""), Subscription("myAsset", ""), Subscription("myPosition", "")
@@ -234,3 +234,38 @@ def test_a_public_channel_is_not_on_this_path() -> None:
     visitor = visitor_of()
     [word] = words(visitor.receive(0.0, ask("subscribe", {"channel": "tickers", "instId": "BTC-USDT"}), is_text=True))
     assert word["code"] == "60018"
+
+
+PENDING = "/api/v5/trade/orders-pending"
+
+
+def read_call(headers: dict[str, str], query: str = "") -> HttpCall:
+    return HttpCall(PENDING, query, headers, "10.0.0.1")
+
+
+def test_a_signed_read_is_good_with_a_token_that_sees() -> None:
+    serving, ring = serving_of(), Ring([key("charts", "token-1"), key("blind", "token-2", sees=False)])
+    assert PENDING in serving.private_reads
+    assert not any(serving.forwards(path) for path in serving.private_reads)
+    good = okx_call("charts", "token-1", f"{PENDING}?limit=100")
+    assert serving.admit_call(read_call(good, "limit=100"), ring) is None
+    assert serving.admit_call(read_call(good | {"x-simulated-trading": "1"}, "limit=100"), ring) is None
+    for headers, code, failures in (
+        ({}, "50103", 0),
+        (good, "50113", 1),  # of another query
+        (okx_call("charts", "wrong", PENDING), "50113", 2),
+        (okx_call("nobody", "token-1", PENDING), "50119", 3),
+        (okx_call("charts", "token-1", PENDING, ms=NOW_MS - 60_000), "50102", 4),
+        (okx_call("blind", "token-2", PENDING), "50120", 4),
+    ):
+        refused = serving.admit_call(read_call(headers), ring)
+        assert refused is not None
+        assert (refused.status, msgspec.json.decode(refused.body)["code"]) == (401, code)
+        assert ring.failures == failures
+        assert b"token-" not in refused.body
+
+
+def test_without_tokens_any_key_reads_but_one_must_be_shown() -> None:
+    serving, ring = serving_of(), Ring(is_open=True)
+    assert serving.admit_call(read_call({"ok-access-key": "any"}), ring) is None
+    assert serving.admit_call(read_call({}), ring) is not None

@@ -11,10 +11,11 @@ import pytest
 from tapewire.model.events import AnnouncementEvent, Event, IndicatorEvent, MyAssetEvent, MyOrderEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish, as_detail
+from tapewire.venues.exchange import HttpCall
 from tapewire.venues.registry import get_venue
 from tapewire.venues.upbit.serving import UpbitServing
 from tapewire.venues.upbit.serving_signed import SignedVisitor
-from tests.venues.ring import Ring, bearer, key
+from tests.venues.ring import Ring, bearer, key, upbit_call
 
 BTC = "KRW-BTC"
 PRIVATE, INFO = "/websocket/v1/private", "/websocket/v1/info"
@@ -215,3 +216,21 @@ def test_an_indicator_is_told_to_who_asked_for_it() -> None:
     [frame] = visitor.tell(stream, event, {})
     assert msgspec.json.decode(frame)["value"] == {"rsi": 50.0}
     assert visitor.tell(Subscription("indicator", BTC, unit="15m", detail=as_detail(RSI)), event, {}) == []
+
+
+def test_a_signed_read_is_good_with_a_token_that_sees_and_the_hash_of_its_query() -> None:
+    serving, ring = serving_of(), Ring([key("charts", "token-1"), key("blind", "token-2", sees=False)])
+    path, query = "/v1/orders/open", "states%5B%5D=wait&states%5B%5D=watch&page=1"
+    assert path in serving.private_reads
+    assert not any(serving.forwards(one) for one in serving.private_reads)
+
+    def tell(headers: dict[str, str], asked: str = query) -> str | None:
+        refused = serving.admit_call(HttpCall(path, asked, headers, "10.0.0.1"), ring)
+        return None if refused is None else str(msgspec.json.decode(refused.body)["error"]["name"])
+
+    assert tell(upbit_call("charts", "token-1", f"{path}?{query}")) is None
+    assert tell(upbit_call("charts", "token-1", f"{path}?{query}", "n2"), "page=2") == "invalid_query_payload"
+    assert tell(upbit_call("charts", "token-1", path, "n3"), "") is None
+    assert tell(upbit_call("blind", "token-2", f"{path}?{query}", "n4")) == "out_of_scope"
+    assert tell({}) == "no_authorization_token"
+    assert ring.failures == 1

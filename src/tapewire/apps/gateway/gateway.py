@@ -186,7 +186,7 @@ class Gateway:
     async def _exchanges(self, request: web.Request) -> web.StreamResponse:
         """A path of an exchange's own: of the first venue that has it."""
         for hall in self._halls:
-            if hall.serving.forwards(request.path):
+            if hall.serving.forwards(request.path) or request.path in hall.serving.private_reads:
                 return await hall.read(request)
         for hall in self._halls:
             if request.path in hall.serving.paths:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -25,7 +25,7 @@ from tapewire.errors import AuthenticationFailed, DecodeError, FeedError, HttpFa
 from tapewire.model.events import Event
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.exchange import Answer
+from tapewire.venues.exchange import Answer, HttpAnswer, HttpCall
 from tapewire.venues.serving import BookCopy, Serving, Visitor
 
 _log = logging.getLogger(__name__)
@@ -257,14 +257,17 @@ class Hall:
     @property
     def keyed(self) -> frozenset[str]:
         """Paths where an exchange's key is shown, if they are served."""
-        return self.serving.keyed if self.options.private else frozenset()
+        return self.serving.keyed | self.serving.private_reads if self.options.private else frozenset()
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """A REST read of the exchange's: asked there within its limits, and its answer as it came."""
         if not self._upstream.asks:
             raise Problem("not_found", NOT_ASKED)
-        path = request.rel_url.raw_path_qs
-        call = partial(self._ask, path)
+        private = request.path in self.serving.private_reads
+        if private and (refused := self._refused_read(request)) is not None:
+            return web.Response(status=refused.status, body=refused.body, headers=dict(refused.headers))
+        path, client = request.rel_url.raw_path_qs, self._upstream.client
+        call = partial(self._ask, client.rest_signed if private else client.rest, path)
         status, body = await self._asker.ask(("read", path), call)
         return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
 
@@ -340,9 +343,18 @@ class Hall:
             if not self.held.markets:
                 raise Problem("upstream", "the exchange's list of markets cannot be had now") from None
 
-    async def _ask(self, path: str) -> tuple[int, bytes]:
+    def _refused_read(self, request: web.Request) -> HttpAnswer | None:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if not self.options.private:
+            return self.serving.closed(headers)
+        query, address = request.rel_url.raw_query_string, request.remote or ""
+        return self.serving.admit_call(
+            HttpCall(request.path, query, headers, address), ShownKeys(self._access, address)
+        )
+
+    async def _ask(self, rest: Callable[[str], Awaitable[bytes]], path: str) -> tuple[int, bytes]:
         try:
-            return 200, await self._upstream.client.rest(path)
+            return 200, await rest(path)
         except HttpFailed as error:
             if error.status is None or not error.body:
                 raise

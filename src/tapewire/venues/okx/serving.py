@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from itertools import count
 
 from tapewire.model.subscription import Subscription
-from tapewire.venues.exchange import HttpAnswer
+from tapewire.venues.exchange import HttpAnswer, HttpCall
 from tapewire.venues.okx.channels import DELTA_BOOKS, channel_of
 from tapewire.venues.okx.serving_copies import STATES, AccountCopy, OkxBook
 from tapewire.venues.okx.serving_private import PrivateVisitor
+from tapewire.venues.okx.serving_reads import PRIVATE_READS, admit_call
 from tapewire.venues.okx.serving_talk import OkxVisitor
 from tapewire.venues.serving import BookCopy, HeldStreams, Keys
 
@@ -23,6 +24,7 @@ class OkxServing:
     is_text = True
     too_many = "60014"
     key_refused = "60011"
+    private_reads = PRIVATE_READS
 
     def __init__(self, _raw_format: str = "DEFAULT") -> None:
         self.paths: Mapping[str, str] = {
@@ -39,6 +41,10 @@ class OkxServing:
     def admit(self, path: str, headers: Mapping[str, str], keys: Keys) -> HttpAnswer | None:  # noqa: ARG002
         """Who wants more logs in by a message (A4)."""
         return None
+
+    def admit_call(self, call: HttpCall, keys: Keys) -> HttpAnswer | None:
+        """See ``Serving.admit_call``."""
+        return admit_call(call, keys)
 
     def closed(self, headers: Mapping[str, str]) -> HttpAnswer:  # noqa: ARG002 - none is good
         """See ``Serving.closed``."""

@@ -79,7 +79,7 @@ class PrivateVisitor(OkxVisitor):
             return
         key = self._keys.find(name) if isinstance(name, str) else None
         try:
-            Doorman([_with_phrase(key, said)] if key is not None else []).login(
+            Doorman([with_phrase(key, said)] if key is not None else []).login(
                 args, self._keys.now_ms, self._keys.address
             )
         except Refused:
@@ -96,7 +96,7 @@ class PrivateVisitor(OkxVisitor):
         return [] if told is None else [told]
 
 
-def _with_phrase(key: SimKey, said: dict[str, Any]) -> SimKey:
+def with_phrase(key: SimKey, said: dict[str, Any]) -> SimKey:
     """A token needs no passphrase, but programs send one."""
     given = said.get("passphrase")
     if key.passphrase is not None or not isinstance(given, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -11,13 +11,13 @@ from tapewire.config import Format
 from tapewire.model.events import CandleEvent, Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
 from tapewire.model.market import Market
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.exchange import HttpAnswer
+from tapewire.venues.exchange import HttpAnswer, HttpCall
 from tapewire.venues.serving import BookCopy, HeldStreams, Keys
 from tapewire.venues.upbit.fields import UNIT_FIELDS
 from tapewire.venues.upbit.profile import Region
 from tapewire.venues.upbit.serving_signed import InfoVisitor, PrivateVisitor, SignedVisitor
 from tapewire.venues.upbit.sim import UpbitExchange, unauthorized
-from tapewire.venues.upbit.sim_auth import Doorman, Unauthorized, demand, shown_token
+from tapewire.venues.upbit.sim_auth import Doorman, Unauthorized, demand, hashed_text, shown_token
 from tapewire.venues.upbit.sim_frames import cut
 from tapewire.venues.upbit.sim_requests import Refused, TypeObject, parse, public_type
 from tapewire.venues.upbit.sim_rest import is_public
@@ -38,6 +38,9 @@ class UpbitServing:
     is_text = False
     too_many = UpbitExchange.too_many
     key_refused = "invalid_access_key"
+    private_reads = frozenset({
+        "/v1/orders/open", "/v1/orders/closed", "/v1/order", "/v1/orders/uuids", "/v1/accounts",
+    })  # fmt: skip # section 9.6
 
     def __init__(self, region: Region, raw_format: Format = "DEFAULT") -> None:
         self._exchange, self._raw_format = UpbitExchange(region), raw_format
@@ -55,10 +58,18 @@ class UpbitServing:
 
     def admit(self, path: str, headers: Mapping[str, str], keys: Keys) -> HttpAnswer | None:  # noqa: ARG002 - all alike
         """See ``Serving.admit`` (sections 2 and 5.2)."""
+        return self._refused(headers, keys, lambda: None)
+
+    def admit_call(self, call: HttpCall, keys: Keys) -> HttpAnswer | None:
+        """See ``Serving.admit_call``: as a handshake, and ``query_hash`` is of the query (section 2)."""
+        return self._refused(call.headers, keys, lambda: hashed_text(call))
+
+    def _refused(self, headers: Mapping[str, str], keys: Keys, hashed: Callable[[], str | None]) -> HttpAnswer | None:
         try:
             shown_token(headers.get("authorization", ""))
             if not keys.is_open:
-                demand(self._doorman.admit(headers, keys.address, find=keys.find), "view_orders", "view_accounts")
+                key = self._doorman.admit(headers, keys.address, hashed(), keys.find)
+                demand(key, "view_orders", "view_accounts")
         except Unauthorized as error:
             if error.name not in ("no_authorization_token", "out_of_scope"):
                 keys.failed()
