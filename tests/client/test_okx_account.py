@@ -302,6 +302,27 @@ def test_an_order_that_rest_has_forgotten_was_cancelled() -> None:
     assert (heard[-1].symbol, heard[-1].executed_volume) == ("BTC-USDT", Decimal(0))
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(7_000.0, "filled"), (7_300.0, "unfilled")])
+def test_a_gap_is_no_longer_called_filled_when_orders_of_it_may_be_forgotten(seconds: float, state: str) -> None:
+    """Placed and cancelled without a fill, all in the outage: after two hours OKX tells nobody (A8)."""
+    heard: list[MyOrderEvent] = []
+
+    async def story(stage: Stage) -> str:
+        async with stage.client(venue="okx", recover=True, poll_after=None, session=QUICK, **KEY) as client:
+            await (await client.subscribe_my_order(heard.append)).live()
+            await stage.after(30)
+            stage.simulator.maintenance(seconds)
+            order = buy(stage)
+            stage.simulator.cancel_order(order.uuid)
+            await stage.after(seconds + 60)
+            assert [gap.state for gap in stage.told(Gap)] == ["filling", state]
+        return order_id(order.uuid)
+
+    number = okx(story)
+    told = [(number, "canceled", True)] if state == "filled" else []
+    assert [(event.uuid, event.state, event.recovered) for event in heard] == told
+
+
 def old_orders(stage: Stage, count: int) -> None:
     """Some that were filled, then a page of some that were cancelled unfilled: these are forgotten first (A8)."""
     for _ in range(count):

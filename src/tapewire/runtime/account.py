@@ -280,7 +280,8 @@ class AccountWatch:
             for event in await self._news(order):
                 self._deliver(event, reading)
         self._orders.complete = True
-        return complete
+        ago = self._clock.wall_ns() / 1e9 - reading.since_ns / 1e9
+        return complete and ago <= self._account.unfilled_kept
 
     async def _read_kept(self, kind: str, reading: Reading, *, learning: bool) -> bool:
         """As ``_read_orders``, of any other kind."""

@@ -122,6 +122,11 @@ class Account(Protocol):
         ...
 
     @property
+    def unfilled_kept(self) -> float:
+        """Seconds for which an order is told that was cancelled with no fill: of a longer gap nobody knows them all."""
+        ...
+
+    @property
     def balances(self) -> Call:
         """The call that balances are asked with: its limit is the pace of polling."""
         ...

@@ -55,6 +55,7 @@ class OkxAccount(Struct, frozen=True):
     demo: bool
     kinds: tuple[str, ...] = ("myOrder", "myAsset", "myPosition", "balanceAndPosition", "myFill")
     words: OrderWords = WORDS
+    unfilled_kept: float = 2 * 3600.0
     balances: Call = BALANCES
 
     def sign(self, credentials: Credentials, stamp: Stamp, call: Call) -> tuple[tuple[str, str], ...]:

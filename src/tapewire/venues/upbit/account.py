@@ -80,6 +80,7 @@ class UpbitAccount(Struct, frozen=True):
     venue: str
     kinds: tuple[str, ...] = ("myOrder", "myAsset")
     words: OrderWords = OWN
+    unfilled_kept: float = float("inf")
     balances: Call = Call("/v1/accounts")
     positions: None = None
     cash: None = None
