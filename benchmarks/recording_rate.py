@@ -1,11 +1,13 @@
 """A fixed rate of messages, recorded for a while: whether it is held, and whether memory stays flat.
 
-    .venv/bin/python -m benchmarks.recording_rate [--rate 200000] [--seconds 60] [--markets 100] [--out DIR] [WAY …]
+    .venv/bin/python -m benchmarks.recording_rate [--rate 200000] [--seconds 60] [--markets 100] [--free] [--out DIR]
+        [WAY …]
 
 For each way (``jsonl``: the exchange's own JSON in files by market and kind; ``tape``: a raw tape, not compressed;
 ``zstd``: compressed; ``receive``: nothing is kept) a process of its own: every five seconds what was received,
 and dropped, CPU and resident memory. What is older than some seconds is removed meanwhile, so that a minute
 takes no 15 GB and the machine's memory and processor are measured, not its disk; ``--keep`` leaves it.
+The recording process has one core, and the load another (``--free``: whichever the system gives them).
 Ends with 1 if a way received less than 99 % of the rate, dropped anything, or grew by more than a tenth after its
 first quarter.
 """
@@ -84,6 +86,8 @@ def _figures(client: WebSocketClient) -> Row:
         "cpu": usage.ru_utime + usage.ru_stime,
         "feed": threads["MainThread"],
         "rss": _resident(),
+        "faults": usage.ru_minflt,
+        "sys": usage.ru_stime,
     }
 
 
@@ -100,12 +104,15 @@ def _row(before: Row, now: Row) -> Row:
         "feed": 1e6 * (now["feed"] - before["feed"]) / max(count, 1),
         "dropped": now["dropped"] - before["dropped"],
         "rss": now["rss"] / 1e6,
+        "sys": 1e6 * (now["sys"] - before["sys"]) / max(count, 1),
+        "faults": (now["faults"] - before["faults"]) / max(count, 1),
     }
 
 
 def _line(second: float, row: Row) -> str:
     return (
-        f"{second:5.0f} s {row['rate']:>9,.0f}/s  {row['cpu']:5.2f} µs CPU a message ({row['feed']:.2f} the feed's)"
+        f"{second:5.0f} s {row['rate']:>9,.0f}/s  {row['cpu']:5.2f} µs CPU a message ({row['feed']:.2f} the feed's,"
+        f" {row['sys']:.2f} the system's, {row['faults']:.3f} page faults)"
         f"  dropped {row['dropped']:>9,}  {row['rss']:6.0f} MB"
     )
 
@@ -145,6 +152,7 @@ def run(way: str, given: argparse.Namespace, port: int) -> list[str]:
     removing = None if given.keep else subprocess.Popen([*ours, "--remove", str(root)])
     try:
         command = [*ours, "--child", way, str(port), str(root), "--markets", str(given.markets)]
+        command += ["--free"] if given.free else ["--core", str(given.core)]
         done = subprocess.run(
             [*command, "--seconds", str(given.seconds), "--rate", str(given.rate)],
             stdout=subprocess.PIPE, text=True, check=True, timeout=given.seconds + 60,
@@ -163,6 +171,8 @@ def child(way: str, port: str, root: str, given: argparse.Namespace) -> int:
     """The recording process."""
     import uvloop  # noqa: PLC0415 - an optional part
 
+    if not given.free:
+        os.sched_setaffinity(0, {given.core})
     folder = Path(root) / "kept"
     folder.mkdir()
     print(json.dumps(uvloop.run(keep(way, int(port), given.markets, given.seconds, folder))))
@@ -178,6 +188,8 @@ def main() -> int:
     parser.add_argument("--markets", type=int, default=100)
     parser.add_argument("--out", help="where the files go while it runs (default: the folder for temporary files)")
     parser.add_argument("--keep", action="store_true", help="remove nothing before the end")
+    parser.add_argument("--free", action="store_true", help="no core is kept for the recording process")
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--remove", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -187,6 +199,10 @@ def main() -> int:
     if given.child:
         way, port, root = given.child
         return child(way, port, root, given)
+    first, *others = sorted(os.sched_getaffinity(0))
+    given.core, given.free = first, given.free or not others
+    if not given.free:
+        os.sched_setaffinity(0, others)  # the load's, and that of who removes what is old
     failed = False
     with load(given.markets, 1, given.rate) as (port, size):
         print(f"{given.rate:,} messages of {size} bytes a second, {given.markets} markets, {given.seconds:g} s")

@@ -26,13 +26,24 @@ class Taker:
 
     def __init__(self) -> None:
         self.kept: dict[str, list[bytes]] = {}
+        self.keeps: dict[str, Keep] = {}
         self.odd: list[bytes | None] = []
 
     def keep(self, _venue: str, subscription: Subscription) -> Keep | None:
-        return self.kept.setdefault(subscription.symbol, []).append if subscription.symbol else None
+        return self._keep(subscription.symbol) if subscription.symbol else None
 
     def keep_of(self, event: Event) -> Keep:
-        return self.kept.setdefault(event.symbol, []).append
+        return self._keep(event.symbol)
+
+    def _keep(self, symbol: str) -> Keep:
+        kept = self.kept.setdefault(symbol, [])
+
+        def keep(text: bytes, count: int) -> None:
+            *lines, end = text.split(b"\n")
+            assert (end, len(lines)) == (b"", count)
+            kept.extend(lines)
+
+        return self.keeps.setdefault(symbol, keep)
 
     def frame_of(self, event: Event) -> bytes:
         self.odd.append(event.raw)

@@ -12,8 +12,10 @@ from msgspec import structs
 
 from tapewire.errors import ConfigError, Lagging, SinkError
 from tapewire.model.events import TradeEvent
+from tapewire.model.frame_run import FrameRun
 from tapewire.sinks.contract import Item, Promise, Written
-from tapewire.sinks.runner import RunnerOptions, SinkRunner
+from tapewire.sinks.runner import FRAMES_DUE, RunnerOptions, SinkRunner
+from tapewire.sinks.worker import Worker
 
 FAST = RunnerOptions(batch=10, max_age=0.01, flush_every=0.02, write_timeout=5.0, close_timeout=5.0)
 
@@ -276,3 +278,91 @@ async def test_a_sink_says_how_much_it_likes_at_once() -> None:
     await SinkRunner(sink, options=RunnerOptions(max_age=0.01)).run(feed)
     assert max(sink.sizes) == 25
     assert sink.numbers == list(range(95))
+
+
+async def test_batches_that_become_due_meanwhile_are_written_in_order_and_those_after_a_failure_are_not() -> None:
+    wholes: list[list[int]] = [[], []]
+    for whole, fails in zip(wholes, (False, True), strict=True):
+        gate = threading.Event()
+        sink = Pieces(whole, gate, fails_after=2 if fails else None)
+        runner = SinkRunner(sink, options=RunnerOptions(max_age=0.001))
+        running = asyncio.create_task(runner.run(runs_of(FRAMES_DUE, count=9, opens=gate)))
+        if fails:
+            with pytest.raises(SinkError, match="disk: no more"):
+                await running
+        else:
+            await running
+    assert wholes == [[0, 1, 2, 3, 4, 5, 6, 7, 8], [0, 1]]
+
+
+async def test_a_batch_refused_for_a_while_does_not_pass_those_behind_it() -> None:
+    whole: list[int] = []
+    sink = Pieces(whole, threading.Event(), refuses_at=1)
+    options = RunnerOptions(max_age=0.001, retry_every=0.001)
+    await SinkRunner(sink, options=options).run(runs_of(FRAMES_DUE, count=6, opens=sink.gate))
+    assert whole == [0, 1, 2, 3, 4, 5]
+
+
+async def test_who_gives_way_stands_still_until_the_call_has_ended_and_is_told_whether_it_helped() -> None:
+    worker, gate = Worker("thread"), threading.Event()
+
+    def wait() -> None:
+        assert gate.wait(10)
+
+    assert not worker.give_way(10)  # nothing to wait for
+    hanging = asyncio.create_task(worker.call(wait, seconds=10))
+    await asyncio.sleep(0)
+    assert not worker.give_way(0.05)  # it waits, and does nothing
+    gate.set()
+    assert worker.give_way(10)
+    await hanging
+    assert not worker.give_way(10)
+    worker.stop()
+
+
+@dataclass
+class Pieces:
+    """A sink of frames that writes down whose they are; it waits for its gate first."""
+
+    whole: list[int]
+    gate: threading.Event
+    fails_after: int | None = None
+    refuses_at: int | None = None
+    kept: list[int] = field(default_factory=list)
+    promise: Promise = field(default=Promise("at_most_once", "process"))
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def write(self, batch: Sequence[Item]) -> None:
+        assert self.gate.wait(10)
+        for run in batch:
+            assert isinstance(run, FrameRun)
+            if len(self.whole) == self.fails_after:
+                raise SinkError("disk", "no more")
+            assert isinstance(run.first, TradeEvent)
+            refused = self.refuses_at is not None and len(self.whole) >= self.refuses_at
+            (self.kept if refused else self.whole).append(run.first.sequential_id or 0)
+        if self.kept:
+            self.refuses_at = None
+            raise SinkError("disk", "full", retryable=True)
+
+    def flush(self) -> None:
+        self.whole += self.kept
+        self.kept.clear()
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def written(self) -> tuple[Written, ...]:
+        return ()
+
+
+async def runs_of(size: int, count: int, opens: threading.Event) -> AsyncIterator[FrameRun]:
+    """As many runs, each due by itself; when the reader may read no further, the sink begins to write."""
+    for number in range(count):
+        if number == 3:
+            opens.set()
+        yield FrameRun([], trade(number), count=1, size=size)
+        await asyncio.sleep(0)
+    opens.set()

@@ -10,12 +10,14 @@ from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.events import Event
-from tapewire.model.frame_run import FrameRun, FrameTaker, Keep, bytes_of
+from tapewire.model.frame_run import FrameRun, FrameTaker, Keep, Piece
 from tapewire.model.status import Lagged
 from tapewire.model.subscription import Subscription
 
 #: Seconds after its first frame a run is over.
 RUN_SECONDS = 0.05
+#: Nanoseconds of a feed after which what came becomes lines: while the processor still has it at hand.
+FOLD_NS = 10_000_000
 #: Bytes of frames that wait at most; then the oldest go, as when there are too many.
 FRAMES_BYTES = 48 * 1024 * 1024
 #: Frames that are given at once to who asks for one item.
@@ -28,7 +30,8 @@ class FrameBox(Mailbox):
     """A mailbox with the rule ``drop_oldest`` whose events come as frames (``hear``), and all else as itself (``put``).
 
     ``take`` gives what was put, and ``FrameRun``s. Everything that is counted counts frames, not runs. What came in the
-    last ``RUN_SECONDS`` is bounded when the run is over: a feed brings some thousand messages in that time.
+    last ``RUN_SECONDS`` is bounded when the run is over: a feed brings some thousand messages in that time. Of what is
+    too much the oldest ``FOLD_NS`` go first, and of these one stream after the other.
 
     Args:
         name, options, on_drop: as of a ``Mailbox``.
@@ -47,14 +50,21 @@ class FrameBox(Mailbox):
     ) -> None:
         super().__init__(name, options, on_drop=on_drop)
         self._taker, self._part = taker, part
-        self._first: Event  # of the run that grows
+        self._growing: FrameRun | None = None
+        self._until = 0  # the end of its span, ns UTC
         self._timer: asyncio.TimerHandle | None = None
         self._runs = self._frames = self._bytes = 0  # in the queue
         self.put = self._put_beside
         self._road = _Road(self._begin, taker)
 
     def __len__(self) -> int:
-        return len(self._queue) - self._runs + self._frames + self._road.growing()
+        growing = 0 if self._growing is None else self._growing.count
+        return self._settled + growing + self._road.growing()
+
+    @property
+    def _settled(self) -> int:
+        """How many wait in the queue."""
+        return len(self._queue) - self._runs + self._frames
 
     def hear(self, venue: str, subscription: Subscription) -> Callable[[Event], None]:
         """What is to be called with each event of a stream."""
@@ -103,14 +113,17 @@ class FrameBox(Mailbox):
         return run
 
     def _begin(self, event: Event) -> int:
-        """A frame is the first of a run; until when the run may last (ns UTC), 0: nothing is taken any more."""
-        self.settle()
-        if self._closed:
-            return 0
-        self._first = event
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(RUN_SECONDS, self._run_over)
-        return self._taker.until(event.received_ns)
+        """Some time or a span is over before this event; when the next is (ns UTC), 0: nothing is taken any more."""
+        if self._growing is None or event.received_ns >= self._until:
+            self.settle()
+            if self._closed:
+                return 0
+            self._growing, self._until = FrameRun([], event), self._taker.until(event.received_ns)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(RUN_SECONDS, self._run_over)
+        else:
+            self._road.fold(self._growing)
+        return min(self._until, event.received_ns + FOLD_NS)
 
     def _run_over(self) -> None:
         self._timer = None
@@ -118,9 +131,11 @@ class FrameBox(Mailbox):
 
     def settle(self) -> None:
         """See ``Mailbox.settle``: the run that grows is over."""
-        entries = self._road.take()
-        if entries:
-            run = FrameRun(entries, self._first, bytes_of(entries))
+        run, self._growing = self._growing, None
+        if run is not None:
+            self._road.fold(run)
+            self._road.stop()
+        if run is not None and run.count:  # what stands for an event could not be made: there is none
             self._queue.append(run)
             self._runs += 1
             self._frames += run.count
@@ -137,7 +152,7 @@ class FrameBox(Mailbox):
 
     def _hold_bounds(self) -> None:
         """Drop the oldest of what is too much."""
-        beyond = len(self) - self._road.growing() - self.options.size
+        beyond = self._settled - self.options.size
         dropped = 0
         while dropped < beyond or self._bytes > FRAMES_BYTES:
             dropped += _count(self._take_off(beyond - dropped if beyond > dropped else self._part))
@@ -153,17 +168,18 @@ class _Road:
     """The part of a ``FrameBox`` that each event passes: what is shared by all streams stands in cells of closures."""
 
     def __init__(self, begin: Callable[[Event], int], taker: FrameTaker) -> None:
-        entries: list[Any] = []
-        add, until = entries.append, 0
-        frame_of, keep_of = taker.frame_of, taker.keep_of
+        self._ears: dict[Keep, Callable[[Event], None]] = {}
+        self._filled: list[tuple[Keep, list[bytes]]] = []
+        fill, until, frame_of = self._filled.append, 0, taker.frame_of
+        self._keep_of = taker.keep_of
 
-        def take() -> list[Any]:
-            nonlocal entries, add, until
-            taken, entries, until = entries, [], 0
-            add = entries.append
-            return taken
+        def stop() -> None:
+            nonlocal until
+            until = 0
 
-        def hear(keep: Keep) -> Callable[[Event], None]:
+        def ear(keep: Keep) -> Callable[[Event], None]:
+            frames: list[bytes] = []
+
             def hear_frame(event: Event) -> None:
                 nonlocal until
                 if event.received_ns >= until:
@@ -173,13 +189,33 @@ class _Road:
                 frame = event.raw
                 if not (frame and frame.isascii() and frame[0] == _BRACE) or _LINE_END in frame or _RETURN in frame:
                     frame = frame_of(event)
-                add(keep)
-                add(frame)
+                if not frames:
+                    fill((keep, frames))
+                frames.append(frame)
 
             return hear_frame
 
-        def hear_any(event: Event) -> None:
-            hear(keep_of(event))(event)
+        self.stop, self._ear = stop, ear
 
-        self.take, self.hear, self.hear_any = take, hear, hear_any
-        self.growing: Callable[[], int] = lambda: len(entries) // 2
+    def hear(self, keep: Keep) -> Callable[[Event], None]:
+        """What is to be called with each event whose frame goes there."""
+        if keep not in self._ears:
+            self._ears[keep] = self._ear(keep)
+        return self._ears[keep]
+
+    def hear_any(self, event: Event) -> None:
+        """An event whose stream does not say where its frame goes."""
+        self.hear(self._keep_of(event))(event)
+
+    def fold(self, run: FrameRun) -> None:
+        """Make lines of the frames that came, and pieces of these."""
+        for keep, frames in self._filled:
+            count = len(frames)
+            frames.append(b"")  # for the last line's end
+            run.add(Piece(keep, b"\n".join(frames), count))
+            frames.clear()
+        self._filled.clear()
+
+    def growing(self) -> int:
+        """How many frames came that are in no run yet."""
+        return sum(len(frames) for _, frames in self._filled)

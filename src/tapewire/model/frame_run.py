@@ -1,55 +1,72 @@
-"""Frames that came one after the other, each with where it goes: what a sink takes in place of events (pure)."""
+"""Frames that came one after the other, as lines of their streams: what a sink takes in place of events (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from tapewire.model.events import Event
 from tapewire.model.subscription import Subscription
 
-#: Takes one frame of one stream; called by the sink's own thread.
-Keep = Callable[[bytes], None]
+#: Takes lines of one stream: their bytes, each with its line end, and how many; called by the sink's own thread.
+Keep = Callable[[bytes, int], None]
+
+
+class Piece(Struct, gc=False):
+    """Frames of one stream that came one after the other: where they go, as lines, and how many."""
+
+    keep: Keep
+    text: bytes
+    count: int
+
+    def split(self, most: int) -> tuple[Piece, Piece]:
+        """The first ``most`` frames, fewer than there are, and the others."""
+        rest = self.text.split(b"\n", most)[most]
+        begin = self.text[: len(self.text) - len(rest)]
+        return Piece(self.keep, begin, most), Piece(self.keep, rest, self.count - most)
 
 
 class FrameRun(Struct, gc=False):
-    """Frames of many streams, in the order in which they came.
+    """Frames of many streams. Those of a stream are in the order in which they came.
 
     Attributes:
-        entries: keep, frame, keep, frame … (two entries a frame are half of what a pair would cost).
+        pieces: the frames, older ones first.
         first: the event of the run's first frame.
-        size: bytes of the frames.
+        count: how many frames these are.
+        size: bytes of the frames, line ends not counted.
     """
 
-    entries: list[Any]
+    pieces: list[Piece]
     first: Event
-    size: int
+    count: int = 0
+    size: int = 0
 
-    @property
-    def count(self) -> int:
-        """How many frames these are."""
-        return len(self.entries) // 2
+    def add(self, piece: Piece) -> None:
+        """What came next."""
+        self.pieces.append(piece)
+        self.count += piece.count
+        self.size += len(piece.text) - piece.count
 
     def deal(self) -> None:
-        """Give each frame to its ``keep``."""
-        each = iter(self.entries)
-        for keep, frame in zip(each, each, strict=True):
-            keep(frame)
+        """Give each stream's frames to its ``keep``."""
+        for piece in self.pieces:
+            piece.keep(piece.text, piece.count)
 
     def split(self, most: int) -> FrameRun:
-        """Take off the first ``most`` frames, which are a run of their own then."""
-        taken, self.entries = self.entries[: 2 * most], self.entries[2 * most :]
-        size = bytes_of(taken)
-        self.size -= size
-        return FrameRun(taken, self.first, size)
-
-
-def bytes_of(entries: list[Any]) -> int:
-    """Bytes of the frames among the entries of a run."""
-    return sum(map(len, islice(entries, 1, None, 2)))
+        """Take off the first ``most`` frames, fewer than there are: they are a run of their own then."""
+        run, whole = FrameRun([], self.first), 0
+        while self.pieces[whole].count <= most - run.count:
+            run.add(self.pieces[whole])
+            whole += 1
+        del self.pieces[:whole]
+        if run.count < most:
+            begin, self.pieces[0] = self.pieces[0].split(most - run.count)
+            run.add(begin)
+        self.count -= run.count
+        self.size -= run.size
+        return run
 
 
 class FrameTaker(Protocol):
@@ -60,7 +77,7 @@ class FrameTaker(Protocol):
         ...
 
     def keep_of(self, event: Event) -> Keep:
-        """Where this event's frame goes."""
+        """Where this event's frame goes: the same for all events of one file."""
         ...
 
     def frame_of(self, event: Event) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine
+from functools import partial
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -21,7 +23,15 @@ State = Literal["idle", "recording", "degraded"]
 BATCH = 1000
 #: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
 #: seldom has its turn, the batches grow until each file gets enough at once.
-FRAMES_DUE, FRAMES_MOST = 24 * 1024 * 1024, 32 * 1024 * 1024
+FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 20 * 1024 * 1024
+#: Bytes of frames that may wait while a batch is being written before the event loop gives way to the sink's thread;
+#: seconds that it does so at most, and goes on in between. A thread that has to ask for Python's lock with each file
+#: that it writes waits 5 ms each time, while a loop that is always busy never lets go of it.
+FRAMES_BEHIND = 8 * 1024 * 1024
+GIVE_WAY, GO_ON = 0.02, 0.02
+#: Batches that the sink's thread writes one after the other, if they are due, before it asks the event loop, which may
+#: answer a tenth of a second later; no more once they have taken this share of the time limit.
+_ROW, _ROW_SHARE = 4, 0.25
 #: Share of ``max_age`` that is left when a run of frames comes (``hub.frame_box.RUN_SECONDS`` are a fifth).
 _BESIDE_RUNS = 0.8
 
@@ -84,6 +94,8 @@ class SinkRunner:
         self._worker = Worker(name)
         self._buffer: list[Item | FrameRun] = []
         self._count = self._size = 0  # events in it, and bytes of frames
+        self._ready: deque[list[Any]] = deque()  # batches before it, which the thread takes by itself
+        self._is_writing = False
         self._due = asyncio.Event()
         self._space = asyncio.Event()
         self._unflushed_since: float | None = None
@@ -107,7 +119,7 @@ class SinkRunner:
         self.opened.set()
         reader = asyncio.create_task(self._read(source), name="sink reader")
         try:
-            while not reader.done() or self._buffer:
+            while not reader.done() or self._buffer or self._ready:
                 await self._pause()
                 await self._hand_over()
             reader.result()
@@ -125,12 +137,25 @@ class SinkRunner:
                     self._keep(take_waiting(self._batch - self._count))
                 if self._size >= FRAMES_DUE:
                     self._due.set()
+                if self._size >= FRAMES_DUE and self._is_writing and not self._ready:
+                    self._make_ready()
+                if self._size >= FRAMES_BEHIND:
+                    self._worker.give_way(GIVE_WAY)
                 if self._count >= self._batch or self._size >= FRAMES_MOST:
                     self._due.set()
                     self._space.clear()
-                    await self._space.wait()
+                    await self._await_space()
         finally:
             self._due.set()
+
+    async def _await_space(self) -> None:
+        helps = self._size >= FRAMES_BEHIND
+        while helps and not self._space.is_set():
+            helps = self._worker.give_way(GIVE_WAY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GO_ON):
+                    await self._space.wait()
+        await self._space.wait()
 
     def _keep(self, items: list[Item | FrameRun]) -> None:
         self._buffer += items
@@ -149,7 +174,7 @@ class SinkRunner:
 
     async def _hand_over(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._buffer:
+        if self._buffer or self._ready:
             await self._until_taken(self._write(self._options.write_timeout))
             if self._unflushed_since is None:
                 self._unflushed_since = now
@@ -185,10 +210,30 @@ class SinkRunner:
         await self._guard(self._worker.call(self._sink.flush, seconds=self._options.write_timeout))
 
     async def _write(self, seconds: float) -> None:
-        batch, self._buffer = self._buffer, []
+        self._make_ready()
+        self._is_writing = True
+        try:
+            now = asyncio.get_running_loop().time
+            row = partial(self._write_row, now, now() + seconds * _ROW_SHARE)
+            await self._guard(self._worker.call(row, seconds=seconds, what="write"))
+        finally:
+            self._is_writing = False
+
+    def _make_ready(self) -> None:
+        if self._buffer:
+            self._ready.append(self._buffer)
+        self._buffer = []
         self._count = self._size = 0
         self._space.set()
-        await self._guard(self._worker.call(self._sink.write, batch, seconds=seconds))
+
+    def _write_row(self, now: Callable[[], float], until: float) -> None:
+        """On the thread: what is ready, and what becomes so meanwhile; what follows a failure stays."""
+        for _ in range(_ROW):
+            if not self._ready:
+                return
+            self._sink.write(self._ready.popleft())
+            if now() >= until:
+                return
 
     async def _end(self) -> None:
         """Write what is left, unless writing has failed, and close; all within ``close_timeout``."""
@@ -197,7 +242,7 @@ class SinkRunner:
         try:
             if not self._failed:
                 await self._guard(self._worker.idle(deadline - loop.time()))
-            if self._buffer and not self._failed:
+            while (self._buffer or self._ready) and not self._failed:
                 await self._write(deadline - loop.time())
         finally:
             self.state = "idle"

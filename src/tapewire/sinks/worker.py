@@ -12,6 +12,23 @@ from typing import Any
 
 from tapewire.errors import SinkError
 
+try:
+    from resource import RUSAGE_SELF, getrusage
+except ImportError:  # Windows
+
+    def _worked() -> float:
+        """The system does not tell."""
+        return 0.0
+else:
+
+    def _worked() -> float:
+        """Seconds of CPU that this process has had."""
+        usage = getrusage(RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+
+#: Share of a time in which a thread worked if it was held up by us and not by a disk.
+_SOME = 0.2
 _Call = tuple[Callable[[], None], asyncio.Future[None]]
 
 
@@ -25,10 +42,11 @@ class Worker:
         self._calls: queue.Queue[_Call | None] = queue.Queue(maxsize=1)
         self._thread: threading.Thread | None = None
         self._last: asyncio.Future[None] | None = None
+        self._free = threading.Event()
 
-    async def call(self, function: Callable[..., None], *args: Any, seconds: float) -> None:
+    async def call(self, function: Callable[..., None], *args: Any, seconds: float, what: str = "") -> None:
         """Run ``function(*args)`` on the thread; what it raises is raised here. When the caller is cancelled
-        the function still runs to its end; ``idle`` waits for that.
+        the function still runs to its end; ``idle`` waits for that. ``what``: its name in errors, if it is another.
 
         Raises:
             SinkError: it did not return within ``seconds`` (it still runs: no further call will succeed).
@@ -41,13 +59,25 @@ class Worker:
             self._calls.put_nowait((partial(function, *args), done))
         except queue.Full:
             raise SinkError(self._name, "an earlier call still hangs") from None
+        self._free.clear()
         self._last = done
-        await self._wait(done, function.__name__, seconds)
+        await self._wait(done, what or function.__name__, seconds)
 
     async def idle(self, seconds: float) -> None:
         """Wait until the last call has ended; raises what it raised, unless somebody was told already."""
         if self._last is not None and not self._last.done():
             await self._wait(self._last, "the call before", seconds)
+
+    def give_way(self, seconds: float) -> bool:
+        """Stand still until the thread's call has ended, ``seconds`` at most, so that it has Python's lock and a core.
+
+        Returns:
+            Whether it made use of that: it ended, or worked for some of the time. One that hangs at a disk does not.
+        """
+        if self._last is None or self._last.done():
+            return False
+        before = _worked()
+        return self._free.wait(seconds) or _worked() - before > seconds * _SOME
 
     def stop(self) -> None:
         """Let the thread end after the call it is in."""
@@ -70,9 +100,13 @@ class Worker:
             try:
                 function()
             except Exception as error:  # whatever it is, it belongs to the caller and not to this thread
-                _tell(done, error)
+                self._end(done, error)
             else:
-                _tell(done, None)
+                self._end(done, None)
+
+    def _end(self, done: asyncio.Future[None], error: Exception | None) -> None:
+        self._free.set()
+        _tell(done, error)
 
 
 def _tell(done: asyncio.Future[None], error: Exception | None) -> None:

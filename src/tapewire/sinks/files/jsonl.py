@@ -95,7 +95,7 @@ class JsonlSink:
                 place, line = self._line(item)
                 lines.setdefault(place, []).append(line)
             for place, own in lines.items():
-                self._segments.take(place, own, slot)
+                self._segments.take(place, [b"\n".join((*own, b""))], len(own), slot)
         self._do(self._segments.commit)
         self._last_ns = _time_of(batch[-1]) if batch else self._last_ns
 

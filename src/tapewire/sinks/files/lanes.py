@@ -1,4 +1,4 @@
-"""Frames on their way to files of lines: a lane for each place, filled frame by frame and emptied file by file."""
+"""Frames on their way to files of lines: a lane for each place, filled piece by piece and emptied file by file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,23 @@ from tapewire.sinks.files.lines import one_line
 
 #: Kinds whose events are of their subscription's market, always.
 _OF_ONE_MARKET = frozenset({"ticker", "trade", "orderbook", "candle"})
-_Take = Callable[[Place, list[bytes], Slot], None]
+_Take = Callable[[Place, list[bytes], int, Slot], None]
 
 
 class _Lane:
     """Lines of one kind on their way to one place."""
 
-    __slots__ = ("count", "keep", "lines", "place")
+    __slots__ = ("count", "place", "taken", "texts")
 
     def __init__(self, place: Place) -> None:
-        self.place, self.count = place, 0
-        self.lines: list[bytes] = []
-        self.keep: Keep = self.lines.append
+        self.place = place
+        self.texts: list[bytes] = []
+        self.taken = self.count = 0  # lines that it has now, and those that it handed over
+
+    def keep(self, text: bytes, count: int) -> None:
+        """Take some."""
+        self.texts.append(text)
+        self.taken += count
 
 
 class Lanes:
@@ -69,7 +74,7 @@ class Lanes:
         Args:
             runs: in their order.
             slot: the span of a moment, ns UTC.
-            take: gets the lines of one place and span.
+            take: gets the lines of one place and span, and how many they are.
         """
         current: Slot | None = None
         for run in runs:
@@ -90,11 +95,11 @@ class Lanes:
 
     def _empty(self, slot: Slot, take: _Take) -> None:
         for lane in tuple(self._lanes.values()):
-            if lane.lines:
-                lines = lane.lines.copy()
-                lane.lines.clear()
-                lane.count += len(lines)
-                take(lane.place, lines, slot)
+            if lane.texts:
+                texts, lane.texts = lane.texts, []
+                taken, lane.taken = lane.taken, 0
+                lane.count += taken
+                take(lane.place, texts, taken, slot)
 
     def _lane(self, venue: str, kind: str, symbol: str, unit: str | None) -> _Lane:
         place = self._layout.place(venue, kind, symbol, unit if kind == "candle" else None)

@@ -18,7 +18,7 @@ from tapewire.sinks.files.folders import newest_number
 from tapewire.sinks.files.frames import pack
 from tapewire.sinks.files.layout import FRAMES, LINES, MISC_KIND, SEGMENT, Layout, Place, Slot, fitting, parse
 from tapewire.sinks.files.options import RecordOptions
-from tapewire.sinks.files.streams import Stream, renewed, within
+from tapewire.sinks.files.streams import SingleLines, Stream, Texts, renewed, within
 from tapewire.sinks.files.upkeep import (
     Notice,
     Refusal,
@@ -117,14 +117,14 @@ class Segments:
             self._slot = self._layout.slot(at_ns)
         return self._slot
 
-    def take(self, place: Place, lines: list[bytes], slot: Slot) -> None:
-        """Keep lines of one span until they are written; the list is this object's from now on."""
+    def take(self, place: Place, texts: list[bytes], count: int, slot: Slot) -> None:
+        """Keep ``count`` lines of one span, each with its end, until they are written."""
         stream = self._streams.get(place)
         if stream is None:
-            stream = self._streams[place] = Stream(place, self._suffix(place), slot)
-        size = sum(map(len, lines)) + len(lines)
-        stream.take(lines, size, slot)
-        self._waiting_bytes += size
+            suffix = self._suffix(place)
+            single = suffix == FRAMES or self._options.rotate_count is not None or self._options.rotate_size is not None
+            stream = self._streams[place] = Stream(place, suffix, slot, single=single)
+        self._waiting_bytes += stream.take(texts, count, slot)
         self._touched[place] = stream
 
     def commit(self) -> None:
@@ -236,26 +236,27 @@ class Segments:
     @property
     def waiting(self) -> int:
         """Lines that are not written yet."""
-        return sum(len(lines) for stream in tuple(self._touched.values()) for _, lines in tuple(stream.waiting))
+        return sum(lines.count for stream in tuple(self._touched.values()) for lines in tuple(stream.waiting))
 
     def _write(self, stream: Stream) -> None:
         while stream.waiting:
-            slot, lines = stream.waiting[0]
-            while lines:
-                self._write_some(stream, slot, lines)
+            waiting = stream.waiting[0]
+            while waiting.count:
+                self._write_some(stream, waiting)
             stream.waiting.popleft()
         self._touched.pop(stream.place, None)
 
-    def _write_some(self, stream: Stream, slot: Slot, lines: list[bytes]) -> None:
-        file = self._file(stream, slot)
-        end = fitting(self._options, lines, stream.count, file.size)
-        if end == 0:
-            self._end(stream)
-            return
+    def _write_some(self, stream: Stream, waiting: Texts | SingleLines) -> None:
+        file, end = self._file(stream, waiting.slot), waiting.count
         frames = stream.suffix == FRAMES
-        if frames:  # a frame is read as one piece
-            end = within(lines, end, FRAME_BYTES)
-        text = b"\n".join((*lines[:end], b""))
+        if isinstance(waiting, SingleLines):
+            end = fitting(self._options, waiting.lines, stream.count, file.size)
+            if end == 0:
+                self._end(stream)
+                return
+            if frames:  # a frame is read as one piece
+                end = within(waiting.lines, end, FRAME_BYTES)
+        text = waiting.text(end)
         before = file.size
         try:
             file.append(pack(text) if frames else text, by_line=not frames)
@@ -263,7 +264,7 @@ class Segments:
             end = text.count(b"\n", 0, file.size - before)
             raise
         finally:
-            self._waiting_bytes -= stream.wrote(lines, end, file.size - before)
+            self._waiting_bytes -= stream.wrote(waiting, end, file.size - before)
 
     def _file(self, stream: Stream, slot: Slot) -> AppendFile:
         """The file that takes the stream's next line, open."""
@@ -362,7 +363,7 @@ class Segments:
     def note(self, notice: Notice) -> None:
         """Keep a line of the recorder itself."""
         slot = self._layout.slot(notice.at_ns or self._now_ns)
-        self.take(self.misc(notice.place.venue), [notice.line], slot)
+        self.take(self.misc(notice.place.venue), [notice.line + b"\n"], 1, slot)
 
     def _all(self, step: Callable[[Any], None], targets: list[Any]) -> None:
         """Each of them, also when one fails; then the first failure is raised, or the first that will not pass."""
