@@ -231,6 +231,18 @@ async def test_the_sources_error_comes_after_all_that_was_read_is_written() -> N
     assert sink.told[-1] == "close"
 
 
+async def test_a_flush_does_not_wait_for_the_next_batch() -> None:
+    sink, feed = Notebook(), Feed()
+    sink.changes = feed.changes
+    options = RunnerOptions(batch=1, max_age=1000, flush_every=0.02)
+    running = asyncio.create_task(SinkRunner(sink, options=options).run(feed))
+    feed.put([1])
+    await feed.changes.until(lambda: "flush" in sink.told)
+    assert sink.told == ["open", "write", "flush"]
+    feed.end()
+    await running
+
+
 async def test_a_write_that_hangs_is_given_up_in_time_and_named() -> None:
     sink, feed = Notebook(gate=threading.Event()), Feed()
     feed.put([1])

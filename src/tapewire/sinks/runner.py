@@ -23,7 +23,7 @@ State = Literal["idle", "recording", "degraded"]
 BATCH = 1000
 #: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
 #: seldom has its turn, the batches grow until each file gets enough at once.
-FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 20 * 1024 * 1024
+FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 28 * 1024 * 1024
 #: Bytes of frames that may wait while a batch is being written before the event loop gives way to the sink's thread;
 #: seconds that it does so at most, and goes on in between. A thread that has to ask for Python's lock with each file
 #: that it writes waits 5 ms each time, while a loop that is always busy never lets go of it.
@@ -166,9 +166,12 @@ class SinkRunner:
             self._count += sum(run.count - 1 for run in runs)
 
     async def _pause(self) -> None:
-        """Until a batch is full, the source has ended, or a small batch is old enough."""
+        """Until a batch is full, the source has ended, a small batch is old enough, or a flush is due."""
+        seconds = self._max_age
+        if self._unflushed_since is not None:
+            seconds = min(seconds, max(self._flush_at() - asyncio.get_running_loop().time(), 0.0))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._max_age):
+            async with asyncio.timeout(seconds):
                 await self._due.wait()
         self._due.clear()
 
@@ -178,9 +181,13 @@ class SinkRunner:
             await self._until_taken(self._write(self._options.write_timeout))
             if self._unflushed_since is None:
                 self._unflushed_since = now
-        if self._unflushed_since is not None and now >= self._unflushed_since + self._options.flush_every / 2:
+        if self._unflushed_since is not None and now >= self._flush_at():
             await self._until_taken(self._flush())
             self._unflushed_since = None
+
+    def _flush_at(self) -> float:
+        assert self._unflushed_since is not None  # noqa: S101 - something was written
+        return self._unflushed_since + self._options.flush_every / 2
 
     async def _until_taken(self, call: Coroutine[Any, Any, None]) -> None:
         """When the sink refuses for a while, have it try again until it has written what it kept."""
