@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Coroutine
 from functools import partial
@@ -29,9 +30,9 @@ FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 28 * 1024 * 1024
 #: that it writes waits 5 ms each time, while a loop that is always busy never lets go of it.
 FRAMES_BEHIND = 8 * 1024 * 1024
 GIVE_WAY, GO_ON = 0.02, 0.02
-#: Batches that the sink's thread writes one after the other, if they are due, before it asks the event loop, which may
-#: answer a tenth of a second later; no more once they have taken this share of the time limit.
-_ROW, _ROW_SHARE = 4, 0.25
+#: A busy event loop may answer the sink's thread a fifth of a second later only. So that writes what becomes ready by
+#: itself, waits so many seconds for more after a full batch, and asks the loop after this share of the time limit.
+_MORE, _ROW_SHARE = 0.15, 0.25
 #: Share of ``max_age`` that is left when a run of frames comes (``hub.frame_box.RUN_SECONDS`` are a fifth).
 _BESIDE_RUNS = 0.8
 
@@ -94,8 +95,10 @@ class SinkRunner:
         self._worker = Worker(name)
         self._buffer: list[Item | FrameRun] = []
         self._count = self._size = 0  # events in it, and bytes of frames
-        self._ready: deque[list[Any]] = deque()  # batches before it, which the thread takes by itself
+        self._ready: deque[tuple[list[Any], int]] = deque()  # batches before it, which the thread takes by itself
         self._is_writing = False
+        self._more = threading.Event()  # something is ready, or nothing will be
+        self._awaits_more = False  # the thread has nothing to do
         self._due = asyncio.Event()
         self._space = asyncio.Event()
         self._unflushed_since: float | None = None
@@ -139,7 +142,7 @@ class SinkRunner:
                     self._due.set()
                 if self._size >= FRAMES_DUE and self._is_writing and not self._ready:
                     self._make_ready()
-                if self._size >= FRAMES_BEHIND:
+                if self._size >= FRAMES_BEHIND and not self._awaits_more:
                     self._worker.give_way(GIVE_WAY)
                 if self._count >= self._batch or self._size >= FRAMES_MOST:
                     self._due.set()
@@ -147,6 +150,7 @@ class SinkRunner:
                     await self._await_space()
         finally:
             self._due.set()
+            self._more.set()
 
     async def _await_space(self) -> None:
         helps = self._size >= FRAMES_BEHIND
@@ -228,19 +232,28 @@ class SinkRunner:
 
     def _make_ready(self) -> None:
         if self._buffer:
-            self._ready.append(self._buffer)
+            self._ready.append((self._buffer, self._size))
+            self._more.set()
         self._buffer = []
         self._count = self._size = 0
         self._space.set()
 
     def _write_row(self, now: Callable[[], float], until: float) -> None:
         """On the thread: what is ready, and what becomes so meanwhile; what follows a failure stays."""
-        for _ in range(_ROW):
-            if not self._ready:
-                return
-            self._sink.write(self._ready.popleft())
+        flushed = now()
+        while self._ready:
+            batch, size = self._ready.popleft()
+            self._more.clear()
+            self._sink.write(batch)
             if now() >= until:
                 return
+            if now() >= flushed + self._options.flush_every / 2:
+                self._sink.flush()
+                flushed = now()
+            if size >= FRAMES_DUE and not self._ready:
+                self._awaits_more = True
+                self._more.wait(_MORE)
+                self._awaits_more = False
 
     async def _end(self) -> None:
         """Write what is left, unless writing has failed, and close; all within ``close_timeout``."""
