@@ -114,6 +114,19 @@ async def test_a_sink_gets_data_and_the_feeds_own_events_until_the_client_ends(
     await fed.ended()
 
 
+async def test_a_sink_that_ends_with_its_client_leaves_no_error_in_the_loop(
+    make: Callable[[], WebSocketClient],
+) -> None:
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+    client = make()
+    fed = await client.add_sink(Shelf(), TRADES)
+    await client.cleanup()
+    await fed.ended()
+    await asyncio.sleep(0)
+    assert (errors, fed.error) == ([], None)
+
+
 async def test_a_sink_is_closed_alone_and_the_feed_goes_on(make: Callable[[], WebSocketClient]) -> None:
     one, other = Shelf(), Shelf()
     async with make() as client:

@@ -307,6 +307,20 @@ async def test_batches_that_become_due_meanwhile_are_written_in_order_and_those_
     assert wholes == [[0, 1, 2, 3, 4, 5, 6, 7, 8], [0, 1]]
 
 
+async def test_a_batch_that_is_ready_is_written_while_the_loop_is_busy() -> None:
+    sink = Pieces([], threading.Event())
+
+    async def source() -> AsyncIterator[FrameRun]:
+        yield run_of(0, FRAMES_DUE)
+        assert await asyncio.to_thread(sink.began.wait, 10)
+        yield run_of(1, FRAMES_DUE)
+        sink.gate.set()
+        assert sink.has_two.wait(10)  # the loop stands still meanwhile
+
+    await SinkRunner(sink, options=RunnerOptions(max_age=0.001)).run(source())
+    assert sink.whole == [0, 1]
+
+
 async def test_a_batch_refused_for_a_while_does_not_pass_those_behind_it() -> None:
     whole: list[int] = []
     sink = Pieces(whole, threading.Event(), refuses_at=1)
@@ -341,12 +355,15 @@ class Pieces:
     fails_after: int | None = None
     refuses_at: int | None = None
     kept: list[int] = field(default_factory=list)
+    began: threading.Event = field(default_factory=threading.Event)
+    has_two: threading.Event = field(default_factory=threading.Event)
     promise: Promise = field(default=Promise("at_most_once", "process"))
 
     def open(self) -> None:
         """Nothing to do."""
 
     def write(self, batch: Sequence[Item]) -> None:
+        self.began.set()
         assert self.gate.wait(10)
         for run in batch:
             assert isinstance(run, FrameRun)
@@ -358,6 +375,8 @@ class Pieces:
         if self.kept:
             self.refuses_at = None
             raise SinkError("disk", "full", retryable=True)
+        if len(self.whole) == 2:
+            self.has_two.set()
 
     def flush(self) -> None:
         self.whole += self.kept
@@ -370,11 +389,15 @@ class Pieces:
         return ()
 
 
+def run_of(number: int, size: int) -> FrameRun:
+    return FrameRun([], trade(number), count=1, size=size)
+
+
 async def runs_of(size: int, count: int, opens: threading.Event) -> AsyncIterator[FrameRun]:
     """As many runs, each due by itself; when the reader may read no further, the sink begins to write."""
     for number in range(count):
         if number == 3:
             opens.set()
-        yield FrameRun([], trade(number), count=1, size=size)
+        yield run_of(number, size)
         await asyncio.sleep(0)
     opens.set()

@@ -137,6 +137,11 @@ class Sinking:
         """
         self._component.pool.tell_sink(name, trouble)
 
+    def _tell_own(self, name: str, trouble: FeedError | None) -> None:
+        """As ``tell_sink``; of a client that has ended nobody asks for its health."""
+        if not self._component.closed:
+            self.tell_sink(name, trouble)
+
     async def add_sink(
         self,
         sink: Sink | str,
@@ -171,7 +176,7 @@ class Sinking:
             if runner is not None and runner.batch is not None:  # which may be exceeded by half
                 how["part"] = max(1, runner.batch // 2)
         stream = self.stream(subscriptions, **how)
-        fed = Fed(made, stream, runner or _RUNNER, partial(self.tell_sink, f"sink {next(_numbers)}"))
+        fed = Fed(made, stream, runner or _RUNNER, partial(self._tell_own, f"sink {next(_numbers)}"))
         await fed.opened()
         self._component.servers.append(fed.at_the_end())
         return fed
