@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import msgpack
 
 from tapewire.model.events import TradeEvent
 from tapewire.sinks.brokers.letters import OVERHEAD, Letter, Message, Writer
@@ -238,3 +239,24 @@ def test_with_several_groups_on_their_way_each_subject_keeps_its_order(
         answer(group, heard=True)
     assert {name: list(found) for name, found in stored.items()} == put_in
     assert (box.letters, box.size, box.on_the_way) == (0, 0, 0)
+
+
+def test_letters_from_a_spool_are_packed_as_others_are() -> None:
+    read = msgpack.Decoder(Letter).decode
+    box = outbox(batch=3)
+    box.put([read(msgpack.encode(letter(number))) for number in range(3)])
+    assert ids(box.take()) == ["0,1,2"]
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_names_that_came_once_are_forgotten(in_order: bool) -> None:
+    box = outbox(window=20_000, in_order=in_order)
+    names = [f"KRW-{number}" for number in range(5_000)]
+    box.put([letter(number, name) for name in names for number in (1, 2)])
+    while group := box.take():
+        for message in group:
+            box.confirmed(message)
+    assert (box.letters, box.size, box.on_the_way) == (0, 0, 0)
+    assert len(vars(box)["_lanes"]) <= 4_096
+    box.put([letter(3, name) for name in names])
+    assert len(box.take()) == 5_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import accumulate, islice, takewhile
 
 from tapewire.sinks.brokers.letters import OVERHEAD, Letter, Message, fit, pack
 
@@ -174,10 +174,7 @@ class Outbox:
 
     def _first_of(self, letters: Sequence[Letter]) -> list[Letter]:
         """As many as one message can hold; the first in any case."""
-        found, size = [letters[0]], len(letters[0].payload)
-        for one in letters[1:]:
-            size += len(one.payload)
-            if size > self._batch_bytes or not fit(letters[0], one):
-                break
-            found.append(one)
-        return found
+        first, *others = letters
+        sizes = accumulate(len(one.payload) for one in letters)
+        next(sizes)
+        return [first, *takewhile(lambda one: next(sizes) <= self._batch_bytes and fit(first, one), others)]
