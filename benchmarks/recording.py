@@ -66,9 +66,10 @@ def show(runs: dict[str, list[Run]]) -> None:
         kept = statistics.median(run["bytes"] / run["all"] for run in own)
         peak = max(run["rss_kb"] for run in own) / 1024
         share = beyond[name] / beyond["append"]
+        dropped = sum(run["dropped"] for run in own)
         print(
             f"{name:10} {whole:7.2f} {feed:7.2f} {whole - feed:7.2f} {beyond[name]:7.2f} {share:6.2f}"
-            f" {peak:8.0f} {kept:9.0f}{'' if not own[0]['dropped'] else '  dropped: ' + str(own[0]['dropped'])}"
+            f" {peak:8.0f} {kept:9.0f}{f'  dropped: {dropped:,}, so the cost is none' if dropped else ''}"
         )
 
 

@@ -155,7 +155,8 @@ async def tapewire(port: int, meter: Meter, folder: Path, codes: list[str], way:
         if way not in ("jsonl", "event"):
             await client.subscribe(wanted, lambda _event: None)
             await meter.watch(lambda: client.statistics().total_processed)
-            return {"dropped": 0}
+            position = client.tape_position()
+            return {"dropped": 0 if position is None else position.missed}
         sink = get_sink("jsonl")(folder, form="raw" if raw else "event", options=RecordOptions(fsync="none"))
         fed = await client.add_sink(sink, wanted, mailbox=_MAILBOX)
         await meter.watch(lambda: client.statistics().total_processed)
