@@ -5,9 +5,10 @@
 One simulated exchange whose tickers and trades are 1,000 messages a second; each server in its own process reads it
 over one line and hands every frame to CLIENTS local clients, which live in another process and count. CPU is the
 server's own (user and system), so that other load does not count; latency is from the exchange's time stamp (ms) to the
-client's receipt, so a part of it is the simulator's own. P8: 20 clients beside one more that has subscribed books, too,
-and in turn reads them or reads nothing; medians of the rounds. S8: 20 clients in turn alone and beside 500
-connections whose requests never end.
+client's receipt, so a part of it is the simulator's own. Memory is what clients take beyond the first, without what is
+held of the streams (it grows by the trades of each second, whoever hears them). P8: 20 clients beside one more that has
+subscribed books, too, and in turn reads them or reads nothing; medians of the rounds. S8: 20 clients in turn alone and
+beside 500 connections whose requests never end.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import socket
 import statistics
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +182,7 @@ def measure(
         pipe.send(True)
         return pipe.recv()
 
-    empty = ask(ours)[1]
+    empty, emptied = _with_one(address, symbols, partial(ask, ours)), time.monotonic()
     listening.start()
     near.recv()
     time.sleep(2.0)
@@ -187,14 +190,15 @@ def measure(
     dripping = multiprocessing.Process(target=drip, args=(ends, address), daemon=True)
     if dripped:
         dripping.start()
-    (before, _), (heard, _), began = ask(ours), ask(near), time.monotonic()
+    (before, full), (heard, _), began = ask(ours), ask(near), time.monotonic()
     time.sleep(SECONDS)
     (after, memory), (more, late), took = ask(ours), ask(near), time.monotonic() - began
+    held = (memory - full) / took * (began - emptied)
     sends, late = more - heard, sorted(late) or [0.0]
     found = {
         "sends_per_second": sends / took, "cpu_us_per_send": (after - before) / sends * 1e6,
         "cpu_percent": (after - before) / took * 100, "p50_ms": late[len(late) // 2],
-        "p99_ms": late[int(len(late) * 0.99)], "kb_per_client": (memory - empty) / count / 1000,
+        "p99_ms": late[int(len(late) * 0.99)], "kb_per_client": (full - empty - held) / count / 1000,
     }  # fmt: skip
     if dripped:
         found["longest_drip_s"] = max(drops.recv())
@@ -204,6 +208,18 @@ def measure(
         f"{name:8} {count:4} clients  " + "  ".join(f"{key} {value:10.2f}" for key, value in found.items()), flush=True
     )
     return found
+
+
+def _with_one(address: str, symbols: list[str], ask: Callable[[], tuple[float, int]]) -> int:
+    """Bytes of a server that has served one client: with what it holds of the streams, whoever wants them."""
+    near, far = multiprocessing.Pipe()
+    first = multiprocessing.Process(target=clients, args=(far, address, symbols, 1), daemon=True)
+    first.start()
+    near.recv()
+    time.sleep(1.0)
+    first.terminate()
+    first.join()
+    return ask()[1]
 
 
 def _end(listening: Any, serving: Any, *pipes: Any) -> None:
