@@ -131,7 +131,7 @@ def made(exchange: Exchange) -> dict[str, list[int]]:
     return found
 
 
-# known defect: a fill that comes late brings trades newer than live ones that are held for it, before them (1 of 10 runs)
+# known defect: a late fill brings trades that are newer than live ones held for it, and before them (1 of 10 runs)
 @pytest.mark.skipif(not NIGHTLY, reason="make chaos: on a machine at load 15 trades can stand too early")
 @pytest.mark.timeout(size(170, 1_700))
 @pytest.mark.parametrize("seed", range(SEEDS))
