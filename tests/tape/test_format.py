@@ -6,7 +6,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tapewire.tape.format import (
@@ -45,6 +45,15 @@ def test_records_come_back_as_they_were(records: list[Record], compress: bool) -
     assert read(block) == records
     assert (head.records, head.stored) == (len(records), len(block) - BLOCK_HEAD)
     assert (head.first_ns, head.last_ns) == (min(r.at_ns for r in records), max(r.at_ns for r in records))
+
+
+@given(RECORDS, st.frozensets(st.integers(0, 255)))
+@example([Record(1, 1, 1, b"one"), Record(2, 1, 1, b"two")], frozenset())
+def test_records_of_some_kinds_are_read_alone(records: list[Record], kinds: frozenset[int]) -> None:
+    kinds |= {records[0].kind}
+    block = encode_block(runs_of(records), compress=True)
+    read_of_kinds = decode_block(decode_block_head(block), block[BLOCK_HEAD:], kinds)
+    assert list(read_of_kinds) == [record for record in records if record.kind in kinds]
 
 
 @given(RECORDS, st.data())
