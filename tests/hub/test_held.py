@@ -45,6 +45,30 @@ def test_all_that_waits_is_delivered_in_order_when_the_last_hole_is_filled() -> 
     assert heard == [5, 3]
 
 
+def made(number: int, at: int) -> TradeEvent:
+    return replace(trade(number), trade_timestamp=at)
+
+
+def test_what_rest_knows_of_after_something_that_waits_is_delivered_after_it() -> None:
+    heard: HEARD = []
+    _, waits, listener = waiting(heard)
+    waits.holes = 1
+    for number, at in ((4, 40), (6, 60), (8, 80)):
+        waits.put(listener, made(number, at), never)
+    for number, at in ((3, 30), (5, 50), (7, 60), (9, 90), (1, 10)):
+        waits.put_missed(listener, replace(made(number, at), recovered=True), never)
+    assert heard == [3, 1], "what was made before all that waits does not wait"
+    waits.filled()
+    assert heard == [3, 1, 4, 5, 6, 7, 8, 9]
+
+
+def test_where_nothing_waits_what_was_missed_does_not_wait_either() -> None:
+    heard: HEARD = []
+    _, waits, listener = waiting(heard)
+    waits.put_missed(listener, made(2, 20), never)
+    assert heard == [2]
+
+
 def test_with_one_too_many_nothing_waits_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held, "HELD_MOST", 2)
     heard: HEARD = []

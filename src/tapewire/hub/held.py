@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
+from math import inf
 from typing import Any, Protocol
 
 from tapewire.hub.calls import hand_over
-from tapewire.model.events import Event
+from tapewire.model.events import Event, TradeEvent
 
 #: Events that wait at most; with one more all are delivered, and what was missed comes after them.
 HELD_MOST = 10_000
@@ -15,6 +16,10 @@ HELD_MOST = 10_000
 HELD_SECONDS = 30.0
 
 _Failed = Callable[[Any, BaseException], None]
+
+
+_Made = tuple[float, int]
+_LAST: _Made = (inf, 0)
 
 
 class Holding(Protocol):
@@ -32,6 +37,7 @@ class Held:
     def __init__(self, stream: Holding) -> None:
         self._stream = stream
         self._waiting: deque[tuple[Any, Event, _Failed]] = deque()
+        self._oldest = _LAST  # of the trades that wait
         self.holes = 0
 
     def put(self, listener: Any, event: Event, failed: _Failed) -> None:
@@ -39,7 +45,23 @@ class Held:
         if listener.preference == "snapshot_only":
             hand_over(listener, event, failed)
             return
+        self._oldest = min(self._oldest, _made(event))
         self._waiting.append((listener, event, failed))
+        self._bound()
+
+    def put_missed(self, listener: Any, event: Event, failed: _Failed) -> None:
+        """Deliver what was missed. REST may know a trade that was made after one that waits: it waits behind that."""
+        made = _made(event)
+        if made < self._oldest or not isinstance(event, TradeEvent):
+            hand_over(listener, event, failed)
+            return
+        place = len(self._waiting)
+        while place and _made(self._waiting[place - 1][1]) > made:
+            place -= 1
+        self._waiting.insert(place, (listener, event, failed))
+        self._bound()
+
+    def _bound(self) -> None:
         if len(self._waiting) > HELD_MOST:
             self.let_go()
 
@@ -57,3 +79,8 @@ class Held:
             listener, event, failed = self._waiting.popleft()
             if listener in self._stream.listeners:
                 hand_over(listener, event, failed)
+
+
+def _made(event: Event) -> _Made:
+    """When a trade was executed, and its id; of all else: never."""
+    return (event.trade_timestamp or 0, event.sequential_id or 0) if isinstance(event, TradeEvent) else _LAST

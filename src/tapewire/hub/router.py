@@ -279,7 +279,7 @@ class Router:
             stream.remember(event)
         for listener in tuple(stream.listeners):
             if _wants_snapshot(listener, event, seen_at) if snapshot else listener.wants_realtime:
-                (hand_over if stream.held is None or event.recovered else stream.held.put)(listener, event, failed)
+                _way(stream, event)(listener, event, failed)
             if snapshot and listener.needs_snapshot:
                 stream.need(listener, snapshot=False)
                 listener.finished = listener.preference == "snapshot_only"
@@ -342,6 +342,13 @@ class Router:
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:
         return self._hot.get((subscription.kind, subscription.unit), {})
+
+
+def _way(stream: Stream, event: Event) -> Callable[[Listener, Event, Callable[[Listener, BaseException], None]], None]:
+    """To a listener: at once, or behind what waits for a hole to be filled."""
+    if stream.held is None:
+        return hand_over
+    return stream.held.put_missed if event.recovered else stream.held.put
 
 
 def _wants_snapshot(listener: Listener, event: Event, seen_at: int) -> bool:
