@@ -231,4 +231,4 @@ async def test_what_is_the_owners_is_not_served_here() -> None:
             await stage.session.ws_connect(door(stage) + "/private")
         assert refused.value.status == 401
         status, body = await stage.get("/v1/accounts")
-        assert (status, body["error"]["name"]) == (404, "not_found")
+        assert (status, body["error"]["name"]) == (401, "no_authorization_token")

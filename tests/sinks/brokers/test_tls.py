@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -123,6 +124,13 @@ async def test_a_line_is_cut_at_once_though_the_server_hangs(stand: Stand) -> No
         await line.close()
     finally:
         stand.server.resume()
+
+
+def test_no_log_shows_the_password(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        written(stand.make(stand.server.address, ca=stand.ca), 1)
+        stand.refusal(stand.server.address.replace(PASSWORD, f"Wrong{PASSWORD}"), ca=stand.ca)
+    assert PASSWORD not in caplog.text
 
 
 def test_who_does_not_trust_it_says_so(stand: Stand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -104,7 +105,16 @@ def test_who_does_not_trust_it_says_so(server: TlsRabbit, scheme: str) -> None:
 @pytest.mark.parametrize("scheme", SINKS)
 def test_a_wrong_password_is_told(server: TlsRabbit, scheme: str) -> None:
     said = refusal(SINKS[scheme](server.at(scheme, f"Wrong{PASSWORD}"), ca=ca(server))).lower()
-    assert "access_refused" in said or "authentication" in said
+    assert {"amqps": "access_refused", "rabbitmq-streams": "authenticationfailure"}[scheme] in said
+
+
+@pytest.mark.parametrize("scheme", SINKS)
+def test_no_log_shows_the_password(server: TlsRabbit, scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        written(SINKS[scheme](server.at(scheme), ca=ca(server), prefix="logged"), 1)
+        refusal(SINKS[scheme](server.at(scheme, f"Wrong{PASSWORD}"), ca=ca(server)))
+    assert caplog.records, "their libraries log at DEBUG"
+    assert PASSWORD not in caplog.text
 
 
 @pytest.mark.parametrize("scheme", SINKS)

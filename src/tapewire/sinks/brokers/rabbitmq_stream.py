@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -102,6 +101,8 @@ class RabbitStreamLink:
         try:
             from rstream import Producer, exceptions  # noqa: PLC0415 - an optional extra
             from rstream.recovery import BackOffRecoveryStrategy  # noqa: PLC0415
+
+            from tapewire.sinks.brokers.rstream_pool import Pool  # noqa: PLC0415
         except ImportError:
             raise NotLetIn("the extra rabbitmq is needed: pip install tapewire[rabbitmq]") from None
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -114,14 +115,13 @@ class RabbitStreamLink:
             ssl_context=trusting(self._ca) if safe else None, frame_max=_FRAME,
             on_close_handler=self._closed, recovery_strategy=BackOffRecoveryStrategy(enable=False), heartbeat=5,
         )  # fmt: skip
+        producer._pool = Pool.in_place_of(producer._pool)  # noqa: SLF001 - its clients need mending
         self._producer = producer
         try:
             await producer.start()
         except (exceptions.AuthenticationFailure, exceptions.VirtualHostAccessFailure, exceptions.SASLError) as error:
-            await _close_refused(error)
             raise NotLetIn(_words(error)) from None
         except (exceptions.ServerError, exceptions.ClientError, OSError, TimeoutError) as error:
-            await _close_refused(error)
             raise Away(_words(error)) from None
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
@@ -240,16 +240,6 @@ async def _hang_up(producer: Producer) -> None:
                 await client.stop_task(name)
             await line.close()
     pool._clients.clear()  # noqa: SLF001 - as above
-
-
-async def _close_refused(error: BaseException) -> None:
-    """Close the line of a client that was refused: rstream forgets it open, so only the error's frames lead to it."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        client: Any = frame.f_locals.get("client")
-        line = getattr(client, "_conn", None)
-        if line is not None:
-            with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
-                await line.close()
 
 
 def _raw(wire: bytes, number: int) -> RawMessage:
