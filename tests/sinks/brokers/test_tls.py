@@ -16,6 +16,7 @@ from tapewire.errors import FeedError, SinkError
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import Disconnected, FeedEvent
 from tapewire.sinks.brokers.address import Address
+from tapewire.sinks.brokers.link import NotLetIn
 from tapewire.sinks.brokers.nats import NatsSink
 from tapewire.sinks.brokers.redis import RedisSink
 from tapewire.sinks.brokers.redis_line import SCHEMES, RedisLine
@@ -147,6 +148,17 @@ def test_a_certificate_that_is_over_is_told(stand: Stand) -> None:
 def test_a_wrong_password_is_told(stand: Stand) -> None:
     said = stand.refusal(stand.server.refused_address, ca=stand.ca).lower()
     assert "authorization violation" in said or "username-password" in said
+
+
+@pytest.mark.parametrize("stand", ["redis"], indirect=True)
+def test_a_refused_login_leaves_no_line_open(stand: Stand) -> None:
+    async def knock() -> None:
+        line = RedisLine(Address(stand.server.refused_address, SCHEMES), stand.ca, 20.0)
+        with pytest.raises(NotLetIn):
+            await line.connect()
+
+    for _ in range(20):  # what is left open is told at the end (``Server.__exit__``)
+        asyncio.run(knock())
 
 
 def test_a_file_that_is_not_there_is_told(stand: Stand) -> None:

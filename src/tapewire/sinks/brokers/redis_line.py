@@ -44,11 +44,11 @@ class RedisLine:
             Away, NotLetIn: and nothing is left open.
         """
         line = self._line = self._make()
+        self._keep_writer(line)
         import redis  # noqa: PLC0415 - an optional extra
 
         try:
             await line.connect()
-            self._writer = line._writer  # noqa: SLF001 - see ``close``
             await self._greet()
         except (redis.AuthenticationError, redis.ResponseError) as error:
             await self.close()
@@ -99,6 +99,16 @@ class RedisLine:
                 await line.disconnect(nowait=True)
         if writer is not None:
             writer.transport.abort()  # redis-py leaves a TLS line open until the server, too, has said goodbye
+
+    def _keep_writer(self, line: Any) -> None:
+        """For ``close``: redis-py forgets it as soon as something fails, a login too, though it may still be open."""
+        dial = line._connect  # noqa: SLF001
+
+        async def connect() -> None:
+            await dial()
+            self._writer = line._writer  # noqa: SLF001
+
+        line._connect = connect  # noqa: SLF001
 
     def _make(self) -> Any:
         try:
