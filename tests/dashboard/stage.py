@@ -101,9 +101,13 @@ class Person:
         chosen = json.dumps({"language": "en", "zone": "UTC", "theme": "dark", "colours": "green"} | settings)
         before = f"if (location.host) localStorage.setItem('tapewire.settings', {json.dumps(chosen)})"
         script = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": before})
-        self.driver.get("about:blank")  # another fragment alone would be no new document
+        self.leave()  # another fragment alone would be no new document
         self.driver.get(f"{self.url}/#/{view}")
         self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+    def leave(self) -> None:
+        """Close the page: nothing of it asks or complains from here on."""
+        self.driver.get("about:blank")
 
     def all(self, css: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, css)

@@ -42,6 +42,7 @@ def test_the_corpus_is_large() -> None:
 def test_nothing_of_what_is_said_is_executed(driver: webdriver.Chrome, address: str, view: str) -> None:
     resize(driver, 1280, 4000)
     person = Person(driver, address)
+    person.leave()
     person.asked()
     venue = CORPUS[2]
     person.go(f"market/{quote(venue, safe='')}/{quote(CORPUS[0], safe='')}" if view == "market" else view)

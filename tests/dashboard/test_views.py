@@ -31,6 +31,7 @@ def person(driver: webdriver.Chrome, stage: Stage) -> Iterator[Person]:
     """Somebody with an ordinary screen; at the end nothing was asked of others, and nothing went wrong."""
     resize(driver, 1280, 800)
     one = Person(driver, stage.url)
+    one.leave()  # what the page of an earlier test still asks for is not this one's
     one.asked()
     one.complaints()
     yield one

@@ -39,6 +39,26 @@ def test_timers_fire_in_the_order_of_their_moments_at_their_moments() -> None:
     assert run_virtual(main()) == pytest.approx([0.25, 1.5, 7.0, 3600.0])
 
 
+def test_a_timer_is_never_early_so_that_waiting_for_the_rest_of_a_nanosecond_ends() -> None:
+    async def wait_until(moment: float) -> int:
+        """As many looks at the clock as it takes."""
+        loop, looks = asyncio.get_running_loop(), 0
+        while loop.time() < moment and looks < 10:
+            looks += 1
+            due = loop.create_future()
+            loop.call_at(moment, due.set_result, None)
+            await due
+        return looks
+
+    async def main() -> tuple[int, int]:
+        moment = 59_204.335882028034
+        await elapse(moment - 5e-10)
+        first, second = await asyncio.gather(wait_until(moment), wait_until(moment + 4e-10))
+        return first, second
+
+    assert run_virtual(main()) == (1, 1)
+
+
 def test_time_limits_work() -> None:
     async def main() -> float:
         with pytest.raises(TimeoutError):
