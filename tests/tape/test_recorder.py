@@ -19,7 +19,7 @@ from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.tape.checking import check_tape
 from tapewire.tape.files import Damage
-from tapewire.tape.format import Header, Kind, Missing, Record
+from tapewire.tape.format import BLOCK_MAGIC, Header, Kind, Missing, Record
 from tapewire.tape.reader import read_tape
 from tapewire.tape.recorder import Recorder, Trouble
 from tests.sizes import NIGHTLY
@@ -141,6 +141,57 @@ def test_a_run_that_finds_no_room_is_left_out_whole_and_counted(tmp_path: Path) 
     story.recorder.open()
     story.recorder.close()
     assert (story.recorder.records, story.recorder.missed) == (4 + 1, 8)
+
+
+def test_a_run_of_large_records_is_no_block_that_nobody_reads(tmp_path: Path) -> None:
+    story = Story(tmp_path, pending=200_000_000)
+    large = [b"%d" % number + bytes(2_000_000) for number in range(40)]  # more than a block may hold
+    story.recorder.open()
+    story.recorder.begin(Kind.RECEIVED_TEXT, 1, 5).extend(large)
+    story.recorder.close()
+    assert payloads(tmp_path) == large
+
+
+class Gate:
+    """A disk that takes nothing until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.came, self.open, self._write = threading.Event(), threading.Event(), os.write
+        monkeypatch.setattr(os, "write", self.write)
+
+    def write(self, handle: int, data: bytes) -> int:
+        if BLOCK_MAGIC in data:
+            self.came.set()
+            assert self.open.wait(6 * PATIENCE)
+        return self._write(handle, data)
+
+
+def test_a_feed_that_is_faster_than_the_writing_stands_still_until_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tapewire.tape.right_of_way.GIVE_WAY", 6 * PATIENCE)
+    story, gate = Story(tmp_path, pending=1000), Gate(monkeypatch)
+    story.recorder.open()
+    story.put(bytes(600))
+    assert gate.came.wait(PATIENCE)
+    threading.Timer(0.2, gate.open.set).start()
+    story.put(b"more")
+    assert story.recorder.position.written == 1
+    story.recorder.close()
+    assert (len(payloads(tmp_path)), story.recorder.missed) == (2, 0)
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    story, gate = Story(tmp_path, pending=1000), Gate(monkeypatch)
+    story.recorder.open()
+    story.put(bytes(600))
+    assert gate.came.wait(PATIENCE)
+    for _ in range(10_000):  # to stand still at each would take minutes
+        story.put(bytes(100))
+    assert (story.recorder.position.written, story.recorder.missed) == (0, 10_000 - 5)
+    gate.open.set()
+    story.recorder.close()
+    assert len(payloads(tmp_path)) == 6
 
 
 def test_a_folder_that_can_never_work_is_an_error_at_once(tmp_path: Path) -> None:

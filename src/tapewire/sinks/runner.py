@@ -16,6 +16,7 @@ from tapewire.errors import ConfigError, SinkError
 from tapewire.model.frame_run import FrameRun
 from tapewire.sinks.contract import Item, Sink, Taking
 from tapewire.sinks.worker import Worker
+from tapewire.tape.right_of_way import BEHIND, GIVE_WAY, GO_ON
 
 State = Literal["idle", "recording", "degraded"]
 
@@ -25,11 +26,6 @@ BATCH = 1000
 #: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
 #: seldom has its turn, the batches grow until each file gets enough at once.
 FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 28 * 1024 * 1024
-#: Bytes of frames that may wait while a batch is being written before the event loop gives way to the sink's thread;
-#: seconds that it does so at most, and goes on in between. A thread that has to ask for Python's lock with each file
-#: that it writes waits 5 ms each time, while a loop that is always busy never lets go of it.
-FRAMES_BEHIND = 8 * 1024 * 1024
-GIVE_WAY, GO_ON = 0.02, 0.02
 #: A busy event loop may answer the sink's thread a fifth of a second later only. So that writes what becomes ready by
 #: itself, waits so many seconds for more after a full batch, and asks the loop after this share of the time limit.
 _MORE, _ROW_SHARE = 0.15, 0.25
@@ -142,7 +138,7 @@ class SinkRunner:
                     self._due.set()
                 if self._size >= FRAMES_DUE and self._is_writing and not self._ready:
                     self._make_ready()
-                if self._size >= FRAMES_BEHIND and not self._awaits_more:
+                if self._size >= BEHIND and not self._awaits_more:
                     self._worker.give_way(GIVE_WAY)
                 if self._count >= self._batch or self._size >= FRAMES_MOST:
                     self._due.set()
@@ -153,7 +149,7 @@ class SinkRunner:
             self._more.set()
 
     async def _await_space(self) -> None:
-        helps = self._size >= FRAMES_BEHIND
+        helps = self._size >= BEHIND
         while helps and not self._space.is_set():
             helps = self._worker.give_way(GIVE_WAY)
             with contextlib.suppress(TimeoutError):

@@ -11,24 +11,8 @@ from functools import partial
 from typing import Any
 
 from tapewire.errors import SinkError
+from tapewire.tape.right_of_way import RightOfWay
 
-try:
-    from resource import RUSAGE_SELF, getrusage
-except ImportError:  # Windows
-
-    def _worked() -> float:
-        """The system does not tell."""
-        return 0.0
-else:
-
-    def _worked() -> float:
-        """Seconds of CPU that this process has had."""
-        usage = getrusage(RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime
-
-
-#: Share of a time in which a thread worked if it was held up by us and not by a disk.
-_SOME = 0.2
 _Call = tuple[Callable[[], None], asyncio.Future[None]]
 
 
@@ -42,7 +26,7 @@ class Worker:
         self._calls: queue.Queue[_Call | None] = queue.Queue(maxsize=1)
         self._thread: threading.Thread | None = None
         self._last: asyncio.Future[None] | None = None
-        self._free = threading.Event()
+        self._way = RightOfWay()
 
     async def call(self, function: Callable[..., None], *args: Any, seconds: float, what: str = "") -> None:
         """Run ``function(*args)`` on the thread; what it raises is raised here. When the caller is cancelled
@@ -59,7 +43,7 @@ class Worker:
             self._calls.put_nowait((partial(function, *args), done))
         except queue.Full:
             raise SinkError(self._name, "an earlier call still hangs") from None
-        self._free.clear()
+        self._way.begin()
         self._last = done
         await self._wait(done, what or function.__name__, seconds)
 
@@ -69,15 +53,8 @@ class Worker:
             await self._wait(self._last, "the call before", seconds)
 
     def give_way(self, seconds: float) -> bool:
-        """Stand still until the thread's call has ended, ``seconds`` at most, so that it has Python's lock and a core.
-
-        Returns:
-            Whether it made use of that: it ended, or worked for some of the time. One that hangs at a disk does not.
-        """
-        if self._last is None or self._last.done():
-            return False
-        before = _worked()
-        return self._free.wait(seconds) or _worked() - before > seconds * _SOME
+        """See ``RightOfWay.give``; without a call on the thread nobody stands still, and it is no use."""
+        return self._last is not None and not self._last.done() and self._way.give(seconds)
 
     def stop(self) -> None:
         """Let the thread end after the call it is in."""
@@ -105,7 +82,7 @@ class Worker:
                 self._end(done, None)
 
     def _end(self, done: asyncio.Future[None], error: Exception | None) -> None:
-        self._free.set()
+        self._way.end()
         _tell(done, error)
 
 

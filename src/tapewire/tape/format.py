@@ -86,6 +86,14 @@ class Run(NamedTuple):
     payloads: Sequence[bytes]
 
 
+class Packed(NamedTuple):
+    """A run as its bytes in a block: how many records it has, and when they came."""
+
+    records: int
+    at_ns: int
+    data: bytes
+
+
 class Dialled(Struct, frozen=True):
     """The connection that a record's number stands for. Dials of one connection have the same ``name``."""
 
@@ -189,16 +197,25 @@ def is_of_another_version(data: bytes) -> bool:
     return bool(_CRC.unpack_from(data, end)[0] == zlib.crc32(data[:end]))
 
 
+def pack(run: Run) -> Packed:
+    """One run as it stands in a block."""
+    kind, connection, at_ns, payloads = run
+    count = len(payloads)
+    head, lengths = _RUN.pack(kind, connection, at_ns, count), struct.pack(f"<{count}I", *map(len, payloads))
+    return Packed(count, at_ns, b"".join((head, lengths, *payloads)))
+
+
 def encode_block(runs: Sequence[Run], *, compress: bool) -> bytes:
     """Runs as one block (at least one)."""
-    parts: list[bytes] = []
-    for kind, connection, at_ns, payloads in runs:
-        count = len(payloads)
-        parts += _RUN.pack(kind, connection, at_ns, count), struct.pack(f"<{count}I", *map(len, payloads)), *payloads
-    plain = b"".join(parts)
+    return seal([pack(run) for run in runs], compress=compress)
+
+
+def seal(runs: Sequence[Packed], *, compress: bool) -> bytes:
+    """Runs that are packed already as one block (at least one)."""
+    plain = b"".join([run.data for run in runs])
     stored = zstd.compress(plain, _LEVEL) if compress else plain
     times = [run.at_ns for run in runs]
-    records = sum(len(run.payloads) for run in runs)
+    records = sum(run.records for run in runs)
     flags = _RUNS | (_ZSTD if compress else 0)
     numbers = _BLOCK.pack(BLOCK_MAGIC, flags, records, len(plain), len(stored), min(times), max(times))
     return b"".join((numbers, _CRC.pack(zlib.crc32(stored, zlib.crc32(numbers))), stored))

@@ -13,7 +13,8 @@ from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.model.counted import count_of
 from tapewire.tape.files import Damage
-from tapewire.tape.format import Header, Kind, Missing, Run
+from tapewire.tape.format import Header, Kind, Missing, Packed, Run, pack
+from tapewire.tape.right_of_way import BEHIND, RightOfWay
 from tapewire.tape.writer import TapeWriter
 
 #: Bytes of payloads after which a block is full: it is written whole or not at all.
@@ -56,6 +57,9 @@ class Position(Struct, frozen=True):
 class Recorder:
     """One tape for all connections of a feed; called from the feed's thread alone.
 
+    That thread never waits for the disk. It stands still for moments (``right_of_way``) when the writing one, which has
+    to ask for Python's lock, is behind; where that is of no use it goes on, and what finds no room is left out.
+
     Args:
         options: where and how.
         header: venue and addresses, for each file.
@@ -68,8 +72,8 @@ class Recorder:
     ) -> None:
         self._options, self._wall_ns, self._tell = options, wall_ns, tell
         self._writer = TapeWriter(options, header, wall_ns)
-        #: What waits, each with its bytes.
-        self._runs: deque[tuple[Run, int]] = deque()
+        #: What waits, each with the bytes of its payloads. It is packed while the processor has it at hand.
+        self._runs: deque[tuple[Packed, int]] = deque()
         #: The payloads of the run that grows, None: none does. Only ``end`` hands it to the writing thread.
         self.growing: list[bytes] | None = None
         self._shared = (0, 0, 0)
@@ -77,12 +81,13 @@ class Recorder:
         self._came = self._went = 0
         #: How many of those that went the disk has confirmed; whether it is to confirm the rest at once.
         self._confirmed, self._is_hurried = 0, False
-        self._block: list[tuple[Run, int]] = []
+        self._block: list[tuple[Packed, int]] = []
         self._left_out: Missing | None = None
         self._reason = ""
         self._synced_ns = 0
         self._thread: threading.Thread | None = None
         self._closing, self._due = threading.Event(), threading.Event()
+        self._way, self._behind = RightOfWay(), min(BEHIND, options.pending // 2)
         self._connections = 0
         self.missed = 0
 
@@ -162,20 +167,34 @@ class Recorder:
     def end(self) -> None:
         """The run that grows is whole, if there is one."""
         payloads, self.growing = self.growing, None
-        if payloads:
-            self._take(Run(*self._shared, payloads), sum(map(len, payloads)))
+        if not payloads:
+            return
+        size = sum(map(len, payloads))
+        if size <= BLOCK_BYTES:
+            self._take(Run(*self._shared, payloads), size)
+            return
+        for payload in payloads:  # large ones: no block is to be larger than a reader takes
+            self._take(Run(*self._shared, (payload,)), len(payload))
 
     def _take(self, run: Run, size: int) -> None:
         waiting = self._came - self._went
+        if waiting > self._behind and self._thread is not None and not self._reason:
+            self._give_way()
+            waiting = self._came - self._went
         if waiting > self._options.pending or (self._left_out is not None and waiting > self._options.pending // 2):
             self._leave_out(run)  # until there is some room, so that a disk at its limit is not told of each time
             return
         if self._left_out is not None:
             self._note_left_out()
         self._came += size
-        self._runs.append((run, size))
+        self._runs.append((pack(run), size))
         if waiting > DUE_BYTES and not self._due.is_set():
             self._due.set()
+
+    def _give_way(self) -> None:
+        self._way.begin()
+        self._due.set()
+        self._way.give_at_times(self._wall_ns)
 
     def note(self, kind: Kind, connection: int, said: Struct) -> None:
         """Keep something that happened, as JSON, at this moment."""
@@ -196,7 +215,7 @@ class Recorder:
         self._closing.set()
         self._due.set()
         thread.join(STOP_TIMEOUT)
-        waiting = sum(len(run.payloads) for run, _ in (*self._runs, *self._block))
+        waiting = sum(run.records for run, _ in (*self._runs, *self._block))
         if waiting or thread.is_alive():
             reason = self._reason or "the disk does not answer"
             raise TapeError(str(self._writer.path), f"{reason}; {count_of(waiting, 'record')} could not be written")
@@ -217,11 +236,11 @@ class Recorder:
         earlier_ns, now = self._writer.earlier_ns, self._wall_ns()
         if earlier_ns is not None:
             missing = Missing(0, "nothing was recorded", earlier_ns, now)
-            self._runs.appendleft((Run(Kind.GAP, 0, now, (json.encode(missing),)), 0))
+            self._runs.appendleft((pack(Run(Kind.GAP, 0, now, (json.encode(missing),))), 0))
 
     def _note_left_out(self) -> None:
         missing, self._left_out = self._left_out, None
-        self._runs.append((Run(Kind.GAP, 0, self._wall_ns(), (json.encode(missing),)), 0))
+        self._runs.append((pack(Run(Kind.GAP, 0, self._wall_ns(), (json.encode(missing),))), 0))
         self._tell(Trouble(self._reason, self.missed))
 
     # The writing thread.
@@ -230,6 +249,7 @@ class Recorder:
         self._synced_ns = self._wall_ns()
         while not self._pause():
             self._guarded(self._keep)
+            self._way.end()
         self._guarded(self._finish)
 
     def _keep(self) -> None:
@@ -269,7 +289,7 @@ class Recorder:
         if each:
             self._sync()  # of a block that the disk took the last time, but did not confirm
         while left > 0 and self._fill():
-            self._writer.write([run for run, _ in self._block])
+            self._writer.append([run for run, _ in self._block])
             left -= len(self._block)
             self._went += sum(size for _, size in self._block)
             self._block = []
@@ -279,10 +299,10 @@ class Recorder:
     def _fill(self) -> bool:
         """Have a block of what came first; False: nothing came."""
         runs, block = self._runs, self._block
-        size, records = sum(size for _, size in block), sum(len(run.payloads) for run, _ in block)
+        size, records = sum(size for _, size in block), sum(run.records for run, _ in block)
         while runs and size < BLOCK_BYTES and records < BLOCK_RECORDS:
             block.append(runs.popleft())
-            size, records = size + block[-1][1], records + len(block[-1][0].payloads)
+            size, records = size + block[-1][1], records + block[-1][0].records
         return bool(block)
 
     def _guarded(self, step: Callable[[], None]) -> None:

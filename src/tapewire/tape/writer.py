@@ -14,7 +14,7 @@ from tapewire.config import TapeOptions
 from tapewire.errors import TapeError
 from tapewire.tape.disk import append_all, lock, new_file, open_folder, reason_of, sync_folder
 from tapewire.tape.files import Block, Damage, TapeFile, file_name, is_unborn, number_of, tape_files
-from tapewire.tape.format import Header, Run, encode_block, encode_header
+from tapewire.tape.format import Header, Packed, Run, encode_header, pack, seal
 from tapewire.tape.renewing import adopt, put_in_place, write_anew
 
 #: Bytes that are kept in memory until the disk has confirmed them; beyond it is asked to at once.
@@ -94,7 +94,11 @@ class TapeWriter:
 
     def write(self, runs: Sequence[Run]) -> None:
         """Append one block. When that fails, the file is cut back to its last whole one, and nothing of it counts."""
-        block = encode_block(runs, compress=self._options.compress)
+        self.append([pack(run) for run in runs])
+
+    def append(self, runs: Sequence[Packed]) -> None:
+        """As ``write``, of runs that are packed already."""
+        block = seal(runs, compress=self._options.compress)
         try:
             if self._is_doubtful or self._held_bytes > HELD_BYTES:
                 self._confirm()
@@ -106,7 +110,7 @@ class TapeWriter:
         if self._options.fsync != "none":
             self._held.append(block)
             self._held_bytes += len(block)
-        self.records += sum(len(run.payloads) for run in runs)
+        self.records += sum(run.records for run in runs)
         self.until_ns = runs[-1].at_ns
 
     def sync(self) -> None:

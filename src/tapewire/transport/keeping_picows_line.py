@@ -12,10 +12,12 @@ from tapewire.transport.dispatch import Dispatch, HeadDispatch
 from tapewire.transport.picows_line import CONTROL_MAX, PicowsLine
 
 _TEXT = WSMsgType.TEXT
+#: Messages of one run: a busy socket is read for long in one turn of the loop, and a processor's cache holds so many.
+RUN_MOST = 200
 
 
 class _Keeping(PicowsLine):
-    """What both have: a run for each socket read, which ends with the loop's turn.
+    """What both have: a run for each socket read, which ends with the loop's turn at the latest.
 
     Messages of the careful road are kept by the listener. To keep one costs the feed's thread 0.2 µs, most of it for
     asking whether it is text.
@@ -71,7 +73,8 @@ class KeepingPicowsLine(_Keeping):
                     stream = None
                 if stream is not None:
                     kind = frame.msg_type
-                    if self._run is None or self._run is not self._runs.growing or kind is not self._kind:
+                    run = self._run
+                    if run is None or run is not self._runs.growing or kind is not self._kind or len(run) > RUN_MOST:
                         self._begin_run(kind)
                     self._keep(payload)
                     event.__class__ = public
@@ -115,7 +118,8 @@ class KeepingHeadedPicowsLine(_Keeping):
                     stream = None
                 if stream is not None:
                     kind = frame.msg_type
-                    if self._run is None or self._run is not self._runs.growing or kind is not self._kind:
+                    run = self._run
+                    if run is None or run is not self._runs.growing or kind is not self._kind or len(run) > RUN_MOST:
                         self._begin_run(kind)
                     self._keep(payload)
                     event.__class__ = public
