@@ -243,6 +243,18 @@ async def test_a_flush_does_not_wait_for_the_next_batch() -> None:
     await running
 
 
+async def test_a_sink_says_how_soon_it_is_to_be_flushed_and_nothing_waits_longer_to_be_written() -> None:
+    sink, feed = Notebook(), Feed()
+    sink.changes = feed.changes
+    sink.flush_every = 0.02  # type: ignore[attr-defined]
+    running = asyncio.create_task(SinkRunner(sink, options=RunnerOptions(batch=1000, max_age=1000)).run(feed))
+    feed.put([1])
+    await feed.changes.until(lambda: "flush" in sink.told)
+    assert sink.told == ["open", "write", "flush"]
+    feed.end()
+    await running
+
+
 async def test_a_write_that_hangs_is_given_up_in_time_and_named() -> None:
     sink, feed = Notebook(gate=threading.Event()), Feed()
     feed.put([1])
@@ -343,6 +355,26 @@ async def test_who_gives_way_stands_still_until_the_call_has_ended_and_is_told_w
     assert worker.give_way(10)
     await hanging
     assert not worker.give_way(10)
+    worker.stop()
+
+
+async def test_nobody_gives_way_to_a_call_that_waits_for_more_to_do() -> None:
+    worker, rests, goes_on, gate = Worker("thread"), threading.Event(), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        worker.rests(resting=True)
+        rests.set()
+        assert gate.wait(20)
+        worker.rests(resting=False)
+        goes_on.set()
+
+    call = asyncio.create_task(worker.call(wait, seconds=60))
+    await asyncio.sleep(0)
+    assert rests.wait(20)
+    assert worker.give_way(60), "at once"
+    gate.set()
+    await call
+    assert goes_on.is_set()
     worker.stop()
 
 

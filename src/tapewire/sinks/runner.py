@@ -16,7 +16,7 @@ from tapewire.errors import ConfigError, SinkError
 from tapewire.model.frame_run import FrameRun
 from tapewire.sinks.contract import Item, Sink, Taking
 from tapewire.sinks.worker import Worker
-from tapewire.tape.right_of_way import BEHIND, GIVE_WAY, GO_ON
+from tapewire.tape.right_of_way import BEHIND, GO_ON
 
 State = Literal["idle", "recording", "degraded"]
 
@@ -29,8 +29,10 @@ FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 28 * 1024 * 1024
 #: A busy event loop may answer the sink's thread a fifth of a second later only. So that writes what becomes ready by
 #: itself, waits so many seconds for more after a full batch, and asks the loop after this share of the time limit.
 _MORE, _ROW_SHARE = 0.15, 0.25
-#: Share of ``max_age`` that is left when a run of frames comes (``hub.frame_box.RUN_SECONDS`` are a fifth).
-_BESIDE_RUNS = 0.8
+#: Seconds that a run of frames has taken when it comes (``hub.frame_box.RUN_SECONDS``); what is left to wait at least.
+_RUN, _LEAST = 0.05, 0.01
+#: Seconds between flushes where nobody says otherwise; the share of it for which the thread waits for more at most.
+_FLUSH_EVERY, _MORE_SHARE = 1.0, 1 / 6
 
 
 class RunnerOptions(Struct, frozen=True, kw_only=True):
@@ -39,8 +41,9 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
     Attributes:
         batch: events that are written at once; as many again may wait while a batch is being written. None: as many as
             the sink wants (``Sink.batch``), or 1,000.
-        max_age: seconds after which a smaller batch is written too.
-        flush_every: seconds at most from a write to the flush that covers it.
+        max_age: seconds after which a smaller batch is written too, or half of ``flush_every``, if that is less.
+        flush_every: seconds from what came to the flush that covers it, at most (0.12 or more, where frames come in
+            runs). None: as the sink says (``Sink.flush_every``), or 1.
         write_timeout: seconds one ``open``, ``write`` or ``flush`` may take.
         close_timeout: seconds for all that remains when the feed has ended (Ctrl-C ends within five).
         retry_every: seconds until a sink that refused for a while (``SinkError.retryable``) is tried again.
@@ -48,7 +51,7 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
 
     batch: int | None = None
     max_age: float = 0.25
-    flush_every: float = 1.0
+    flush_every: float | None = None
     write_timeout: float = 30.0
     close_timeout: float = 4.0
     retry_every: float = 1.0
@@ -87,14 +90,16 @@ class SinkRunner:
         liked: int = getattr(sink, "batch", BATCH)
         self._batch = liked if self._options.batch is None else self._options.batch
         takes_frames = getattr(sink, "frames", None) is not None  # which have waited for a run to be over
-        self._max_age = self._options.max_age * (_BESIDE_RUNS if takes_frames else 1.0)
+        wished: float = getattr(sink, "flush_every", _FLUSH_EVERY)
+        self._flush_every = wished if self._options.flush_every is None else self._options.flush_every
+        max_age = min(self._options.max_age, self._flush_every / 2)
+        self._max_age = max(max_age - _RUN, _LEAST) if takes_frames else max_age
         self._worker = Worker(name)
         self._buffer: list[Item | FrameRun] = []
         self._count = self._size = 0  # events in it, and bytes of frames
         self._ready: deque[tuple[list[Any], int]] = deque()  # batches before it, which the thread takes by itself
         self._is_writing = False
         self._more = threading.Event()  # something is ready, or nothing will be
-        self._awaits_more = False  # the thread has nothing to do
         self._due = asyncio.Event()
         self._space = asyncio.Event()
         self._unflushed_since: float | None = None
@@ -138,8 +143,8 @@ class SinkRunner:
                     self._due.set()
                 if self._size >= FRAMES_DUE and self._is_writing and not self._ready:
                     self._make_ready()
-                if self._size >= BEHIND and not self._awaits_more:
-                    self._worker.give_way(GIVE_WAY)
+                if self._size >= BEHIND:
+                    self._worker.give_way_at_times(_loop_ns)
                 if self._count >= self._batch or self._size >= FRAMES_MOST:
                     self._due.set()
                     self._space.clear()
@@ -149,9 +154,8 @@ class SinkRunner:
             self._more.set()
 
     async def _await_space(self) -> None:
-        helps = self._size >= BEHIND
-        while helps and not self._space.is_set():
-            helps = self._worker.give_way(GIVE_WAY)
+        while self._size >= BEHIND and not self._space.is_set():
+            self._worker.give_way_at_times(_loop_ns)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GO_ON):
                     await self._space.wait()
@@ -187,7 +191,7 @@ class SinkRunner:
 
     def _flush_at(self) -> float:
         assert self._unflushed_since is not None  # noqa: S101 - something was written
-        return self._unflushed_since + self._options.flush_every / 2
+        return self._unflushed_since + self._flush_every / 2
 
     async def _until_taken(self, call: Coroutine[Any, Any, None]) -> None:
         """When the sink refuses for a while, have it try again until it has written what it kept."""
@@ -243,13 +247,13 @@ class SinkRunner:
             self._sink.write(batch)
             if now() >= until:
                 return
-            if now() >= flushed + self._options.flush_every / 2:
+            if now() >= flushed + self._flush_every / 2:
                 self._sink.flush()
                 flushed = now()
             if size >= FRAMES_DUE and not self._ready:
-                self._awaits_more = True
-                self._more.wait(_MORE)
-                self._awaits_more = False
+                self._worker.rests(resting=True)
+                self._more.wait(min(_MORE, self._flush_every * _MORE_SHARE))
+                self._worker.rests(resting=False)
 
     async def _end(self) -> None:
         """Write what is left, unless writing has failed, and close; all within ``close_timeout``."""
@@ -272,6 +276,11 @@ class SinkRunner:
         except Exception as error:
             self._failed = not (isinstance(error, SinkError) and error.retryable)
             raise
+
+
+def _loop_ns() -> int:
+    """The running loop's clock."""
+    return int(asyncio.get_running_loop().time() * 1e9)
 
 
 def _none(_most: int) -> list[Any]:

@@ -54,7 +54,20 @@ class Worker:
 
     def give_way(self, seconds: float) -> bool:
         """See ``RightOfWay.give``; without a call on the thread nobody stands still, and it is no use."""
-        return self._last is not None and not self._last.done() and self._way.give(seconds)
+        return self._is_at_work and self._way.give(seconds)
+
+    def give_way_at_times(self, now_ns: Callable[[], int]) -> None:
+        """See ``RightOfWay.give_at_times``; without a call on the thread nothing is done."""
+        if self._is_at_work:
+            self._way.give_at_times(now_ns)
+
+    def rests(self, *, resting: bool) -> None:
+        """Said by a call on the thread: it has nothing to do until more comes, so nobody is to give way to it."""
+        self._way.end() if resting else self._way.begin()
+
+    @property
+    def _is_at_work(self) -> bool:
+        return self._last is not None and not self._last.done()
 
     def stop(self) -> None:
         """Let the thread end after the call it is in."""

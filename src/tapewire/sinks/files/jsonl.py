@@ -66,6 +66,7 @@ class JsonlSink:
         if max_open < 1:
             raise ConfigError("max_open", max_open, "1 or more")
         self.promise = Promise("at_least_once", "process" if options.fsync == "none" else "power")
+        self.flush_every = options.fsync_every
         self._path, self._raw = Path(folder), form != "event" and not columns
         self._finisher = _finisher(self._path, options) if columns else None
         add, unfinished = (self._finisher.add, self._finisher.unfinished) if self._finisher else (_nothing, frozenset)
