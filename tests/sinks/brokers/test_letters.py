@@ -13,7 +13,8 @@ from tapewire.model.book import BookLevel, DepthOrderbookEvent
 from tapewire.model.events import Asset, CandleEvent, Event, MyAssetEvent, OrderbookEvent, OrderbookUnit, TradeEvent
 from tapewire.model.status import FeedEvent, Stopped
 from tapewire.sinks.brokers import letters
-from tapewire.sinks.brokers.letters import FORMS, Form, Letter, Writer, check_form, fit, holds_one, pack, unpack
+from tapewire.sinks.brokers.letters import FORMS, Writer, check_form, fit, holds_one, pack, unpack
+from tapewire.sinks.brokers.runs import Form, Letter
 
 RAW = (
     b'{"type":"trade","code":"KRW-BTC","trade_price":1.5,"trade_volume":2.0,"sequential_id":17,'

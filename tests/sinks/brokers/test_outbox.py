@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec import msgpack
 
 from tapewire.model.events import TradeEvent
-from tapewire.sinks.brokers.letters import OVERHEAD, Letter, Message, Writer
+from tapewire.sinks.brokers.letters import Message, Writer
 from tapewire.sinks.brokers.outbox import Outbox
+from tapewire.sinks.brokers.runs import OVERHEAD, Letter
 from tests.sizes import size
 
 _writer = Writer()

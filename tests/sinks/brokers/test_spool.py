@@ -9,7 +9,8 @@ import pytest
 from tapewire.errors import SinkError
 from tapewire.model.events import TradeEvent
 from tapewire.sinks.brokers import spool as spool_module
-from tapewire.sinks.brokers.letters import Letter, Writer
+from tapewire.sinks.brokers.letters import Writer
+from tapewire.sinks.brokers.runs import Letter
 from tapewire.sinks.brokers.spool import Spool
 
 _writer = Writer()

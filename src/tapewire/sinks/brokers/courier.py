@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tapewire.errors import SinkError
-from tapewire.sinks.brokers.letters import Letter, Message
+from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, Link, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, Figures
 from tapewire.sinks.brokers.outbox import Outbox
+from tapewire.sinks.brokers.runs import Part, letters_of
 from tapewire.sinks.brokers.spool import Spool
 from tapewire.sinks.contract import Written
 
@@ -70,14 +71,14 @@ class Courier:
             raise SinkError(self._where, str(error), "nothing was sent") from None
         self._task = asyncio.create_task(self._work(), name="courier")
 
-    async def take(self, letters: Sequence[Letter]) -> None:
-        """Letters to be sent. Returns when they are in memory or on disk: at once, unless both are full."""
+    async def take(self, parts: Sequence[Part]) -> None:
+        """Letters and runs to be sent. Returns when they are in memory or on disk: at once, unless both are full."""
         while self._is_full():
             self._check()
             await self._change()
-        if self._spool is not None and not self._spool.empty and await self._spilled(letters):
+        if self._spool is not None and not self._spool.empty and await self._spilled(parts):
             return
-        self._outbox.put(letters)
+        self._outbox.put(parts)
         if self._spool is not None and self._outbox.size > self._options.memory:
             await self._spill()
         self._count()
@@ -157,7 +158,7 @@ class Courier:
                 bad.append((message, verdict))
                 continue
             if verdict is not None:
-                self.figures.known += len(message.letters)
+                self.figures.known += message.count
             good.append(message)
         self._confirm(good)
         unsure = ""
@@ -189,7 +190,7 @@ class Courier:
         figures = self.figures
         for message in good:
             self._outbox.confirmed(message)
-            count, size = len(message.letters), len(message.payload)
+            count, size = message.count, len(message.payload)
             figures.confirmed += count
             figures.size += size
             self.targets[message.subject] += count
@@ -202,7 +203,7 @@ class Courier:
 
     def _refuse(self, message: Message, reason: str) -> None:
         """A message that the broker will never take costs itself and nothing else."""
-        if len(message.letters) > 1:
+        if message.count > 1:
             self._outbox.apart(message)
             return
         self._outbox.confirmed(message)
@@ -291,9 +292,10 @@ class Courier:
             self._disk = ""
         await self._tell()
 
-    async def _spilled(self, letters: Sequence[Letter]) -> bool:
+    async def _spilled(self, parts: Sequence[Part]) -> bool:
         """Whether they are on disk, behind what waits there."""
         assert self._spool is not None  # noqa: S101 - asked by the caller
+        letters = letters_of(parts)
         while not self._spool.empty:
             try:
                 self._spool.put(letters)

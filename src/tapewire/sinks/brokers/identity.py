@@ -44,6 +44,16 @@ def identity(item: Event | FeedEvent) -> str:
     return f"{item.at_ns}-{_digest(item)}"
 
 
+def identities(items: Sequence[Event]) -> list[str]:
+    """The ``identity`` of each."""
+    return [
+        str(item.sequential_id)
+        if item.__class__ is TradeEvent and item.sequential_id is not None and item.count is None
+        else identity(item)
+        for item in items
+    ]
+
+
 def full_id(place: Place, one: str) -> str:
     """``upbit|candle.1s|KRW-BTC|one``."""
     return f"{_start(place)}|{one}"

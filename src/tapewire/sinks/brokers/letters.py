@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Literal, Union
+from typing import Any, Union
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,64 +13,40 @@ from tapewire.errors import ConfigError, DecodeError, UnknownName
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.model.status import FeedEvent
-from tapewire.sinks.brokers.identity import batch_id, full_id, identity
+from tapewire.sinks.brokers.identity import batch_id, full_id, identities, identity
+from tapewire.sinks.brokers.runs import OVERHEAD, Form, Letter, Part, Run, as_list, letters_of, weight_of, without_list
 from tapewire.sinks.brokers.subjects import FEED, Place, place_of, subject, token
 from tapewire.venues.registry import get_venue
 
-Form = Literal["event", "venue", "msgpack"]
 FORMS: tuple[Form, ...] = ("event", "venue", "msgpack")
 #: Version of headers and payloads; it is raised when a consumer would have to know.
 SCHEMA = 1
 #: Events of one message at most.
 BATCH_MOST = 1_000
-#: Bytes that a letter takes beside its payload, about.
-OVERHEAD = 400
 #: Books whose sides stand apart, and by what their payloads are known.
 _DEEP, _SIDES = "orderbook with sides", (b'"asks":[', b"\xa4asks")
 #: Subjects that a writer remembers.
 SUBJECTS_MOST = 100_000
 
 
-class Letter(Struct, array_like=True, gc=False):
-    """One event, ready to be sent.
-
-    Attributes:
-        subject: where to; venue, type, symbol: of the event.
-        identity: last part of its id.
-        form: of this payload: what has no form of the venue's is sent as ``event``.
-        payload: one JSON or MessagePack value.
-        timestamp: the venue's, ms; received_ns: ours, ns UTC.
-        recovered: REST told of it afterwards, or in the stream's place.
-    """
-
-    subject: str
-    venue: str
-    type: str
-    symbol: str
-    identity: str
-    form: Form
-    payload: bytes
-    timestamp: int | None
-    received_ns: int
-    recovered: bool
-
-    @property
-    def place(self) -> Place:
-        return Place(self.venue, self.type, self.symbol)
-
-
 class Message(Struct):
     """What a broker is given: one event, or several of one subject. ``id`` is the same each time it is sent.
 
-    ``weight``: bytes that it takes here, about.
+    ``parts``: what it was made of; ``count``: its events; ``weight``: bytes that it takes here, about.
     """
 
     subject: str
     id: str
     headers: dict[str, str]
     payload: bytes
-    letters: tuple[Letter, ...]
+    parts: tuple[Part, ...]
+    count: int
     weight: int
+
+    @property
+    def letters(self) -> tuple[Letter, ...]:
+        """Its events, each by itself."""
+        return tuple(letters_of(self.parts))
 
 
 class _OwnPart(dict[type, str | None]):
@@ -84,6 +60,10 @@ class _OwnPart(dict[type, str | None]):
 _own_part = _OwnPart()
 #: Subject, venue, type, symbol.
 _Head = tuple[str, str, str, str]
+#: By what an event's head is known.
+_Key = tuple[type, str, str, object]
+#: Events of one subject; without a head each is a letter.
+_Group = tuple[_Head | None, Sequence[Any]]
 
 
 class Writer:
@@ -93,13 +73,16 @@ class Writer:
         form: ``"event"``: our event as JSON; ``"venue"``: the exchange's own JSON (``keep_raw``), in which one frame is
             one event; ``"msgpack"``: our event as MessagePack.
         prefix: of every subject.
+        batch, batch_bytes: events and payload of a run at most.
     """
 
-    def __init__(self, form: Form = "event", prefix: str = "md") -> None:
+    def __init__(
+        self, form: Form = "event", prefix: str = "md", *, batch: int = 1, batch_bytes: int = 256 * 1024
+    ) -> None:
         self._form: Form = form
         self._plain: Form = "msgpack" if form == "msgpack" else "event"
-        self._prefix = prefix
-        self._heads: dict[tuple[type, str, str, object], _Head] = {}
+        self._prefix, self._batch, self._batch_bytes = prefix, batch, batch_bytes
+        self._heads: dict[_Key, _Head] = {}
         self._encode: Callable[[Any], bytes] = (msgspec.msgpack if form == "msgpack" else msgspec.json).Encoder().encode
 
     def letter(self, item: Event | FeedEvent) -> Letter:
@@ -110,17 +93,61 @@ class Writer:
         kind = item.__class__
         part = _own_part[kind]
         key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
-        head = self._heads.get(key)
-        if head is None:
-            head = self._head(item)
-            if len(self._heads) < SUBJECTS_MOST:  # codes of any length and number may come
-                self._heads[key] = head
+        head = self._heads.get(key) or self._remembered(key, item)
         form, payload = (self._plain, self._encode(item)) if item.raw is None else self._payload(item, item.raw)
         subject, venue, word, symbol = head
         return Letter(
             subject, venue, word, symbol, identity(item), form, payload, item.timestamp, item.received_ns,
             item.recovered or item.polled,
         )  # fmt: skip
+
+    def parts(self, items: Sequence[Event | FeedEvent]) -> Sequence[Part]:
+        """Events as letters, or as runs if a message may hold several: each subject's in their order."""
+        if self._batch == 1:
+            return [self.letter(item) for item in items]
+        return [part for group in self._groups(items) for part in self._parts(group)]
+
+    def _groups(self, items: Sequence[Event | FeedEvent]) -> list[_Group]:
+        """Events that can be encoded together. What is late, or has its frame, stands alone."""
+        heads, most = self._heads, self._batch
+        found: list[_Group] = []
+        growing: dict[str, list[Event]] = {}
+        for item in items:
+            if not isinstance(item, Event):
+                found.append((None, [item]))
+                continue
+            kind = item.__class__
+            part = _own_part[kind]
+            key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
+            head = heads.get(key) or self._remembered(key, item)
+            group = growing.get(head[0])
+            if item.recovered or item.polled or item.raw is not None:
+                growing.pop(head[0], None)
+                found.append((None, [item]))
+            elif group is None or len(group) == most:
+                growing[head[0]] = group = [item]
+                found.append((head, group))
+            else:
+                group.append(item)
+        return found
+
+    def _parts(self, group: _Group) -> Sequence[Part]:
+        head, items = group
+        if head is None or len(items) == 1:
+            return [self.letter(item) for item in items]
+        payload = without_list(self._plain, len(items), self._encode(items))
+        if len(payload) > self._batch_bytes:
+            return [self.letter(item) for item in items]
+        return [
+            Run(*head, self._plain, identities(items), payload, [item.timestamp for item in items],
+                [item.received_ns for item in items])
+        ]  # fmt: skip
+
+    def _remembered(self, key: _Key, item: Event) -> _Head:
+        head = self._head(item)
+        if len(self._heads) < SUBJECTS_MOST:  # codes of any length and number may come
+            self._heads[key] = head
+        return head
 
     def _head(self, item: Event | FeedEvent) -> _Head:
         place = place_of(item)
@@ -149,7 +176,7 @@ def holds_one(raw: bytes) -> bool:
         return False
 
 
-def fit(one: Letter, other: Letter) -> bool:
+def fit(one: Part, other: Part) -> bool:
     """Whether one message of their subject can hold both."""
     return one.form == other.form and one.recovered == other.recovered
 
@@ -175,29 +202,33 @@ def _stamp(venue: str, kind: str, symbol: str, form: str, *, late: bool) -> tupl
     }
 
 
-def pack(letters: Sequence[Letter], *, batch: bool) -> Message:
-    """Letters that ``fit`` together as one message; with ``batch`` the payload is a list, even of one."""
-    first, last = letters[0], letters[-1]
+def pack(parts: Sequence[Part], *, batch: bool) -> Message:
+    """Parts that ``fit`` together as one message; with ``batch`` the payload is a list, even of one."""
+    first, last = parts[0], parts[-1]
     start, stamped = _stamp(first.venue, first.type, first.symbol, first.form, late=first.recovered)
     headers = stamped.copy()
-    if last.timestamp is not None:
-        headers["tw-timestamp"] = str(last.timestamp)
-    headers["tw-received-ns"] = str(last.received_ns)
-    if not batch:
+    timestamp, received_ns = _times(last)
+    if timestamp is not None:
+        headers["tw-timestamp"] = str(timestamp)
+    headers["tw-received-ns"] = str(received_ns)
+    if not batch and isinstance(first, Letter):
         payload = first.payload
-        return Message(first.subject, start + first.identity, headers, payload, (first,), len(payload) + OVERHEAD)
-    identities = [letter.identity for letter in letters]
-    headers["tw-ids"] = ",".join(identities)
-    payloads = [letter.payload for letter in letters]
-    weight = sum(map(len, payloads)) + OVERHEAD * len(payloads)
-    one = batch_id(first.place, identities)
-    return Message(first.subject, one, headers, _list(first.form, payloads), tuple(letters), weight)
+        return Message(first.subject, start + first.identity, headers, payload, (first,), 1, len(payload) + OVERHEAD)
+    several: list[str] = []
+    for part in parts:
+        several += part.identities if isinstance(part, Run) else (part.identity,)
+    headers["tw-ids"] = ",".join(several)
+    payload = as_list(first.form, len(several), [part.payload for part in parts])
+    weight = sum([weight_of(part) for part in parts])
+    one = batch_id(Place(first.venue, first.type, first.symbol), several)
+    return Message(first.subject, one, headers, payload, tuple(parts), len(several), weight)
 
 
-def _list(form: Form, payloads: list[bytes]) -> bytes:
-    if form == "msgpack":
-        return msgspec.msgpack.encode([Raw(payload) for payload in payloads])
-    return b"[%s]" % b",".join(payloads)
+def _times(part: Part) -> tuple[int | None, int]:
+    """The newest of a part."""
+    if isinstance(part, Run):
+        return part.timestamps[-1], part.received[-1]
+    return part.timestamp, part.received_ns
 
 
 def unpack(headers: Mapping[str, str], payload: bytes) -> list[Event | FeedEvent]:

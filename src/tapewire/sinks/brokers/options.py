@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.errors import ConfigError
-from tapewire.sinks.brokers.letters import Form, check_form
+from tapewire.sinks.brokers.letters import check_form
+from tapewire.sinks.brokers.runs import Form
 from tapewire.sinks.brokers.subjects import check_prefix
 
 Own = TypeVar("Own", bound=Struct)

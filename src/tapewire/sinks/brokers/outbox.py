@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, islice, takewhile
+from itertools import islice
 
-from tapewire.sinks.brokers.letters import OVERHEAD, Letter, Message, fit, pack
+from tapewire.sinks.brokers.letters import Message, fit, pack
+from tapewire.sinks.brokers.runs import OVERHEAD, Letter, Part, count_of, letters_of, weight_of
 
 #: Messages of a group at least, if there are as many, however many groups may be on their way.
 _GROUP_LEAST = 16
@@ -17,15 +18,15 @@ _LANES_KEPT = 4_096
 class _Lane:
     """One subject: what is to be sent again as it was (the next one last), then what was never sent."""
 
-    __slots__ = ("again", "busy", "letters")
+    __slots__ = ("again", "busy", "parts")
 
     def __init__(self) -> None:
         self.again: list[Message] = []
-        self.letters: deque[Letter] = deque()
+        self.parts: deque[Part] = deque()
         self.busy = False
 
     def __bool__(self) -> bool:
-        return bool(self.letters or self.again)
+        return bool(self.parts or self.again)
 
 
 class Outbox:
@@ -54,16 +55,19 @@ class Outbox:
         """Messages that were taken and of which nothing was heard."""
         return len(self._on_the_way)
 
-    def put(self, letters: Iterable[Letter]) -> None:
-        """Letters to be sent; they wait until ``take``. ``letters`` and ``size`` count all that are not confirmed."""
+    def put(self, parts: Iterable[Part]) -> None:
+        """Letters and runs to be sent; they wait until ``take``. A run has no more letters than ``batch``.
+
+        ``letters`` and ``size`` count all that are not confirmed.
+        """
         lanes, count, size = self._lanes, 0, 0
-        for letter in letters:
-            lane = lanes.get(letter.subject)
-            if lane is None or not lane.letters:
-                lane = self._lane(letter.subject)
-            lane.letters.append(letter)
-            count += 1
-            size += len(letter.payload)
+        for part in parts:
+            lane = lanes.get(part.subject)
+            if lane is None or not lane.parts:
+                lane = self._lane(part.subject)
+            lane.parts.append(part)
+            count += 1 if part.__class__ is Letter else count_of(part)
+            size += len(part.payload)
         self.letters += count
         self.size += size + count * OVERHEAD
 
@@ -88,7 +92,7 @@ class Outbox:
     def confirmed(self, message: Message) -> None:
         """The broker has it, or never will: it is gone from here."""
         del self._on_the_way[id(message)]
-        self.letters -= len(message.letters)
+        self.letters -= message.count
         self.size -= message.weight
         self._free(message.subject)
 
@@ -104,21 +108,24 @@ class Outbox:
         """Its letters are to be sent again, each by itself."""
         del self._on_the_way[id(message)]
         batch = self._batch > 1
-        self._lane(message.subject).again.extend(pack([one], batch=batch) for one in reversed(message.letters))
+        again = [pack([one], batch=batch) for one in message.letters]
+        self.size += sum(one.weight for one in again) - message.weight
+        self._lane(message.subject).again.extend(reversed(again))
         self._free(message.subject)
 
     def drain(self) -> list[Letter]:
         """Take back all that waits, each subject's in its order; what is on its way stays so."""
-        found: list[Letter] = []
+        found: list[Part] = []
         for lane in self._lanes.values():
             for message in reversed(lane.again):
-                found += message.letters
-            found += lane.letters
-            lane.again, lane.letters = [], deque()
+                found += message.parts
+            found += lane.parts
+            lane.again, lane.parts = [], deque()
         self._lanes, self._ready = {name: lane for name, lane in self._lanes.items() if lane.busy}, {}
-        self.letters -= len(found)
-        self.size -= sum(len(letter.payload) + OVERHEAD for letter in found)
-        return found
+        self.size -= sum(map(weight_of, found))
+        letters = letters_of(found)
+        self.letters -= len(letters)
+        return letters
 
     def recall(self) -> None:
         """All that is on its way is to be sent again: nobody will tell what became of it."""
@@ -155,26 +162,19 @@ class Outbox:
     def _next(self, lane: _Lane) -> Message:
         if lane.again:
             return lane.again.pop()
-        waiting, most = lane.letters, self._batch
-        first = waiting.popleft()
-        if most == 1:
+        first = lane.parts.popleft()
+        if self._batch == 1:
             return pack((first,), batch=False)
-        letters = [first, *islice(waiting, most - 1)]
-        if len(letters) > 1 and not self._go_together(letters):
-            letters = self._first_of(letters)
-        for _ in range(len(letters) - 1):
-            waiting.popleft()
-        return pack(letters, batch=True)
+        return pack(self._with_followers(first, lane.parts), batch=True)
 
-    def _go_together(self, letters: Sequence[Letter]) -> bool:
-        first = letters[0]
-        form, recovered = first.form, first.recovered
-        small = sum([len(one.payload) for one in letters]) <= self._batch_bytes
-        return small and not [one for one in letters if one.form is not form or one.recovered is not recovered]
-
-    def _first_of(self, letters: Sequence[Letter]) -> list[Letter]:
+    def _with_followers(self, first: Part, waiting: deque[Part]) -> list[Part]:
         """As many as one message can hold; the first in any case."""
-        first, *others = letters
-        sizes = accumulate(len(one.payload) for one in letters)
-        next(sizes)
-        return [first, *takewhile(lambda one: next(sizes) <= self._batch_bytes and fit(first, one), others)]
+        found, count, room = [first], self._batch - count_of(first), self._batch_bytes - len(first.payload)
+        while waiting and count > 0:
+            part = waiting[0]
+            count -= count_of(part)
+            room -= len(part.payload)
+            if count < 0 or room < 0 or not fit(first, part):
+                break
+            found.append(waiting.popleft())
+        return found

@@ -33,7 +33,7 @@ class BrokerSink:
         """Called on the sink's thread with each group of messages that was confirmed."""
         self.where, self.options = where, options
         self._make = make
-        self._writer = Writer(options.form, options.prefix)
+        self._writer = Writer(options.form, options.prefix, batch=options.batch, batch_bytes=options.batch_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._courier: Courier | None = None
@@ -83,8 +83,7 @@ class BrokerSink:
         self._courier = courier
 
     async def _take(self, batch: Sequence[Item]) -> None:
-        letter = self._writer.letter
-        await self._opened().take([letter(item) for item in batch])
+        await self._opened().take(self._writer.parts(batch))
 
     def _confirmed(self, messages: Sequence[Message]) -> None:
         if self.hear is not None:

@@ -10,7 +10,7 @@ from msgspec import msgpack
 
 from tapewire.config import TapeOptions
 from tapewire.errors import SinkError, TapeError
-from tapewire.sinks.brokers.letters import Letter
+from tapewire.sinks.brokers.runs import Letter
 from tapewire.tape.disk import FILE_MODE, lock, reason_of
 from tapewire.tape.files import Block, Damage, TapeFile, is_unborn, tape_files
 from tapewire.tape.format import Damaged, Header, Run
