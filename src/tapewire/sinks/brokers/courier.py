@@ -79,7 +79,7 @@ class Courier:
         if self._spool is not None and not self._spool.empty and await self._spilled(parts):
             return
         self._outbox.put(parts)
-        if self._spool is not None and self._outbox.size > self._options.memory:
+        if self._spool is not None and self._outbox.size > self._options.memory and not self._outbox.held:
             await self._spill()
         self._count()
         self._news.set()

@@ -3,70 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
 from tapewire.errors import ConfigError
-from tapewire.sinks.brokers.kafka_line import (
-    SLICE,
-    Calls,
-    Cluster,
-    Sasl,
-    Told,
-    check_usable,
-    topic_and_key,
-    words_of,
-)
+from tapewire.sinks.brokers.kafka_line import Calls, Cluster, Sasl, check_usable
+from tapewire.sinks.brokers.kafka_producing import Delivery, Producing, TopicOptions
 from tapewire.sinks.brokers.letters import Message
-from tapewire.sinks.brokers.link import Away, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.link import Away, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
 from tapewire.sinks.brokers.sink import BrokerSink
 
-if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Producer
-
-#: Of what librdkafka says at ``log_level`` 0: that a producer has failed for good.
-logger = logging.getLogger("tapewire.sinks")
-#: Header with the event's id.
-ID = "tw-id"
-#: Bytes of one message that librdkafka may send; what the cluster takes is its own business.
-_LARGEST = 16 * 1024 * 1024
-#: Milliseconds for which librdkafka collects a batch: a group is handed over within them, and ``flush`` ends them.
-_LINGER = 20
-#: Seconds without any confirmation after which a cluster in trouble is asked whether it is there.
-_DOUBT = 1.0
-
-
-class TopicOptions(Struct, frozen=True, kw_only=True):
-    """Topics, when they have to be made; one that is there stays as it is.
-
-    Attributes:
-        partitions: of each topic; a symbol's messages are all in one.
-        replicas: brokers that keep it: 3 survives the loss of one.
-        max_age: seconds for which messages are kept; 0: as long as the cluster says.
-        compression: of batches on their way and in the log.
-    """
-
-    partitions: int = 4
-    replicas: int = 1
-    max_age: float = 86400.0
-    compression: str = "lz4"
-
-    def __post_init__(self) -> None:
-        for option in ("partitions", "replicas"):
-            if not getattr(self, option) >= 1:
-                raise ConfigError(option, getattr(self, option), "1 or more")
-        if not self.max_age >= 0:
-            raise ConfigError("max_age", self.max_age, "0 or more")
-        if self.compression not in _COMPRESSIONS:
-            raise ConfigError("compression", self.compression, " or ".join(_COMPRESSIONS))
-
-
-_COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
+#: Seconds between looks at what was delivered, and without any delivery after which a cluster in trouble is asked
+#: whether it is there.
+_LOOK, _DOUBT = 0.001, 1.0
 
 
 class KafkaSink(BrokerSink):
@@ -86,26 +39,29 @@ class KafkaSink(BrokerSink):
 
 
 class KafkaLink:
-    """One producer, whose blocking calls are made on a thread of its own, one after the other.
+    """One producer. What it is given and what it reports is dealt with in the event loop, what blocks on a thread.
 
     It is idempotent and leaves no gap: nothing of a symbol is stored behind a message that was not. Where that would
-    be, the producer fails for good, and another is made. So many messages of a symbol are on their way at once.
+    be, the producer fails for good, and another is made. So many messages of a symbol are on their way at once, and
+    what is packed meanwhile need not wait for them.
     """
 
     in_order = True
+    groups = 4
 
     def __init__(self, cluster: Cluster, topics: TopicOptions, options: BrokerOptions) -> None:
         self._cluster, self._topics, self._options = cluster, topics, options
-        self._producing: _Producing | None = None
+        self._producing: Producing | None = None
         self._calls = Calls()
+        self._turn = asyncio.Lock()
+        self._under_way = 0
+        self._held = False
 
     async def connect(self) -> None:
         """Make a producer, and see that the cluster answers it."""
         check_usable(self._cluster)
-        self._producing = producing = _Producing(
-            self._cluster, self._topics, self._options, asyncio.get_running_loop().time
-        )
-        self._calls = Calls()
+        self._producing = producing = Producing(self._cluster, self._topics, self._options)
+        self._calls, self._turn, self._under_way, self._held = Calls(), asyncio.Lock(), 0, False
         try:
             await self._calls.begin(partial(producing.reach, self._options.connect_timeout))
         except BaseException:
@@ -114,9 +70,18 @@ class KafkaLink:
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
         """Produce all, and wait until each was delivered."""
-        if self._producing is None:
+        producing = self._producing
+        if producing is None:
             raise Away("the line is lost")
-        return await self._calls.begin(partial(self._producing.deliver, group))
+        self._under_way += 1
+        try:
+            async with self._turn:  # in the order of the calls
+                delivery = await self._produced(producing, group)
+            await self._reported(producing, delivery)
+        finally:
+            self._under_way -= 1
+            self._held = self._held and self._under_way > 0
+        return delivery.verdicts
 
     async def close(self) -> None:
         """Forget what is on its way, and let go of the producer."""
@@ -125,125 +90,34 @@ class KafkaLink:
             producing.going = False
             await self._calls.end(producing)
 
+    async def _produced(self, producing: Producing, group: Sequence[Message]) -> Delivery:
+        """Hand a group to librdkafka. What it does not take holds up all that is under way behind it."""
+        delivery = Delivery(len(group))
+        if self._held:
+            return delivery
+        if producing.failed:
+            raise Away(producing.failed)
+        if missing := producing.missing(group):
+            await self._calls.begin(partial(producing.make, missing))
+        for position, message in enumerate(group):
+            while (taken := producing.produce(message, delivery, position)) is None:  # its queue is full
+                await asyncio.sleep(_LOOK)
+                producing.look()
+            if not taken:
+                self._held = True
+                break
+        return delivery
 
-class _Producing:
-    """The blocking half. ``going`` is set to False by whoever does not wait any more: what runs then ends soon."""
-
-    def __init__(
-        self, cluster: Cluster, topics: TopicOptions, options: BrokerOptions, now: Callable[[], float]
-    ) -> None:
-        from confluent_kafka import Producer  # noqa: PLC0415 - an optional extra
-
-        self.going = True
-        self._told, self._topics, self._now = Told(), topics, now
-        self._settings = cluster.settings() | {"error_cb": self._told.hear}
-        self._known: set[str] = set()
-        self._failed = ""
-        self._producer: Producer = Producer({
-            **self._settings, "enable.idempotence": True, "enable.gapless.guarantee": True, "linger.ms": _LINGER,
-            "message.max.bytes": _LARGEST,
-            "compression.type": topics.compression, "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 10 * options.window,
-            "message.timeout.ms": round(options.confirm_timeout * 1000) + 5_000,
-        }, logger=logger)  # fmt: skip
-
-    def reach(self, seconds: float) -> None:
-        """See that it answers. Raises Away, NotLetIn."""
-        self._told.reach(self._producer, seconds, self._is_going)
-        self._known = set(self._producer.list_topics(timeout=seconds).topics)
-
-    def deliver(self, group: Sequence[Message]) -> Sequence[Verdict]:
-        """Produce all, wait for their reports. Raises Away: nobody answers, or this producer has failed for good."""
-        if self._failed:
-            raise Away(self._failed)
-        places = [topic_and_key(message.subject) for message in group]
-        self._make({topic for topic, _ in places} - self._known)
-        verdicts: list[Verdict] = [Unconfirmed("no answer")] * len(group)
-        self._produce(group, places, verdicts)
-        quiet, left = self._now(), len(self._producer)
-        while left and self.going:
-            before, left = left, self._left_after_reports()
-            if left < before:
-                quiet = self._now()
-            elif self._told.troubled and self._now() - quiet > _DOUBT:
-                self._told.reach(self._producer, _DOUBT, self._is_going)
-        return verdicts
-
-    def _left_after_reports(self) -> int:
-        """Let reports come for a moment. Returns of how many messages there is none yet."""
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
-
-        try:
-            return self._producer.flush(SLICE)
-        except KafkaException as error:  # it has failed for good, and gives back what waits
-            self._failed = words_of(error.args[0])
-            self._producer.poll(SLICE)
-            return len(self._producer)
-
-    def close(self) -> None:
-        """Throw away what waits: the courier has it, and would send it twice."""
-        self._producer.purge()
-        self._producer.poll(0)
-        self._producer.close()
-
-    def _produce(self, group: Sequence[Message], places: Sequence[tuple[str, str]], verdicts: list[Verdict]) -> None:
-        """Hand all to librdkafka. Nothing is handed over behind a message of its symbol that was not."""
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
-
-        produce, held_up = self._producer.produce, set[str]()
-
-        def hear(position: int, error: KafkaError | None, _message: Any) -> None:
-            verdicts[position] = None if error is None else _verdict(error)
-
-        for position, (message, (topic, key)) in enumerate(zip(group, places, strict=True)):
-            if message.subject in held_up:
-                verdicts[position] = Unconfirmed("behind a message that was not taken")
-                continue
-            headers: Any = [*message.headers.items(), (ID, message.id)]
-            try:
-                produce(topic, message.payload, key, headers=headers, on_delivery=partial(hear, position))
-            except BufferError:
-                verdicts[position] = Unconfirmed("the producer's queue is full")
-                held_up.add(message.subject)
-            except KafkaException as error:
-                verdicts[position] = _verdict(error.args[0])
-                held_up.add(message.subject)
-
-    def _make(self, missing: set[str]) -> None:
-        """Make the topics that are not there; a cluster that makes none by request makes them by itself, or not."""
-        if not missing:
-            return
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
-        from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # noqa: PLC0415
-
-        wanted = self._topics
-        kept = {"retention.ms": str(round(wanted.max_age * 1000))} if wanted.max_age else {}
-        admin = AdminClient(self._settings)  # its answers end with it
-        made = admin.create_topics(
-            [NewTopic(name, wanted.partitions, wanted.replicas, config=kept) for name in sorted(missing)],
-            request_timeout=5,
-        )
-        for name, answer in made.items():
-            try:
-                answer.result()
-            except KafkaException as error:
-                if error.args[0].name() not in _MADE_OTHERWISE:
-                    raise Away(f"topic {name} cannot be made: {words_of(error.args[0])}") from None
-            self._known.add(name)
-
-    def _is_going(self) -> bool:
-        return self.going
-
-
-#: The topic is there; this cluster takes no such request; we may not make any: the cluster's own rule decides.
-_MADE_OTHERWISE = (
-    "TOPIC_ALREADY_EXISTS", "_UNSUPPORTED_FEATURE", "TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED",
-    "INVALID_TOPIC_EXCEPTION",
-)  # fmt: skip
-#: What no trying again mends.
-_NEVER = ("MSG_SIZE_TOO_LARGE", "INVALID_TOPIC_EXCEPTION", "INVALID_RECORD", "_BAD_MSG", "_MSG_SIZE_TOO_LARGE")
-
-
-def _verdict(error: KafkaError) -> Verdict:
-    words = words_of(error)
-    return Refused(words) if error.name() in _NEVER else Unconfirmed(words)
+    async def _reported(self, producing: Producing, delivery: Delivery) -> None:
+        """Wait for the reports of a group. Raises Away, NotLetIn: nobody answers."""
+        now = asyncio.get_running_loop().time
+        quiet, before = now(), delivery.left
+        while delivery.left:
+            await asyncio.sleep(_LOOK)
+            producing.look()
+            if producing.failed:
+                self._held = True
+            if delivery.left < before:
+                quiet, before = now(), delivery.left
+            elif producing.troubled and now() - quiet > _DOUBT:
+                await self._calls.begin(partial(producing.reach, _DOUBT))

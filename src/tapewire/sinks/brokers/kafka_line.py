@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -131,6 +131,7 @@ def check_usable(cluster: Cluster) -> None:
         trusting(cluster.ca)
 
 
+@lru_cache(maxsize=16_384)
 def topic_and_key(subject: str) -> tuple[str, str]:
     """``md.upbit.kr.trade`` and ``KRW-BTC``. A topic's name may hold no ``%``: an ``_`` stands there."""
     topic, _, key = subject.rpartition(".")

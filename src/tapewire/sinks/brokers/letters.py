@@ -32,7 +32,8 @@ SUBJECTS_MOST = 100_000
 class Message(Struct):
     """What a broker is given: one event, or several of one subject. ``id`` is the same each time it is sent.
 
-    ``parts``: what it was made of; ``count``: its events; ``weight``: bytes that it takes here, about.
+    ``parts``: what it was made of; ``count``: its events; ``weight``: bytes that it takes here, about; ``turn``: its
+    place in the outbox's order.
     """
 
     subject: str
@@ -42,6 +43,7 @@ class Message(Struct):
     parts: tuple[Part, ...]
     count: int
     weight: int
+    turn: tuple[int, int] = (0, 0)
 
     @property
     def letters(self) -> tuple[Letter, ...]:

@@ -43,9 +43,10 @@ class Link(Protocol):
     """One broker's client. It is connected anew after every loss; it does not do so by itself.
 
     Attributes:
-        in_order: of each subject, ``send`` stores messages in their order, and none behind one that it did not store.
-        groups: calls of ``send`` that may be under way at once, none with a subject of another's (1, where a link has
-            no such attribute). When one raises, the others are cancelled, and it is connected anew.
+        in_order: of each subject, messages are stored in their order, and none behind one that was not, whichever of
+            the calls of ``send`` that are under way they came with.
+        groups: calls of ``send`` that may be under way at once, none with a subject of another's unless ``in_order``
+            (1, where a link has no such attribute). When one raises, the others are cancelled, and it is connected anew.
     """
 
     in_order: bool

@@ -39,21 +39,29 @@ class Outbox:
         in_order: the broker stores a subject's messages in their order, and none behind one that it did not store, so
             that several of one subject can be on their way; else one of each subject is, and what comes meanwhile is
             packed into its next.
-        groups: that may be on their way at once; none has more than its share of the subjects.
+        groups: that may be on their way at once; none has more than its share of the subjects, or, ``in_order``, of
+            the window.
     """
 
     def __init__(self, *, batch: int, batch_bytes: int, window: int, in_order: bool, groups: int = 1) -> None:
         self._batch, self._batch_bytes, self._window, self._in_order = batch, batch_bytes, window, in_order
-        self._groups = 1 if in_order else groups
+        self._groups = groups
         self._lanes: dict[str, _Lane] = {}
         self._ready: dict[str, _Lane] = {}
         self._on_the_way: dict[int, Message] = {}
+        self._taken = 0
+        self._held = False
         self.letters = self.size = 0
 
     @property
     def on_the_way(self) -> int:
         """Messages that were taken and of which nothing was heard."""
         return len(self._on_the_way)
+
+    @property
+    def held(self) -> bool:
+        """Nothing leaves until all that is on its way was answered: some is to be sent again, and goes first."""
+        return self._held and bool(self._on_the_way)
 
     def put(self, parts: Iterable[Part]) -> None:
         """Letters and runs to be sent; they wait until ``take``. A run has no more letters than ``batch``.
@@ -76,6 +84,9 @@ class Outbox:
 
         What becomes of each must be told: ``confirmed``, ``again`` or ``apart``.
         """
+        if self.held:
+            return []
+        self._held = False
         group: list[Message] = []
         ready, most = self._ready, self._share()
         while ready and len(group) < most:
@@ -97,20 +108,23 @@ class Outbox:
         self._free(message.subject)
 
     def again(self, messages: Sequence[Message]) -> None:
-        """They are to be sent again, as they were, before all else of their subjects."""
+        """They are to be sent again, as they were, in their order and before all else of their subjects."""
         for message in reversed(messages):
             del self._on_the_way[id(message)]
-            self._lane(message.subject).again.append(message)
+            self._put_back(message)
         for message in messages:
             self._free(message.subject)
 
     def apart(self, message: Message) -> None:
         """Its letters are to be sent again, each by itself."""
         del self._on_the_way[id(message)]
-        batch = self._batch > 1
-        again = [pack([one], batch=batch) for one in message.letters]
-        self.size += sum(one.weight for one in again) - message.weight
-        self._lane(message.subject).again.extend(reversed(again))
+        batch, (turn, _) = self._batch > 1, message.turn
+        self.size -= message.weight
+        for place, letter in reversed(tuple(enumerate(message.letters))):
+            one = pack([letter], batch=batch)
+            one.turn = turn, place
+            self.size += one.weight
+            self._put_back(one)
         self._free(message.subject)
 
     def drain(self) -> list[Letter]:
@@ -134,10 +148,18 @@ class Outbox:
     def _share(self) -> int:
         """Messages that the next group may have."""
         away = len(self._on_the_way)
-        if self._in_order:
-            return 0 if away else self._window
-        fair = -(-(away + len(self._ready)) // self._groups)
+        whole = self._window if self._in_order else away + len(self._ready)
+        fair = -(-whole // self._groups)
         return min(self._window - away, max(_GROUP_LEAST, fair))
+
+    def _put_back(self, message: Message) -> None:
+        """Behind what was taken before it: of several that are on their way another may be answered first."""
+        again = self._lane(message.subject).again
+        position = len(again)
+        while position and again[position - 1].turn < message.turn:
+            position -= 1
+        again.insert(position, message)
+        self._held = self._in_order
 
     def _lane(self, name: str) -> _Lane:
         """The lane of a name, to which something is added: it is ready, unless it is busy."""
@@ -163,9 +185,11 @@ class Outbox:
         if lane.again:
             return lane.again.pop()
         first = lane.parts.popleft()
-        if self._batch == 1:
-            return pack((first,), batch=False)
-        return pack(self._with_followers(first, lane.parts), batch=True)
+        batch = self._batch > 1
+        message = pack(self._with_followers(first, lane.parts) if batch else (first,), batch=batch)
+        self._taken += 1
+        message.turn = self._taken, 0
+        return message
 
     def _with_followers(self, first: Part, waiting: deque[Part]) -> list[Part]:
         """As many as one message can hold; the first in any case."""
