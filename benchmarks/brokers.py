@@ -47,6 +47,8 @@ MARKETS = 100
 EVENTS = 20_000
 ROUNDS = 5
 WINDOW = 512
+#: Events of one ``write``: whole packs, as the bare client makes them.
+AT_ONCE = 20 * MARKETS
 
 
 class Result(NamedTuple):
@@ -91,7 +93,7 @@ def ours(make: Callable[..., BrokerSink], address: str, batch: int, first: int, 
     sink.open()
     sink.write(events(first + 2 * EVENTS, MARKETS))
     sink.flush()
-    batches = [events(first + start, 1_000) for start in range(0, EVENTS, 1_000)]
+    batches = [events(first + start, AT_ONCE) for start in range(0, EVENTS, AT_ONCE)]
 
     def work() -> None:
         for some in batches:
@@ -239,12 +241,16 @@ async def bare_kafka(address: str) -> AsyncIterator[Publish]:
     })  # fmt: skip
     producer.list_topics(timeout=10)
 
+    def hear(error: confluent_kafka.KafkaError | None, _message: Any) -> None:
+        if error is not None:
+            raise confluent_kafka.KafkaException(error)
+
     async def publish(messages: Iterable[Row]) -> None:
         for subject, one, headers, payload in messages:
             topic, _, key = subject.rpartition(".")
             while True:
                 try:
-                    producer.produce(topic, payload, key, headers=[*headers.items(), ("tw-id", one)])
+                    producer.produce(topic, payload, key, headers=[*headers.items(), ("tw-id", one)], on_delivery=hear)
                     break
                 except BufferError:
                     producer.poll(0.1)

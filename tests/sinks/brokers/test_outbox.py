@@ -261,3 +261,94 @@ def test_names_that_came_once_are_forgotten(in_order: bool) -> None:
     assert len(vars(box)["_lanes"]) <= 4_096
     box.put([letter(3, name) for name in names])
     assert len(box.take()) == 5_000
+
+
+def test_of_a_subject_on_its_way_only_what_is_full_follows() -> None:
+    box = outbox(in_order=True, window=9, batch=2, groups=3)
+    box.put([letter(1)])
+    assert ids(box.take()) == ["1"]
+    box.put([letter(2), letter(7, "KRW-ETH")])
+    assert ids(box.take()) == ["7"]
+    box.put([letter(3), letter(4)])
+    assert ids(box.take()) == ["2,3"]
+    assert box.take() == []
+
+
+def test_nothing_leaves_before_what_goes_again_is_known_whole() -> None:
+    box = outbox(in_order=True, window=90, groups=3)
+    box.put([letter(number) for number in range(70)])
+    first, second = box.take(), box.take()
+    assert (len(first), len(second)) == (30, 30)
+    box.again(second)  # heard before the first
+    assert (box.held, box.take()) == (True, [])
+    box.again(first[1:])
+    box.confirmed(first[0])
+    assert not box.held
+    sent = []
+    while group := box.take():
+        sent += ids(group)
+        for message in group:
+            box.confirmed(message)
+    assert sent == [str(number) for number in range(1, 70)]
+
+
+@given(
+    groups=st.integers(2, 4),
+    batch=st.integers(1, 3),
+    data=st.data(),
+    symbols=st.text("AAAB", min_size=1, max_size=200),
+)
+def test_several_groups_of_a_broker_that_stores_nothing_behind_a_gap_keep_their_order(
+    groups: int, batch: int, data: st.DataObject, symbols: str
+) -> None:
+    box = outbox(in_order=True, window=6, groups=groups, batch=batch)
+    put_in: dict[str, list[str]] = defaultdict(list)
+    stored: dict[str, dict[str, None]] = defaultdict(dict)
+    away: list[tuple[list[Message], list[bool]]] = []
+    gaps: set[str] = set()
+
+    def send() -> None:
+        """Each message is stored or not when it is sent; behind one that was not nothing is."""
+        fates = []
+        for message in (group := box.take()):
+            if not (fate := message.subject not in gaps and data.draw(st.integers(0, 5)) > 0):
+                gaps.add(message.subject)
+            if fate:
+                stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
+            fates.append(fate)
+        if group:
+            away.append((group, fates))
+
+    def hear(position: int) -> None:
+        group, fates = away.pop(position)
+        for message, fate in reversed([*zip(group, fates, strict=True)]):
+            if fate:
+                box.confirmed(message)
+            elif message.count > 1:
+                box.apart(message)
+            else:
+                box.again([message])
+        if not away:
+            gaps.clear()
+
+    for number, symbol in enumerate(symbols):
+        one = letter(number, symbol)
+        put_in[one.subject].append(one.identity)
+        box.put([one])
+        match data.draw(st.integers(0, 3)):
+            case 1 if len(away) < groups:
+                send()
+            case 2 if away:
+                hear(data.draw(st.integers(0, len(away) - 1)))
+            case 3 if not number % 7:
+                box.recall()
+                away.clear()
+                gaps.clear()
+        assert box.on_the_way == sum(len(group) for group, _ in away)
+    box.recall()
+    while group := box.take():
+        for message in group:
+            stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
+            box.confirmed(message)
+    assert {name: list(found) for name, found in stored.items()} == put_in
+    assert (box.letters, box.size, box.on_the_way) == (0, 0, 0)

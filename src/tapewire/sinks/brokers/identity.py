@@ -65,10 +65,11 @@ def _start(place: Place) -> str:
     return f"{token(place.venue)}|{token(kind)}{dot}{token(unit)}|{token(place.symbol)}"
 
 
-def batch_id(place: Place, identities: Sequence[str]) -> str:
-    """The id of a message that holds several events: the same events in the same order have the same one."""
-    digest = blake2b(",".join(identities).encode(), digest_size=_DIGEST).digest()
-    return full_id(place, f"{len(identities)}*{_text(digest)}")
+def batch_id(place: Place, count: int, joined: str) -> str:
+    """The id of a message that holds several events, from their own joined by commas: the same events in the same order
+    have the same one.
+    """
+    return full_id(place, f"{count}*{_text(blake2b(joined.encode(), digest_size=_DIGEST).digest())}")
 
 
 def _digest(value: Struct) -> str:

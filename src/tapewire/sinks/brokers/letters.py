@@ -14,7 +14,7 @@ from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.model.status import FeedEvent
 from tapewire.sinks.brokers.identity import batch_id, full_id, identities, identity
-from tapewire.sinks.brokers.runs import OVERHEAD, Form, Letter, Part, Run, as_list, letters_of, weight_of, without_list
+from tapewire.sinks.brokers.runs import OVERHEAD, Form, Letter, Part, Run, as_list, letters_of
 from tapewire.sinks.brokers.subjects import FEED, Place, place_of, subject, token
 from tapewire.venues.registry import get_venue
 
@@ -137,13 +137,12 @@ class Writer:
         head, items = group
         if head is None or len(items) == 1:
             return [self.letter(item) for item in items]
-        payload = without_list(self._plain, len(items), self._encode(items))
+        payload = self._encode(items)
         if len(payload) > self._batch_bytes:
             return [self.letter(item) for item in items]
-        return [
-            Run(*head, self._plain, identities(items), payload, [item.timestamp for item in items],
-                [item.received_ns for item in items])
-        ]  # fmt: skip
+        last = items[-1]
+        joined = ",".join(identities(items))
+        return [Run(*head, joined, self._plain, payload, last.timestamp, last.received_ns, len(items))]
 
     def _remembered(self, key: _Key, item: Event) -> _Head:
         head = self._head(item)
@@ -209,28 +208,19 @@ def pack(parts: Sequence[Part], *, batch: bool) -> Message:
     first, last = parts[0], parts[-1]
     start, stamped = _stamp(first.venue, first.type, first.symbol, first.form, late=first.recovered)
     headers = stamped.copy()
-    timestamp, received_ns = _times(last)
-    if timestamp is not None:
-        headers["tw-timestamp"] = str(timestamp)
-    headers["tw-received-ns"] = str(received_ns)
-    if not batch and isinstance(first, Letter):
-        payload = first.payload
-        return Message(first.subject, start + first.identity, headers, payload, (first,), 1, len(payload) + OVERHEAD)
-    several: list[str] = []
-    for part in parts:
-        several += part.identities if isinstance(part, Run) else (part.identity,)
-    headers["tw-ids"] = ",".join(several)
-    payload = as_list(first.form, len(several), [part.payload for part in parts])
-    weight = sum([weight_of(part) for part in parts])
-    one = batch_id(Place(first.venue, first.type, first.symbol), several)
-    return Message(first.subject, one, headers, payload, tuple(parts), len(several), weight)
-
-
-def _times(part: Part) -> tuple[int | None, int]:
-    """The newest of a part."""
-    if isinstance(part, Run):
-        return part.timestamps[-1], part.received[-1]
-    return part.timestamp, part.received_ns
+    if last.timestamp is not None:
+        headers["tw-timestamp"] = str(last.timestamp)
+    headers["tw-received-ns"] = str(last.received_ns)
+    if not batch:
+        return Message(
+            first.subject, start + first.identity, headers, first.payload, (first,), 1, len(first.payload) + OVERHEAD
+        )
+    joined = headers["tw-ids"] = ",".join([part.identity for part in parts])
+    count = sum([part.count for part in parts])
+    weight = sum([len(part.payload) for part in parts]) + OVERHEAD * count
+    return Message(
+        first.subject, batch_id(first.place, count, joined), headers, as_list(parts), tuple(parts), count, weight
+    )
 
 
 def unpack(headers: Mapping[str, str], payload: bytes) -> list[Event | FeedEvent]:

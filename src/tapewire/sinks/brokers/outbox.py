@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from math import inf
 
 from tapewire.sinks.brokers.letters import Message, fit, pack
-from tapewire.sinks.brokers.runs import OVERHEAD, Letter, Part, count_of, letters_of, weight_of
+from tapewire.sinks.brokers.runs import OVERHEAD, Letter, Part, letters_of, weight_of
 
 #: Messages of a group at least, if there are as many, however many groups may be on their way.
 _GROUP_LEAST = 16
@@ -16,17 +17,17 @@ _LANES_KEPT = 4_096
 
 
 class _Lane:
-    """One subject: what is to be sent again as it was (the next one last), then what was never sent."""
+    """One subject: what is to be sent again as it was (the next one last), then what was never sent.
 
-    __slots__ = ("again", "busy", "parts")
+    ``count``: letters that were never sent; ``away``: messages on their way.
+    """
+
+    __slots__ = ("again", "away", "count", "parts")
 
     def __init__(self) -> None:
         self.again: list[Message] = []
         self.parts: deque[Part] = deque()
-        self.busy = False
-
-    def __bool__(self) -> bool:
-        return bool(self.parts or self.again)
+        self.count = self.away = 0
 
 
 class Outbox:
@@ -37,8 +38,8 @@ class Outbox:
         batch_bytes: payload of one message at most, unless one letter is more.
         window: messages on their way at most.
         in_order: the broker stores a subject's messages in their order, and none behind one that it did not store, so
-            that several of one subject can be on their way; else one of each subject is, and what comes meanwhile is
-            packed into its next.
+            that several of one subject can be on their way if they are full; else one of each subject is, and what
+            comes meanwhile is packed into its next.
         groups: that may be on their way at once; none has more than its share of the subjects, or, ``in_order``, of
             the window.
     """
@@ -46,6 +47,8 @@ class Outbox:
     def __init__(self, *, batch: int, batch_bytes: int, window: int, in_order: bool, groups: int = 1) -> None:
         self._batch, self._batch_bytes, self._window, self._in_order = batch, batch_bytes, window, in_order
         self._groups = groups
+        self._full: float = batch if in_order else inf
+        """Letters of a subject that leave though others are on their way."""
         self._lanes: dict[str, _Lane] = {}
         self._ready: dict[str, _Lane] = {}
         self._on_the_way: dict[int, Message] = {}
@@ -68,19 +71,22 @@ class Outbox:
 
         ``letters`` and ``size`` count all that are not confirmed.
         """
-        lanes, count, size = self._lanes, 0, 0
+        lanes, full, total, size = self._lanes, self._full, 0, 0
         for part in parts:
-            lane = lanes.get(part.subject)
-            if lane is None or not lane.parts:
-                lane = self._lane(part.subject)
+            lane = lanes.get(part.subject) or self._lane(part.subject)
             lane.parts.append(part)
-            count += 1 if part.__class__ is Letter else count_of(part)
+            count = 1 if part.__class__ is Letter else part.count
+            lane.count += count
+            if not lane.away or lane.count >= full:
+                self._ready[part.subject] = lane
+            total += count
             size += len(part.payload)
-        self.letters += count
-        self.size += size + count * OVERHEAD
+        self.letters += total
+        self.size += size + total * OVERHEAD
 
     def take(self) -> list[Message]:
-        """The next group, oldest subjects first; nothing of a subject of which a message is on its way.
+        """The next group, oldest subjects first; of a subject of which a message is on its way nothing, or what fills
+        one.
 
         What becomes of each must be told: ``confirmed``, ``again`` or ``apart``.
         """
@@ -93,9 +99,8 @@ class Outbox:
             for name in tuple(islice(ready, most - len(group))):
                 lane = ready.pop(name)
                 group.append(self._next(lane))
-                if not self._in_order:
-                    lane.busy = True
-                elif lane:
+                lane.away += 1
+                if lane.count >= self._full:
                     ready[name] = lane
         self._on_the_way.update((id(message), message) for message in group)
         return group
@@ -134,8 +139,8 @@ class Outbox:
             for message in reversed(lane.again):
                 found += message.parts
             found += lane.parts
-            lane.again, lane.parts = [], deque()
-        self._lanes, self._ready = {name: lane for name, lane in self._lanes.items() if lane.busy}, {}
+            lane.again, lane.parts, lane.count = [], deque(), 0
+        self._lanes, self._ready = {name: lane for name, lane in self._lanes.items() if lane.away}, {}
         self.size -= sum(map(weight_of, found))
         letters = letters_of(found)
         self.letters -= len(letters)
@@ -154,7 +159,7 @@ class Outbox:
 
     def _put_back(self, message: Message) -> None:
         """Behind what was taken before it: of several that are on their way another may be answered first."""
-        again = self._lane(message.subject).again
+        again = self._lanes[message.subject].again
         position = len(again)
         while position and again[position - 1].turn < message.turn:
             position -= 1
@@ -162,21 +167,16 @@ class Outbox:
         self._held = self._in_order
 
     def _lane(self, name: str) -> _Lane:
-        """The lane of a name, to which something is added: it is ready, unless it is busy."""
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = _Lane()
-        if not lane.busy:
-            self._ready[name] = lane
+        lane = self._lanes[name] = _Lane()
         return lane
 
     def _free(self, name: str) -> None:
-        """Nothing of it is on its way any more."""
-        lane = self._lanes.get(name)
-        if lane is None:  # of several that were on their way, another was the last
+        """One of it is not on its way any more."""
+        lane = self._lanes[name]
+        lane.away -= 1
+        if lane.away:
             return
-        lane.busy = False
-        if lane:
+        if lane.again or lane.parts:
             self._ready[name] = lane
         elif len(self._lanes) > _LANES_KEPT:
             del self._lanes[name]
@@ -189,14 +189,15 @@ class Outbox:
         message = pack(self._with_followers(first, lane.parts) if batch else (first,), batch=batch)
         self._taken += 1
         message.turn = self._taken, 0
+        lane.count -= message.count
         return message
 
     def _with_followers(self, first: Part, waiting: deque[Part]) -> list[Part]:
         """As many as one message can hold; the first in any case."""
-        found, count, room = [first], self._batch - count_of(first), self._batch_bytes - len(first.payload)
+        found, count, room = [first], self._batch - first.count, self._batch_bytes - len(first.payload)
         while waiting and count > 0:
             part = waiting[0]
-            count -= count_of(part)
+            count -= part.count
             room -= len(part.payload)
             if count < 0 or room < 0 or not fit(first, part):
                 break

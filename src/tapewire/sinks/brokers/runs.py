@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -44,48 +44,64 @@ class Letter(Struct, array_like=True, gc=False):
     def place(self) -> Place:
         return Place(self.venue, self.type, self.symbol)
 
+    @property
+    def count(self) -> int:
+        """Events."""
+        return 1
+
 
 class Run(Struct, gc=False):
-    """Several events of one subject in their order, none of which is recovered: a letter's fields, each several times.
+    """Several events of one subject in their order, none of which is recovered.
 
-    ``payload``: their JSON values joined by commas, or their MessagePack values one behind the other.
+    Attributes:
+        identity: of each event, joined by commas.
+        payload: one JSON or MessagePack list.
+        timestamp, received_ns: of the last event.
+        count: events.
     """
 
     subject: str
     venue: str
     type: str
     symbol: str
+    identity: str
     form: Form
-    identities: list[str]
     payload: bytes
-    timestamps: list[int | None]
-    received: list[int]
+    timestamp: int | None
+    received_ns: int
+    count: int
     recovered: bool = False
+
+    @property
+    def place(self) -> Place:
+        return Place(self.venue, self.type, self.symbol)
 
     def letters(self) -> list[Letter]:
         """Each event by itself, byte for byte as it was encoded."""
-        whole = as_list(self.form, len(self.identities), [self.payload])
-        values = (msgspec.msgpack if self.form == "msgpack" else msgspec.json).decode(whole, type=list[Raw])
-        several = zip(self.identities, values, self.timestamps, self.received, strict=True)
+        codec: Any = msgspec.msgpack if self.form == "msgpack" else msgspec.json
+        values, times = codec.decode(self.payload, type=list[Raw]), codec.decode(self.payload, type=list[_Times])
+        several = zip(self.identity.split(","), values, times, strict=True)
         return [
-            Letter(self.subject, self.venue, self.type, self.symbol, identity, self.form, bytes(value), timestamp,
-                   received_ns, False)
-            for identity, value, timestamp, received_ns in several
+            Letter(self.subject, self.venue, self.type, self.symbol, identity, self.form, bytes(value), time.timestamp,
+                   time.received_ns, False)
+            for identity, value, time in several
         ]  # fmt: skip
+
+
+class _Times(Struct):
+    """What an event's payload says of when it was."""
+
+    timestamp: int | None = None
+    received_ns: int = 0
 
 
 #: What an outbox holds.
 Part = Letter | Run
 
 
-def count_of(part: Part) -> int:
-    """Events of a part."""
-    return len(part.identities) if part.__class__ is Run else 1
-
-
 def weight_of(part: Part) -> int:
     """Bytes that a part takes in memory, about."""
-    return len(part.payload) + OVERHEAD * count_of(part)
+    return len(part.payload) + OVERHEAD * part.count
 
 
 def letters_of(parts: Iterable[Part]) -> list[Letter]:
@@ -99,16 +115,15 @@ def letters_of(parts: Iterable[Part]) -> list[Letter]:
     return found
 
 
-def as_list(form: Form, count: int, payloads: Sequence[bytes]) -> bytes:
-    """The payloads of ``count`` events as one JSON or MessagePack list."""
+def as_list(parts: Sequence[Part]) -> bytes:
+    """The events of all parts as one JSON or MessagePack list."""
+    first, form = parts[0], parts[0].form
+    if len(parts) == 1 and isinstance(first, Run):
+        return first.payload
     if form != "msgpack":
-        return b"[%b]" % b",".join(payloads)
-    return _head(count) + b"".join(payloads)
-
-
-def without_list(form: Form, count: int, whole: bytes) -> bytes:
-    """The payload of a run from a list of ``count`` values as msgspec writes it."""
-    return whole[len(_head(count)) :] if form == "msgpack" else whole[1:-1]
+        return b"[%b]" % b",".join([part.payload[1:-1] if part.__class__ is Run else part.payload for part in parts])
+    values = [part.payload[len(_head(part.count)) :] if part.__class__ is Run else part.payload for part in parts]
+    return _head(sum(part.count for part in parts)) + b"".join(values)
 
 
 def _head(count: int) -> bytes:
