@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -292,6 +293,46 @@ def test_nothing_leaves_before_what_goes_again_is_known_whole() -> None:
     assert sent == [str(number) for number in range(1, 70)]
 
 
+class Gapless:
+    """A broker with several groups under way: of a subject it stores nothing behind what it did not."""
+
+    def __init__(self, box: Outbox) -> None:
+        self.box = box
+        self.stored: dict[str, dict[str, None]] = defaultdict(dict)
+        self.away: list[list[tuple[Message, bool]]] = []
+        self._gaps: set[str] = set()
+
+    def send(self, takes: Callable[[], bool]) -> None:
+        group = []
+        for message in self.box.take():
+            taken = message.subject not in self._gaps and takes()
+            if taken:
+                self.store(message)
+            else:
+                self._gaps.add(message.subject)
+            group.append((message, taken))
+        self.away += [group] if group else []
+
+    def store(self, message: Message) -> None:
+        self.stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
+
+    def answer(self, position: int) -> None:
+        for message, taken in reversed(self.away.pop(position)):
+            if taken:
+                self.box.confirmed(message)
+            elif message.count > 1:
+                self.box.apart(message)
+            else:
+                self.box.again([message])
+        if not self.away:
+            self._gaps.clear()
+
+    def go_away(self) -> None:
+        self.box.recall()
+        self.away.clear()
+        self._gaps.clear()
+
+
 @given(
     groups=st.integers(2, 4),
     batch=st.integers(1, 3),
@@ -302,53 +343,24 @@ def test_several_groups_of_a_broker_that_stores_nothing_behind_a_gap_keep_their_
     groups: int, batch: int, data: st.DataObject, symbols: str
 ) -> None:
     box = outbox(in_order=True, window=6, groups=groups, batch=batch)
+    broker = Gapless(box)
     put_in: dict[str, list[str]] = defaultdict(list)
-    stored: dict[str, dict[str, None]] = defaultdict(dict)
-    away: list[tuple[list[Message], list[bool]]] = []
-    gaps: set[str] = set()
-
-    def send() -> None:
-        """Each message is stored or not when it is sent; behind one that was not nothing is."""
-        fates = []
-        for message in (group := box.take()):
-            if not (fate := message.subject not in gaps and data.draw(st.integers(0, 5)) > 0):
-                gaps.add(message.subject)
-            if fate:
-                stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
-            fates.append(fate)
-        if group:
-            away.append((group, fates))
-
-    def hear(position: int) -> None:
-        group, fates = away.pop(position)
-        for message, fate in reversed([*zip(group, fates, strict=True)]):
-            if fate:
-                box.confirmed(message)
-            elif message.count > 1:
-                box.apart(message)
-            else:
-                box.again([message])
-        if not away:
-            gaps.clear()
-
     for number, symbol in enumerate(symbols):
         one = letter(number, symbol)
         put_in[one.subject].append(one.identity)
         box.put([one])
         match data.draw(st.integers(0, 3)):
-            case 1 if len(away) < groups:
-                send()
-            case 2 if away:
-                hear(data.draw(st.integers(0, len(away) - 1)))
+            case 1 if len(broker.away) < groups:
+                broker.send(lambda: data.draw(st.integers(0, 5)) > 0)
+            case 2 if broker.away:
+                broker.answer(data.draw(st.integers(0, len(broker.away) - 1)))
             case 3 if not number % 7:
-                box.recall()
-                away.clear()
-                gaps.clear()
-        assert box.on_the_way == sum(len(group) for group, _ in away)
-    box.recall()
+                broker.go_away()
+        assert box.on_the_way == sum(map(len, broker.away))
+    broker.go_away()
     while group := box.take():
         for message in group:
-            stored[message.subject].update(dict.fromkeys(one.identity for one in message.letters))
+            broker.store(message)
             box.confirmed(message)
-    assert {name: list(found) for name, found in stored.items()} == put_in
+    assert {name: list(found) for name, found in broker.stored.items()} == put_in
     assert (box.letters, box.size, box.on_the_way) == (0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,24 +25,22 @@ def trade(number: int, symbol: str = "KRW-BTC", **fields: Any) -> TradeEvent:
     )
 
 
+def book(number: int, symbol: str) -> Event:
+    units = [OrderbookUnit(1.0, 2.0, 3.0, 4.0)]
+    return OrderbookEvent(venue="upbit", symbol=symbol, orderbook_units=units, timestamp=number)
+
+
 def made(kind: int, number: int, symbol: str) -> Event | FeedEvent:
-    match kind:
-        case 0:
-            return trade(number, symbol, recovered=True)
-        case 1:
-            return trade(number, symbol, raw=RAW)
-        case 2:
-            return OrderbookEvent(
-                venue="upbit", symbol=symbol, orderbook_units=[OrderbookUnit(1.0, 2.0, 3.0, 4.0)], timestamp=number
-            )
-        case 3:
-            return Stopped(venue="upbit", connection="upbit-1", at_ns=number, reason=symbol)
-        case 4:
-            return trade(number, symbol, count=3)
-        case 5:
-            return TickerEvent(venue="upbit", symbol=symbol, timestamp=number, polled=True)
-        case _:
-            return trade(number, symbol)
+    ways: list[Callable[[], Event | FeedEvent]] = [
+        lambda: trade(number, symbol, recovered=True),
+        lambda: trade(number, symbol, raw=RAW),
+        lambda: trade(number, symbol, count=3),
+        lambda: book(number, symbol),
+        lambda: Stopped(venue="upbit", connection="upbit-1", at_ns=number, reason=symbol),
+        lambda: TickerEvent(venue="upbit", symbol=symbol, timestamp=number, polled=True),
+        lambda: trade(number, symbol),
+    ]
+    return ways[min(kind, 6)]()
 
 
 items_of_all_kinds = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ABC")), max_size=80).map(
@@ -70,7 +69,7 @@ def test_whatever_becomes_of_their_messages_each_event_leaves_in_its_order(
 ) -> None:
     box = Outbox(batch=batch, batch_bytes=2_000, window=7, in_order=False)
     box.put(Writer(form, batch=batch, batch_bytes=2_000).parts(items))
-    found = []
+    found: list[Letter] = []
     while group := box.take():
         for message in group:
             match data.draw(st.sampled_from(["sent", "sent", "apart", "again", "taken back"])):

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
-
-from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.kafka_line import Calls, Cluster, Sasl, check_usable
 from tapewire.sinks.brokers.kafka_producing import Delivery, Producing, TopicOptions
 from tapewire.sinks.brokers.letters import Message

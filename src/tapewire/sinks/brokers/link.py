@@ -46,7 +46,8 @@ class Link(Protocol):
         in_order: of each subject, messages are stored in their order, and none behind one that was not, whichever of
             the calls of ``send`` that are under way they came with.
         groups: calls of ``send`` that may be under way at once, none with a subject of another's unless ``in_order``
-            (1, where a link has no such attribute). When one raises, the others are cancelled, and it is connected anew.
+            (1, where a link has no such attribute). When one raises, the others are cancelled, and the line is made
+            anew.
     """
 
     in_order: bool
