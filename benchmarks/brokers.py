@@ -5,9 +5,9 @@ python -m benchmarks.brokers [ROUNDS [PART OF A NAME]]
 Each round publishes the same events through our sink and then twice through the broker's own client, encoded and packed
 by the shortest code, with as many messages unconfirmed: once with ids and headers that are ready (it then does less
 than we do), once making them, too (it then makes the same bytes of the same events). Before, each has published a
-message for each market: what is made once (topics, streams, a producer's number) is not counted. Rates are of the wall's clock and
-mean something on an idle machine only; the CPU time is that of this process. The latency is from receipt to
-confirmation while 2,000 events a second come.
+message for each market: what is made once (topics, streams, a producer's number) is not counted. Rates are of the
+wall's clock and mean something on an idle machine only; the CPU time is that of this process. The latency is from
+receipt to confirmation while 2,000 events a second come.
 """
 
 from __future__ import annotations
