@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -50,7 +51,7 @@ class KafkaLink:
         self._cluster, self._topics, self._options = cluster, topics, options
         self._producing: Producing | None = None
         self._calls = Calls()
-        self._turn = asyncio.Lock()
+        self._turn, self._closed = asyncio.Lock(), asyncio.Event()
         self._under_way = 0
         self._held = False
 
@@ -58,7 +59,8 @@ class KafkaLink:
         """Make a producer, and see that the cluster answers it."""
         check_usable(self._cluster)
         self._producing = producing = Producing(self._cluster, self._topics, self._options)
-        self._calls, self._turn, self._under_way, self._held = Calls(), asyncio.Lock(), 0, False
+        self._calls, self._turn, self._closed = Calls(), asyncio.Lock(), asyncio.Event()
+        self._under_way, self._held = 0, False
         try:
             await self._calls.begin(partial(producing.reach, self._options.connect_timeout))
         except BaseException:
@@ -85,6 +87,7 @@ class KafkaLink:
         producing, self._producing = self._producing, None
         if producing is not None:
             producing.going = False
+            self._closed.set()
             await self._calls.end(producing)
 
     async def _produced(self, producing: Producing, group: Sequence[Message]) -> Delivery:
@@ -98,7 +101,7 @@ class KafkaLink:
             await self._calls.begin(partial(producing.make, missing))
         for position, message in enumerate(group):
             while (taken := producing.produce(message, delivery, position)) is None:  # its queue is full
-                await asyncio.sleep(_LOOK)
+                await self._moment()
                 producing.look()
             if not taken:
                 self._held = True
@@ -110,7 +113,7 @@ class KafkaLink:
         now = asyncio.get_running_loop().time
         quiet, before = now(), delivery.left
         while delivery.left:
-            await asyncio.sleep(_LOOK)
+            await self._moment()
             producing.look()
             if producing.failed:
                 self._held = True
@@ -118,3 +121,9 @@ class KafkaLink:
                 quiet, before = now(), delivery.left
             elif producing.troubled and now() - quiet > _DOUBT:
                 await self._calls.begin(partial(producing.reach, _DOUBT))
+
+    async def _moment(self) -> None:
+        """Let librdkafka work for a while, or until we are closed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK):
+                await self._closed.wait()

@@ -82,9 +82,9 @@ class Run(Struct, gc=False):
         values, times = codec.decode(self.payload, type=list[Raw]), codec.decode(self.payload, type=list[_Times])
         several = zip(self.identity.split(","), values, times, strict=True)
         return [
-            Letter(self.subject, self.venue, self.type, self.symbol, identity, self.form, bytes(value), time.timestamp,
-                   time.received_ns, False)
-            for identity, value, time in several
+            Letter(self.subject, self.venue, self.type, self.symbol, identity, self.form, bytes(value), when.timestamp,
+                   when.received_ns, False)
+            for identity, value, when in several
         ]  # fmt: skip
 
 
