@@ -141,8 +141,7 @@ class SinkRunner:
                     self._keep(take_waiting(self._batch - self._count))
                 if self._size >= FRAMES_DUE:
                     self._due.set()
-                if self._size >= FRAMES_DUE and self._is_writing and not self._ready:
-                    self._make_ready()
+                    self._go_on()
                 if self._size >= BEHIND:
                     self._worker.give_way_at_times(_loop_ns)
                 if self._count >= self._batch or self._size >= FRAMES_MOST:
@@ -155,6 +154,7 @@ class SinkRunner:
 
     async def _await_space(self) -> None:
         while self._size >= BEHIND and not self._space.is_set():
+            self._go_on()
             self._worker.give_way_at_times(_loop_ns)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GO_ON):
@@ -229,6 +229,11 @@ class SinkRunner:
             await self._guard(self._worker.call(row, seconds=seconds, what="write"))
         finally:
             self._is_writing = False
+
+    def _go_on(self) -> None:
+        """Let the thread have what came, if it is at work and has all that was ready: it would wait for the loop."""
+        if self._is_writing and not self._ready:
+            self._make_ready()
 
     def _make_ready(self) -> None:
         if self._buffer:
