@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
 from importlib import import_module
 from importlib.util import find_spec
-from operator import and_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tapewire.errors import ConfigError, SubscriptionError, UsageError
 from tapewire.model.events import EVENT_CLASSES
@@ -16,9 +14,6 @@ from tapewire.sinks.files.folders import recording_files
 from tapewire.sinks.files.layout import COLUMNS, FRAMES, LINES, SEGMENT, parse
 from tapewire.sinks.files.names import code_folder, kind_folder, quoted
 from tapewire.tape.files import tape_files
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 As = Literal["arrow", "pandas", "polars", "events"]
 
@@ -63,9 +58,13 @@ def read_parquet(
         raise ConfigError("folder", str(folder), f"one with Parquet files of {kind}{what_instead(Path(folder))}")
     import pyarrow as pa  # noqa: PLC0415 - takes 170 ms to load
 
+    from tapewire.sinks.files.scanning import Rows, read_files  # noqa: PLC0415 - it loads pyarrow
+
     try:
-        table = _table(files, _chosen(venue, since_ms, until_ms), None if columns is None else list(columns))
-    except pa.ArrowException as error:
+        table = read_files(files, None if columns is None else list(columns), Rows(venue, since_ms, until_ms))
+    except KeyError as error:
+        raise ConfigError("columns", error.args[0], f"a column of {kind} in {folder} (see docs/columns.md)") from error
+    except (pa.ArrowException, OSError) as error:
         raise ConfigError("folder", str(folder), f"one of whole Parquet files, with these columns: {error}") from error
     if form == "events":
         from tapewire.sinks.files.columns import events_of  # noqa: PLC0415 - pyarrow takes 170 ms to load
@@ -117,47 +116,3 @@ def what_instead(folder: Path) -> str:
 def kinds_of(folder: Path) -> list[str]:
     """The kinds of events that a folder has Parquet files of."""
     return [kind for kind in EVENT_CLASSES if next(files_of(folder, kind), None) is not None]
-
-
-def _chosen(venue: str | None, since_ms: int | None, until_ms: int | None) -> Any:
-    """Which rows are wanted; None: all."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - pyarrow takes 170 ms to load
-
-    wanted = [
-        *([] if venue is None else [pc.field("venue") == venue]),
-        *([] if since_ms is None else [pc.field("timestamp") >= since_ms]),
-        *([] if until_ms is None else [pc.field("timestamp") < until_ms]),
-    ]
-    return reduce(and_, wanted) if wanted else None
-
-
-def _table(files: list[Path], chosen: Any, columns: list[str] | None) -> pa.Table:
-    """In the order of time. Texts are read and put in order by their number in a dictionary: that is twice as fast.
-
-    Files are mapped, and not read ahead: they got their names when they were whole, so none is cut off meanwhile.
-    """
-    import pyarrow as pa  # noqa: PLC0415 - pyarrow takes 170 ms to load
-    import pyarrow.dataset as ds  # noqa: PLC0415
-    from pyarrow.fs import LocalFileSystem  # noqa: PLC0415
-
-    paths = [str(path) for path in files]
-    plain = ds.dataset(paths, format="parquet").schema
-    texts = [field.name for field in plain if pa.types.is_string(field.type) and field.name != "venue"]
-    options = ds.ParquetReadOptions(dictionary_columns=texts)
-    scan = ds.ParquetFragmentScanOptions(pre_buffer=False)
-    form = ds.ParquetFileFormat(read_options=options, default_fragment_scan_options=scan)
-    files_as_one = ds.dataset(paths, format=form, filesystem=LocalFileSystem(use_mmap=True))
-    by_time = columns is None or "timestamp" in columns
-    asked = columns if by_time or columns is None else [*columns, "timestamp"]
-    table = _by_time(files_as_one.to_table(columns=asked, filter=chosen).unify_dictionaries())
-    fields = [plain.field(name) for name in table.column_names]
-    table = table.cast(pa.schema(fields, metadata=plain.metadata))
-    return table if by_time else table.drop_columns("timestamp")
-
-
-def _by_time(table: pa.Table) -> pa.Table:
-    import pyarrow.compute as pc  # noqa: PLC0415 - pyarrow takes 170 ms to load
-
-    stamps = table.column("timestamp")
-    ascends = pc.all(pc.less_equal(stamps.slice(0, max(len(stamps) - 1, 0)), stamps.slice(1)), skip_nulls=False)
-    return table if ascends.as_py() else table.sort_by("timestamp")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from tapewire.errors import SinkError
 from tapewire.model.event import KST, Event
-from tapewire.sinks.files.columns import Exactness, kind_of, levels_of, schema_of, table_of, texts_of
+from tapewire.sinks.files.columns import Exactness, bounds_of, floats_of, kind_of, schema_of, table_of, texts_of
 from tapewire.sinks.files.layout import LAST_SECOND
 from tapewire.sinks.files.names import code_folder, kind_folder, quoted
 from tapewire.tape.disk import FILE_MODE, open_folder, reason_of, sync_file_system, sync_folder
@@ -272,7 +272,8 @@ class WholeFile:
             schema,
             compression="lz4",
             use_dictionary=texts_of(schema),
-            use_byte_stream_split=levels_of(schema),
+            use_byte_stream_split=floats_of(schema),
+            write_statistics=bounds_of(schema),
         )
 
     def write(self, table: pa.Table, rows: int | None = None) -> None:
