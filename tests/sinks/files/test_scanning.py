@@ -105,6 +105,7 @@ def test_every_row_is_there_once_in_the_order_of_time(
     paths = [write(folder / f"{index}.parquet", events, rows) for index, events in enumerate(files)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanning, "SPLIT", 1 if split else 1_000_000)
+        patch.setattr(scanning, "AT_ONCE", 7 if split else 16_000)
         table = read_files(paths)
     assert events_of(table) == by_time([event for events in files for event in events])
 
