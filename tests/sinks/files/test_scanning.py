@@ -43,7 +43,8 @@ def write(path: Path, events: list[Any], rows: int = 50_000) -> Path:
     kind = events[0].kind
     file = WholeFile(path, schema_of(kind))
     file.write(table_of(kind, events), rows)
-    file.end()
+    file.finish()
+    file.give_name()
     return path
 
 
