@@ -47,7 +47,10 @@ from tapewire.sinks.brokers.redis import RedisSink
 from tapewire.sinks.brokers.sink import BrokerSink
 
 MARKETS = 100
-EVENTS = 20_000
+#: Events of a round, by events of one message: a round of packs is over too soon otherwise.
+EVENTS = {1: 20_000, 20: 100_000}
+#: Between the numbers of two rounds.
+APART = 200_000
 ROUNDS = 5
 WINDOW = 512
 #: Events of one ``write``: whole packs, as the bare client makes them.
@@ -71,7 +74,7 @@ def events(first: int, count: int, now: Callable[[], int] = time.time_ns) -> lis
     ]  # fmt: skip
 
 
-def packed(batch: int, first: int, form: str, count: int = EVENTS) -> list[Message]:
+def packed(batch: int, first: int, form: str, count: int) -> list[Message]:
     writer = Writer(form)  # type: ignore[arg-type]
     lanes: dict[str, list[Any]] = {}
     found = []
@@ -94,9 +97,9 @@ def timed(work: Callable[[], None]) -> Result:
 def ours(make: Callable[..., BrokerSink], address: str, batch: int, first: int, form: str) -> Result:
     sink = make(address, batch=batch, form=form, window=WINDOW)
     sink.open()
-    sink.write(events(first + 2 * EVENTS, MARKETS))
+    sink.write(events(first + EVENTS[batch], MARKETS))
     sink.flush()
-    batches = [events(first + start, AT_ONCE) for start in range(0, EVENTS, AT_ONCE)]
+    batches = [events(first + start, AT_ONCE) for start in range(0, EVENTS[batch], AT_ONCE)]
 
     def work() -> None:
         for some in batches:
@@ -148,8 +151,8 @@ Bares = Callable[[str], AbstractAsyncContextManager[Publish]]
 
 
 async def theirs(bare: Bares, address: str, batch: int, first: int, *, whole: bool = False) -> Result:
-    messages = Bare(batch, packed(batch, first, "event"), whole=whole)
-    warm = Bare(batch, packed(batch, first + EVENTS, "event", MARKETS), whole=whole)
+    messages = Bare(batch, packed(batch, first, "event", EVENTS[batch]), whole=whole)
+    warm = Bare(batch, packed(batch, first + EVENTS[batch], "event", MARKETS), whole=whole)
     async with bare(address) as publish:
         await publish(warm)
         cpu, wall = time.process_time(), time.perf_counter()
@@ -318,14 +321,14 @@ BROKERS: dict[str, tuple[Callable[..., Any], Callable[..., BrokerSink], Bares]] 
 }
 
 
-def rate(results: Sequence[Result]) -> float:
+def rate(results: Sequence[Result], count: int) -> float:
     """Events a second of the best round."""
-    return EVENTS / min(one.wall for one in results)
+    return count / min(one.wall for one in results)
 
 
-def cost(results: Sequence[Result]) -> float:
+def cost(results: Sequence[Result], count: int) -> float:
     """CPU time of this process an event, us, of the best round."""
-    return min(one.cpu for one in results) / EVENTS * 1e6
+    return min(one.cpu for one in results) / count * 1e6
 
 
 def main(rounds: int, only: str) -> None:
@@ -341,13 +344,13 @@ def main(rounds: int, only: str) -> None:
                 for _ in range(rounds):
                     mine.append(ours(make, server.address, batch, first, "event"))
                     for whole, found in ((False, bares), (True, wholes)):
-                        first += 3 * EVENTS
+                        first += APART
                         found.append(asyncio.run(theirs(bare, server.address, batch, first, whole=whole)))
-                    first += 3 * EVENTS
+                    first += APART
                 p50, p99 = latency(make, server.address, batch, first)
-            our, their, full = rate(mine), rate(bares), rate(wholes)
+            our, their, full = (rate(one, EVENTS[batch]) for one in (mine, bares, wholes))
             rates = f"{our:,.0f} | {their:,.0f} | {our / their:.2f} | {full:,.0f} | {our / full:.2f}"
-            costs = " | ".join(f"{cost(one):.1f}" for one in (mine, bares, wholes))
+            costs = " | ".join(f"{cost(one, EVENTS[batch]):.1f}" for one in (mine, bares, wholes))
             print(f"| {name} | {batch} | {rates} | {costs} | {p50:.1f} ms | {p99:.1f} ms |", flush=True)
 
 
