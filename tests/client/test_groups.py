@@ -12,14 +12,14 @@ from tapewire import WebSocketClient
 from tapewire.model.events import TradeEvent
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.sharing import Sharing
-from tapewire.sinks.brokers import nats_share, nats_source, redis_share, redis_source
+from tapewire.sinks.brokers import kafka_sharing, nats_share, nats_source, redis_share, redis_source
 from tapewire.sinks.brokers.sink import BrokerSink
 from tests.client.test_sources import BROKERS, Stand, live, overtake, take, trade, turn
 from tests.sinks.brokers.servers import NatsServer
 from tests.sizes import NIGHTLY, size
 
 
-@pytest.fixture(params=["nats", "redis"])
+@pytest.fixture(params=["kafka", "nats", "redis"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
     kind, make = BROKERS[request.param]
     if not kind.is_there():
@@ -28,6 +28,12 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
         stand = Stand(server, make)
         yield stand
         stand.close()
+
+
+@pytest.fixture(autouse=True)
+def _soon_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mock cluster shares a group out anew a second before a member's patience ends, whoever has answered."""
+    monkeypatch.setattr(kafka_sharing, "SESSION", 3_000)
 
 
 @pytest.fixture
@@ -156,6 +162,7 @@ async def test_a_group_goes_on_where_it_was(shop: Stand) -> None:
     assert [one.sequential_id for one in found] == list(range(6, 13))
 
 
+@pytest.mark.parametrize("shop", ["nats", "redis"], indirect=True)  # Kafka: tests/sinks/brokers/test_kafka_sharing.py
 async def test_a_group_is_told_what_was_thrown_away(shop: Stand) -> None:
     options = {"max_bytes": 4_000} if isinstance(shop.server, NatsServer) else {}
     sink = await begun(shop, await asyncio.to_thread(lambda: shop.sink(**options)))

@@ -28,7 +28,7 @@ from tapewire.session.backoff import Backoff
 from tapewire.session.gate import MARGIN, Gate
 from tapewire.session.limits import Limits
 from tapewire.session.machine import Machine
-from tapewire.sinks.brokers.source import SharedSource, read_wanted
+from tapewire.sinks.brokers.source import Begin, SharedSource, read_wanted
 from tapewire.sinks.registry import source_of
 from tapewire.transport.contract import Http, Line, LineFactory, NamedLine
 from tapewire.venues.contract import Codec, Venue, Window
@@ -121,6 +121,11 @@ class Builder:
             return Sourced(origin, source, *others)
         if not isinstance(source, SharedSource):
             raise ConfigError("group", wanted.group, f"left out: {source.shown} cannot share messages among programs")
+        if wanted.begin(0) != Begin() and not source.keeps_history:
+            raise ConfigError(
+                "since" if wanted.since else "sequence", wanted.since or wanted.sequence,
+                f"left out with a group: at {source.shown} it begins with what comes",
+            )  # fmt: skip
         return Sharing(origin, *others, source=source, group=wanted.group, mailboxes=self._mailboxes)
 
     def _group(self, side: str, connects: Gate) -> Group:

@@ -16,6 +16,8 @@ from struct import pack, unpack_from
 import confluent_kafka
 
 BROKERS = 3
+#: Milliseconds for which a group waits for more members before it is shared out.
+REBALANCE = 300
 _PRODUCE, _API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = 0, 18, 17, 36
 _UNSUPPORTED_VERSION, _AUTHENTICATION_FAILED = 35, 58
 
@@ -33,6 +35,7 @@ class Mock:
         client = pointer(lib.rd_kafka_new(0, pointer(lib.rd_kafka_conf_new()), error, ctypes.c_size_t(512)))
         assert client.value, error.value
         self._cluster = pointer(lib.rd_kafka_mock_cluster_new(client, BROKERS))
+        lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, ctypes.c_int32(REBALANCE))
         lib.rd_kafka_mock_set_controller_id(self._cluster, ctypes.c_int32(1))
         places = lib.rd_kafka_mock_cluster_bootstraps(self._cluster).decode().split(",")
         self.ports = [int(place.rpartition(":")[2]) for place in places]

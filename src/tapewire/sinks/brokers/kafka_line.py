@@ -153,10 +153,11 @@ class Calls:
         """Have it done behind what is being done."""
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def end(self, client: Any) -> None:
-        """Let go of the client behind all else; never raises."""
+    async def end(self, *clients: Any) -> None:
+        """Let go of them behind all else, one after the other; never raises."""
         try:
-            await self.begin(partial(_close, client))
+            for client in clients:
+                await self.begin(partial(_close, client))
         finally:
             self._thread.shutdown(wait=False)
 

@@ -30,13 +30,13 @@ class Reading:
     def __init__(self, cluster: Cluster, now: Callable[[], float]) -> None:
         from confluent_kafka import Consumer  # noqa: PLC0415 - an optional extra
 
-        self._told, self._now = Told(), now
+        self.told, self._now = Told(), now
         settings: dict[str, Any] = {
-            **cluster.settings(), "error_cb": self._told.hear, "group.id": "tapewire", "enable.auto.commit": False,
+            **cluster.settings(), "error_cb": self.told.hear, "group.id": "tapewire", "enable.auto.commit": False,
             "auto.offset.reset": "earliest", "enable.partition.eof": True, "queued.max.messages.kbytes": 16_384,
         }  # fmt: skip
         self._consumer: Consumer = Consumer(settings)
-        self._looking = Looking(settings, now)
+        self.looking = Looking(settings, now)
         self._logs: dict[Part, SharedLog] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._since: dict[str, int] = {}
@@ -45,16 +45,16 @@ class Reading:
 
     def give_up(self) -> None:
         """Nobody waits any more: what runs ends soon."""
-        self._looking.going = False
+        self.looking.going = False
 
     def reach(self, seconds: float) -> None:
         """See that it answers. Raises Away, NotLetIn."""
-        self._told.reach(self._consumer, seconds, lambda: self._looking.going)
+        self.told.reach(self._consumer, seconds, lambda: self.looking.going)
 
     def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
         """Read these, too. Returns those of which something is gone. Raises Away."""
         with told():
-            known, gone = self._looking.partitions(), set[str]()
+            known, gone = self.looking.partitions(), set[str]()
             for topic, subjects in by_topic(begins).items():
                 self._names |= {(topic, key): subject for subject, key in subjects.items()}
                 if topic in known:
@@ -79,16 +79,16 @@ class Reading:
         if empty:
             self._consumer.incremental_unassign([place(part) for part in empty])
 
-    def poll(self) -> Sequence[Received | Missed]:
-        """What is new, each subject's in order. Raises Away."""
+    def poll(self, seconds: float = SLICE) -> Sequence[Received | Missed]:
+        """What is new, each subject's in order; waits so long for it. Raises Away."""
         with told():
             self._look_around()
-            first = self._consumer.poll(SLICE)
+            first = self._consumer.poll(seconds)
             messages = [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]
             now = self._now()
             if messages:
                 self._heard = now
-            elif self._told.troubled and now - self._heard > _DOUBT:
+            elif self.told.troubled and now - self._heard > _DOUBT:
                 self.reach(_DOUBT)
             found: list[Received | Missed] = []
             for message in messages:
@@ -99,10 +99,10 @@ class Reading:
         """The newest of each. Raises Away."""
         found: dict[str, Received] = {}
         with told():
-            known = self._looking.partitions()
+            known = self.looking.partitions()
             for topic, names in by_topic(subjects).items():
                 if topic in known:
-                    found |= self._looking.newest(topic, known[topic], names)
+                    found |= self.looking.newest(topic, known[topic], names)
         return list(found.values())
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Reading:
         try:
             self._consumer.close()
         finally:
-            self._looking.close()
+            self.looking.close()
 
     # Where to read.
 
@@ -118,7 +118,7 @@ class Reading:
         gone: set[str] = set()
         again: dict[Part, SharedLog] = {}
         for part in ((topic, number) for number in partitions):
-            low, high = self._looking.ends(part)
+            low, high = self.looking.ends(part)
             log = self._logs.setdefault(part, SharedLog())
             for subject, begin in begins.items():
                 first = self._first(part, begin, low, high)
@@ -137,7 +137,7 @@ class Reading:
             number, _, offset = begin.after.partition(":")
             return int(offset) + 1 if int(number) == part[1] else high
         if begin.since_ns is not None:
-            return self._looking.at(part, begin.since_ns // 1_000_000)
+            return self.looking.at(part, begin.since_ns // 1_000_000)
         return max(low, begin.sequence or 0)
 
     def _read_from(self, logs: Mapping[Part, SharedLog]) -> None:
@@ -151,7 +151,7 @@ class Reading:
         now = self._now()
         if now - self._looked < (_MISSING if self._absent else _ADDED):
             return
-        self._looked, known = now, self._looking.partitions()
+        self._looked, known = now, self.looking.partitions()
         there = {name: begin for name, begin in self._absent.items() if topic_and_key(name)[0] in known}
         for topic, subjects in by_topic(there).items():
             self._join(topic, known[topic], {name: there[name] for name in subjects})
@@ -165,7 +165,7 @@ class Reading:
         error = message.error()
         if error is not None:
             if error.name() != "_PARTITION_EOF":
-                self._told.hear(error)
+                self.told.hear(error)
             return
         part, offset = part_of(message), message.offset() or 0
         log = self._logs.get(part)
@@ -181,5 +181,5 @@ class Reading:
         """Offsets may be left out; they may also have been thrown away before we came to them."""
         if log.jump(offset) < 0:
             raise Away(f"topic {part[0]} began anew")
-        if self._looking.ends(part)[0] > (log.position or 0):
+        if self.looking.ends(part)[0] > (log.position or 0):
             yield from map(Missed, log.subjects)

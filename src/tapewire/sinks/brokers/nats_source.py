@@ -41,6 +41,8 @@ class _Followed(Struct):
 class NatsSource:
     """One connection to JetStream, with an ordered consumer for each subject: what it misses it asks for anew."""
 
+    keeps_history = True
+
     def __init__(self, address: str, stream: str) -> None:
         bare, self._trust = without_options(address, ("ca", "credentials"))
         self._address, self._stream = Address(bare, SCHEMES), stream

@@ -30,6 +30,8 @@ _CHECK = 1.0
 class RedisSource:
     """One connection that asks for what is new in all streams at once, and once a second what was thrown away."""
 
+    keeps_history = True
+
     def __init__(self, address: str, _stream: str) -> None:
         bare, trust = without_options(address, ("ca",))
         self._address = Address(bare, SCHEMES)

@@ -96,7 +96,13 @@ class Lister(Source, Protocol):
 
 @runtime_checkable
 class SharedSource(Source, Protocol):
-    """A source of which several programs can share the messages: a group, each message to one of its members."""
+    """A source of which several programs can share the messages: a group, each message to one of its members.
+
+    Attributes:
+        keeps_history: whether a group can begin with what is stored (``since``, ``sequence``).
+    """
+
+    keeps_history: bool
 
     async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
         """Take part in these subjects, too; ``receive`` gives the messages that are ours. Raises Away, NotLetIn.
