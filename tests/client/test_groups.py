@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,16 +15,33 @@ from tapewire.model.status import FeedEvent, Gap
 from tapewire.runtime.sharing import Sharing
 from tapewire.sinks.brokers import kafka_sharing, nats_share, nats_source, redis_share, redis_source
 from tapewire.sinks.brokers.sink import BrokerSink
-from tests.client.test_sources import BROKERS, Stand, live, overtake, take, trade, turn
+from tests.client.test_sources import BROKERS, Stand, live, overtake, slow, take, trade, turn
+from tests.sinks.brokers.rabbit_server import RabbitServer
 from tests.sinks.brokers.servers import NatsServer
 from tests.sizes import NIGHTLY, size
 
+_NUMBERS = itertools.count()
 
-@pytest.fixture(params=["kafka", "nats", "redis"])
+
+@pytest.fixture(scope="module")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """It starts slowly: one for all tests, each of which has a prefix of its own."""
+    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as server:
+        yield server
+
+
+@pytest.fixture(params=map(slow, ["kafka", "nats", "rabbitmq", "redis"]))
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
     kind, make = BROKERS[request.param]
     if not kind.is_there():
         pytest.skip(f"{kind.program} is not installed: make servers")
+    if kind is RabbitServer:
+        server = request.getfixturevalue("rabbit")
+        server.start()
+        stand = Stand(server, make, f"g{next(_NUMBERS)}.md")
+        yield stand
+        stand.close()
+        return
     with kind(tmp_path / "server") as server:
         stand = Stand(server, make)
         yield stand
@@ -46,6 +64,11 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_source, "ALIVE", 0.1)
 
 
+def group(shop: Stand) -> str:
+    """Of RabbitMQ a queue that a lone server of 3.10 has again when it was killed some moments after it was made."""
+    return "?group=workers&queue=classic" if isinstance(shop.server, RabbitServer) else "?group=workers"
+
+
 async def begun(shop: Stand, sink: BrokerSink | None = None) -> BrokerSink:
     if sink is None:
         sink = await asyncio.to_thread(shop.sink)
@@ -55,7 +78,7 @@ async def begun(shop: Stand, sink: BrokerSink | None = None) -> BrokerSink:
 
 def member(shop: Stand, number: int) -> WebSocketClient:
     """As one of another program: clients of one program and the same options share a connection."""
-    return shop.client("?group=workers", max_retries=100 + number)
+    return shop.client(group(shop), max_retries=100 + number)
 
 
 def keeping(numbers: list[int | None]) -> Callable[[TradeEvent], None]:
@@ -146,7 +169,7 @@ def carrier(client: WebSocketClient) -> Sharing:
 
 async def test_a_group_goes_on_where_it_was(shop: Stand) -> None:
     sink = await begun(shop)
-    async with shop.client("?group=workers") as first, first.trades("KRW-BTC") as trades:
+    async with shop.client(group(shop)) as first, first.trades("KRW-BTC") as trades:
         waiting = asyncio.create_task(take(trades, 5))
         await live(first, 1)
         await shop.publish(*map(trade, range(1, 6)), sink=sink)
@@ -155,19 +178,20 @@ async def test_a_group_goes_on_where_it_was(shop: Stand) -> None:
         await until(lambda: not carrier(first)._undone)
         asking.cancel()
     await shop.publish(*map(trade, range(6, 12)), sink=sink)
-    async with shop.client("?group=workers") as second, second.trades("KRW-BTC") as trades:
+    async with shop.client(group(shop)) as second, second.trades("KRW-BTC") as trades:
         found = await take(trades, 6)
         await shop.publish(trade(12), sink=sink)
         found += await take(trades, 1)
     assert [one.sequential_id for one in found] == list(range(6, 13))
 
 
-@pytest.mark.parametrize("shop", ["nats", "redis"], indirect=True)  # Kafka: tests/sinks/brokers/test_kafka_sharing.py
+@pytest.mark.parametrize("shop", ["nats", "redis"], indirect=True)
 async def test_a_group_is_told_what_was_thrown_away(shop: Stand) -> None:
+    """Kafka and RabbitMQ: tests/sinks/brokers/test_kafka_sharing.py, test_rabbitmq_share.py."""
     options = {"max_bytes": 4_000} if isinstance(shop.server, NatsServer) else {}
     sink = await begun(shop, await asyncio.to_thread(lambda: shop.sink(**options)))
     told: list[FeedEvent] = []
-    async with shop.client("?group=workers") as client:
+    async with shop.client(group(shop)) as client:
         client.subscribe_feed(told.append)
         handle = await client.subscribe_trade("KRW-BTC", lambda _event: None)
         await handle.live(timeout=40)
@@ -176,6 +200,7 @@ async def test_a_group_is_told_what_was_thrown_away(shop: Stand) -> None:
     assert {event.cause for event in told if isinstance(event, Gap)} == {"trimmed"}
 
 
+@pytest.mark.parametrize("shop", ["kafka", "nats", "redis"], indirect=True)
 async def test_history_is_shared_if_it_is_asked_for(shop: Stand) -> None:
     await shop.publish(*map(trade, range(10)))
     async with shop.client("?group=late&since=3600") as client, client.trades("KRW-BTC") as trades:
@@ -186,7 +211,7 @@ async def test_history_is_shared_if_it_is_asked_for(shop: Stand) -> None:
 async def test_a_broker_that_dies_costs_a_group_nothing(shop: Stand) -> None:
     sink = await begun(shop)
     found: list[int | None] = []
-    async with shop.client("?group=workers") as client:
+    async with shop.client(group(shop)) as client:
         handle = await client.subscribe_trade("KRW-BTC", lambda event: found.append(event.sequential_id))
         await handle.live(timeout=40)
         await shop.publish(*map(trade, range(1, 20)), sink=sink)

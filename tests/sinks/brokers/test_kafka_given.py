@@ -18,8 +18,10 @@ def test_another_would_go_on_at_the_first_that_is_not_done() -> None:
     assert part.due() is None
     part.done(5)
     assert part.due() == 7
-    part.tell(7)
-    assert part.due() is None
+    part.send(7)
+    assert (part.due(), part.due(at_once=True)) == (None, 7)
+    part.answered(7, taken=True)
+    assert (part.due(), part.due(at_once=True)) == (None, None)
     part.done(7)
     assert (part.due(), part.is_done) == (8, True)
 
@@ -38,9 +40,9 @@ def test_what_nobody_wants_is_passed_over() -> None:
 def test_where_a_group_begins_is_told_and_what_was_not_heard_is_told_again() -> None:
     part = Given(4, None)
     assert part.due() == 4
-    part.tell(4)
+    part.send(4)
     assert part.due() is None
-    part.tell(None)
+    part.answered(4, taken=False)
     assert part.due() == 4
 
 

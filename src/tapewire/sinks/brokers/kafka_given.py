@@ -13,10 +13,11 @@ class Given:
         position: offset at which reading begins. told: what the cluster knows as the group's place; None: nothing.
     """
 
-    __slots__ = ("_told", "_undone", "is_paused", "position")
+    __slots__ = ("_sent", "_told", "_undone", "is_paused", "position")
 
     def __init__(self, position: int, told: int | None) -> None:
-        self.position, self._told = position, told
+        self.position = position
+        self._told = self._sent = told
         self._undone: dict[int, None] = {}  # in their order
         self.is_paused = False
 
@@ -44,11 +45,18 @@ class Given:
         """It was worked on."""
         self._undone.pop(offset, None)
 
-    def due(self) -> int | None:
-        """Where another would go on, if the cluster does not know it yet."""
+    def due(self, *, at_once: bool = False) -> int | None:
+        """Where another would go on, if it is to be sent; ``at_once``: though it was sent, while there is no answer."""
         place = next(iter(self._undone), self.position)
-        return None if place == self._told else place
+        return None if place == (self._told if at_once else self._sent) else place
 
-    def tell(self, place: int | None) -> None:
-        """The cluster is being told; None: it did not hear."""
-        self._told = place
+    def send(self, place: int) -> None:
+        """The cluster is being told."""
+        self._sent = place
+
+    def answered(self, place: int, *, taken: bool) -> None:
+        """It has it; or it has not, and is to be told again."""
+        if taken:
+            self._told = place
+        else:
+            self._sent = None

@@ -249,27 +249,33 @@ class Membership:
         if not self._take_done() and not at_once and now - self._confirmed < _PASSED:
             return
         self._confirmed = now
-        due = {part: offset for part, given in self._given.items() if (offset := given.due()) is not None}
+        due = {
+            part: offset for part, given in self._given.items() if (offset := given.due(at_once=at_once)) is not None
+        }
         if due:
             self._open().commit(offsets=[place(part, offset) for part, offset in due.items()], asynchronous=True)
             self._unanswered += 1
             for part, offset in due.items():
-                self._given[part].tell(offset)
+                self._given[part].send(offset)
 
     def _answered(self, error: KafkaError | None, parts: list[TopicPartition]) -> None:
         """An ``on_commit``: what was not taken is told again."""
         self._unanswered -= 1
         for one in parts:
-            if (error is not None or one.error is not None) and _part(one) in self._given:
-                self._given[_part(one)].tell(None)
+            given, taken = self._given.get(_part(one)), error is None and one.error is None
+            if given is not None:
+                given.answered(one.offset, taken=taken)
+            if not taken:
+                self._confirmed = -inf
 
     def _last_word(self, consumer: Consumer) -> bool:
         """Tell what is done for the last time. Returns whether everything was answered."""
         with contextlib.suppress(Away), told():
             self._consumer = consumer
-            self._confirm(at_once=True)
-            until = self._now() + _LAST
-            while self._unanswered and self._now() < until:
+            self._confirmed, until = -inf, self._now() + _LAST
+            while self._now() < until and (self._unanswered or self._confirmed == -inf):
+                if not self._unanswered:
+                    self._confirm(at_once=True)
                 consumer.poll(SLICE)
         self._consumer = None
         return not self._unanswered

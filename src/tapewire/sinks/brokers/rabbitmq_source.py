@@ -8,10 +8,13 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away
+from tapewire.sinks.brokers.rabbitmq import QueueOptions
 from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
 from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
+from tapewire.sinks.brokers.rabbitmq_share import Share
 from tapewire.sinks.brokers.shared_log import SharedLog
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 
@@ -20,16 +23,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tapewire.sinks")
 
+#: What an address may say of the queues that a group makes.
+_OF_GROUPS = ("exchange", "queue", "max_len", "max_age")
 #: Seconds between looks for streams that are not there yet.
 _MISSING = 0.5
 
 
 class RabbitSource:
-    """One consumer for each stream that holds what is wanted, with the offsets kept here."""
+    """One consumer for each stream that holds what is wanted, with the offsets kept here; for who shares, one for each
+    queue of the group.
+    """
+
+    keeps_history = False
 
     def __init__(self, address: str, _stream: str) -> None:
-        bare, trust = without_options(address, ("ca",))
-        self._address, self._ca = Address(bare, SCHEMES), trust.get("ca")
+        bare, own = without_options(address, ("ca", *_OF_GROUPS))
+        self._address, self._ca = Address(bare, SCHEMES), own.pop("ca", None)
+        self._queues = _of_group(own)
         self.shown = self._address.shown
         self._connection: AbstractConnection | None = None
         self._forget()
@@ -42,6 +52,7 @@ class RabbitSource:
         self._came: deque[DeliveredMessage] = deque()  # PREFETCH of each stream at most
         self._arrived = asyncio.Event()
         self._kept: list[Received | Missed] = []
+        self._share: Share | None = None
         self._number = 0
         self._cancelled = asyncio.Event()
 
@@ -77,9 +88,34 @@ class RabbitSource:
                 self._absent |= wanted
         return frozenset(gone)
 
+    async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
+        """Take part in what the queues of this group hold; what is gone is told by ``receive``."""
+        connection = self._open()
+        if self._share is None:
+            channel = await self._reading(connection)
+            self._share = Share(connection, channel, group, self._queues, self._arrived.set)
+            await self._share.listen(self._absent)  # a sink without streams
+            self._absent.clear()
+        for subject in begins:
+            await self._share.join(subject)
+        return frozenset()
+
+    async def done(self, messages: Sequence[Received]) -> None:
+        """Acknowledge them."""
+        if self._share is not None:
+            await self._share.done(messages)
+
+    def release(self, messages: Sequence[Received]) -> None:
+        """Put them back."""
+        if self._share is not None:
+            self._share.release(messages)
+
     async def leave(self, subjects: Iterable[str]) -> None:
         """Read these no more."""
-        for subject in subjects:
+        names = tuple(subjects)
+        if self._share is not None:
+            await self._share.leave(names)
+        for subject in names:
             self._absent.pop(subject, None)
             stream = _stream(subject)
             if stream in self._logs:
@@ -91,7 +127,9 @@ class RabbitSource:
     async def receive(self) -> Sequence[Received | Missed]:
         """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
         await self._look_around()
-        if not self._came:
+        if self._share is not None:
+            await self._share.look()
+        if not self._came and not (self._share is not None and self._share.waits):
             await self._until_something_came(self._open())
         last = self._take()
         if last:
@@ -100,7 +138,7 @@ class RabbitSource:
             except lost() as error:
                 raise Away(words_of(error)) from None
         kept, self._kept = self._kept, []
-        return kept
+        return kept if self._share is None else [*kept, *self._share.take()]
 
     async def close(self) -> None:
         """Cut the line."""
@@ -209,6 +247,20 @@ class RabbitSource:
         if self._cancelled.is_set():
             raise Away("the server ended a consumer: its stream has moved, or is gone")
         return self._connection
+
+
+def _of_group(given: Mapping[str, str]) -> QueueOptions:
+    """What queues a group makes. Raises ConfigError."""
+    values: dict[str, Any] = dict(given)
+    for name in given.keys() & {"max_len", "max_age"}:
+        try:
+            values[name] = int(given[name])
+        except ValueError:
+            raise ConfigError(name, given[name], "a whole number") from None
+    options = QueueOptions(**values)
+    if options.queue not in {"quorum", "classic"}:
+        raise ConfigError("queue", options.queue, '"quorum" or "classic": what a group shares')
+    return options
 
 
 def _by_stream(subjects: Iterable[str]) -> dict[str, list[str]]:
