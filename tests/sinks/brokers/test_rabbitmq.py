@@ -11,7 +11,8 @@ import pytest
 from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import Event, TickerEvent, TradeEvent
 from tapewire.sinks.brokers.letters import unpack
-from tapewire.sinks.brokers.rabbitmq import QueueOptions, RabbitSink
+from tapewire.sinks.brokers.rabbitmq import RabbitSink
+from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions
 from tapewire.testing.sink_kit import QUESTIONS, SinkCase
 from tests.sinks.brokers.rabbit_server import LARGEST, RabbitServer
 from tests.sinks.brokers.servers import PASSWORD

@@ -5,73 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
-from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
 from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
+from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions
 from tapewire.sinks.brokers.sink import BrokerSink
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, AbstractConnection
 
-_QUEUES = ("quorum", "classic", "stream", "none")
 _TYPES = {"event": "application/json", "venue": "application/json", "msgpack": "application/vnd.msgpack"}
 #: What RabbitMQ says of a message that is larger than its ``max_message_size``.
 _TOO_LARGE = re.compile(r"larger than (?:configured )?max size (\d+)")
-#: Bytes of a routing key at most: AMQP counts them in one byte.
-_KEY_MOST = 255
-
-
-class QueueOptions(Struct, frozen=True, kw_only=True):
-    """What stands behind the exchange, when it has to be made; what is there stays as it is.
-
-    Attributes:
-        exchange: name of the topic exchange; None: the prefix.
-        queue: ``"quorum"`` or ``"classic"``: one queue of everything, for programs that share the work; ``"stream"``: a
-            stream for each kind (``md.upbit.kr.trade``), which any number of readers read each for itself, also
-            backwards; ``"none"``: who wants something binds a queue, and what nobody wants is gone.
-        max_len: messages of a queue at most, then its oldest go; None: all. Not of streams.
-        max_age: seconds for which messages are kept; 0: for ever.
-        max_bytes: bytes of each queue or stream at most, then its oldest go; None: all.
-        segment: bytes of one file of a stream: they go file by file.
-    """
-
-    exchange: str | None = None
-    queue: Literal["quorum", "classic", "stream", "none"] = "quorum"
-    max_len: int | None = 1_000_000
-    max_age: float = 86400.0
-    max_bytes: int | None = None
-    segment: int = 100_000_000
-
-    def __post_init__(self) -> None:
-        if self.queue not in _QUEUES:
-            raise ConfigError("queue", self.queue, " or ".join(f'"{word}"' for word in _QUEUES))
-        for option in ("max_len", "max_bytes", "segment"):
-            value = getattr(self, option)
-            if value is not None and not value >= 1:
-                raise ConfigError(option, value, "1 or more" if option == "segment" else "1 or more, or None for all")
-        if not self.max_age >= 0:
-            raise ConfigError("max_age", self.max_age, "0 or more")
-        if self.exchange == "" or len((self.exchange or "").encode()) > _KEY_MOST:
-            raise ConfigError("exchange", self.exchange, f"a name of 1 to {_KEY_MOST} bytes, or None for the prefix")
-
-    def arguments(self) -> dict[str, Any]:
-        """Of ``queue.declare``."""
-        found: dict[str, Any] = {"x-queue-type": self.queue}
-        if self.max_bytes is not None:
-            found["x-max-length-bytes"] = self.max_bytes
-        if self.queue == "stream":
-            found["x-stream-max-segment-size-bytes"] = self.segment
-            return found | ({"x-max-age": f"{round(self.max_age)}s"} if self.max_age else {})
-        if self.max_len is not None:
-            found["x-max-length"] = self.max_len
-        return found | ({"x-message-ttl": round(self.max_age * 1000)} if self.max_age else {})
 
 
 class RabbitSink(BrokerSink):
@@ -156,7 +105,7 @@ class RabbitLink:
             message_id=message.id, headers=dict(message.headers), delivery_mode=2,
             content_type=_TYPES[message.headers["tw-form"]],
         )  # fmt: skip
-        if len(message.subject.encode()) <= _KEY_MOST:
+        if len(message.subject.encode()) <= NAME_MOST:
             publish: Any = channel.basic_publish  # ``wait`` is not in its abstract class
             await publish(
                 message.payload, exchange=self._exchange, routing_key=message.subject, properties=properties,
@@ -175,8 +124,8 @@ class RabbitLink:
 def _verdict(message: Message, answer: object, answers: Sequence[object]) -> Verdict:
     from aiormq import exceptions  # noqa: PLC0415 - an optional extra
 
-    if len(message.subject.encode()) > _KEY_MOST:
-        return Refused(f"its routing key has more than {_KEY_MOST} bytes")
+    if len(message.subject.encode()) > NAME_MOST:
+        return Refused(f"its routing key has more than {NAME_MOST} bytes")
     if not isinstance(answer, BaseException):
         return None
     if isinstance(answer, exceptions.PublishError):

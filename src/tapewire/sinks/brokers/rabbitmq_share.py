@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.link import Away, NotLetIn
-from tapewire.sinks.brokers.rabbitmq import QueueOptions
 from tapewire.sinks.brokers.rabbitmq_line import is_there, lost, words_of
 from tapewire.sinks.brokers.rabbitmq_looking import tag_of
+from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions
 from tapewire.sinks.brokers.source import Missed, Received
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _CHECK, _AT_ONCE = 1.0, 100
 #: Events of the feed that may wait.
 _TOLD = 1_000
-#: Bytes of a queue's name at most.
-_NAME_MOST = 255
 #: Position of what was told by a queue: were it in a stream, that would be heard from its beginning.
 _NOWHERE = "-1"
 
@@ -77,8 +75,8 @@ class Share:
     async def join(self, subject: str) -> None:
         """Take part in one more. Raises Away, NotLetIn."""
         name = _queue(self._group, subject)
-        if len(_marks(name).encode()) > _NAME_MOST:
-            raise NotLetIn(f"the name of the queue {_marks(name)} has more than {_NAME_MOST} bytes")
+        if len(_marks(name).encode()) > NAME_MOST:
+            raise NotLetIn(f"the name of the queue {_marks(name)} has more than {NAME_MOST} bytes")
         try:
             await self._make(_marks(name), {"x-queue-type": "classic", "x-max-length": 1})
             marked = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": _marks(name)}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.rabbitmq import QueueOptions
 from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
 from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
+from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions
 from tapewire.sinks.brokers.rabbitmq_share import Share
 from tapewire.sinks.brokers.shared_log import SharedLog
 from tapewire.sinks.brokers.source import Begin, Missed, Received
