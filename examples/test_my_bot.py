@@ -42,7 +42,7 @@ class Bot:
         async with WebSocketClient("bot", url=self.url) as client:
             client.subscribe_feed(self.on_feed)
             await client.subscribe_trade("KRW-BTC", self.on_trade)
-            await asyncio.wait_for(self.done.wait(), 10)
+            await asyncio.wait_for(self.done.wait(), 60)
 
 
 @pytest.fixture

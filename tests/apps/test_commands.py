@@ -82,7 +82,7 @@ def test_record_in_our_form_and_as_json_with_a_summary_that_counts_the_lines(
     exchange: BackgroundSimulator, tmp_path: Path
 ) -> None:
     result = tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--form", "event",
-                      "--format", "simple_list", "--seconds", "0.7", "--json")  # fmt: skip
+                      "--format", "simple_list", "--seconds", "2", "--json")  # fmt: skip
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout.splitlines()[-1])
     trades = lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")
@@ -98,14 +98,14 @@ def test_record_raw_of_simple_list_frames_is_one_simple_object_a_line(
     exchange: BackgroundSimulator, tmp_path: Path
 ) -> None:
     tapewire(
-        "record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--format", "SIMPLE_LIST", "--seconds", "0.5"
+        "record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--format", "SIMPLE_LIST", "--seconds", "2"
     )
     assert all(trade["ty"] == "trade" for trade in lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl"))
 
 
 def test_record_over_two_lines_writes_each_trade_once(exchange: BackgroundSimulator, tmp_path: Path) -> None:
     result = tapewire(
-        "record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--redundancy", "2", "--seconds", "1.5"
+        "record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--redundancy", "2", "--seconds", "4"
     )
     assert result.exit_code == 0, result.output
     ids = [trade["sequential_id"] for trade in lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")]
@@ -116,14 +116,14 @@ def test_record_over_two_lines_writes_each_trade_once(exchange: BackgroundSimula
 
 def test_only_the_snapshot_and_only_news(exchange: BackgroundSimulator, tmp_path: Path) -> None:
     for only in ("snapshot", "realtime"):
-        tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "ticker", "--only", only, "--seconds", "0.5",
+        tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "ticker", "--only", only, "--seconds", "2",
                  "--out", only)  # fmt: skip
     assert [one["stream_type"] for one in lines(tmp_path / "snapshot" / "KRW-BTC_ticker.jsonl")] == ["SNAPSHOT"]
     assert {one["stream_type"] for one in lines(tmp_path / "realtime" / "KRW-BTC_ticker.jsonl")} == {"REALTIME"}
 
 
 def test_one_unknown_symbol_does_not_block_the_others(exchange: BackgroundSimulator, tmp_path: Path) -> None:
-    result = tapewire("record", "KRW-BTC", "KRW-BTX", "--url", exchange.url, "--types", "trade", "--seconds", "0.5")
+    result = tapewire("record", "KRW-BTC", "KRW-BTX", "--url", exchange.url, "--types", "trade", "--seconds", "2")
     assert result.exit_code == 0
     assert "symbol is 'KRW-BTX'; it must be a market that upbit lists" in result.output
     assert lines(tmp_path / "recording" / "KRW-BTC_trade.jsonl")
@@ -150,7 +150,7 @@ def test_a_recording_that_never_began_shows_its_error_and_no_summary(exchange: B
 
 
 def test_watch_in_a_pipe_prints_a_line_an_event_and_the_feeds_steps(exchange: BackgroundSimulator) -> None:
-    result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--seconds", "0.5")
+    result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--seconds", "2")
     assert result.exit_code == 0
     assert "-- upbit-1: connected to ws://" in result.output
     kinds = {line.split()[1] for line in result.output.splitlines() if line.startswith("KRW-BTC ")}
@@ -158,7 +158,7 @@ def test_watch_in_a_pipe_prints_a_line_an_event_and_the_feeds_steps(exchange: Ba
 
 
 def test_watch_as_json_is_one_object_a_line(exchange: BackgroundSimulator) -> None:
-    result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "0.5", "--json")
+    result = tapewire("watch", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "2", "--json")
     types = [json.loads(line)["type"] for line in result.stdout.splitlines()]
     assert types[0] == "connecting"
     assert types.count("trade") > 2
@@ -262,7 +262,7 @@ def test_a_recording_killed_in_the_middle_is_readable_and_can_go_on(
         read_until(process, "live")
         process.kill()
         process.wait(PATIENCE)
-    assert tapewire("record", "KRW-BTC", "KRW-ETH", "--url", exchange.url, "--seconds", "0.5").exit_code == 0
+    assert tapewire("record", "KRW-BTC", "KRW-ETH", "--url", exchange.url, "--seconds", "2").exit_code == 0
     assert all(lines(path) for path in (tmp_path / "recording").iterdir())
 
 
@@ -326,7 +326,7 @@ def test_what_the_account_does_is_watched_and_recorded(tmp_path: Path) -> None:
     path.write_text(f'access_key = "mine"\nsecret_key = "{key.secret_key.reveal()}"\n')
     path.chmod(0o600)
     with BackgroundSimulator(markets=("KRW-BTC",), keys=(key,), customer=0.05) as exchange:
-        how = ("--url", exchange.url, "--keys", str(path), "--types", "myOrder,myAsset", "--seconds", "0.7")
+        how = ("--url", exchange.url, "--keys", str(path), "--types", "myOrder,myAsset", "--seconds", "2")
         watched = tapewire("watch", *how)
         recorded = tapewire("record", *how, "--json")
     assert (watched.exit_code, recorded.exit_code) == (0, 0), watched.output + recorded.output

@@ -213,7 +213,7 @@ def rows(events: list[Event], kind: type[Event]) -> list[Any]:
 def test_the_command_serves_until_the_tape_ends(ticks: Served) -> None:
     with started("replay", str(ticks.folders[0]), "--serve", "--port", "0", "--speed", "2", "--json") as process:
         facts = json.loads(read_until(process, "rest_url"))
-        result = tapewire("watch", "KRW-BTC", "--types", "trade", "--url", facts["url"], "--seconds", "0.5", "--json")
+        result = tapewire("watch", "KRW-BTC", "--types", "trade", "--url", facts["url"], "--seconds", "2", "--json")
         assert result.exit_code == 0, result.output
         assert '"sequential_id"' in result.output
         assert process.wait(PATIENCE) == 0

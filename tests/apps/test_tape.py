@@ -21,7 +21,7 @@ from tests.apps.test_commands import lines, tapewire
 
 
 def test_a_tape_alone_and_beside_the_files(exchange: BackgroundSimulator, tmp_path: Path) -> None:
-    common = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "0.7", "--json")
+    common = ("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "2", "--json")
     alone = tapewire(*common, "--tape", "alone")
     assert alone.exit_code == 0, alone.output
     summary = json.loads(alone.stdout.splitlines()[-1])
@@ -40,7 +40,7 @@ def test_a_tape_alone_and_beside_the_files(exchange: BackgroundSimulator, tmp_pa
 
 
 def test_a_tape_is_shown_checked_and_mended(exchange: BackgroundSimulator, tmp_path: Path) -> None:
-    tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "0.7", "--tape", "ticks")
+    tapewire("record", "KRW-BTC", "--url", exchange.url, "--types", "trade", "--seconds", "2", "--tape", "ticks")
     info = tapewire("tape", "info", "ticks")
     assert info.exit_code == 0, info.output
     assert "on 1 connection; 1 REST answer" in info.output

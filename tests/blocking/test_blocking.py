@@ -41,7 +41,9 @@ def client(exchange: BackgroundSimulator) -> Iterator[WebSocketClient]:
 
 def threads() -> list[threading.Thread]:
     """Those of clients."""
-    return [one for one in threading.enumerate() if one.name.startswith("tapewire ") and "simulator" not in one.name]
+    others = ("simulator", "limits")
+    ours = [one for one in threading.enumerate() if one.name.startswith("tapewire ")]
+    return [one for one in ours if not any(word in one.name for word in others)]
 
 
 def test_nothing_is_started_before_something_is_wanted(exchange: BackgroundSimulator) -> None:

@@ -80,7 +80,7 @@ def test_an_example_runs_and_ends(name: str, ran: dict[str, Ran]) -> None:
 
 def test_the_examples_own_test_passes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(FOLDER / "test_my_bot.py")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=90, cwd=tmp_path, check=False)
     assert result.returncode == 0, result.stdout
     assert "1 passed" in result.stdout
 

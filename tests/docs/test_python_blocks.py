@@ -76,6 +76,7 @@ def test_a_program_without_asyncio_runs_to_its_end_or_until_ctrl_c(block: Block)
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("Ctrl-C reaches the main thread only (pytest-xdist on Python 3.13 runs tests in another)")
     ends = "_snapshot(" in block.text
+    before = set(threading.enumerate())
     output = io.StringIO() if ends else _CtrlC()
     with BackgroundSimulator(rate=300.0, markets=("KRW-BTC", "KRW-ETH")) as simulator:
         text = re.sub(r'WebSocketClient\(("\w+")\)', rf'WebSocketClient(\1, url="{simulator.url}")', block.text)
@@ -83,7 +84,7 @@ def test_a_program_without_asyncio_runs_to_its_end_or_until_ctrl_c(block: Block)
         with contextlib.redirect_stdout(output), contextlib.nullcontext() if ends else pytest.raises(KeyboardInterrupt):
             exec(code, {"__name__": "a_page"})  # noqa: S102 - our own pages
     assert output.getvalue().count("\n") >= 3
-    assert [one.name for one in threading.enumerate() if one.name.startswith("tapewire ")] == []
+    assert [one.name for one in set(threading.enumerate()) - before if one.name.startswith("tapewire ")] == []
 
 
 class _CtrlC(io.StringIO):

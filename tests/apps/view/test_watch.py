@@ -132,7 +132,7 @@ def test_it_follows_the_terminals_size_while_it_runs(exchange: BackgroundSimulat
 
 
 def test_without_colours_none_are_sent_and_its_seconds_end_it(exchange: BackgroundSimulator) -> None:
-    with on_a_terminal("KRW-BTC", "--url", exchange.url, "--seconds", "1", NO_COLOR="1") as terminal:
+    with on_a_terminal("KRW-BTC", "--url", exchange.url, "--seconds", "4", NO_COLOR="1") as terminal:
         assert terminal.end() == 0
     assert "● connected" in text_of(terminal.drawn)
     runs = re.findall(r"\x1b\[([0-9;]*)m", terminal.drawn)
@@ -208,7 +208,7 @@ def test_errors_into_a_file_leave_the_plain_table_on_the_terminal(
     errors = tmp_path / "errors"
     with (
         errors.open("wb") as file,
-        on_a_terminal("KRW-BTC", "--url", exchange.url, "--seconds", "0.3", stderr=file) as terminal,
+        on_a_terminal("KRW-BTC", "--url", exchange.url, "--seconds", "4", stderr=file) as terminal,
     ):
         assert terminal.end() == 0
     assert "\x1b[?1049h" not in terminal.drawn
