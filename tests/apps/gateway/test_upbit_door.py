@@ -43,8 +43,8 @@ class Program:
             return json.loads(message.data)
 
     async def until(self, last: bytes) -> None:
-        """Hear up to this frame."""
-        while not self.frames or self.frames[-1] != last:
+        """Hear until this frame has come."""
+        while last not in self.frames:
             assert len(self.frames) < 5_000, "it never came"
             await self.next()
 
@@ -70,8 +70,10 @@ async def test_event_for_event_what_the_exchange_sends(form: str) -> None:
         await here.ask(*EVERYTHING, format=form)
         for _ in range(158):
             await here.next()
-        await there.until(here.frames[-1])
-        ours, theirs = streams(here.frames[8:]), streams(there.frames)
+        ours = streams(here.frames[8:])
+        for frames in ours.values():
+            await there.until(frames[-1])
+        theirs = streams(there.frames)
         for stream, frames in ours.items():
             begun = theirs[stream].index(frames[0])
             assert theirs[stream][begun : begun + len(frames)] == frames
