@@ -291,7 +291,7 @@ class FeedOptions(Struct, frozen=True, kw_only=True):
         drop_doubles: deliver a trade once, however often the exchange sends it (of each market 1,024 ids are known).
         recover: ask by REST for what a lost line missed (trades, candles, orders, balances), and deliver it marked
             ``recovered``.
-        recovery_order: ``"merged"`` delivers live trades and candles at once and what was missed when REST told it;
+        recovery_order: ``"merged"`` delivers live events at once and what was missed when REST told it;
             ``"before"`` lets the live ones of that stream wait for it: 10,000 of them and 30 seconds at most.
         history: seconds of trades and candles before a stream's first subscription that REST is asked for; they come
             marked ``recovered``, and the ``Gap`` of cause ``history`` tells how far they go back.

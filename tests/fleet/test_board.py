@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from rich.console import Console
 
 from tapewire.apps.cli.fleet import picture
 from tapewire.apps.cli.main import cli
 from tapewire.apps.cli.terminal import json_line
 from tapewire.fleet.board import Board, board
-from tapewire.fleet.words import Counts, Plan, State
+from tapewire.fleet.words import Counts, Plan, Seat, State
 from tests.sinks.brokers.servers import PASSWORD, NatsServer
 
 PLAN = Plan(venue="upbit", markets=("KRW-*",), types="trade")
@@ -63,6 +64,18 @@ def test_people_see_a_table() -> None:
         "Y  b",
     ]
     assert shown(board("upbit", [], 0)) == ["fleet upbit: nobody collects"]
+
+
+def test_who_carries_which_account_is_shown() -> None:
+    live, idle = Seat(mark="0123", types=("myOrder",), live=True), Seat(mark="0123", types=("myOrder",))
+    a, b, c = (replace(state, carries=("X",)) for state in sorted(STATES, key=lambda one: one.name))
+    whole = board("upbit", [replace(a, accounts={"main": live}), replace(b, accounts={"main": live}), c], 0)
+    assert (whole.accounts, whole.short) == ({"main": ("a", "b")}, ())
+    assert shown(whole)[-1] == "account main: a, b"
+    lacking = board("upbit", [replace(a, accounts={"main": live}), replace(b, accounts={"main": idle}), c], 0)
+    assert (lacking.accounts, lacking.short) == ({"main": ("a",)}, ("account main",))
+    alone = board("upbit", [replace(a, accounts={"main": idle}), b, c], 0)
+    assert shown(alone)[-2:] == ["short of copies: account main", "account main: nobody"]
 
 
 def test_collectors_that_do_not_agree_are_told() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tapewire.errors import ConfigError, DecodeError
 from tapewire.fleet.shares import Member
-from tapewire.fleet.words import Counts, FleetOptions, Plan, State, disagreement, encode, read
+from tapewire.fleet.words import Counts, FleetOptions, Plan, Seat, State, disagreement, encode, read
 
 PLAN = Plan(venue="upbit", markets=("KRW-*", "BTC-ETH"), types="trade,orderbook")
 STATE = State(
@@ -28,6 +29,26 @@ def test_a_value_is_read_as_it_was_written() -> None:
 def test_what_is_no_value_is_told(value: bytes) -> None:
     with pytest.raises(DecodeError, match="no collector's state"):
         read(value)
+
+
+MAIN = Seat(mark="0123", types=("myOrder",), live=True)
+
+
+def test_an_account_has_those_as_carriers_that_hold_its_key() -> None:
+    state = replace(STATE, accounts={"main": MAIN, "other": replace(MAIN, live=False)})
+    assert read(encode(state)) == state
+    assert state.holder("main") == Member("a", frozenset({"main"}), leaving=True)
+    assert state.holder("other") == Member("a", leaving=True)
+    assert state.holder("nobody") is None
+
+
+def test_who_means_another_account_by_a_name_is_told() -> None:
+    others = [replace(STATE, accounts={"main": MAIN})]
+    assert disagreement(PLAN, others, {"main": replace(MAIN, live=False), "mine": MAIN}) == ""
+    key, types = replace(MAIN, mark="4567"), replace(MAIN, types=("myOrder", "myAsset"))
+    assert disagreement(PLAN, others, {"main": key}) == "a has another key for the account main"
+    told = "a carries myOrder of the account main, not myOrder,myAsset"
+    assert disagreement(PLAN, others, {"main": types}) == told
 
 
 def test_patterns_choose_symbols() -> None:
@@ -67,3 +88,4 @@ def test_impossible_plans_are_told(wrong: dict[str, Any]) -> None:
 
 def test_the_bucket_has_the_name_of_the_fleet() -> None:
     assert FleetOptions(fleet="upbit", name="a").bucket == "tapewire-upbit"
+    assert FleetOptions(fleet="upbit", name="a").stories == "tapewire_accounts-upbit"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from msgspec.structs import replace
 
@@ -123,3 +125,45 @@ def test_live_events_wait_in_a_stream_that_holds_them_and_recovered_ones_do_not(
     assert heard == [7]
     waits.let_go()
     assert heard == [7, 9]
+
+
+def part(number: int, executed: int | None = None, *, recovered: bool = False, ends: bool = False) -> MyOrderEvent:
+    """Event ``number`` of one order, after which ``executed`` is its sum; None, or the end: no execution."""
+    is_trade = executed is not None and not ends
+    return MyOrderEvent(
+        venue="upbit", symbol="KRW-BTC", uuid="one", state="any", timestamp=number, recovered=recovered,
+        trade_uuid=str(number) if is_trade else None, executed_volume=None if executed is None else Decimal(executed),
+    )  # fmt: skip
+
+
+def heard_of_an_order(waiting_ones: list[MyOrderEvent], missed: list[MyOrderEvent]) -> list[int | None]:
+    heard: list[int | None] = []
+    stream = Stream(Subscription("myOrder", ""))
+    listener = Listener("me", lambda event: heard.append(event.timestamp), "both")
+    stream.join(listener)
+    stream.held = waits = Held(stream)
+    waits.holes = 1
+    for event in waiting_ones:
+        waits.put(listener, event, never)
+    for event in missed:
+        waits.put_missed(listener, event, never)
+    waits.filled()
+    return heard
+
+
+def test_executions_that_an_order_missed_come_before_those_that_wait() -> None:
+    live = [part(3, 3), part(4, 4)]
+    # the sums of what REST told count what was heard already
+    assert heard_of_an_order(live, [part(1, 3, recovered=True), part(2, 4, recovered=True)]) == [1, 2, 3, 4]
+
+
+def test_what_rest_knows_first_of_an_order_comes_behind_what_waits() -> None:
+    missed = [part(2, 1, recovered=True), part(3, 2, recovered=True), part(4, 2, recovered=True, ends=True)]
+    assert heard_of_an_order([part(1)], missed) == [1, 2, 3, 4]
+    both = [part(1, 2, recovered=True), part(3, 3, recovered=True), part(4, 3, recovered=True, ends=True)]
+    assert heard_of_an_order([part(2, 2)], both) == [1, 2, 3, 4]
+
+
+def test_an_order_of_which_nothing_waits_does_not_wait_for_others() -> None:
+    other = replace(part(9, 9), uuid="other")
+    assert heard_of_an_order([other], [part(1, 1, recovered=True)]) == [1, 9]

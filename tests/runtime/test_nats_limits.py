@@ -166,3 +166,21 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ConfigError, match=r"used with the extra nats: pip install tapewire\[nats\]") as caught:
         nats_gates("nats://me:canary@h:1", PLACE, host_gates(str(tmp_path), PLACE))
     assert "limits is 'nats://h:1'" in str(caught.value)
+
+
+@needs_nats
+def test_of_hosts_with_addresses_of_their_own_only_an_accounts_limits_are_kept_together(
+    server: NatsServer, tmp_path: Path
+) -> None:
+    gates = [
+        nats_gates(f"{server.address}{PATIENT}&scope=accounts", PLACE, host_gates(str(tmp_path / host), PLACE))
+        for host in ("one", "two")
+    ]
+    taken = {
+        name: [make(name, (Window(2, 60.0),), 10.0).take(5.0 + number) for number, make in enumerate(gates * 2)]
+        for name in ("connects", "connects-0123456789abcdef", "rest-default-0123456789abcdef")
+    }
+    alone, together = [True] * 4, [True, True, False, False]
+    assert list(taken.values()) == [alone, together, together]
+    with pytest.raises(ConfigError, match="scope=all or scope=accounts"):
+        nats_gates(f"{server.address}?scope=some", PLACE, host_gates(str(tmp_path), PLACE))

@@ -13,7 +13,7 @@ from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from tapewire.config import SessionOptions
 from tapewire.session.gate import ASK_AGAIN, Gate, own_gate
-from tapewire.session.limits import ANSWERED_WITHIN, MESSAGE_LEEWAY, Limits
+from tapewire.session.limits import ANSWERED_WITHIN, MESSAGE_LEEWAY, Limits, is_of_account
 from tapewire.venues.contract import Window
 from tapewire.venues.registry import get_venue
 from tests.session.made_up import MESSAGES
@@ -247,6 +247,20 @@ def test_each_limit_is_counted_as_the_exchange_counts_it() -> None:
     limits.block_rest(30.0, "mine")
     nexts = [limits.rest(*key).next_at(0.0) for key in (("market", ""), ("default", "mine"), ("default", "yours"))]
     assert nexts == [30.0, 30.0, 0.0]
+
+
+def test_the_names_of_an_accounts_gates_are_told_from_all_others() -> None:
+    made: list[str] = []
+
+    def make(name: str, windows: Sequence[Window], leeway: float) -> Gate:
+        made.append(name)
+        return Gate(windows, leeway)
+
+    limits = Limits(FACTS, make)
+    shared = len(made)
+    limits.connects("0123456789abcdef")
+    limits.rest("default", "0123456789abcdef")
+    assert [is_of_account(name) for name in made] == [False] * shared + [True, True]
 
 
 def test_a_tape_counts_nothing() -> None:

@@ -232,6 +232,26 @@ def test_another_process_goes_on_where_this_one_ended() -> None:
     assert orders.is_news(order("wait", uuid="c"))
 
 
+def test_a_word_that_rest_has_overtaken_is_no_news() -> None:
+    orders = knowing(order("wait", uuid="old"))
+    assert orders.missed(order("done", "1"), [fill(1)])
+    assert orders.told(order("wait")), "how it stood before its end, which REST told"
+    assert orders.missed(order("wait", "1", uuid="b"), [fill(2)])
+    assert orders.told(order("wait", uuid="b")), "how it stood before its execution"
+    assert not orders.told(order("prevented", "1", uuid="b"))
+    assert not orders.told(order("done", "1", uuid="b")), "its end is news"
+    assert not orders.told(order("wait", uuid="old")), "REST told nothing of it"
+
+
+def test_of_those_that_rest_told_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "REMEMBERED", 2)
+    orders = knowing()
+    for name in "abc":
+        assert orders.missed(order("cancel", uuid=name), [])
+    assert not orders.told(order("wait", uuid="a"))
+    assert orders.told(order("wait", uuid="c"))
+
+
 def test_of_many_orders_that_ended_another_process_is_told_the_last() -> None:
     orders = knowing(*(order("done", "3", uuid=str(number)) for number in range(HANDED_ON + 5)))
     assert list(orders.state().ended) == [str(number) for number in range(5, HANDED_ON + 5)]

@@ -174,7 +174,7 @@ class Handle:
                 raise SubscriptionError(
                     "stream_preference", "snapshot_only", f'"both" or "realtime_only": {kind} has no snapshot'
                 )
-            if venue.side(subscription) in facts.signed_sides:
+            if venue.side(subscription) in facts.signed_sides and self._pool.options.source is None:
                 check_key(facts, self._credentials, f"are needed for {kind}")
 
     def _deliver_to(self) -> Callable[[Subscription], Callable[[Any], object]]:

@@ -12,6 +12,7 @@ from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.stream import EventStream
 from tapewire.model.reached import Reached
 from tapewire.model.subscription import Subscription
+from tapewire.runtime.cursor_file import AccountState
 
 
 class OpenStream(EventStream[Any]):
@@ -50,8 +51,16 @@ class OpenStream(EventStream[Any]):
         places = self._all.places() + self._news.places()
         return frozenset(place[1] for place in places if self._pool.is_live(place))
 
-    async def add(self, subscriptions: Sequence[Subscription], reached: Iterable[Reached] = ()) -> None:
+    async def add(
+        self,
+        subscriptions: Sequence[Subscription],
+        reached: Iterable[Reached] = (),
+        whose: str = "",
+        story: AccountState | None = None,
+    ) -> None:
         """Have these streams, too; those of ``reached`` go on there: what was missed since is filled, or told.
+
+        ``whose``, ``story``: the account that they are of, and what was told of it elsewhere.
 
         Raises:
             SubscriptionError: none of one kind can be subscribed; then none of these is.
@@ -59,13 +68,21 @@ class OpenStream(EventStream[Any]):
         news = [one for one in subscriptions if one.kind in self._news_only]
         rest = [one for one in subscriptions if one.kind not in self._news_only]
         try:
-            with self._pool.expect(reached):
+            with self._pool.expect(reached, whose, story):
                 for handle, wanted in ((self._all, rest), (self._news, news), (self._states, news)):
                     if wanted:
                         await handle.add_subscriptions(wanted)
         except FeedError:
             await self.remove({one.symbol for one in subscriptions})
             raise
+
+    def story(self, whose: str) -> AccountState | None:
+        """What was told of an account so far; None: not all of it is known now."""
+        return self._pool.story(whose)
+
+    def put(self, item: Any) -> None:
+        """Let something of the caller's own be iterated, behind all that came before it."""
+        self._box.put(item)
 
     async def remove(self, symbols: Iterable[str]) -> None:
         """Have all streams of these symbols no more; those that ended meanwhile are left alone."""

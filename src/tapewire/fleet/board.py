@@ -35,7 +35,8 @@ class Board(Struct, frozen=True, kw_only=True):
     Attributes:
         plans: what it carries; more than one: its members do not agree (one of them is about to end).
         carriers: symbol → names of those that carry it, sorted.
-        short: symbols with fewer carriers than the plan says, though there are collectors enough.
+        accounts: name of each account → names of those that carry it, sorted.
+        short: symbols and accounts with fewer carriers than the plan says, though there are collectors enough.
     """
 
     fleet: str
@@ -43,6 +44,7 @@ class Board(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     carriers: dict[str, tuple[str, ...]]
     short: tuple[str, ...]
+    accounts: dict[str, tuple[str, ...]] = {}
 
     @property
     def copies(self) -> int:
@@ -67,7 +69,25 @@ def board(fleet: str, states: Sequence[State], now_ns: int) -> Board:
     rows = tuple(_row(state, now_ns) for state in states)
     made = Board(fleet=fleet, plans=plans, rows=rows, carriers=dict(sorted(carriers.items())), short=())
     short = tuple(symbol for symbol, names in made.carriers.items() if len(names) < made.copies)
-    return Board(fleet=fleet, plans=plans, rows=rows, carriers=made.carriers, short=short)
+    held, lacking = _accounts(states, made.copies)
+    return Board(fleet=fleet, plans=plans, rows=rows, carriers=made.carriers, short=short + lacking, accounts=held)
+
+
+def _accounts(states: Sequence[State], copies: int) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Who carries each account, and which of them lack a copy that a holder of the key could carry."""
+    holders: dict[str, list[State]] = {}
+    for state in sorted(states, key=lambda one: one.name):
+        for name in state.accounts:
+            holders.setdefault(name, []).append(state)
+    carried = {
+        name: tuple(state.name for state in those if state.accounts[name].live) for name, those in holders.items()
+    }
+    short = tuple(
+        f"account {name}"
+        for name, those in holders.items()
+        if len(carried[name]) < min(copies, sum(not state.leaving for state in those))
+    )
+    return dict(sorted(carried.items())), short
 
 
 def _row(state: State, now_ns: int) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from math import inf
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,11 +13,13 @@ from tapewire.client import WebSocketClient
 from tapewire.client.open_stream import OpenStream
 from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError, SubscriptionError
+from tapewire.fleet.account import AccountCarrier, AccountOptions
 from tapewire.fleet.lease import Bucket
 from tapewire.fleet.membership import Membership, Tell
 from tapewire.fleet.shares import Steps, steps
 from tapewire.fleet.stored import Stored
-from tapewire.fleet.words import Counts, FleetOptions, Plan, State
+from tapewire.fleet.stories import Stories
+from tapewire.fleet.words import Counts, FleetOptions, Plan, Seat, State
 from tapewire.model.reached import Reached
 from tapewire.model.status import Gap
 from tapewire.model.subscription import Subscription
@@ -38,6 +41,15 @@ _NO_GAP = frozenset({"filling", "nothing_missed"})
 _LISTING_EVERY = 300.0
 
 
+class Private(NamedTuple):
+    """An account to be carried, and where to: its own stream at the broker, its subjects' prefix, a sink for both."""
+
+    account: AccountOptions
+    sink: BrokerSink
+    stream: str
+    prefix: str
+
+
 class Collector:
     """One collector.
 
@@ -51,12 +63,13 @@ class Collector:
         window: seconds for which the broker drops doubles.
         wall_ns: the time (ns UTC).
         hear: told of each event that came. tell: of each step: a style (``green``, ``yellow``, ``red``) and words.
+        private: the account whose key the client has, if it is to be carried.
     """
 
     def __init__(
         self, client: WebSocketClient, sink: BrokerSink, bucket: Bucket, plan: Plan, options: FleetOptions, *,
         streams_of: Callable[[str], list[Subscription]], host: str, window: float, wall_ns: Callable[[], int],
-        hear: Callable[[Item], None], tell: Tell,
+        hear: Callable[[Item], None], tell: Tell, private: Private | None = None,
     ) -> None:  # fmt: skip
         self._client, self._sink, self._plan, self._options = client, sink, plan, options
         self._streams_of, self._wall_ns, self._hear, self._tell = streams_of, wall_ns, hear, tell
@@ -71,13 +84,17 @@ class Collector:
         self._symbols: list[str] = []
         self._listed_at = -inf
         self._gaps = self._unfilled = 0
+        self._private = private
+        self._account = None if private is None else self._carrier(private, bucket, window)
 
     @property
     def state(self) -> State:
         """What it tells the others now."""
         live = self._stream.live
         carries = sorted(symbol for symbol, streams in self._asked.items() if live.issuperset(streams))
-        return replace(self._state, asked=len(self._asked), carries=tuple(carries), counts=self._counts())
+        return replace(
+            self._state, asked=len(self._asked), carries=tuple(carries), accounts=self._seats(), counts=self._counts()
+        )
 
     async def run(self, stop: Callable[[], Awaitable[None]]) -> None:
         """Until ``stop()``, awaited, returns; then what it carries is handed over, written and flushed.
@@ -87,41 +104,77 @@ class Collector:
             SinkError, FeedError: it cannot go on.
         """
         await self._list(asyncio.get_running_loop().time())
-        runner = SinkRunner(self._sink, options=_RUNNER)
-        feeding = asyncio.create_task(runner.run(self._source()), name="feeding the broker")
-        living = asyncio.create_task(self._live(runner, stop), name="living in a fleet")
+        runners = [SinkRunner(sink, options=_RUNNER) for sink in self._sinks]
+        sources = [self._source(), *([] if self._account is None else [self._account.source()])]
+        feeding = {
+            asyncio.create_task(runner.run(source), name="feeding the broker")
+            for runner, source in zip(runners, sources, strict=True)
+        }
+        living = asyncio.create_task(self._live(runners, stop), name="living in a fleet")
         try:
-            await asyncio.wait({feeding, living}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*feeding, living}, return_when=asyncio.FIRST_COMPLETED)
             await self._stream.aclose()
+            if self._account is not None:
+                await self._account.close()
             if living.done():
                 living.result()
-            await feeding
+            await asyncio.gather(*feeding)
         finally:
-            living.cancel()
-            feeding.cancel()
-            await asyncio.wait({living, feeding})
+            for task in (living, *feeding):
+                task.cancel()
+            await asyncio.wait({living, *feeding})
             await self._membership.leave()
 
-    async def _live(self, runner: SinkRunner, stop: Callable[[], Awaitable[None]]) -> None:
-        await runner.opened.wait()
+    @property
+    def _sinks(self) -> list[BrokerSink]:
+        return [self._sink, *([] if self._private is None else [self._private.sink])]
+
+    @property
+    def _holds_any(self) -> bool:
+        return bool(self._asked) or (self._account is not None and self._account.asked)
+
+    def _carrier(self, private: Private, bucket: Bucket, window: float) -> AccountCarrier:
+        options = self._options
+        stories = Stories(
+            lambda: bucket.js, bucket=options.stories, replicas=options.replicas, account=private.account.name,
+            stream=private.stream, prefix=private.prefix,
+        )  # fmt: skip
+        stored = Stored(
+            lambda: bucket.js, stream=private.stream, prefix=private.prefix, venue=self._plan.venue, window=window,
+            order_ids="mark",
+        )  # fmt: skip
+        stream = self._client.open_stream(mailbox=_MAILBOX)
+        return AccountCarrier(
+            private.account, stream, stories, stored,
+            figures=lambda: private.sink.figures, wall_ns=self._wall_ns, hear=self._hear, tell=self._tell,
+        )  # fmt: skip
+
+    def _seats(self) -> dict[str, Seat]:
+        if self._private is None or self._account is None:
+            return {}
+        return {self._private.account.name: self._account.seat}
+
+    async def _live(self, runners: Sequence[SinkRunner], stop: Callable[[], Awaitable[None]]) -> None:
+        for runner in runners:
+            await runner.opened.wait()
         loop, told = asyncio.get_running_loop(), self._state
         stopping, acting = asyncio.ensure_future(stop()), asyncio.ensure_future(self._act(loop.time()))
         ends_at = inf
         try:
-            while self._asked or not self._state.leaving:
+            while self._holds_any or not self._state.leaving:
                 if stopping.done() and not self._state.leaving:
                     self._state = replace(self._state, leaving=True)
                     self._tell("yellow", f"leaving: {len(self._asked)} symbols are handed over")
                     ends_at = loop.time() + self._options.handover
                 now = self.state
-                changed = (now.carries, now.leaving) != (told.carries, told.leaving)
+                changed = (now.carries, now.accounts, now.leaving) != (told.carries, told.accounts, told.leaving)
                 told = now
                 await self._membership.beat(loop.time(), now, changed=changed)
                 if acting.done():
                     acting.result()
                     acting = asyncio.ensure_future(self._act(loop.time()))
                 if loop.time() >= ends_at:
-                    self._tell("red", f"nobody took over {', '.join(self._asked)} in {self._options.handover:g} s")
+                    self._tell("red", f"nobody took over {self._held} in {self._options.handover:g} s")
                     break
                 await asyncio.wait({acting} if stopping.done() else {stopping}, timeout=_LOOK)
         finally:
@@ -142,6 +195,10 @@ class Collector:
             await self._release(todo.release)
         if todo.take:
             await self._take(todo)
+        if self._account is not None and self._private is not None:
+            name = self._private.account.name
+            holders = [state.holder(name) for state in (self.state, *self._membership.others)]
+            await self._account.act(self._options.name, [one for one in holders if one is not None], t)
 
     async def _release(self, symbols: Sequence[str]) -> None:
         for symbol in symbols:
@@ -204,6 +261,8 @@ class Collector:
 
     async def _source(self) -> AsyncIterator[Item]:
         async for item in self._stream:
+            if isinstance(item, Gap) and self._is_private(item.subscription):
+                continue  # told where the account's events are
             self._hear(item)
             if isinstance(item, Gap) and item.state not in _NO_GAP:
                 self._gaps += 1
@@ -211,11 +270,20 @@ class Collector:
             if await self._stored.is_new(item, self._wall_ns()):
                 yield item
 
+    @property
+    def _held(self) -> str:
+        account = self._account is not None and self._account.asked
+        return ", ".join([*self._asked, *(f"account {name}" for name in self._seats() if account)])
+
+    def _is_private(self, subscription: Subscription) -> bool:
+        return self._private is not None and subscription in self._private.account.streams
+
     def _counts(self) -> Counts:
         figures, statistics = self._sink.figures, self._client.statistics()
         lag = statistics.latency_ms
         return Counts(
-            first=figures.confirmed - figures.known, second=figures.known, waiting=figures.waiting,
+            first=figures.confirmed - figures.known, second=figures.known,
+            waiting=sum(sink.figures.waiting for sink in self._sinks),
             spooled=figures.spooled, gaps=self._gaps, unfilled=self._unfilled, reconnects=statistics.reconnects,
             losses=figures.losses, fenced=self._membership.fenced, lag_ms=None if lag is None else round(lag.p50, 1),
         )  # fmt: skip

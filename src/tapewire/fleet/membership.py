@@ -110,7 +110,7 @@ class Membership:
 
     async def _join(self, t: float, state: State) -> None:
         others = [one for one in await self._bucket.states() if one.name != state.name]
-        wrong = disagreement(state.plan, others)
+        wrong = disagreement(state.plan, others, state.accounts)
         if wrong:
             raise ConfigError("fleet", self._options.fleet, f"one that carries the same, or another name ({wrong})")
         try:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tapewire.fleet.reading import asked, messages_since
 from tapewire.model.events import Event
 from tapewire.model.reached import Reached
 from tapewire.model.status import FeedEvent
 from tapewire.model.subscription import Subscription, in_full
-from tapewire.sinks.brokers.identity import event_id
+from tapewire.sinks.brokers.identity import event_id, marked_id
+from tapewire.sinks.brokers.letters import OrderIds
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.nats_line import words_of
 from tapewire.sinks.brokers.subjects import Place, place_of, subject, typed
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ _ID = "Nats-Msg-Id"
 #: Seconds before the newest event from which on ids are read: trades do not come in order (session.fill), and the
 #: clocks of two hosts differ.
 WINDOW = 30.0
-#: Seconds that one subject may take.
-_ANSWER_WITHIN = 5.0
 #: Subjects whose ids are remembered.
 _KEPT_MOST = 1_000
 
@@ -37,21 +34,24 @@ class Stored:
         stream, prefix: as of the sink.
         venue: whose subjects.
         window: seconds for which the broker drops doubles by itself.
+        order_ids: as of the sink.
     """
 
     def __init__(
-        self, js: Callable[[], JetStreamContext], *, stream: str, prefix: str, venue: str, window: float
-    ) -> None:
+        self, js: Callable[[], JetStreamContext], *, stream: str, prefix: str, venue: str, window: float,
+        order_ids: OrderIds = "whole",
+    ) -> None:  # fmt: skip
         self._js, self._stream, self._prefix, self._venue = js, stream, prefix, venue
         self._window_ns = int(window * 1e9)
         self._known: dict[str, tuple[int, int, frozenset[str]]] = {}
+        self._id_of = event_id if order_ids == "whole" else marked_id
 
     async def learn(self) -> None:
         """Take the window that the stream really has, if it is there; it may have been made by somebody else."""
         from nats.js.errors import NotFoundError  # noqa: PLC0415 - an optional extra
 
         try:
-            window = (await self._asked(self._js().stream_info(self._stream))).config.duplicate_window
+            window = (await asked(self._js().stream_info(self._stream))).config.duplicate_window
         except (Away, NotFoundError):
             return
         self._window_ns = int((window or 0) * 1e9)
@@ -60,14 +60,14 @@ class Stored:
         """How far a stream came at the broker; None: nothing of it is there. Raises Away."""
         place = Place(self._venue, _type_of(subscription), subscription.symbol)
         name = subject(place, self._prefix)
-        headers = await self._asked(self._newest(name))
+        headers = await asked(self._newest(name))
         if headers is None:
             return None
         at_ns, stamp = int(headers.get("tw-received-ns", "0")), headers.get("tw-timestamp", "")
         ids: tuple[int, ...] = ()
         if subscription.kind == "trade":
             last = max(at_ns, int(stamp or 0) * 1_000_000)
-            found = await self._asked(self._ids(name, last - int(WINDOW * 1e9)))
+            found = await asked(self._ids(name, last - int(WINDOW * 1e9)))
             numbers = [one.rpartition("|")[2].partition("x")[0] for one in found]
             ids = tuple(int(one) for one in numbers if one.isdecimal())
         return Reached(subscription, at_ns, int(stamp) if stamp.isdecimal() else None, ids)
@@ -88,11 +88,11 @@ class Stored:
         if since > at_ns - int(WINDOW * 1e9) or now_ns - read_at > self._window_ns // 4:
             since = at_ns - int(2 * WINDOW * 1e9)
             try:
-                known = frozenset(await self._asked(self._ids(name, since)))
+                known = frozenset(await asked(self._ids(name, since)))
             except Away:
                 return True
             self._keep(name, (since, now_ns, known))
-        return event_id(item) not in known
+        return self._id_of(item) not in known
 
     def _keep(self, name: str, row: tuple[int, int, frozenset[str]]) -> None:
         self._known.pop(name, None)
@@ -110,34 +110,8 @@ class Stored:
 
     async def _ids(self, name: str, since_ns: int) -> list[str]:
         """Ids of all messages of a subject that were stored since then."""
-        from nats.js import api  # noqa: PLC0415 - an optional extra
-
-        config = api.ConsumerConfig(
-            deliver_policy=api.DeliverPolicy.BY_START_TIME,
-            opt_start_time=datetime.fromtimestamp(max(0, since_ns) / 1e9, UTC),
-            headers_only=True,
-        )
-        subscription = await self._js().subscribe(name, stream=self._stream, ordered_consumer=True, config=config)
-        found: list[str] = []
-        try:
-            info = await subscription.consumer_info()
-            sent = 0 if info.delivered is None else info.delivered.consumer_seq
-            for _ in range(sent + (info.num_pending or 0)):
-                message = await subscription.next_msg(_ANSWER_WITHIN)
-                found.append((message.headers or {}).get(_ID, ""))
-        finally:
-            await subscription.unsubscribe()
-        return found
-
-    async def _asked(self, call: Any) -> Any:
-        from nats import errors  # noqa: PLC0415 - an optional extra
-        from nats.js import errors as js_errors  # noqa: PLC0415
-
-        try:
-            async with asyncio.timeout(_ANSWER_WITHIN):
-                return await call
-        except (errors.Error, js_errors.Error, TimeoutError, ConnectionError) as error:
-            raise Away(f"NATS does not tell what it holds: {words_of(error)}") from None
+        found = await messages_since(self._js(), self._stream, name, since_ns, headers_only=True)
+        return [(message.headers or {}).get(_ID, "") for message in found]
 
 
 def _type_of(subscription: Subscription) -> str:

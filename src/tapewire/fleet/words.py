@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,6 +14,7 @@ from tapewire.fleet.shares import Member
 
 #: Version of the values.
 VERSION = 1
+NO_ACCOUNTS: Mapping[str, Seat] = {}
 _NAME_MOST = 100
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 #: Seconds that a lease may last.
@@ -70,9 +72,7 @@ class FleetOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for option in ("fleet", "name"):
-            value = getattr(self, option)
-            if not 1 <= len(value) <= _NAME_MOST or set(value) - _NAME:
-                raise ConfigError(option, value, f"1 to {_NAME_MOST} letters, digits, - and _")
+            check_name(option, getattr(self, option))
         if not LEASE_LEAST <= self.lease <= LEASE_MOST:
             raise ConfigError("lease", self.lease, f"{LEASE_LEAST:g} to {LEASE_MOST:g} seconds")
         if not self.handover >= 0:
@@ -83,6 +83,31 @@ class FleetOptions(Struct, frozen=True, kw_only=True):
     @property
     def bucket(self) -> str:
         return f"tapewire-{self.fleet}"
+
+    @property
+    def stories(self) -> str:
+        """The bucket in which it stands what was told of each account."""
+        return f"tapewire_accounts-{self.fleet}"
+
+
+def check_name(option: str, value: str) -> None:
+    """Raises ConfigError: it cannot stand in a name at NATS."""
+    if not 1 <= len(value) <= _NAME_MOST or set(value) - _NAME:
+        raise ConfigError(option, value, f"1 to {_NAME_MOST} letters, digits, - and _")
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """What one collector has to do with an account whose key it holds.
+
+    Attributes:
+        mark: of the key, which does not give it away (``runtime.limits.account_of``).
+        types: the account's streams, as ``--private`` has them.
+        live: it carries them.
+    """
+
+    mark: str
+    types: tuple[str, ...]
+    live: bool = False
 
 
 class Counts(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -114,6 +139,7 @@ class State(Struct, frozen=True, kw_only=True):
     Attributes:
         plan: of its fleet. host: where it runs. since_ns: when it began (ns UTC).
         asked: symbols that it has asked for; carries: those of them that are live.
+        accounts: name → what it has to do with each account whose key it holds.
         leaving: it is ending.
     """
 
@@ -124,12 +150,18 @@ class State(Struct, frozen=True, kw_only=True):
     since_ns: int = 0
     asked: int = 0
     carries: tuple[str, ...] = ()
+    accounts: dict[str, Seat] = {}
     leaving: bool = False
     counts: Counts = Counts()
 
     @property
     def member(self) -> Member:
         return Member(self.name, frozenset(self.carries), self.leaving)
+
+    def holder(self, account: str) -> Member | None:
+        """It as a carrier of an account; None: it does not hold the key."""
+        seat = self.accounts.get(account)
+        return None if seat is None else Member(self.name, frozenset({account} if seat.live else ()), self.leaving)
 
 
 encode = msgspec.json.Encoder().encode
@@ -145,13 +177,19 @@ def read(value: bytes) -> State:
     return state
 
 
-def disagreement(plan: Plan, others: list[State]) -> str:
-    """Where another member has another plan, in words; empty: nowhere."""
+def disagreement(plan: Plan, others: list[State], accounts: Mapping[str, Seat] = NO_ACCOUNTS) -> str:
+    """Where another member has another plan, or means another account by a name, in words; empty: nowhere."""
     for other in others:
+        for name in accounts.keys() & other.accounts.keys():
+            theirs, ours = other.accounts[name], accounts[name]
+            if theirs.mark != ours.mark:
+                return f"{other.name} has another key for the account {name}"
+            if theirs.types != ours.types:
+                return f"{other.name} carries {_shown(theirs.types)} of the account {name}, not {_shown(ours.types)}"
         for field in plan.__struct_fields__:
-            theirs, ours = getattr(other.plan, field), getattr(plan, field)
-            if theirs != ours:
-                return f"{other.name} has {field} {_shown(theirs)}, not {_shown(ours)}"
+            said, meant = getattr(other.plan, field), getattr(plan, field)
+            if said != meant:
+                return f"{other.name} has {field} {_shown(said)}, not {_shown(meant)}"
     return ""
 
 

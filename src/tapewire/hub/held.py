@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
+from decimal import Decimal
 from math import inf
 from typing import Any, Protocol
 
 from tapewire.hub.calls import hand_over
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import Event, MyOrderEvent, TradeEvent
 
 #: Events that wait at most; with one more all are delivered, and what was missed comes after them.
 HELD_MOST = 10_000
@@ -20,6 +21,7 @@ _Failed = Callable[[Any, BaseException], None]
 
 _Made = tuple[float, int]
 _LAST: _Made = (inf, 0)
+_NOTHING = Decimal(0)
 
 
 class Holding(Protocol):
@@ -51,6 +53,9 @@ class Held:
 
     def put_missed(self, listener: Any, event: Event, failed: _Failed) -> None:
         """Deliver what was missed. REST may know a trade that was made after one that waits: it waits behind that."""
+        if isinstance(event, MyOrderEvent):
+            self._put_order(listener, event, failed)
+            return
         made = _made(event)
         if made < self._oldest or not isinstance(event, TradeEvent):
             hand_over(listener, event, failed)
@@ -59,6 +64,24 @@ class Held:
         while place and _made(self._waiting[place - 1][1]) > made:
             place -= 1
         self._waiting.insert(place, (listener, event, failed))
+        self._bound()
+
+    def _put_order(self, listener: Any, event: MyOrderEvent, failed: _Failed) -> None:
+        """Deliver what an order missed; if something of it waits: before the executions that came live, or behind all.
+
+        REST may know what came after those: then its sum is more than theirs, or it is no execution, but the end.
+        """
+        ours = [
+            (place, one) for place, (whose, one, _) in enumerate(self._waiting)
+            if whose is listener and isinstance(one, MyOrderEvent) and one.uuid == event.uuid
+        ]  # fmt: skip
+        if not ours:
+            hand_over(listener, event, failed)
+            return
+        last, newest = ours[-1]
+        behind = event.trade_uuid is None or _executed(event) > _executed(newest)
+        live = last + 1 if behind else next((at for at, one in ours if not one.recovered and _executed(one)), last + 1)
+        self._waiting.insert(live, (listener, event, failed))
         self._bound()
 
     def _bound(self) -> None:
@@ -79,6 +102,10 @@ class Held:
             listener, event, failed = self._waiting.popleft()
             if listener in self._stream.listeners:
                 hand_over(listener, event, failed)
+
+
+def _executed(event: MyOrderEvent) -> Decimal:
+    return event.executed_volume or _NOTHING
 
 
 def _made(event: Event) -> _Made:

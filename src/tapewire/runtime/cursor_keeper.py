@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -110,9 +110,14 @@ class CursorKeeper:
             self._task = asyncio.create_task(self._run(self._file), name=f"cursor of {self._venue}")
 
     @contextmanager
-    def expect(self, reached: Iterable[Reached]) -> Iterator[None]:
-        """Streams that begin within the block go on where somebody else's came to."""
-        keys = {("", one.subscription): one for one in reached}
+    def expect(self, reached: Iterable[Reached], whose: str = "", state: AccountState | None = None) -> Iterator[None]:
+        """Streams that begin within the block go on where somebody else's came to.
+
+        ``whose``: the account they are of (``limits.account_of``), and what was told of it so far.
+        """
+        keys = {(whose, one.subscription): one for one in reached}
+        if whose and state is not None:
+            self._accounts[whose] = state
         self._expected |= {
             key: Place(one.subscription, one.at_ns, "", one.last_timestamp, one.ids) for key, one in keys.items()
         }
@@ -147,6 +152,19 @@ class CursorKeeper:
             return None
         since_ns = self._clock.wall_ns() - round(self._history * 1e9)
         return Place(subscription, since_ns, "", since_ns // 1_000_000, ())
+
+    def story(self, whose: str) -> AccountState | None:
+        """What was told of an account so far; None: it is being read, or one of its streams is not live."""
+        ours = [one for one in self._found.carriers if account_of(one.origin.credentials) == whose]
+        told = [account.state() for one in ours if (account := _account(one)) is not None]
+        if not told or any(one.gaps or not one.live.issuperset(one.router.streams) for one in ours):
+            return None
+        fields: dict[str, Any] = {}
+        for state in told:
+            if state is None:
+                return None
+            fields |= {name: value for name in state.__struct_fields__ if (value := getattr(state, name)) is not None}
+        return AccountState(**fields)
 
     def leave(self, carrier: Carrier, subscription: Subscription) -> None:
         """A stream is about to lose a listener: note how it stands."""

@@ -49,7 +49,7 @@ class Holes:
         self._suspects: set[Subscription] = set()
         self._filling: Counter[Subscription] = Counter()
         router.conflicted = Conflicts(venue, connection, clock, publish).hear
-        self.account = None if signer is None else recovery.watch(router, signer, failed)
+        self.account = None if signer is None else recovery.watch(router, signer, failed, self._account_told)
 
     def look(self, stream: Stream, snapshot: Event) -> Gap | None:
         """A stream that was silent while the exchange had trades: the gap is told, and returned."""
@@ -70,6 +70,10 @@ class Holes:
         elif isinstance(event, Disconnected):
             self._suspects.clear()  # the gap ledger tells what it cost
         taken = self.account is not None and self.account.hear(event)
+        if taken and isinstance(event, Gap) and self._recovery.before:
+            stream = self._router.streams.get(event.subscription)
+            if stream is not None:
+                self._hold(stream)
         if isinstance(event, Gap) and not taken:
             self.tell(event)
         else:
@@ -95,6 +99,12 @@ class Holes:
         """A hole is filled, or will not be: what waited for it alone is delivered."""
         if held is not None and stream.held is held:
             held.filled()
+
+    def _account_told(self, gap: Gap) -> None:
+        """What became of a hole of an account: nothing waits for it any more."""
+        stream = self._router.streams.get(gap.subscription)
+        if stream is not None:
+            self.filled(stream, stream.held)
 
     def _hold(self, stream: Stream) -> None:
         if stream.held is None:

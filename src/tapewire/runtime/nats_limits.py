@@ -19,7 +19,7 @@ from msgspec import Struct
 from tapewire.errors import ConfigError
 from tapewire.runtime.server_limits import ANSWER_WITHIN, KEPT, Gone, Link, mark_of, server_gates
 from tapewire.session.gate import LONGEST_WAIT
-from tapewire.session.limits import MakeGate
+from tapewire.session.limits import MakeGate, is_of_account
 from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
@@ -257,17 +257,21 @@ def nats_gates(url: str, place: Sequence[str], own: MakeGate) -> MakeGate:
 
     Args:
         url: ``nats://``, ``tls://``, with user and password if it needs any; servers joined by commas;
-            ``?ca=FILE&credentials=FILE&replicas=3&wait=0.25``. Never shown.
+            ``?ca=FILE&credentials=FILE&replicas=3&wait=0.25``; ``scope=accounts``: it keeps what the exchange counts by
+            account, and ``own`` the rest. Never shown.
         place: what the limits belong to; states of another place have other keys.
         own: makes the gates of this host.
 
     Raises:
         ConfigError: the ``nats`` package is not there, the address is none, or NATS does not let us in.
     """
-    bare, options = without_options(url, ("ca", "credentials", "replicas", "wait"))
+    bare, options = without_options(url, ("ca", "credentials", "replicas", "wait", "scope"))
     address = Address(bare, SCHEMES)
     replicas = _number(address, "replicas", options.pop("replicas", "1"), 1, 5)
     wait = _number(address, "wait", options.pop("wait", str(ANSWER_WITHIN)), 0.01, 60)
+    scope = options.pop("scope", "all")
+    if scope not in ("all", "accounts"):
+        raise ConfigError("limits", f"{address.shown}?scope={scope}", "an address with scope=all or scope=accounts")
     if find_spec("nats") is None:
         raise ConfigError("limits", address.shown, "used with the extra nats: pip install tapewire[nats]")
     desk = Desk(address, options, int(replicas), wait)
@@ -279,7 +283,10 @@ def nats_gates(url: str, place: Sequence[str], own: MakeGate) -> MakeGate:
     except Gone:  # told when it is needed
         pass
     start = f"{'.'.join(token(one) for one in place)}.{mark_of(place)}"
-    return server_gates(lambda name: NatsStore(desk, f"{start}.{token(name)}"), own, Link("NATS"))
+    made = server_gates(lambda name: NatsStore(desk, f"{start}.{token(name)}"), own, Link("NATS"))
+    if scope == "all":
+        return made
+    return lambda name, windows, leeway: (made if is_of_account(name) else own)(name, windows, leeway)
 
 
 def _number(address: Address, option: str, given: str, least: float, most: float) -> float:

@@ -73,7 +73,7 @@ class Pool:
         self._recovery = Recovery(venue, options, self._rest, ports.clock, self._hand_on)
         self._polling = Polling(venue, options, self._rest, ports.clock, self.publish)
         self._cursor = CursorKeeper(venue.name, options, ports.clock, ports.aside, self, tape=ports.tape)
-        self.expect = self._cursor.expect
+        self.expect, self.story = self._cursor.expect, self._cursor.story
         if ports.tape is not None:
             ports.tape.begin(self.publish)
             self.feed_listeners.append(ports.tape.hear)

@@ -118,11 +118,21 @@ class Recovery:
         router: Router,
         signer: Signer,
         failed: Callable[[Listener, BaseException], None],
+        over: Callable[[Gap], None],
     ) -> AccountWatch | None:
-        """Who looks after the account's orders and balances on one connection; None: they cannot be asked."""
+        """Who looks after the account's orders and balances on one connection; None: they cannot be asked.
+
+        ``over``: told of each hole that is filled or will not be, before anybody else.
+        """
         if self._venue.account is None or not self._options.recover:
             return None
-        tell = Told(self._publish, failed)
+
+        def publish(event: FeedEvent) -> None:
+            if isinstance(event, Gap):
+                over(event)
+            self._publish(event)
+
+        tell = Told(publish, failed)
         watch = AccountWatch(self._venue, self._options, signer, self._persistence, self._clock, router, tell)
         self._watches.add(watch)
         return watch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from tapewire.session.gate import Gate
@@ -16,6 +17,14 @@ MESSAGE_LEEWAY = 0.5
 
 #: Makes a gate of its name, its windows and its leeway.
 MakeGate = Callable[[str, Sequence[Window], float], Gate]
+
+
+_ACCOUNT = re.compile(r"-[0-9a-f]{16}")
+
+
+def is_of_account(name: str) -> bool:
+    """Whether the gate of this name counts what an account does (its name as ``runtime.limits.account_of`` has it)."""
+    return _ACCOUNT.fullmatch(name[-17:]) is not None
 
 
 def plain_gate(_name: str, windows: Sequence[Window], leeway: float) -> Gate:

@@ -61,6 +61,7 @@ class Orders:
         self._open: dict[str, Known] = {}
         self._ended: dict[str, Known] = {}
         self._marks: dict[_Mark, None] = {}
+        self._by_rest: dict[str, None] = {}
 
     def state(self) -> OrdersState:
         """For another process: all that are open, the last of those that ended."""
@@ -75,12 +76,12 @@ class Orders:
         self._open, self._ended = dict(state.open), dict(state.ended)
 
     def told(self, event: MyOrderEvent) -> bool:
-        """The stream tells this; True: it was delivered already, recovered from REST that knew it first."""
+        """The stream tells this; True: it was delivered already, or more than it: REST knew it first."""
         mark = event.uuid, self._words.mark(event)
         if mark in self._marks:
             del self._marks[mark]
             return True
-        if self._words.repeats and self._repeated(event):
+        if (self._words.repeats and self._repeated(event)) or self._is_overtaken(event):
             return True
         self._hear(event)
         return False
@@ -137,8 +138,11 @@ class Orders:
             self._note(event)
         for event in found:
             self._marks[event.uuid, self._words.mark(event)] = None
+        self._by_rest[order.uuid] = None
         while len(self._marks) > REMEMBERED:
             del self._marks[next(iter(self._marks))]
+        while len(self._by_rest) > REMEMBERED:
+            del self._by_rest[next(iter(self._by_rest))]
         return found
 
     def _is_late(self, order: MyOrderEvent) -> bool:
@@ -196,6 +200,13 @@ class Orders:
         if self._words.executes(event):
             return event.trade_uuid in known.fills
         return known.ended and event.state in self._words.ends
+
+    def _is_overtaken(self, event: MyOrderEvent) -> bool:
+        """Whether it says how the order stood (``wait``) before an execution or an end that REST told already."""
+        known = self._known(event.uuid) if event.uuid in self._by_rest else None
+        if known is None or self._words.executes(event) or event.state in self._words.ends:
+            return False
+        return known.ended or _amount(event.executed_volume) < known.executed
 
     def _new_fills(
         self, order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: Known, *, ends: bool

@@ -148,7 +148,7 @@ class Account(Protocol):
         ...
 
     def executed(self, order: MyOrderEvent, now_ms: int) -> Asking[tuple[MyOrderEvent, list[MyOrderEvent]]]:
-        """An order, and the executions that its sums are made of. ``now_ms``: Unix ms, UTC."""
+        """An order, and the executions that its sums are made of, newest first. ``now_ms``: Unix ms, UTC."""
         ...
 
     def held(self) -> Asking[MyAssetEvent]:

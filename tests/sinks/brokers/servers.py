@@ -145,15 +145,15 @@ class NatsServer(Server):
         )
         return [self.program, "-c", str(config)]
 
-    def stored(self) -> list[Stored]:
-        return asyncio.run(self._stored("md"))
+    def stored(self, stream: str = "md") -> list[Stored]:
+        return asyncio.run(self._stored(stream))
 
     async def _stored(self, stream: str) -> list[Stored]:
         async with nats_client(self.address) as client:
             js = client.jetstream(timeout=10)
             count = (await _asked(js, stream)).state.messages
             found: list[Stored] = []
-            fetched = await js.subscribe(f"{stream}.>", ordered_consumer=True, stream=stream) if count else None
+            fetched = await js.subscribe(">", ordered_consumer=True, stream=stream) if count else None
             while fetched is not None and len(found) < count:
                 message = await fetched.next_msg(20)
                 found.append((message.headers or {}, message.data))

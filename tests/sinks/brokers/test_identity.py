@@ -22,7 +22,7 @@ from tapewire.model.events import (
     TradeEvent,
 )
 from tapewire.model.status import Connected, Stopped
-from tapewire.sinks.brokers.identity import batch_id, event_id, identity
+from tapewire.sinks.brokers.identity import batch_id, event_id, identity, marked_id, marked_identity
 from tapewire.sinks.brokers.subjects import Place, place_of
 from tests.docs.pages import ROOT
 
@@ -134,3 +134,26 @@ def test_a_batch_has_the_id_of_its_events_in_their_order(identities: list[str]) 
     if identities != identities[::-1]:
         assert one != of(identities[::-1])
     assert place_of(CandleEvent(venue="upbit", symbol="KRW-BTC", unit="1s")) == place
+
+
+def test_an_orders_event_is_known_by_its_order_and_what_it_tells() -> None:
+    live = MyOrderEvent(
+        venue="upbit", symbol="KRW-BTC", timestamp=5, uuid="o 1", state="trade", trade_uuid="t",
+        volume=Decimal(1), executed_volume=Decimal(3), trade_fee=Decimal(1),
+    )  # fmt: skip
+    by_rest = replace(live, timestamp=5000, executed_volume=Decimal(2), trade_fee=None, recovered=True)
+    assert marked_id(live) == marked_id(by_rest) == "upbit|myOrder|KRW-BTC|o%201-t"
+    assert marked_id(live) != marked_id(replace(live, trade_uuid="u"))
+    assert marked_identity(replace(live, state="done")) == "o%201-done"
+    prevented = replace(live, state="prevented", trade_uuid=None, prevented_volume=Decimal(2))
+    assert marked_identity(prevented) == "o%201-prevented%202"
+    assert marked_identity(replace(live, venue="okx", state="live", trade_uuid=None)) == "o%201-live%205"
+
+
+def test_what_has_no_mark_is_known_as_ever() -> None:
+    others = [
+        TradeEvent(venue="upbit", symbol="KRW-BTC", sequential_id=17), MyAssetEvent(venue="upbit", timestamp=1),
+        MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid="", state="done"),
+        MyOrderEvent(venue="okex3", symbol="BTC-USDT", uuid="x", state="done"),
+    ]  # fmt: skip
+    assert [marked_id(one) for one in others] == [event_id(one) for one in others]

@@ -68,6 +68,16 @@ def test_one_call_tells_an_order_and_its_executions() -> None:
     assert (asked, found) == ([{"uuid": "7"}], (order(7), []))
 
 
+@pytest.mark.parametrize(("times", "newest_first"), [((1000, 1000), "ba"), ((1000, 2000), "ba"), ((2000, 1000), "ab")])
+def test_executions_are_told_newest_first_however_they_are_listed(times: tuple[int, int], newest_first: str) -> None:
+    fills = [
+        MyOrderEvent(venue="upbit", symbol="KRW-BTC", uuid="7", state="trade", trade_uuid=name, trade_timestamp=at)
+        for name, at in zip("ab", times, strict=True)
+    ]
+    _, (_, found) = converse(ACCOUNT.executed(order(7), 0), ((order(7), fills),))
+    assert "".join(str(fill.trade_uuid) for fill in found) == newest_first
+
+
 def test_balances_are_one_call() -> None:
     assert converse(ACCOUNT.held(), ("told",)) == ([{}], "told")
     assert ACCOUNT.positions is None

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import click
 
+from tapewire.apps.cli.collect_private import account_options
 from tapewire.apps.cli.options import SECONDS, Feed, venue_options
 from tapewire.apps.cli.publish import setting
 from tapewire.apps.cli.running import Stop, run
@@ -21,6 +22,8 @@ from tapewire.apps.cli.streams import DEFAULT_TYPES, WORDS, subscriptions
 from tapewire.apps.cli.terminal import address
 
 if TYPE_CHECKING:
+    from tapewire.fleet.account import AccountOptions
+    from tapewire.fleet.collector import Private
     from tapewire.fleet.words import FleetOptions, Plan
     from tapewire.model.subscription import Subscription
     from tapewire.sinks.brokers.sink import BrokerSink
@@ -37,6 +40,9 @@ _PATIENT = {"close_timeout": 5.0}
 @click.option("--markets", multiple=True, required=True, metavar="LIST",
               help="Symbols or patterns, joined by commas: 'KRW-*', KRW-BTC,BTC-*; repeatable.")  # fmt: skip
 @click.option("--types", default=DEFAULT_TYPES, show_default=True, metavar="LIST", help=f"Of {WORDS}.")
+@click.option("--private", metavar="LIST", help="The account's streams, too: myOrder, myAsset; needs its key.")
+@click.option("--account", metavar="NAME",
+              help="Of the account, in subjects and for people.  [default: a mark of its key]")  # fmt: skip
 @click.option("--copies", type=click.IntRange(1, 5), default=2, show_default=True,
               help="Collectors that carry each symbol at once.")  # fmt: skip
 @click.option("--name", metavar="NAME", help="Of this collector, unique in the fleet.  [default: HOST-PID]")
@@ -61,7 +67,8 @@ _PATIENT = {"close_timeout": 5.0}
               help="Serve figures for Prometheus on 127.0.0.1 (0: any free port); /health too.")  # fmt: skip
 @click.pass_context
 def collect(
-    context: click.Context, *, feed: Feed, to: str, markets: tuple[str, ...], types: str, copies: int,
+    context: click.Context, *, feed: Feed, to: str, markets: tuple[str, ...], types: str,
+    private: str | None, account: str | None, copies: int,
     name: str | None, fleet_name: str | None, lease: float, handover: float, form: str, prefix: str, spool: str,
     settings: tuple[str, ...], limits: str | None, seconds: float | None, metrics: int | None,
 ) -> None:  # fmt: skip
@@ -75,6 +82,7 @@ def collect(
     tapewire collect --fleet nats://127.0.0.1:4222 --markets 'KRW-*' --types trade,orderbook
     tapewire collect --fleet nats://a,b,c --set replicas=3 --markets 'KRW-*,BTC-*' --name host-7 --spool spool
     tapewire collect --fleet nats://127.0.0.1 --venue okx --markets 'BTC-USDT,ETH-USDT' --copies 3
+    tapewire collect --fleet nats://127.0.0.1 --markets KRW-BTC --private myOrder,myAsset --account main
     """  # noqa: D301 - click wants the character
     from tapewire.fleet.words import FleetOptions, Plan  # noqa: PLC0415 - heavy, loaded when used
 
@@ -89,16 +97,24 @@ def collect(
     )  # fmt: skip
     _check_types(plan)
     folder = None if spool == _NO_SPOOL else spool
-    share = _Share(plan, options, to, _PATIENT | own | {"form": form, "prefix": prefix, "spool": folder}, host)
+    owned = None if private is None else account_options(feed, private, account, plan, options)
+    if account is not None and owned is None:
+        raise click.UsageError("--account names the account of --private myOrder,myAsset")
+    share = _Share(plan, options, to, _PATIENT | own | {"form": form, "prefix": prefix, "spool": folder}, host,
+                   private=owned)  # fmt: skip
     feed = replace(feed, seconds=seconds, metrics=metrics)
     kept = limits or ("host" if feed.options.limits == "process" else feed.options.limits)
-    share = replace(share, limits=_fleets_own(to, own) if kept == "fleet" else kept)
+    if kept == "host" and owned is not None:
+        share = replace(share, limits=_fleets_own(to, own, scope="accounts"))
+    else:
+        share = replace(share, limits=_fleets_own(to, own) if kept == "fleet" else kept)
     context.exit(run(lambda stop: _collect(stop, feed, share, keep_raw=form == "venue")))
 
 
-def _fleets_own(to: str, own: dict[str, Any]) -> str:
+def _fleets_own(to: str, own: dict[str, Any], **also: str) -> str:
     """The fleet's NATS as the place of limits, with what else it takes to be let in."""
-    more = urlencode([(name, str(own[name])) for name in ("ca", "credentials", "replicas") if name in own])
+    given = [(name, str(own[name])) for name in ("ca", "credentials", "replicas") if name in own]
+    more = urlencode([*given, *also.items()])
     return f"{to}?{more}" if more else to
 
 
@@ -120,9 +136,22 @@ class _Share:
     sink: dict[str, Any]
     host: str
     limits: str = "host"
+    private: AccountOptions | None = None
 
     def streams_of(self, symbol: str) -> list[Subscription]:
         return subscriptions([symbol], self.plan.types)
+
+
+def _private(share: _Share, account: AccountOptions) -> Private:
+    """A stream and subjects of the account's own: who may read the markets need not be let in there."""
+    from tapewire.fleet.collector import Private  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.sinks.registry import get_sink  # noqa: PLC0415
+
+    stream, prefix = f"{share.plan.stream}-account-{account.name}", f"{share.plan.prefix}-account.{account.name}"
+    form = "msgpack" if share.sink["form"] == "msgpack" else "event"
+    # what it has not sent is read of the exchange again, by whoever carries the account then: nothing waits on disk
+    own = {"stream": stream, "prefix": prefix, "form": form, "spool": None, "order_ids": "mark", "batch": 1}
+    return Private(account, cast("BrokerSink", get_sink("nats")(share.to, **share.sink | own)), stream, prefix)
 
 
 async def _collect(stop: Stop, feed: Feed, share: _Share, *, keep_raw: bool) -> None:
@@ -139,6 +168,7 @@ async def _collect(stop: Stop, feed: Feed, share: _Share, *, keep_raw: bool) -> 
     sink = cast("BrokerSink", get_sink("nats")(share.to, **share.sink))  # the one broker that fleets know
     door = {key: share.sink.get(key) for key in ("credentials", "ca")}
     bucket = Bucket(Address(share.to, SCHEMES), share.options, **door)
+    private = None if share.private is None else _private(share, share.private)
     loop = asyncio.get_running_loop()
     # what one of them lacks another has sent already: each keeps its order
     changes = {"recovery_order": "before", "limits": share.limits}
@@ -152,7 +182,7 @@ async def _collect(stop: Stop, feed: Feed, share: _Share, *, keep_raw: bool) -> 
         collector = Collector(
             client, sink, bucket, share.plan, share.options, streams_of=share.streams_of, host=share.host,
             window=float(share.sink.get("duplicates", 120.0)), wall_ns=time.time_ns, hear=reporter.hear,
-            tell=reporter.note,
+            tell=reporter.note, private=private,
         )  # fmt: skip
         started = loop.time()
         async with reporter:

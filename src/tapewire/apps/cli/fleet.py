@@ -177,6 +177,7 @@ def picture(seen: Board, *, symbols: bool) -> RenderableType:
     if seen.short:
         more = f" … and {len(seen.short) - 8} more" if len(seen.short) > 8 else ""
         parts.append(Text(f"short of copies: {', '.join(map(plain, seen.short[:8]))}{more}", style="yellow"))
+    parts += [Text(f"account {plain(name)}: {', '.join(names) or 'nobody'}") for name, names in seen.accounts.items()]
     if symbols:
         width = max(map(len, seen.carriers), default=0)
         parts += [Text(f"{plain(symbol):<{width}}  {', '.join(names)}") for symbol, names in seen.carriers.items()]

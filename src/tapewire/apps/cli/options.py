@@ -134,7 +134,7 @@ def feed_options(command: Callable[..., None]) -> Callable[..., None]:
         metrics: int | None, **rest: Any,
     ) -> None:  # fmt: skip
         wanted = tuple(subscriptions(symbols, types, level))
-        _check_key(feed, wanted)
+        check_key(feed, wanted)
         command(
             feed=replace(feed, subscriptions=wanted, preference=_PREFERENCES[only], seconds=seconds, metrics=metrics),
             **rest,
@@ -143,7 +143,7 @@ def feed_options(command: Callable[..., None]) -> Callable[..., None]:
     return _decorate(venue_options(with_subscriptions, rest_only=False), _FEED_OPTIONS)
 
 
-def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
+def check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
     """Say at once, and in the words of a command, that a key is missing."""
     from tapewire.apps.environment import credential_names  # noqa: PLC0415
     from tapewire.errors import CredentialsError  # noqa: PLC0415
@@ -151,7 +151,7 @@ def _check_key(feed: Feed, wanted: Sequence[Subscription]) -> None:
 
     venue = get_venue(feed.venue)
     signed = dict.fromkeys(str(one.kind) for one in wanted if venue.side(one) in venue.facts.signed_sides)
-    if signed and feed.credentials is None:
+    if signed and feed.credentials is None and feed.options.source is None:
         names = ", ".join(credential_names(feed.venue))
         raise CredentialsError(names, f"are needed for {', '.join(signed)}: set them, or give --keys FILE")
 

@@ -10,9 +10,10 @@ from hashlib import blake2b
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import Event, MyOrderEvent, TradeEvent
 from tapewire.model.status import FeedEvent
 from tapewire.sinks.brokers.subjects import Place, place_of, token
+from tapewire.venues.registry import get_venue
 
 #: Bytes of a digest: two different events have the same one with a chance of 2^-96.
 _DIGEST = 12
@@ -52,6 +53,28 @@ def identities(items: Sequence[Event]) -> list[str]:
         else identity(item)
         for item in items
     ]
+
+
+def marked_identity(item: Event | FeedEvent) -> str:
+    """As ``identity``, but an order's event by its order and what only one event of that can be.
+
+    So an execution, a beginning and an end have the same id whether the stream told of it or REST, in other words.
+    """
+    if not isinstance(item, MyOrderEvent) or not item.uuid:
+        return identity(item)
+    account = get_venue(item.venue).account
+    if account is None:
+        return identity(item)
+    words = account.words
+    mark = words.mark(item)
+    if item.prevented_volume and not words.executes(item) and item.state not in words.ends:
+        mark = f"{mark} {item.prevented_volume}"  # may come several times
+    return f"{token(item.uuid)}-{token(mark)}"
+
+
+def marked_id(item: Event | FeedEvent) -> str:
+    """The id of one event, as ``event_id``, with ``marked_identity``."""
+    return full_id(place_of(item), marked_identity(item))
 
 
 def full_id(place: Place, one: str) -> str:

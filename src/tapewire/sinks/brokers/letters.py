@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Union
+from typing import Any, Literal, Union
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,12 +13,14 @@ from tapewire.errors import ConfigError, DecodeError, UnknownName
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.model.status import FeedEvent
-from tapewire.sinks.brokers.identity import batch_id, full_id, identities, identity
+from tapewire.sinks.brokers.identity import batch_id, full_id, identities, identity, marked_identity
 from tapewire.sinks.brokers.runs import OVERHEAD, Form, Letter, Part, Run, as_list, letters_of
 from tapewire.sinks.brokers.subjects import FEED, Place, place_of, subject, token
 from tapewire.venues.registry import get_venue
 
 FORMS: tuple[Form, ...] = ("event", "venue", "msgpack")
+OrderIds = Literal["whole", "mark"]
+ORDER_IDS: tuple[OrderIds, ...] = ("whole", "mark")
 #: Version of headers and payloads; it is raised when a consumer would have to know.
 SCHEMA = 1
 #: Events of one message at most.
@@ -76,11 +78,14 @@ class Writer:
             one event; ``"msgpack"``: our event as MessagePack.
         prefix: of every subject.
         batch, batch_bytes: events and payload of a run at most.
+        order_ids: ``"mark"``: an order's events are known by ``marked_identity``.
     """
 
     def __init__(
-        self, form: Form = "event", prefix: str = "md", *, batch: int = 1, batch_bytes: int = 256 * 1024
-    ) -> None:
+        self, form: Form = "event", prefix: str = "md", *, batch: int = 1, batch_bytes: int = 256 * 1024,
+        order_ids: OrderIds = "whole",
+    ) -> None:  # fmt: skip
+        self._identity = marked_identity if order_ids == "mark" else identity
         self._form: Form = form
         self._plain: Form = "msgpack" if form == "msgpack" else "event"
         self._prefix, self._batch, self._batch_bytes = prefix, batch, batch_bytes
@@ -91,7 +96,7 @@ class Writer:
         """One event as a letter."""
         if not isinstance(item, Event):
             payload = self._encode(item)
-            return Letter(*self._head(item), identity(item), self._plain, payload, None, item.at_ns, False)
+            return Letter(*self._head(item), self._identity(item), self._plain, payload, None, item.at_ns, False)
         kind = item.__class__
         part = _own_part[kind]
         key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
@@ -99,7 +104,7 @@ class Writer:
         form, payload = (self._plain, self._encode(item)) if item.raw is None else self._payload(item, item.raw)
         subject, venue, word, symbol = head
         return Letter(
-            subject, venue, word, symbol, identity(item), form, payload, item.timestamp, item.received_ns,
+            subject, venue, word, symbol, self._identity(item), form, payload, item.timestamp, item.received_ns,
             item.recovered or item.polled,
         )  # fmt: skip
 
@@ -141,7 +146,7 @@ class Writer:
         if len(payload) > self._batch_bytes:
             return [self.letter(item) for item in items]
         last = items[-1]
-        joined = ",".join(identities(items))
+        joined = ",".join(identities(items) if self._identity is identity else map(self._identity, items))
         return [Run(*head, joined, self._plain, payload, last.timestamp, last.received_ns, len(items))]
 
     def _remembered(self, key: _Key, item: Event) -> _Head:

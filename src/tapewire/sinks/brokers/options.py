@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.errors import ConfigError
-from tapewire.sinks.brokers.letters import check_form
+from tapewire.sinks.brokers.letters import ORDER_IDS, OrderIds, check_form
 from tapewire.sinks.brokers.runs import Form
 from tapewire.sinks.brokers.subjects import check_prefix
 
@@ -25,6 +25,9 @@ class BrokerOptions(Struct, frozen=True, kw_only=True):
         batch: events of one broker message at most; 1: the message is the event, else always a list.
         batch_bytes: payload of one message at most, unless one event is more.
         prefix: of every subject.
+        order_ids: what an account's order events are known by at the broker: ``"whole"``, all that the venue said;
+            ``"mark"``, the order and what only one event of it can be, so that what REST told afterwards has the id of
+            what another collector heard live.
         window: messages that may be unconfirmed at once.
         memory: bytes of events that wait in memory at most; more go to the spool, or have the feed's mailbox fill.
         spool: folder for what waits while the broker is away; None: it waits in memory.
@@ -38,6 +41,7 @@ class BrokerOptions(Struct, frozen=True, kw_only=True):
     batch: int = 1
     batch_bytes: int = 256 * 1024
     prefix: str = "md"
+    order_ids: OrderIds = "whole"
     window: int = 512
     memory: int = 64 * 1024 * 1024
     spool: str | None = None
@@ -49,6 +53,8 @@ class BrokerOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_form(self.form, self.batch)
         check_prefix(self.prefix)
+        if self.order_ids not in ORDER_IDS:
+            raise ConfigError("order_ids", self.order_ids, " or ".join(f'"{one}"' for one in ORDER_IDS))
         for option in ("batch_bytes", "window", "memory", "spool_size"):
             if isinstance(getattr(self, option), bool) or not getattr(self, option) >= 1:
                 raise ConfigError(option, getattr(self, option), "1 or more")

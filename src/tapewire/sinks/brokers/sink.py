@@ -33,7 +33,10 @@ class BrokerSink:
         """Called on the sink's thread with each group of messages that was confirmed."""
         self.where, self.options = where, options
         self._make = make
-        self._writer = Writer(options.form, options.prefix, batch=options.batch, batch_bytes=options.batch_bytes)
+        self._writer = Writer(
+            options.form, options.prefix,
+            batch=options.batch, batch_bytes=options.batch_bytes, order_ids=options.order_ids,
+        )  # fmt: skip
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._courier: Courier | None = None

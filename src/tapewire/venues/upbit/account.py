@@ -152,9 +152,14 @@ class UpbitAccount(Struct, frozen=True):
         return found
 
     def executed(self, order: MyOrderEvent, now_ms: int) -> Asking[tuple[MyOrderEvent, list[MyOrderEvent]]]:  # noqa: ARG002 - all are told
-        """See ``contract.Account``: one call tells both, at one moment."""
-        whole: tuple[MyOrderEvent, list[MyOrderEvent]] = yield Question(self.order(order.uuid), self.read_order)
-        return whole
+        """See ``contract.Account``: one call tells both, at one moment.
+
+        Their times are whole seconds; whether the oldest is first is nowhere said, so it is looked at where it shows.
+        """
+        told: tuple[MyOrderEvent, list[MyOrderEvent]] = yield Question(self.order(order.uuid), self.read_order)
+        whole, fills = told
+        falls = bool(fills) and (fills[0].trade_timestamp or 0) > (fills[-1].trade_timestamp or 0)
+        return whole, fills if falls else fills[::-1]
 
     def held(self) -> Asking[MyAssetEvent]:
         """See ``contract.Account``."""
