@@ -126,6 +126,29 @@ async def test_what_a_member_had_not_done_comes_to_another(shop: Stand) -> None:
     assert len(done) == len(set(done))
 
 
+@pytest.mark.usefixtures("_soon")
+async def test_what_was_on_its_way_to_a_listener_that_left_goes_to_another(shop: Stand) -> None:
+    sink = await begun(shop)
+    left: list[int | None] = []
+    done: list[int | None] = []
+    leaves, stays = member(shop, 1), member(shop, 2)
+
+    def hear_one(event: TradeEvent) -> None:
+        left.append(event.sequential_id)
+        handle.end()
+
+    handle = await leaves.subscribe_trade("KRW-BTC", hear_one)
+    await live(leaves, 1)
+    await shop.publish(*map(trade, range(1, 40)), sink=sink)
+    await until(lambda: bool(left))
+    await stays.subscribe_trade("KRW-BTC", keeping(done))
+    await live(stays, 1)
+    await until(lambda: set(range(2, 40)) <= set(done))
+    await leaves.cleanup()
+    await stays.cleanup()
+    assert left == [1]
+
+
 @pytest.mark.skipif(not NIGHTLY, reason="takes longer than the broker's patience: make nightly")
 @pytest.mark.usefixtures("_soon")
 async def test_a_member_that_lives_keeps_what_it_was_given(shop: Stand) -> None:

@@ -41,6 +41,8 @@ class Sharing(Sourced):
         super().__init__(origin, source, *others)
         self._shared, self._group, self._mailboxes = source, group, mailboxes
         self._undone: dict[tuple[str, str], _Undone] = {}
+        self._unwanted: list[Received] = []
+        self._followed: Mapping[str, Subscription] = {}
 
     async def _follow(self, new: Iterable[str]) -> frozenset[str]:
         return await self._shared.share(dict.fromkeys(new, self._heard.first), self._group)
@@ -48,13 +50,24 @@ class Sharing(Sourced):
     async def _look(self, joined: Mapping[str, Subscription], new: Mapping[str, Subscription]) -> None:
         """No snapshots: what is stored is somebody's work already."""
 
+    async def _adjust(self, followed: dict[str, Subscription]) -> None:
+        self._followed, changed = followed, self._changed.is_set()
+        await super()._adjust(followed)
+        if changed and self._unwanted:
+            unwanted, self._unwanted = self._unwanted, []
+            self._shared.release(unwanted)
+
     async def _connect(self) -> None:
         self._undone.clear()  # it comes again
+        self._unwanted.clear()
         await super()._connect()
 
     def _take(self, message: Received) -> None:
         key = message.subject, message.position
         if key in self._undone:  # it came again while it is worked on
+            return
+        if not self._is_wanted(message.subject):  # it was on its way when its last listener left
+            self._unwanted.append(message)  # until its subject is left: Kafka confirms what is given back before
             return
         before = {box: box.put_count for box in self._mailboxes()}
         super()._take(message)
@@ -62,6 +75,12 @@ class Sharing(Sourced):
             after = [(box, box.put_count) for box in self._mailboxes()]
             due = tuple(one for one in after if one[1] != before.get(one[0], 0))
             self._undone[key] = _Undone(message, due)
+
+    def _is_wanted(self, subject: str) -> bool:
+        streams = self.router.streams
+        if self._followed.get(subject) in streams or subject in self._heard.told():
+            return True
+        return any(self._heard.name(one) == subject for one in streams)  # of another depth
 
     async def _worked_on(self) -> None:
         """Tell the broker what is done, and what nobody will do."""

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tapewire.errors import ConfigError, SinkError
-from tapewire.model.events import Event, TickerEvent, TradeEvent
+from tapewire.model.events import Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.sinks.brokers.letters import Writer, pack, unpack
+from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamLink, RabbitStreamSink, StreamOptions
 from tapewire.sinks.brokers.source import Begin, Received
@@ -72,6 +73,28 @@ async def test_what_is_written_is_read_by_amqp(server: RabbitServer) -> None:
     assert await asyncio.to_thread(write) == 1_000
     assert await stored(server, "s1.upbit.kr.trade.KRW-BTC", 500) == [trade(number) for number in range(500)]
     assert await stored(server, "s1.upbit.kr.trade.KRW-%ED%95%9C", 500) == [trade(n, "KRW-한") for n in range(500)]
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "rabbitmq-stream"])
+async def test_a_kind_whose_name_has_a_sign_that_aiormq_refuses(server: RabbitServer, scheme: str) -> None:
+    book = OrderbookEvent(venue="upbit", symbol="KRW-BTC", orderbook_units=[], level=0.1, timestamp=1)
+    prefix = f"s5-{scheme}"
+
+    def write() -> None:
+        server.start()
+        sink: RabbitSink | RabbitStreamSink = (
+            RabbitSink(server.address, queue="stream", prefix=prefix)
+            if scheme == "amqp"
+            else RabbitStreamSink(server.stream_address, prefix=prefix)
+        )
+        sink.open()
+        sink.write([book])
+        while sink.figures.confirmed < 1:
+            sink.flush()
+        sink.close()
+
+    await asyncio.to_thread(write)
+    assert await stored(server, f"{prefix}.upbit.kr.orderbook-0%2E1.KRW-BTC", 1) == [book]
 
 
 async def test_a_server_that_is_killed_in_mid_stream_costs_nothing(server: RabbitServer, tmp_path: Path) -> None:

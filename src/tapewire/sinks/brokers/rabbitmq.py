@@ -12,7 +12,7 @@ from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
 from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
-from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions
+from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions, plain_name
 from tapewire.sinks.brokers.sink import BrokerSink
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RabbitLink:
         try:
             if self._queues.queue == "stream":
                 for topic in {message.subject.rpartition(".")[0] for message in group} - self._known:
-                    await self._make(topic, f"{topic}.*")
+                    await self._make(plain_name(topic), f"{topic}.*")
                     self._known.add(topic)
             channel = await self._open()
             answers = await asyncio.gather(

@@ -57,3 +57,13 @@ class QueueOptions(Struct, frozen=True, kw_only=True):
         if self.max_len is not None:
             found["x-max-length"] = self.max_len
         return found | ({"x-message-ttl": round(self.max_age * 1000)} if self.max_age else {})
+
+
+def plain_name(text: str) -> str:
+    """A name that every client takes: ``aiormq`` refuses ``%`` in a queue's."""
+    return text.replace("%", "@")
+
+
+def stream_of(subject: str) -> str:
+    """The stream that a message of this subject goes to: its kind's."""
+    return plain_name(subject.rpartition(".")[0])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.rabbitmq_line import is_there, lost, words_of
 from tapewire.sinks.brokers.rabbitmq_looking import tag_of
-from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions
+from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions, plain_name
 from tapewire.sinks.brokers.source import Missed, Received
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ class Share:
 
 
 def _queue(group: str, subject: str) -> str:
-    """``aiormq`` takes no ``%`` in a queue's name."""
-    return f"{group}:{subject.replace('%', '@')}"
+    return plain_name(f"{group}:{subject}")
 
 
 def _marks(queue: str) -> str:

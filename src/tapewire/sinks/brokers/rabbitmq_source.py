@@ -13,7 +13,7 @@ from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away
 from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
 from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
-from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions
+from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions, stream_of
 from tapewire.sinks.brokers.rabbitmq_share import Share
 from tapewire.sinks.brokers.shared_log import SharedLog
 from tapewire.sinks.brokers.source import Begin, Missed, Received
@@ -117,7 +117,7 @@ class RabbitSource:
             await self._share.leave(names)
         for subject in names:
             self._absent.pop(subject, None)
-            stream = _stream(subject)
+            stream = stream_of(subject)
             if stream in self._logs:
                 self._logs[stream].leave(subject)
                 if not self._logs[stream]:
@@ -266,13 +266,8 @@ def _of_group(given: Mapping[str, str]) -> QueueOptions:
 def _by_stream(subjects: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for subject in subjects:
-        found[_stream(subject)].append(subject)
+        found[stream_of(subject)].append(subject)
     return found
-
-
-def _stream(subject: str) -> str:
-    """All symbols of one kind are in one stream."""
-    return subject.rpartition(".")[0]
 
 
 def _consumer(message: DeliveredMessage) -> str:

@@ -18,6 +18,7 @@ from tapewire.sinks.brokers.amqp_message import encode
 from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
+from tapewire.sinks.brokers.rabbitmq_queues import stream_of
 from tapewire.sinks.brokers.sink import BrokerSink
 from tapewire.sinks.brokers.trust import trusting
 
@@ -131,7 +132,7 @@ class RabbitStreamLink:
         verdicts: list[Verdict] = [Unconfirmed("no answer")] * len(group)
         streams: dict[str, list[int]] = defaultdict(list)
         for position, message in enumerate(group):
-            streams[message.subject.rpartition(".")[0]].append(position)
+            streams[stream_of(message.subject)].append(position)
         try:
             for stream in streams.keys() - self._lines.keys():
                 self._lines[stream] = await self._line(stream)
