@@ -213,6 +213,27 @@ def test_a_callback_that_leads_to_no_client_is_called_by_the_feed_itself() -> No
     play(story)
 
 
+class Closer(Bot):
+    """Closes its client itself, and says so."""
+
+    closes_client = True
+
+
+@pytest.mark.parametrize(("kind", "itself"), [(Closer, True), (Bot, False)])
+def test_who_closes_the_client_itself_is_called_by_the_feed_itself(kind: type[Bot], *, itself: bool) -> None:
+    async def story(stage: Stage) -> None:
+        async with stage.client() as client:
+            bot = kind(client)
+            await client.subscribe_ticker("KRW-BTC", bot.hear)
+            await stage.after(10)
+            [pool] = stage.manager._pools.values()
+            [stream] = pool.drivers[0].router.streams.values()
+            assert (stream.deliver == bot.hear) is itself
+            assert len(bot.heard) > 1
+
+    play(story)
+
+
 class Deep:
     """Something that holds something."""
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from tapewire.client.component import Component, Ears
-from tapewire.client.ear import Ear, leads_to
+from tapewire.client.ear import Ear, closes_client, leads_to
 from tapewire.client.handle import Handle, as_subscriptions
 from tapewire.client.latest import DataPool
 from tapewire.client.mailman import Mailman
@@ -148,7 +148,7 @@ class Callbacks:
             options, lag = mailbox or component.options.mailbox, component.pool.lag_reporter()
             mailman = Mailman(handle, ear, options, lag, handle.hold)
             deliver = mailman.mailbox.put
-        elif leads_to(callback, Callbacks):
+        elif not closes_client(callback) and leads_to(callback, Callbacks):
             deliver = ear.weakly()
         if deliver is not callback:
             self._ears[handle] = ear

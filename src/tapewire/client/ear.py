@@ -35,6 +35,11 @@ class Ear:
         return hear
 
 
+def closes_client(callback: Callback) -> bool:
+    """Whether a method's owner says that it closes the client itself: then the engine may hold it as it is."""
+    return getattr(getattr(callback, "__self__", None), "closes_client", False) is True
+
+
 def leads_to(start: object, kind: type) -> bool:
     """Whether holding ``start`` holds an object of ``kind``: a method of its owner, a closure over it, or deeper.
 

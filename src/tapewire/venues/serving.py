@@ -113,6 +113,13 @@ class Visitor(Protocol):
         """
         ...
 
+    def hands_on(self, stream: Subscription) -> bool:
+        """Whether ``tell`` gives ``Event.raw`` alone of each realtime event that came by WebSocket.
+
+        Alike for all of one shape; what ``receive`` has not changed since stays as it is.
+        """
+        ...
+
     def advance(self, now: float) -> list[bytes]:
         """Frames that are due by time alone."""
         ...
@@ -127,7 +134,8 @@ class Serving(Protocol):
 
     ``paths``: WebSocket path → side. ``keyed``: those paths where a key of the exchange's form is shown, in the
     handshake or in a message. ``too_many``: its word for too many messages; ``key_refused``: for a
-    key that is not taken. ``private_reads``: REST paths of an account's own, read with a key.
+    key that is not taken. ``private_reads``: REST paths of an account's own, read with a key. ``restores``: each
+    ``Event.raw`` holds one event, and all of it: to read it again gives the same event.
     """
 
     paths: Mapping[str, str]
@@ -135,6 +143,7 @@ class Serving(Protocol):
     is_text: bool
     too_many: str
     key_refused: str
+    restores: bool
     private_reads: frozenset[str]
 
     def visitor(self, held: HeldStreams, side: str, keys: Keys) -> Visitor:

@@ -135,6 +135,8 @@ def test_all_programs_of_a_side_are_told_the_same_but_on_the_private_one() -> No
     serving, ticker = serving_of(), Subscription("ticker", BTC)
     shapes = [serving.visitor(Held(), side, Ring()).shape(ticker) for side in ("public", "public", "private")]
     assert shapes == ["public", "public", None]
+    handed_on = [serving.visitor(Held(), side, Ring()).hands_on(ticker) for side in ("public", "business", "private")]
+    assert handed_on == [True, True, False]
 
 
 def test_frames_go_on_as_they_came_each_once_and_others_are_made() -> None:

@@ -138,6 +138,44 @@ def test_frames_of_the_same_form_go_on_as_they_came_and_each_is_made_once(form: 
     assert again[1] is not event.raw
 
 
+@pytest.mark.parametrize(
+    ("codes", "form", "handed_on"),
+    [
+        ([BTC], "DEFAULT", True),
+        ([f"{BTC}.30"], "DEFAULT", True),
+        ([f"{BTC}.15"], "DEFAULT", False),
+        ([BTC, f"{BTC}.1"], "DEFAULT", False),
+        ([BTC], "SIMPLE", False),
+        ([], "DEFAULT", False),
+    ],
+)
+def test_who_hears_frames_as_they_came(codes: list[str], form: str, handed_on: bool) -> None:
+    visitor, books = serving_of().visitor(Held(), "public", Ring()), Subscription("orderbook", BTC)
+    asked = [{"type": "orderbook", "codes": codes}] if codes else [{"type": "ticker", "codes": [BTC]}]
+    visitor.receive(0.0, ask(*asked, format=form), is_text=True)
+    assert visitor.hands_on(books) == handed_on
+    event = event_of(book(30))
+    told = visitor.tell(books, event, {})
+    assert (len(told) == 1 and told[0] is event.raw) == handed_on
+    assert not visitor.hands_on(Subscription("orderbook", BTC, level=1000.0))
+
+
+def test_a_program_hears_tickers_trades_and_candles_as_they_came() -> None:
+    visitor = serving_of().visitor(Held(), "public", Ring())
+    wanted = [{"type": kind, "codes": [BTC]} for kind in ("ticker", "trade", "candle.1s")]
+    visitor.receive(0.0, ask(*wanted), is_text=True)
+    streams = [Subscription("ticker", BTC), Subscription("trade", BTC), Subscription("candle", BTC, unit="1s")]
+    assert [visitor.hands_on(stream) for stream in streams] == [True] * 3
+    assert not visitor.hands_on(Subscription("candle", BTC, unit="1m"))
+    visitor.forget(streams[0])
+    assert not visitor.hands_on(streams[0])
+
+
+@pytest.mark.parametrize("side", ["private", "info"])
+def test_frames_of_a_signed_side_are_looked_at(side: str) -> None:
+    assert not serving_of().visitor(Held(), side, Ring()).hands_on(Subscription("myOrder", ""))
+
+
 def test_a_trade_that_rest_told_is_made_anew() -> None:
     visitor = serving_of().visitor(Held(), "public", Ring())
     visitor.receive(0.0, ask({"type": "trade", "codes": [BTC]}), is_text=True)

@@ -15,6 +15,8 @@ Part = Literal["event", "state", "news", "answer", "error"]
 Form = Literal["websocket", "sse"]
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+#: The head of a frame of 126 to 65,535 bytes, of its first byte, 126 and its size.
+LONGER = struct.Struct("!BBH").pack
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -33,10 +35,10 @@ def body_of(item: Any) -> bytes:
 def framed(payload: bytes, first: int = TEXT) -> bytes:
     """One whole, unmasked WebSocket frame, as servers send it."""
     size = len(payload)
+    if 126 <= size < 65_536:
+        return LONGER(first, 126, size) + payload
     if size < 126:
         return b"%c%c%b" % (first, size, payload)
-    if size < 65_536:
-        return struct.pack("!BBH", first, 126, size) + payload
     return struct.pack("!BBQ", first, 127, size) + payload
 
 

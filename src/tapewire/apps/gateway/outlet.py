@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Protocol
 
 from tapewire.apps.gateway.backlog import Backlog
@@ -19,7 +19,7 @@ _PAUSE = 0.05
 class Sink(Protocol):
     """A client's connection."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, /) -> object: ...
     def unsent(self) -> int:
         """Bytes written that the system has not taken."""
         ...
@@ -32,12 +32,17 @@ class Sink(Protocol):
 class Pump:
     """Hands on what each socket read of the exchange's lines brought to each client in one write, and what each turn
     of the loop brought else; looks after those that wait.
+
+    Attributes:
+        turns: of its loop.
+        dirty: to whom something is to be sent at the end of this read or turn.
+        sent, conflated, cut: messages to all, those of them that gave way, clients that were too slow.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._turns = reads.listen(self._loop, self._read_over)
-        self._dirty: list[Outlet] = []
+        self.turns = reads.listen(self._loop, self.flush)
+        self.dirty: list[Outlet] = []
         self._waiting: dict[Outlet, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.sent = self.conflated = self.cut = 0
@@ -46,10 +51,10 @@ class Pump:
         return self._loop.time()
 
     def written(self, outlet: Outlet) -> None:
-        """Something is to be sent at the end of this read or turn."""
-        if not self._dirty and not self._turns.reading:
-            self._loop.call_soon(self._flush)
-        self._dirty.append(outlet)
+        """Something is to be sent at the end of this turn."""
+        if not self.dirty:
+            self._loop.call_soon(self.flush)
+        self.dirty.append(outlet)
 
     def wait(self, outlet: Outlet) -> None:
         """Something waits for this client."""
@@ -63,19 +68,25 @@ class Pump:
 
     def close(self) -> None:
         """Look no more."""
-        reads.leave(self._loop, self._read_over)
+        reads.leave(self._loop, self.flush)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _read_over(self) -> None:
-        if self._dirty:
-            self._flush()
-
-    def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for outlet in dirty:
-            outlet.flush()
+    def flush(self, outlets: Iterable[Outlet] | None = None) -> None:
+        """Write what this read or turn brought: to these, None: to all."""
+        if outlets is None:
+            outlets, self.dirty = self.dirty, []
+        for outlet in outlets:
+            frames = outlet.frames
+            if frames and not outlet.closed:
+                outlet.frames = []
+                outlet.sink.write(frames[0] if len(frames) == 1 else b"".join(frames))
+                outlet.sent += len(frames)
+                self.sent += len(frames)
+                if outlet.clear and outlet.sink.unsent() > ROOM:
+                    outlet.clear = False
+                    self.wait(outlet)
 
     def _look(self) -> None:
         self._timer = None
@@ -99,14 +110,18 @@ class Outlet:
     Attributes:
         interval: seconds between two rounds of what gives way to newer; 0: at once.
         sent: messages so far.
+        frames: of this turn, which the pump writes at its end.
+        clear: nothing waits for it.
     """
 
-    __slots__ = ("_backlog", "_clear", "_frames", "_next", "_pump", "_sink", "closed", "form", "interval", "sent")
+    __slots__ = (
+        "_backlog", "_next", "_pump", "clear", "closed", "form", "frames", "interval", "sent", "sink",
+    )  # fmt: skip
 
     def __init__(self, sink: Sink, form: Form, pump: Pump, backlog: Backlog) -> None:
-        self._sink, self.form, self._pump, self._backlog = sink, form, pump, backlog
-        self._frames: list[bytes] = []
-        self._clear = True
+        self.sink, self.form, self._pump, self._backlog = sink, form, pump, backlog
+        self.frames: list[bytes] = []
+        self.clear = True
         self._next = 0.0
         self.interval = 0.0
         self.sent = 0
@@ -121,10 +136,14 @@ class Outlet:
         """Send it. While the client is behind, one of the same key gives way; None: it never does."""
         if self.closed:
             return
-        if self._clear and (key is None or not self.interval):
-            frames = self._frames
+        if self.clear and (key is None or not self.interval):
+            frames = self.frames
             if not frames:
-                self._pump.written(self)
+                pump = self._pump
+                if pump.turns.reading:
+                    pump.dirty.append(self)
+                else:
+                    pump.written(self)
             frames.append(message)
         else:
             self._backlog.put(key, message, self._pump.now())
@@ -135,33 +154,25 @@ class Outlet:
         self._backlog.allowed += size
 
     def flush(self) -> None:
-        """Write what this turn brought."""
-        frames, self._frames = self._frames, []
-        if self.closed or not frames:
-            return
-        self._sink.write(frames[0] if len(frames) == 1 else b"".join(frames))
-        self.sent += len(frames)
-        self._pump.sent += len(frames)
-        if self._clear and self._sink.unsent() > ROOM:
-            self._clear = False
-            self._pump.wait(self)
+        """Write what this turn brought, now."""
+        self._pump.flush((self,))
 
     def look(self, now: float) -> bool:
         """Write of the backlog what there is room for; whether nothing is left to look after."""
         if self.closed:
             return True
-        unsent = self._sink.unsent()
+        unsent = self.sink.unsent()
         if self._backlog.is_over(now - self.interval, unsent):
             self._pump.cut += 1
             self.close()
-            self._sink.cut()
+            self.sink.cut()
             return True
         if unsent <= ROOM and self._next <= now:
             self._next = now + self.interval
             self._write(max(ROOM - unsent, 1))
         waiting = len(self._backlog)
-        self._clear = self._sink.unsent() <= ROOM and (not waiting or self.interval > 0)
-        return self._clear and not waiting
+        self.clear = self.sink.unsent() <= ROOM and (not waiting or self.interval > 0)
+        return self.clear and not waiting
 
     def close(self) -> None:
         """Send nothing more."""
@@ -173,6 +184,6 @@ class Outlet:
     def _write(self, room: int) -> None:
         taken = self._backlog.take(room) if len(self._backlog) else []
         if taken:
-            self._sink.write(b"".join(taken))
+            self.sink.write(b"".join(taken))
             self.sent += len(taken)
             self._pump.sent += len(taken)

@@ -36,6 +36,8 @@ class Socket:
         hear: called with each message, ``is_text`` beside it.
 
     Attributes:
+        write: takes whole frames; after the good-bye and the end it does nothing.
+        unsent: bytes that the system has not taken.
         closed: set when nothing more comes.
         why: close code of the end, for the counters: ours or the client's.
     """
@@ -44,21 +46,14 @@ class Socket:
         self._transport, self._hear, self._reader = transport, hear, Reader(most)
         self._loop = asyncio.get_running_loop()
         self._said_goodbye = False
+        self.write: Callable[[bytes], object] = transport.write
+        self.unsent: Callable[[], int] = transport.get_write_buffer_size
         self.closed = asyncio.Event()
         self.why = 1006
         self._heard_at = self._loop.time()
         self._timer = self._loop.call_later(ASK_AFTER, self._look)
 
     # -- what the outlet needs ----------------------------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        """Whole frames."""
-        if not self._said_goodbye and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def unsent(self) -> int:
-        """Bytes that the system has not taken."""
-        return self._transport.get_write_buffer_size()
 
     def cut(self) -> None:
         """It is too slow."""
@@ -68,7 +63,7 @@ class Socket:
         """Say goodbye; what the client has not taken a second later it never gets."""
         if not self._said_goodbye:
             self.write(close_frame(code, reason))
-            self._said_goodbye = True
+            self._say_goodbye()
             self.why = code
             self._loop.call_later(_GOODBYE, self._transport.abort)
 
@@ -88,7 +83,11 @@ class Socket:
     def feed_eof(self) -> None:
         """The connection is gone."""
         self._timer.cancel()
+        self.write = _nothing
         self.closed.set()
+
+    def _say_goodbye(self) -> None:
+        self._said_goodbye, self.write = True, _nothing
 
     def _take(self, said: Said) -> None:
         if said.opcode <= 2:
@@ -98,7 +97,7 @@ class Socket:
             if not self._said_goodbye:
                 self.why = said.code
                 self.write(framed(close_payload(said.code), frames.CLOSE))
-            self._said_goodbye = True
+            self._say_goodbye()
             self._transport.close()
         elif said.opcode == PING:
             self.write(framed(said.payload, frames.PONG))
@@ -111,6 +110,10 @@ class Socket:
         if silent >= ASK_AFTER:
             self.write(framed(b"", frames.PING))
         self._timer = self._loop.call_later(ASK_AFTER, self._look)
+
+
+def _nothing(_data: bytes) -> None:
+    """Nobody is there any more."""
 
 
 class Switching(web.StreamResponse):

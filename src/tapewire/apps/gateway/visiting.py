@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -18,6 +18,7 @@ from tapewire.apps.gateway.frames import BINARY, TEXT, framed
 from tapewire.apps.gateway.keys import ShownKeys
 from tapewire.apps.gateway.outlet import Outlet, Pump
 from tapewire.apps.gateway.problems import Problem
+from tapewire.apps.gateway.relay import Relay
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.apps.gateway.sockets import FAILED, POLICY, Socket, Switching
 from tapewire.apps.gateway.upstream import Channel, Upstream
@@ -64,47 +65,6 @@ class Held:
         channel = self._upstream.channels.get(stream)
         copy = None if channel is None else channel.copy
         return copy if copy is not None and copy.is_whole else None
-
-
-class Relay:
-    """One stream on its way to the visitors that hold it: those of one shape are told together."""
-
-    def __init__(self, stream: Subscription, first: int, *, conflates: bool) -> None:
-        self._stream, self._first = stream, first
-        self._key = stream if conflates else None
-        self._visits: dict[Visit, None] = {}
-        self._groups: list[tuple[Visitor, list[Outlet]]] | None = None
-
-    def renew(self, visit: Visit) -> None:
-        """A visitor holds it, or what it hears of it may have changed."""
-        self._visits[visit] = None
-        self._groups = None
-
-    def remove(self, visit: Visit) -> None:
-        """A visitor holds it no more."""
-        self._visits.pop(visit, None)
-        self._groups = None
-
-    def hear(self, event: Event) -> None:
-        """An event of the exchange."""
-        groups = self._groups
-        if groups is None:
-            groups = self._groups = self._grouped()
-        cache: dict[object, bytes] = {}
-        for talk, outlets in groups:
-            for payload in talk.tell(self._stream, event, cache):
-                frame = framed(payload, self._first)
-                for outlet in outlets:
-                    outlet.put(self._key, frame)
-
-    def _grouped(self) -> list[tuple[Visitor, list[Outlet]]]:
-        """Those of one shape together: one of them is asked for all."""
-        groups: dict[Hashable, tuple[Visitor, list[Outlet]]] = {}
-        for visit in self._visits:
-            shape = visit.talk.shape(self._stream)
-            _, outlets = groups.setdefault(visit if shape is None else shape, (visit.talk, []))
-            outlets.append(visit.outlet)
-        return list(groups.values())
 
 
 class Visit:
@@ -222,6 +182,8 @@ class Hall:
         self._users: dict[Subscription, int] = {}
         self._loop = asyncio.get_running_loop()
         upstream.copies = serving.book_copy
+        if serving.restores:
+            upstream.keep_frames()
 
     async def door(self, request: web.Request) -> web.StreamResponse:
         """A WebSocket path of the exchange's."""

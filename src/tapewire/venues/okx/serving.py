@@ -22,6 +22,7 @@ class OkxServing:
     """One stack. ``_raw_format``: OKX has but one format."""
 
     is_text = True
+    restores = False  # of a book only what changed, and several trades in one frame
     too_many = "60014"
     key_refused = "60011"
     private_reads = PRIVATE_READS

@@ -38,6 +38,10 @@ class PrivateVisitor(OkxVisitor):
         """See ``Visitor.shape``."""
         return None
 
+    def hands_on(self, stream: Subscription) -> bool:  # noqa: ARG002 - as ``shape``
+        """See ``Visitor.hands_on``."""
+        return False
+
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:  # noqa: ARG002
         """See ``Visitor.tell``: of a stream each argument hears what it asked for, under its own words."""
         frame = raw_of(event)

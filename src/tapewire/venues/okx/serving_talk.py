@@ -72,6 +72,10 @@ class OkxVisitor:
         """See ``Visitor.shape``."""
         return self._side
 
+    def hands_on(self, stream: Subscription) -> bool:  # noqa: ARG002 - as ``shape``
+        """See ``Visitor.hands_on``."""
+        return True
+
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """See ``Visitor.tell``."""
         frame = raw_of(event)

@@ -14,7 +14,7 @@ from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.exchange import HttpAnswer, HttpCall
 from tapewire.venues.serving import BookCopy, HeldStreams, Keys
 from tapewire.venues.upbit.fields import UNIT_FIELDS
-from tapewire.venues.upbit.profile import Region
+from tapewire.venues.upbit.profile import DEPTHS, Region
 from tapewire.venues.upbit.serving_signed import InfoVisitor, PrivateVisitor, SignedVisitor
 from tapewire.venues.upbit.sim import UpbitExchange, unauthorized
 from tapewire.venues.upbit.sim_auth import Doorman, Unauthorized, demand, hashed_text, shown_token
@@ -36,6 +36,7 @@ class UpbitServing:
     """
 
     is_text = False
+    restores = True
     too_many = UpbitExchange.too_many
     key_refused = "invalid_access_key"
     private_reads = frozenset({
@@ -132,12 +133,20 @@ class UpbitVisitor(PublicTalk):
         """See ``Visitor.shape``."""
         return self.format, tuple(self._streams.get((stream.kind, stream.symbol), ()))
 
+    def hands_on(self, stream: Subscription) -> bool:
+        """See ``Visitor.hands_on``."""
+        depths = self._depths(stream)
+        whole = stream.kind != "orderbook" or depths[0:1] == [DEPTHS[-1]]
+        return whole and len(depths) == 1 and self.format == self._raw_format
+
+    def _depths(self, stream: Subscription) -> list[int]:
+        forms = self._streams.get((stream.kind, stream.symbol), ())
+        return [depth for unit, depth, level in forms if unit == stream.unit and level == stream.level]
+
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """See ``Visitor.tell``."""
         frames = []
-        for unit, depth, level in self._streams.get((stream.kind, stream.symbol), ()):
-            if unit != stream.unit or level != stream.level:
-                continue
+        for depth in self._depths(stream):
             key = (self.format, depth)
             frame = cache.get(key)
             if frame is None:

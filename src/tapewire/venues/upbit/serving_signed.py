@@ -54,6 +54,10 @@ class SignedVisitor(Talk[Choice]):
         """See ``Visitor.shape``."""
         return self.format, self._streams.get(stream), Subscription(stream.kind, "") in self._streams
 
+    def hands_on(self, stream: Subscription) -> bool:  # noqa: ARG002 - an announcement's text may be left out
+        """See ``Visitor.hands_on``."""
+        return False
+
     def tell(self, stream: Subscription, event: Event, cache: dict[object, bytes]) -> list[bytes]:
         """See ``Visitor.tell``."""
         with_text = self._streams.get(stream)
