@@ -73,7 +73,7 @@ class Stand:
 @pytest.fixture(scope="module")
 def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
     """It starts slowly: one for all tests, each of which has a prefix of its own."""
-    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as server:
+    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server", keeps_streams=True) as server:
         yield server
 
 

@@ -24,12 +24,19 @@ LARGEST = 4_000_000
 
 
 class RabbitServer(Server):
-    """It starts slowly: one serves many tests, each with a ``prefix`` of its own."""
+    """It starts slowly: one serves many tests, each with a ``prefix`` of its own.
+
+    Args:
+        folder: for all it writes.
+        keeps_streams: its first stream is made, and written down, when it starts. A lone server of 3.10 that is killed
+            within the 3 s before it writes down who coordinates its streams has none that can be written to, ever.
+    """
 
     program, scheme = _PROGRAM, "amqp"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keeps_streams: bool = False) -> None:
         super().__init__(folder)
+        self._makes_stream = keeps_streams
         self.stream_port, self._distribution, self._mapper_port = free_port(), free_port(), free_port()
         self._mapper: subprocess.Popen[bytes] | None = None
         self.queue = "md"
@@ -84,6 +91,22 @@ class RabbitServer(Server):
                 start_new_session=True,
             )  # fmt: skip
         self._until_it_answers(1_200)
+        if self._makes_stream:
+            asyncio.run(self._make_stream())
+            self._until(self._has_written_its_coordinator, 400)
+            self._makes_stream = False
+
+    async def _make_stream(self) -> None:
+        async with await aio_pika.connect(self.address) as connection:
+            await (await connection.channel()).declare_queue(
+                "first", durable=True, arguments={"x-queue-type": "stream"}
+            )
+
+    def _has_written_its_coordinator(self) -> bool:
+        return any(
+            b"rabbit_stream_coordinator" in names.read_bytes()
+            for names in self.folder.glob("mnesia/*/coordination/*/names.dets")
+        )
 
     def kill(self) -> None:
         process, self._process = self._process, None

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Self
@@ -71,10 +71,13 @@ class Server:
         self._until_it_answers(400)
 
     def _until_it_answers(self, tries: int) -> None:
+        self._until(self._answers, tries)
+
+    def _until(self, is_so: Callable[[], bool], tries: int) -> None:
         assert self._process is not None
         patience = threading.Event()
         for _ in range(tries):
-            if self._answers():
+            if is_so():
                 return
             assert self._process.poll() is None, (self.folder / "log").read_text()
             patience.wait(0.05)

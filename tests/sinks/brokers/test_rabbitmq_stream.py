@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(200)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
     if not RabbitServer.is_there():
         pytest.skip("make servers")
-    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as running:
+    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server", keeps_streams=True) as running:
         yield running
 
 

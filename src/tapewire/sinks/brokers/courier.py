@@ -56,6 +56,8 @@ class Courier:
         self._task: asyncio.Task[None] | None = None
         self._disk = ""  # why nothing can be put there
         self._pausing = 0  # groups whose next attempt has to wait
+        self._before_next = _PAUSE  # seconds until the next attempt to connect
+        self._at_loss = (-1, "")  # what was confirmed when the line was lost last, and why it was
         self.figures = Figures()
         self.targets: Counter[str] = Counter()
         self.sizes: Counter[str] = Counter()
@@ -221,24 +223,35 @@ class Courier:
         logger.error("%s refuses %s: %s%s", self._where, message.id, reason, kept)
 
     async def _mend(self, reason: str) -> None:
-        """The line is lost: keep what was on its way, and connect until it is back."""
+        """The line is lost: keep what was on its way, and connect until it is back.
+
+        A broker may let us in and take nothing, each time (RabbitMQ: a stream without its coordinator). It is asked as
+        rarely as one that is away, what waits goes to the disk, and the log has it once.
+        """
         self.figures.again += self._outbox.on_the_way
         self._outbox.recall()
         self.figures.losses += 1
         self.figures.away = reason
-        logger.warning("%s is away: %s", self._where, reason)
+        at_loss, self._at_loss = self._at_loss, (self.figures.confirmed, reason)
+        tell = logger.debug if at_loss == self._at_loss else logger.warning
+        tell("%s is away: %s", self._where, reason)
+        if at_loss[0] == self.figures.confirmed:
+            await self._spill()
+        else:
+            self._before_next = _PAUSE
         since = asyncio.get_running_loop().time()
         await self._come_back()
-        logger.warning("%s is back after %.1f s", self._where, asyncio.get_running_loop().time() - since)
+        tell("%s is back after %.1f s", self._where, asyncio.get_running_loop().time() - since)
         self.figures.away = ""
 
     async def _come_back(self) -> None:
-        pause, patience = _PAUSE, min(_AT_ONCE, self._options.connect_timeout)
+        patience = min(_AT_ONCE, self._options.connect_timeout)
         while True:
             await self._tell()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(self._before_next):
                     await self._stop.wait()
+            self._before_next = min(self._before_next * 2, _PAUSE_MOST)
             try:
                 await self._connect(patience)
             except (Away, NotLetIn) as error:
@@ -246,7 +259,7 @@ class Courier:
             else:
                 return
             await self._spill()
-            pause, patience = min(pause * 2, _PAUSE_MOST), self._options.connect_timeout
+            patience = self._options.connect_timeout
 
     async def _connect(self, patience: float) -> None:
         await self._let_go()
