@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from tapewire.errors import FeedError, TimedOut, UsageError
@@ -58,6 +59,7 @@ class LoopThread:
         self.name = name
         self.stopped = False
         self._stopping = asyncio.Event()
+        self._over = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"tapewire {name}", daemon=True)
         try:
@@ -86,7 +88,7 @@ class LoopThread:
     def begin(self, make: Callable[[], Awaitable[Result]]) -> Call[Result]:
         """Let the loop do this; ``wait`` gives the result."""
         call = Call(make)
-        self.post(call.begin)
+        self.post(partial(self._begin, call))
         return call
 
     def post(self, deed: Callable[[], object]) -> None:
@@ -175,5 +177,12 @@ class LoopThread:
     def _own_loop(self) -> Any:
         return self._loop
 
+    def _begin(self, call: Call[Any]) -> None:
+        if self._over:  # the loop is being closed: a task would be begun and never run
+            call.answer.cancel()
+        else:
+            call.begin()
+
     async def _until_stopped(self) -> None:
         await self._stopping.wait()
+        self._over = True
