@@ -22,7 +22,14 @@ from tapewire.model.events import (
     TradeEvent,
 )
 from tapewire.model.status import Connected, Stopped
-from tapewire.sinks.brokers.identity import batch_id, event_id, identity, marked_id, marked_identity
+from tapewire.sinks.brokers.identity import (
+    batch_identity,
+    event_id,
+    full_id,
+    identity,
+    marked_id,
+    marked_identity,
+)
 from tapewire.sinks.brokers.subjects import Place, place_of
 from tests.docs.pages import ROOT
 
@@ -125,7 +132,7 @@ def test_a_batch_has_the_id_of_its_events_in_their_order(identities: list[str]) 
     place = Place("upbit", "candle.1s", "KRW-BTC")
 
     def of(several: list[str]) -> str:
-        return batch_id(place, len(several), ",".join(several))
+        return full_id(place, batch_identity(len(several), ",".join(several)))
 
     one = of(identities)
     assert one == of(list(identities))

@@ -10,9 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.model.events import Event, OrderbookEvent, OrderbookUnit, TickerEvent, TradeEvent
+from tapewire.model.book import BookLevel, DepthOrderbookEvent
+from tapewire.model.events import (
+    CandleEvent,
+    Event,
+    MyOrderEvent,
+    OrderbookEvent,
+    OrderbookUnit,
+    TickerEvent,
+    TradeEvent,
+)
 from tapewire.model.status import FeedEvent, Stopped
-from tapewire.sinks.brokers.letters import FORMS, Writer, pack, unpack
+from tapewire.sinks.brokers.letters import FORMS, ORDER_IDS, OrderIds, Writer, pack, unpack
 from tapewire.sinks.brokers.outbox import Outbox
 from tapewire.sinks.brokers.runs import Form, Letter, Run, letters_of, weight_of
 
@@ -34,16 +43,20 @@ def made(kind: int, number: int, symbol: str) -> Event | FeedEvent:
     ways: list[Callable[[], Event | FeedEvent]] = [
         lambda: trade(number, symbol, recovered=True),
         lambda: trade(number, symbol, raw=RAW),
-        lambda: trade(number, symbol, count=3),
+        lambda: trade(number, symbol, count=number % 3 or None),
         lambda: book(number, symbol),
         lambda: Stopped(venue="upbit", connection="upbit-1", at_ns=number, reason=symbol),
         lambda: TickerEvent(venue="upbit", symbol=symbol, timestamp=number, polled=True),
+        lambda: DepthOrderbookEvent(venue="upbit", symbol=symbol, asks=[BookLevel(1.0, 2.0)], timestamp=number),
+        lambda: OrderbookEvent(venue="upbit", symbol=symbol, orderbook_units=[], level=number % 2, timestamp=number),
+        lambda: MyOrderEvent(venue="upbit", symbol=symbol, uuid=f"o{number}", state="wait", timestamp=number),
+        lambda: CandleEvent(venue="upbit", symbol=symbol, unit=f"{number % 2 + 1}m", timestamp=number),
         lambda: trade(number, symbol),
     ]
-    return ways[min(kind, 6)]()
+    return ways[min(kind, 10)]()
 
 
-items_of_all_kinds = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ABC")), max_size=80).map(
+items_of_all_kinds = st.lists(st.tuples(st.integers(0, 16), st.sampled_from("ABC")), max_size=80).map(
     lambda drawn: [made(kind, number, symbol) for number, (kind, symbol) in enumerate(drawn)]
 )
 
@@ -55,10 +68,17 @@ def by_subject(letters: list[Letter]) -> dict[str, list[Letter]]:
     return dict(found)
 
 
-@given(form=st.sampled_from(FORMS), batch=st.integers(1, 30), items=items_of_all_kinds)
-def test_runs_are_the_letters_of_their_events(form: Form, batch: int, items: list[Event | FeedEvent]) -> None:
-    parts = Writer(form, batch=batch).parts(items)
-    one = Writer(form).letter
+@given(
+    form=st.sampled_from(FORMS),
+    batch=st.integers(1, 30),
+    order_ids=st.sampled_from(ORDER_IDS),
+    items=items_of_all_kinds,
+)
+def test_runs_are_the_letters_of_their_events(
+    form: Form, batch: int, order_ids: OrderIds, items: list[Event | FeedEvent]
+) -> None:
+    parts = Writer(form, batch=batch, order_ids=order_ids).parts(items)
+    one = Writer(form, order_ids=order_ids).letter
     assert by_subject(letters_of(parts)) == by_subject([one(item) for item in items])
     assert sum(weight_of(part) for part in parts) >= sum(weight_of(letter) for letter in letters_of(parts))
 

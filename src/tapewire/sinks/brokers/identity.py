@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
-from msgspec import Struct, msgpack
+from msgspec import Struct, json, msgpack
 from msgspec.structs import replace
 
 from tapewire.model.events import Event, MyOrderEvent, TradeEvent
@@ -17,7 +17,9 @@ from tapewire.venues.registry import get_venue
 
 #: Bytes of a digest: two different events have the same one with a chance of 2^-96.
 _DIGEST = 12
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _encode = msgpack.Encoder(order="deterministic").encode
+_encode_numbers = json.Encoder().encode
 
 
 def event_id(item: Event | FeedEvent) -> str:
@@ -45,14 +47,14 @@ def identity(item: Event | FeedEvent) -> str:
     return f"{item.at_ns}-{_digest(item)}"
 
 
-def identities(items: Sequence[Event]) -> list[str]:
-    """The ``identity`` of each."""
-    return [
-        str(item.sequential_id)
-        if item.__class__ is TradeEvent and item.sequential_id is not None and item.count is None
-        else identity(item)
-        for item in items
+def identities(items: Sequence[Event]) -> str:
+    """The ``identity`` of each, joined by commas."""
+    numbers = [
+        item.sequential_id for item in items if item.__class__ is TradeEvent and (item.count is None or item.count == 1)
     ]
+    if len(numbers) < len(items) or None in numbers:
+        return ",".join(map(identity, items))
+    return _encode_numbers(numbers)[1:-1].decode()  # a third of the time of ``str`` of each
 
 
 def marked_identity(item: Event | FeedEvent) -> str:
@@ -72,6 +74,11 @@ def marked_identity(item: Event | FeedEvent) -> str:
     return f"{token(item.uuid)}-{token(mark)}"
 
 
+def marked_identities(items: Sequence[Event]) -> str:
+    """The ``marked_identity`` of each, joined by commas."""
+    return ",".join(map(marked_identity, items))
+
+
 def marked_id(item: Event | FeedEvent) -> str:
     """The id of one event, as ``event_id``, with ``marked_identity``."""
     return full_id(place_of(item), marked_identity(item))
@@ -88,11 +95,11 @@ def _start(place: Place) -> str:
     return f"{token(place.venue)}|{token(kind)}{dot}{token(unit)}|{token(place.symbol)}"
 
 
-def batch_id(place: Place, count: int, joined: str) -> str:
-    """The id of a message that holds several events, from their own joined by commas: the same events in the same order
-    have the same one.
+def batch_identity(count: int, joined: str) -> str:
+    """The last part of the id of a message that holds several events, from their own joined by commas: the same events
+    in the same order have the same one.
     """
-    return full_id(place, f"{count}*{_text(blake2b(joined.encode(), digest_size=_DIGEST).digest())}")
+    return f"{count}*{_text(blake2b(joined.encode(), digest_size=_DIGEST).digest())}"
 
 
 def _digest(value: Struct) -> str:
@@ -100,4 +107,4 @@ def _digest(value: Struct) -> str:
 
 
 def _text(digest: bytes) -> str:
-    return urlsafe_b64encode(digest).decode()
+    return b2a_base64(digest, newline=False).translate(_URL_SAFE).decode()

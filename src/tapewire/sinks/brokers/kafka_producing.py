@@ -81,8 +81,9 @@ class Producing:
     """``going`` is set to False by whoever does not wait any more: what runs then ends soon."""
 
     def __init__(self, cluster: Cluster, topics: TopicOptions, options: BrokerOptions) -> None:
-        from confluent_kafka import Producer  # noqa: PLC0415 - an optional extra
+        from confluent_kafka import KafkaException, Producer  # noqa: PLC0415 - an optional extra
 
+        self._error = KafkaException
         self.going = True
         self._told, self._topics = Told(), topics
         self._settings = cluster.settings() | {"error_cb": self._told.hear}
@@ -115,8 +116,6 @@ class Producing:
 
     def produce(self, message: Message, delivery: Delivery, position: int) -> bool | None:
         """Hand one message over. Returns whether it was taken; None: the queue is full."""
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
-
         topic, key = topic_and_key(message.subject)
         headers: Any = [*message.headers.items(), (ID, message.id)]
         try:
@@ -125,7 +124,7 @@ class Producing:
             )
         except BufferError:
             return None
-        except KafkaException as error:
+        except self._error as error:
             delivery.verdicts[position] = self._verdict(error.args[0])
             return False
         delivery.handed_over += 1
@@ -139,11 +138,9 @@ class Producing:
             self._poll()
 
     def _poll(self) -> None:
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
-
         try:
             self._producer.poll(0)
-        except KafkaException as error:
+        except self._error as error:
             self.failed = words_of(error.args[0])
 
     def missing(self, group: Iterable[Message]) -> set[str]:
@@ -155,7 +152,6 @@ class Producing:
 
         Blocks. Raises Away.
         """
-        from confluent_kafka import KafkaException  # noqa: PLC0415 - an optional extra
         from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # noqa: PLC0415
 
         wanted = self._topics
@@ -168,7 +164,7 @@ class Producing:
         for name, answer in made.items():
             try:
                 answer.result()
-            except KafkaException as error:
+            except self._error as error:
                 if error.args[0].name() not in _MADE_OTHERWISE:
                     raise Away(f"topic {name} cannot be made: {words_of(error.args[0])}") from None
             self._known.add(name)

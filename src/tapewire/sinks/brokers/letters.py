@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal, Union
 
@@ -13,8 +13,16 @@ from tapewire.errors import ConfigError, DecodeError, UnknownName
 from tapewire.model.book import DepthOrderbookEvent
 from tapewire.model.events import EVENT_CLASSES, Event
 from tapewire.model.status import FeedEvent
-from tapewire.sinks.brokers.identity import batch_id, full_id, identities, identity, marked_identity
-from tapewire.sinks.brokers.runs import OVERHEAD, Form, Letter, Part, Run, as_list, letters_of
+from tapewire.sinks.brokers.grouping import Head, grouped, own_part
+from tapewire.sinks.brokers.identity import (
+    batch_identity,
+    full_id,
+    identities,
+    identity,
+    marked_identities,
+    marked_identity,
+)
+from tapewire.sinks.brokers.runs import OVERHEAD, Form, Letter, Part, Run, as_list, letters_of, weight_of
 from tapewire.sinks.brokers.subjects import FEED, Place, place_of, subject, token
 from tapewire.venues.registry import get_venue
 
@@ -53,21 +61,8 @@ class Message(Struct):
         return tuple(letters_of(self.parts))
 
 
-class _OwnPart(dict[type, str | None]):
-    """What of a class of events is part of the subject, beside venue, type and symbol."""
-
-    def __missing__(self, kind: type[Event]) -> str | None:
-        part = self[kind] = next((name for name in ("unit", "level") if name in kind.__struct_fields__), None)
-        return part
-
-
-_own_part = _OwnPart()
-#: Subject, venue, type, symbol.
-_Head = tuple[str, str, str, str]
 #: By what an event's head is known.
 _Key = tuple[type, str, str, object]
-#: Events of one subject; without a head each is a letter.
-_Group = tuple[_Head | None, Sequence[Any]]
 
 
 class Writer:
@@ -86,23 +81,23 @@ class Writer:
         order_ids: OrderIds = "whole",
     ) -> None:  # fmt: skip
         self._identity = marked_identity if order_ids == "mark" else identity
+        self._identities = marked_identities if order_ids == "mark" else identities
         self._form: Form = form
         self._plain: Form = "msgpack" if form == "msgpack" else "event"
         self._prefix, self._batch, self._batch_bytes = prefix, batch, batch_bytes
-        self._heads: dict[_Key, _Head] = {}
-        self._encode: Callable[[Any], bytes] = (msgspec.msgpack if form == "msgpack" else msgspec.json).Encoder().encode
+        self._heads: dict[_Key, Head] = {}
+        encoder: Any = (msgspec.msgpack if form == "msgpack" else msgspec.json).Encoder()
+        self._encode: Callable[[Any], bytes] = encoder.encode
+        self._encode_into: Callable[[Any, bytearray], None] = encoder.encode_into
+        self._buffer = bytearray()
 
     def letter(self, item: Event | FeedEvent) -> Letter:
         """One event as a letter."""
         if not isinstance(item, Event):
             payload = self._encode(item)
             return Letter(*self._head(item), self._identity(item), self._plain, payload, None, item.at_ns, False)
-        kind = item.__class__
-        part = _own_part[kind]
-        key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
-        head = self._heads.get(key) or self._remembered(key, item)
+        subject, venue, word, symbol = self._remembered(item)
         form, payload = (self._plain, self._encode(item)) if item.raw is None else self._payload(item, item.raw)
-        subject, venue, word, symbol = head
         return Letter(
             subject, venue, word, symbol, self._identity(item), form, payload, item.timestamp, item.received_ns,
             item.recovered or item.polled,
@@ -112,50 +107,37 @@ class Writer:
         """Events as letters, or as runs if a message may hold several: each subject's in their order."""
         if self._batch == 1:
             return [self.letter(item) for item in items]
-        return [part for group in self._groups(items) for part in self._parts(group)]
+        return [part for head, group in grouped(items, self._remembered) for part in self._parts(head, group)]
 
-    def _groups(self, items: Sequence[Event | FeedEvent]) -> list[_Group]:
-        """Events that can be encoded together. What is late, or has its frame, stands alone."""
-        heads, most = self._heads, self._batch
-        found: list[_Group] = []
-        growing: dict[str, list[Event]] = {}
-        for item in items:
-            if not isinstance(item, Event):
-                found.append((None, [item]))
+    def _parts(self, head: Head | None, group: Sequence[Any]) -> Iterator[Part]:
+        """Events of one subject as runs of ``batch`` at most."""
+        for start in range(0, len(group), self._batch):
+            items = group[start : start + self._batch]
+            if head is None or len(items) == 1:
+                yield from map(self.letter, items)
                 continue
-            kind = item.__class__
-            part = _own_part[kind]
-            key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
-            head = heads.get(key) or self._remembered(key, item)
-            group = growing.get(head[0])
-            if item.recovered or item.polled or item.raw is not None:
-                growing.pop(head[0], None)
-                found.append((None, [item]))
-            elif group is None or len(group) == most:
-                growing[head[0]] = group = [item]
-                found.append((head, group))
-            else:
-                group.append(item)
-        return found
+            self._encode_into(items, self._buffer)  # half of the time of ``encode``, whose answer grows in many steps
+            if len(self._buffer) > self._batch_bytes:
+                yield from map(self.letter, items)
+                continue
+            last = items[-1]
+            yield Run(
+                *head, self._identities(items), self._plain, bytes(self._buffer), last.timestamp, last.received_ns,
+                len(items),
+            )  # fmt: skip
 
-    def _parts(self, group: _Group) -> Sequence[Part]:
-        head, items = group
-        if head is None or len(items) == 1:
-            return [self.letter(item) for item in items]
-        payload = self._encode(items)
-        if len(payload) > self._batch_bytes:
-            return [self.letter(item) for item in items]
-        last = items[-1]
-        joined = ",".join(identities(items) if self._identity is identity else map(self._identity, items))
-        return [Run(*head, joined, self._plain, payload, last.timestamp, last.received_ns, len(items))]
-
-    def _remembered(self, key: _Key, item: Event) -> _Head:
-        head = self._head(item)
-        if len(self._heads) < SUBJECTS_MOST:  # codes of any length and number may come
-            self._heads[key] = head
+    def _remembered(self, item: Event) -> Head:
+        kind = item.__class__
+        part = own_part[kind]
+        key = (kind, item.venue, item.symbol, None if part is None else getattr(item, part))
+        head = self._heads.get(key)
+        if head is None:
+            head = self._head(item)
+            if len(self._heads) < SUBJECTS_MOST:  # codes of any length and number may come
+                self._heads[key] = head
         return head
 
-    def _head(self, item: Event | FeedEvent) -> _Head:
+    def _head(self, item: Event | FeedEvent) -> Head:
         place = place_of(item)
         return subject(place, self._prefix), *place
 
@@ -220,11 +202,15 @@ def pack(parts: Sequence[Part], *, batch: bool) -> Message:
         return Message(
             first.subject, start + first.identity, headers, first.payload, (first,), 1, len(first.payload) + OVERHEAD
         )
-    joined = headers["tw-ids"] = ",".join([part.identity for part in parts])
-    count = sum([part.count for part in parts])
-    weight = sum([len(part.payload) for part in parts]) + OVERHEAD * count
+    if first is last:
+        joined, count, weight = first.identity, first.count, weight_of(first)
+    else:
+        joined = ",".join([part.identity for part in parts])
+        count = sum([part.count for part in parts])
+        weight = sum([len(part.payload) for part in parts]) + OVERHEAD * count
+    headers["tw-ids"] = joined
     return Message(
-        first.subject, batch_id(first.place, count, joined), headers, as_list(parts), tuple(parts), count, weight
+        first.subject, start + batch_identity(count, joined), headers, as_list(parts), tuple(parts), count, weight
     )
 
 

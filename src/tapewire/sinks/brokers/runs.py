@@ -17,16 +17,15 @@ OVERHEAD = 400
 _MANY = 16
 
 
-class Letter(Struct, array_like=True, gc=False):
-    """One event, ready to be sent.
+class _Encoded(Struct, gc=False):
+    """What is known of it beside its payload.
 
     Attributes:
-        subject: where to; venue, type, symbol: of the event.
-        identity: last part of its id.
+        subject: where to; venue, type, symbol: of the events.
+        identity: last part of each event's id, joined by commas.
         form: of this payload: what has no form of the venue's is sent as ``event``.
-        payload: one JSON or MessagePack value.
-        timestamp: the venue's, ms; received_ns: ours, ns UTC.
-        recovered: REST told of it afterwards, or in the stream's place.
+        payload: one JSON or MessagePack value, or a list of them.
+        timestamp: the venue's, ms, of the last event; received_ns: ours, ns UTC.
     """
 
     subject: str
@@ -38,11 +37,16 @@ class Letter(Struct, array_like=True, gc=False):
     payload: bytes
     timestamp: int | None
     received_ns: int
-    recovered: bool
 
     @property
     def place(self) -> Place:
         return Place(self.venue, self.type, self.symbol)
+
+
+class Letter(_Encoded, array_like=True, gc=False):
+    """One event, ready to be sent. ``recovered``: REST told of it afterwards, or in the stream's place."""
+
+    recovered: bool
 
     @property
     def count(self) -> int:
@@ -50,31 +54,11 @@ class Letter(Struct, array_like=True, gc=False):
         return 1
 
 
-class Run(Struct, gc=False):
-    """Several events of one subject in their order, none of which is recovered.
+class Run(_Encoded, gc=False):
+    """Several events of one subject in their order, so many as ``count``, none of which is recovered: one list."""
 
-    Attributes:
-        identity: of each event, joined by commas.
-        payload: one JSON or MessagePack list.
-        timestamp, received_ns: of the last event.
-        count: events.
-    """
-
-    subject: str
-    venue: str
-    type: str
-    symbol: str
-    identity: str
-    form: Form
-    payload: bytes
-    timestamp: int | None
-    received_ns: int
     count: int
     recovered: bool = False
-
-    @property
-    def place(self) -> Place:
-        return Place(self.venue, self.type, self.symbol)
 
     def letters(self) -> list[Letter]:
         """Each event by itself, byte for byte as it was encoded."""
