@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import accumulate
 from math import inf
 from pathlib import Path
@@ -106,8 +106,16 @@ class Fleet:
         return self._stack.enter_context(Collecting(name, *self.words, *words, log=log, before=before))
 
     def states(self) -> dict[str, State]:
-        """What the members say now, by name."""
-        return {state.name: state for state in asyncio.run(self._states())}
+        """What the members say now, by name, as soon as NATS answers."""
+        answers: list[dict[str, State]] = []
+
+        def answered() -> bool:
+            with suppress(Away):
+                answers.append({state.name: state for state in asyncio.run(self._states())})
+            return bool(answers)
+
+        wait_for(answered, lambda: f"NATS does not answer {self.complaints()}")
+        return answers[0]
 
     def until(self, right: Callable[[dict[str, State]], bool]) -> dict[str, State]:
         """Wait until what the members say is right."""
@@ -128,8 +136,6 @@ class Fleet:
         bucket = Bucket(Address(self._nats, SCHEMES), FleetOptions(fleet="upbit", name="looker"))
         try:
             return await bucket.states() if await bucket.open(make=False) else []
-        except Away:
-            return []
         finally:
             await bucket.close()
 

@@ -35,23 +35,17 @@ def _is_live(name: str, fact: dict[str, Any]) -> bool:
     return bool(fact.get("fields", {}).get(name) == "REALTIME")
 
 
-def numbers_of(row: dict[str, Any]) -> range:
-    """The trades that a row of OKX stands for: ``count`` of one taker at one price, the last by its id (A6.2)."""
-    last = int(row["tradeId"])
-    return range(last - int(row["count"]) + 1, last + 1)
+def check_trades(heard: list[tuple[str, int]], simulator: Simulator) -> None:
+    """Of each market every trade that the exchange made from the first that was heard to the last, each once, in order.
 
-
-def check_trades(heard: list[int], simulator: Simulator, stood_for: frozenset[int] = frozenset()) -> None:
-    """Every trade that the exchange made from the first that was heard to the last, each once, in order, or in one row
-    with others.
+    Args:
+        heard: market and id: two markets may have trades of one id.
     """
-    known = [trade.sequential_id or 0 for trade in simulator.trades]
     assert len(heard) == len(set(heard))
-    symbols = {trade.sequential_id: trade.symbol for trade in simulator.trades}
-    for symbol in {symbols[number] for number in heard}:
-        own, made = [[one for one in row if symbols[one] == symbol] for row in (heard, known)]
-        assert own == sorted(own)
-        assert {number for number in made if own[0] <= number <= own[-1]} <= stood_for.union(own)
+    for market in {market for market, _ in heard}:
+        own = [number for name, number in heard if name == market]
+        made = [trade.sequential_id or 0 for trade in simulator.trades if trade.symbol == market]
+        assert own == [number for number in sorted(made) if own[0] <= number <= own[-1]]
 
 
 async def test_upbits_sdk_and_its_guide_side_by_side(tmp_path: Path) -> None:
@@ -73,11 +67,9 @@ async def test_upbits_sdk_and_its_guide_side_by_side(tmp_path: Path) -> None:
             assert {fact["listed"] for fact in events} == {form.endswith("_LIST")}
             assert "BaseModel" not in {fact["model"] for fact in events}
             assert len({fact["model"] for fact in events}) == 4
-            number = "sid" if form.startswith("SIMPLE") else "sequential_id"
-            check_trades(
-                [fact["fields"][number] for fact in events if number in fact["fields"] and _is_live(stream_type, fact)],
-                simulator,
-            )
+            code, number = ("cd", "sid") if form.startswith("SIMPLE") else ("code", "sequential_id")
+            told = [fact["fields"] for fact in events if _is_live(stream_type, fact)]
+            check_trades([(one[code], one[number]) for one in told if number in one], simulator)
         await guide.says("opened")
         guide.tell("subscribe")
         assert (await guide.says("file"))["binary"] is True
@@ -144,8 +136,7 @@ async def test_okxs_sdk_on_all_three_paths(tmp_path: Path) -> None:
                 [_, first, *_] = heard(peer, "balance_and_position")
                 assert first["data"][0]["eventType"] == "snapshot"
                 trades = [row for one in heard(peer, "trades") for row in one.get("data", ())]
-                stood_for = frozenset(number for row in trades[1:] for number in numbers_of(row))
-                check_trades([int(row["tradeId"]) for row in trades[1:]], simulator, stood_for)
+                check_trades([(row["instId"], int(row["tradeId"])) for row in trades[1:]], simulator)
                 peer.end()
                 await peer.until(lambda fact: fact.get("message", {}).get("event") == "unsubscribe")
             assert len(simulator.connects) == 3  # public, business, private: one each
