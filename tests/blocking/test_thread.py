@@ -18,6 +18,7 @@ async def nothing() -> None:
 
 
 def test_what_is_begun_while_the_loop_is_being_closed_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    gc.collect()  # what earlier tests left is no matter of this one
     thread = LoopThread("bot")
     late: list[Call[None]] = []
 
@@ -39,4 +40,4 @@ def test_what_is_begun_while_the_loop_is_being_closed_is_told_so(caplog: pytest.
             thread.wait(late[0], "begin late")
         assert late[0].answer.cancelled()
         gc.collect()  # a task that was never run would be told here
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.name == asyncio.__name__] == []

@@ -49,7 +49,7 @@ class EventIterator(Generic[T_co]):
         if not self._closed:
             self._closed = True
             self._ready.clear()
-            self._thread.post(Call(self._stream.aclose).begin)
+            self._thread.begin(self._stream.aclose)
 
     def statistics(self) -> MailboxStatistics:
         """Waiting, dropped and conflated events of this iterator."""
