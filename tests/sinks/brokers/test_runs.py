@@ -121,6 +121,14 @@ def test_a_message_of_a_run_is_the_message_of_its_letters(form: Form, count: int
     assert unpack(message.headers, message.payload) == trades
 
 
+@pytest.mark.parametrize("late", [{"recovered": True}, {"polled": True}, {"raw": RAW}])
+def test_a_late_event_cuts_the_run_of_its_own_subject_alone(late: dict[str, Any]) -> None:
+    items = [trade(number, symbol) for number in range(10) for symbol in "AB"]
+    items.insert(10, trade(99, "A", **late))
+    parts = Writer(batch=100).parts(items)
+    assert sorted((part.symbol, part.count) for part in parts) == [("A", 1), ("A", 5), ("A", 5), ("B", 10)]
+
+
 def test_what_is_larger_than_a_message_may_be_stands_apart() -> None:
     trades = [trade(number) for number in range(9)]
     size = len(Writer().letter(trades[0]).payload)

@@ -47,7 +47,7 @@ def grouped(items: Sequence[Event | FeedEvent], head_of: Callable[[Event], Head]
             part, groups = own_part[kind], known.setdefault((kind, venue), {})
         if item.recovered or item.polled or item.raw is not None:
             found.append((None, [item]))
-            growing.clear()
+            growing.pop(head_of(item)[0], None)
             known.clear()
             kind = None
             continue

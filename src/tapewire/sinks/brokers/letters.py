@@ -202,7 +202,7 @@ def pack(parts: Sequence[Part], *, batch: bool) -> Message:
         return Message(
             first.subject, start + first.identity, headers, first.payload, (first,), 1, len(first.payload) + OVERHEAD
         )
-    if first is last:
+    if len(parts) == 1:
         joined, count, weight = first.identity, first.count, weight_of(first)
     else:
         joined = ",".join([part.identity for part in parts])
