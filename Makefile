@@ -35,7 +35,7 @@ demo: $(STAMP)  ## the main job on the built-in simulator: no network, no key
 PURE_TESTS := tests/model tests/book tests/venues tests/session tests/hub tests/sim tests/tape/test_format.py \
   tests/sinks/brokers/test_address.py tests/sinks/files/test_event_lines.py tests/sinks/files/test_frames.py tests/sinks/brokers/test_identity.py \
   tests/sinks/files/test_layout.py tests/sinks/brokers/test_letters.py tests/sinks/files/test_lines.py tests/sinks/files/test_names.py tests/sinks/brokers/test_outbox.py tests/sinks/brokers/test_shared_log.py tests/sinks/brokers/test_amqp_message.py \
-  tests/sinks/brokers/test_kafka_given.py tests/sinks/brokers/test_runs.py tests/sinks/brokers/test_subjects.py tests/sinks/brokers/test_nats_holes.py tests/sinks/brokers/test_nats_message.py tests/sinks/brokers/test_redis_holes.py tests/sinks/brokers/test_redis_share.py \
+  tests/sinks/brokers/test_kafka_given.py tests/sinks/brokers/test_losses.py tests/sinks/brokers/test_runs.py tests/sinks/brokers/test_subjects.py tests/sinks/brokers/test_nats_holes.py tests/sinks/brokers/test_nats_message.py tests/sinks/brokers/test_redis_holes.py tests/sinks/brokers/test_redis_share.py \
   tests/apps/gateway/test_access.py tests/apps/gateway/test_backlog.py tests/apps/gateway/test_turnstile.py tests/apps/gateway/test_window.py tests/apps/gateway/test_wishes.py \
   tests/fleet/test_board.py tests/fleet/test_roster.py tests/fleet/test_shares.py tests/fleet/test_words.py \
   tests/test_config.py tests/test_errors.py

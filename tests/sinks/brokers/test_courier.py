@@ -20,17 +20,19 @@ WRITER = Writer("event", "md")
 
 
 class TakesNothing:
-    """A broker that lets everybody in, and then cannot store, until ``mended``."""
+    """A broker that lets everybody in, and then cannot store, until ``mended``; or is ``gone``."""
 
     in_order = False
 
     def __init__(self) -> None:
-        self.mended = False
+        self.mended = self.gone = False
         self.tries: list[float] = []
         self.stored: list[str] = []
 
     async def connect(self) -> None:
         self.tries.append(asyncio.get_running_loop().time())
+        if self.gone:
+            raise Away("nobody answers")
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
         if not self.mended:
@@ -48,7 +50,7 @@ async def confirmed(courier: Courier, count: int) -> None:
             await elapse(0.01)
 
 
-def test_a_broker_that_lets_in_and_takes_nothing_is_asked_ever_more_rarely_and_told_of_once(
+def test_a_broker_that_lets_in_and_takes_nothing_is_asked_ever_more_rarely_and_does_not_fill_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = TakesNothing()
@@ -61,9 +63,15 @@ def test_a_broker_that_lets_in_and_takes_nothing_is_asked_ever_more_rarely_and_t
         await courier.settled()  # safe on disk
         assert (broker.stored, courier.figures.spooled > 0) == ([], True)
         await elapse(60)
+        assert len(broker.tries) <= 37
+        assert courier.figures.away == "it cannot store"
+        broker.gone = True
+        await elapse(10)
+        broker.gone = False
+        await elapse(10)
         broker.mended = True
         await confirmed(courier, 3)
-        assert len(broker.tries) <= 37
+        assert courier.figures.away == ""
         broker.mended = False
         again = len(broker.tries)
         await courier.take(letters)
@@ -76,6 +84,13 @@ def test_a_broker_that_lets_in_and_takes_nothing_is_asked_ever_more_rarely_and_t
     with caplog.at_level(logging.WARNING, "tapewire.sinks"):
         run_virtual(work())
     assert broker.stored == [f"upbit|trade|KRW-BTC|{number}" for number in range(3)] * 2
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        "nowhere is away", "nowhere is back after 0.1 s",
-    ] * 2  # fmt: skip
+    each = [
+        f"nowhere {said}"
+        for seconds in (0.1, 0.2, 0.4)
+        for said in ("is away: it cannot store", f"is back after {seconds} s")
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        *each, "nowhere is lost again and again: it cannot store; tried every 2 s",
+        "nowhere is away: nobody answers", "nowhere is back after 12.0 s",
+        "nowhere is mended: it stores again", *each,
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 from tapewire.errors import SinkError
 from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, Link, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.losses import PAUSE_MOST, Losses
 from tapewire.sinks.brokers.options import BrokerOptions, Figures
 from tapewire.sinks.brokers.outbox import Outbox
 from tapewire.sinks.brokers.runs import Part, letters_of
@@ -20,8 +21,8 @@ from tapewire.sinks.contract import Written
 
 logger = logging.getLogger("tapewire.sinks")
 
-#: Seconds before the first attempt to connect again, and at most before another; each is twice the one before.
-_PAUSE, _PAUSE_MOST = 0.1, 2.0
+#: Seconds before what was not taken is sent once more.
+_PAUSE = 0.1
 #: Seconds that the first attempt to connect again may take; when it fails, what waits is put on disk.
 _AT_ONCE = 1.0
 #: Seconds to let go of a line.
@@ -56,8 +57,7 @@ class Courier:
         self._task: asyncio.Task[None] | None = None
         self._disk = ""  # why nothing can be put there
         self._pausing = 0  # groups whose next attempt has to wait
-        self._before_next = _PAUSE  # seconds until the next attempt to connect
-        self._at_loss = (-1, "")  # what was confirmed when the line was lost last, and why it was
+        self._losses = Losses()
         self.figures = Figures()
         self.targets: Counter[str] = Counter()
         self.sizes: Counter[str] = Counter()
@@ -71,6 +71,7 @@ class Courier:
         except (Away, NotLetIn) as error:
             self._let_spool_go()
             raise SinkError(self._where, str(error), "nothing was sent") from None
+        self._losses.back(asyncio.get_running_loop().time())
         self._task = asyncio.create_task(self._work(), name="courier")
 
     async def take(self, parts: Sequence[Part]) -> None:
@@ -163,6 +164,8 @@ class Courier:
                 self.figures.known += message.count
             good.append(message)
         self._confirm(good)
+        if self._losses.mended(asyncio.get_running_loop().time(), self.figures.confirmed):
+            logger.warning("%s is mended: it stores again", self._where)
         unsure = ""
         for message, no in reversed(bad):  # what is told last is sent first
             if isinstance(no, Refused):
@@ -223,41 +226,43 @@ class Courier:
         logger.error("%s refuses %s: %s%s", self._where, message.id, reason, kept)
 
     async def _mend(self, reason: str) -> None:
-        """The line is lost: keep what was on its way, and connect until it is back.
-
-        A broker may let us in and take nothing, each time (RabbitMQ: a stream without its coordinator). It is asked as
-        rarely as one that is away, what waits goes to the disk, and the log has it once.
-        """
-        self.figures.again += self._outbox.on_the_way
+        """The line is lost: keep what was on its way, and connect until it is back."""
+        now, losses, away = asyncio.get_running_loop().time, self._losses, self._outbox.on_the_way
+        losses.lost(now(), self.figures.confirmed, idle=not away)
+        self.figures.again += away
         self._outbox.recall()
         self.figures.losses += 1
         self.figures.away = reason
-        at_loss, self._at_loss = self._at_loss, (self.figures.confirmed, reason)
-        tell = logger.debug if at_loss == self._at_loss else logger.warning
-        tell("%s is away: %s", self._where, reason)
-        if at_loss[0] == self.figures.confirmed:
+        if losses.telling == "each":
+            logger.warning("%s is away: %s", self._where, reason)
+        elif losses.telling == "last":
+            logger.warning("%s is lost again and again: %s; tried every %g s", self._where, reason, PAUSE_MOST)
+        if losses.again:
             await self._spill()
-        else:
-            self._before_next = _PAUSE
-        since = asyncio.get_running_loop().time()
-        await self._come_back()
-        tell("%s is back after %.1f s", self._where, asyncio.get_running_loop().time() - since)
-        self.figures.away = ""
+        since = now()
+        was_away = await self._come_back()
+        losses.back(now())
+        if was_away or losses.telling == "each":
+            logger.warning("%s is back after %.1f s", self._where, now() - since)
+        self.figures.away = "" if losses.telling == "each" else reason
 
-    async def _come_back(self) -> None:
-        patience = min(_AT_ONCE, self._options.connect_timeout)
+    async def _come_back(self) -> bool:
+        """Returns whether an attempt failed first."""
+        patience, was_away = min(_AT_ONCE, self._options.connect_timeout), False
         while True:
             await self._tell()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._before_next):
+                async with asyncio.timeout(self._losses.next_pause()):
                     await self._stop.wait()
-            self._before_next = min(self._before_next * 2, _PAUSE_MOST)
             try:
                 await self._connect(patience)
             except (Away, NotLetIn) as error:
                 self.figures.away = str(error)
+                if not was_away and self._losses.telling != "each":
+                    logger.warning("%s is away: %s", self._where, error)
+                was_away = True
             else:
-                return
+                return was_away
             await self._spill()
             patience = self._options.connect_timeout
 
