@@ -20,6 +20,7 @@ from tapewire.sinks.brokers.link import Away
 from tapewire.sinks.brokers.nats import NatsSink
 from tapewire.sinks.brokers.nats_line import SCHEMES
 from tests.sinks.brokers.servers import NatsServer
+from tests.sinks.brokers.stand import sent
 
 pytestmark = pytest.mark.skipif(not NatsServer.is_there(), reason="make servers")
 HOUR_MS = 3_600_000
@@ -31,13 +32,7 @@ def trade(number: int, at_ms: int, symbol: str = "KRW-BTC") -> TradeEvent:
 
 
 def publish(server: NatsServer, *events: Event) -> None:
-    sink = NatsSink(server.address)
-    sink.open()
-    try:
-        sink.write(events)
-        sink.flush()
-    finally:
-        sink.close()
+    sent(NatsSink(server.address), *events)
 
 
 @pytest.fixture

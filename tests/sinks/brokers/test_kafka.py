@@ -17,14 +17,9 @@ from tapewire.sinks.brokers.kafka_reading import Reading
 from tapewire.sinks.brokers.letters import unpack
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 from tests.sinks.brokers.kafka_cluster import KafkaCluster
+from tests.sinks.brokers.stand import sent, trade
 
 BTC, ETH = "md.upbit.kr.trade.KRW-BTC", "md.upbit.kr.trade.KRW-ETH"
-
-
-def trade(number: int, symbol: str = "KRW-BTC", *, size: int = 0) -> TradeEvent:
-    return TradeEvent(
-        venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1, trade_date="x" * size
-    )
 
 
 @pytest.fixture
@@ -34,14 +29,7 @@ def cluster(tmp_path: Path) -> Iterator[KafkaCluster]:
 
 
 def publish(cluster: KafkaCluster, *events: Event, **options: Any) -> KafkaSink:
-    sink = KafkaSink(cluster.address, **options)
-    sink.open()
-    try:
-        sink.write(events)
-        sink.flush()
-    finally:
-        sink.close()
-    return sink
+    return sent(KafkaSink(cluster.address, **options), *events)
 
 
 class Reader:

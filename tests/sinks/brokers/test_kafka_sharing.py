@@ -21,7 +21,9 @@ from tapewire.sinks.brokers.kafka_reading import Reading
 from tapewire.sinks.brokers.kafka_sharing import Membership
 from tapewire.sinks.brokers.letters import unpack
 from tapewire.sinks.brokers.source import Begin, Missed, Received
+from tests.sinks.brokers import stand
 from tests.sinks.brokers.kafka_cluster import KafkaCluster
+from tests.sinks.brokers.stand import sent
 
 MARKETS = [f"KRW-{letter}" for letter in "ABCDEFGH"]
 
@@ -31,9 +33,7 @@ def subject(market: str) -> str:
 
 
 def trade(number: int, market: str = "KRW-A", *, size: int = 0) -> TradeEvent:
-    return TradeEvent(
-        venue="upbit", symbol=market, sequential_id=number, trade_price=1.0, timestamp=number + 1, trade_date="x" * size
-    )
+    return stand.trade(number, market, size=size)
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +54,7 @@ def ends() -> Iterator[ExitStack]:
 
 
 def publish(cluster: KafkaCluster, *events: Event, **options: Any) -> None:
-    sink = KafkaSink(cluster.address, **options)
-    sink.open()
-    try:
-        sink.write(events)
-        sink.flush()
-    finally:
-        sink.close()
+    sent(KafkaSink(cluster.address, **options), *events)
 
 
 class Member:

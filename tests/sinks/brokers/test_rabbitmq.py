@@ -9,20 +9,17 @@ from typing import Any
 import pytest
 
 from tapewire.errors import ConfigError, SinkError
-from tapewire.model.events import Event, TickerEvent, TradeEvent
+from tapewire.model.events import Event, TickerEvent
 from tapewire.sinks.brokers.letters import unpack
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions
 from tapewire.testing.sink_kit import QUESTIONS, SinkCase
 from tests.sinks.brokers.rabbit_server import LARGEST, RabbitServer
 from tests.sinks.brokers.servers import PASSWORD
+from tests.sinks.brokers.stand import rabbit_server, sent, trade
 from tests.sizes import size
 
 pytestmark = pytest.mark.timeout(200)  # the server starts slowly on a busy machine
-
-
-def trade(number: int, symbol: str = "KRW-BTC") -> TradeEvent:
-    return TradeEvent(venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1)
 
 
 def poison() -> TickerEvent:
@@ -31,22 +28,12 @@ def poison() -> TickerEvent:
 
 
 def publish(server: RabbitServer, *events: Event, **options: Any) -> RabbitSink:
-    sink = RabbitSink(server.address, **options)
-    sink.open()
-    try:
-        sink.write(events)
-        sink.flush()
-    finally:
-        sink.close()
-    return sink
+    return sent(RabbitSink(server.address, **options), *events)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    if not RabbitServer.is_there():
-        pytest.skip("make servers")
-    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as running:
-        yield running
+    yield from rabbit_server(tmp_path_factory)
 
 
 @pytest.mark.slow

@@ -16,29 +16,21 @@ from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.source import Begin, Missed, Received
+from tapewire.sinks.contract import Item
 from tests.sinks.brokers.rabbit_server import RabbitServer
-from tests.sinks.brokers.test_rabbitmq_source import numbers, trade, until
+from tests.sinks.brokers.stand import rabbit_server, sent, trade
+from tests.sinks.brokers.test_rabbitmq_source import numbers, until
 
 pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    if not RabbitServer.is_there():
-        pytest.skip("make servers")
-    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as running:
-        yield running
+    yield from rabbit_server(tmp_path_factory)
 
 
-async def publish(server: RabbitServer, *events: object, prefix: str, queue: str = "none") -> None:
-    def run() -> None:
-        sink = RabbitSink(server.address, queue=queue, prefix=prefix)
-        sink.open()
-        sink.write(events)  # type: ignore[arg-type]
-        sink.flush()
-        sink.close()
-
-    await asyncio.to_thread(run)
+async def publish(server: RabbitServer, *events: Item, prefix: str, queue: str = "none") -> None:
+    await asyncio.to_thread(sent, RabbitSink(server.address, queue=queue, prefix=prefix), *events)
 
 
 @asynccontextmanager

@@ -16,33 +16,18 @@ from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 from tests.sinks.brokers.rabbit_server import RabbitServer
+from tests.sinks.brokers.stand import rabbit_server, sent, trade
 
 pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    if not RabbitServer.is_there():
-        pytest.skip("make servers")
-    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server") as running:
-        yield running
-
-
-def trade(number: int, symbol: str = "KRW-BTC", *, size: int = 0) -> TradeEvent:
-    return TradeEvent(
-        venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1, trade_date="x" * size
-    )
+    yield from rabbit_server(tmp_path_factory)
 
 
 async def publish(server: RabbitServer, *events: Event, **options: Any) -> None:
-    def run() -> None:
-        sink = RabbitSink(server.address, queue="stream", **options)
-        sink.open()
-        sink.write(events)
-        sink.flush()
-        sink.close()
-
-    await asyncio.to_thread(run)
+    await asyncio.to_thread(sent, RabbitSink(server.address, queue="stream", **options), *events)
 
 
 @asynccontextmanager

@@ -19,20 +19,14 @@ from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamLink, RabbitStrea
 from tapewire.sinks.brokers.source import Begin, Received
 from tests.sinks.brokers.rabbit_server import RabbitServer
 from tests.sinks.brokers.servers import PASSWORD
+from tests.sinks.brokers.stand import rabbit_server, trade
 
 pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    if not RabbitServer.is_there():
-        pytest.skip("make servers")
-    with RabbitServer(tmp_path_factory.mktemp("rabbit") / "server", keeps_streams=True) as running:
-        yield running
-
-
-def trade(number: int, symbol: str = "KRW-BTC") -> TradeEvent:
-    return TradeEvent(venue="upbit", symbol=symbol, sequential_id=number, trade_price=1.0, timestamp=number + 1)
+    yield from rabbit_server(tmp_path_factory, keeps_streams=True)
 
 
 def opened(server: RabbitServer, **options: Any) -> RabbitStreamSink:
