@@ -244,7 +244,8 @@ class Courier:
         losses.back(now())
         if was_away or losses.telling == "each":
             logger.warning("%s is back after %.1f s", self._where, now() - since)
-        self.figures.away = "" if losses.telling == "each" else reason
+        waits = self._outbox.letters or not (self._spool is None or self._spool.empty)
+        self.figures.away = reason if waits and losses.telling != "each" else ""
 
     async def _come_back(self) -> bool:
         """Returns whether an attempt failed first."""
