@@ -17,9 +17,12 @@ from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamLink, RabbitStreamSink, StreamOptions
 from tapewire.sinks.brokers.source import Begin, Received
+from tapewire.testing.sink_kit import QUESTIONS, SinkCase
 from tests.sinks.brokers.rabbit_server import RabbitServer
+from tests.sinks.brokers.rabbit_streams import RabbitStreams
 from tests.sinks.brokers.servers import PASSWORD
-from tests.sinks.brokers.stand import rabbit_server, trade
+from tests.sinks.brokers.stand import rabbit_server, sent, trade
+from tests.sizes import size
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -27,6 +30,11 @@ pytestmark = pytest.mark.timeout(200)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
     yield from rabbit_server(tmp_path_factory, keeps_streams=True)
+
+
+def poison() -> TickerEvent:
+    """More than a frame takes."""
+    return TickerEvent(venue="upbit", symbol="KRW-POISON", market_warning="x" * 1_100_000)
 
 
 def opened(server: RabbitServer, **options: Any) -> RabbitStreamSink:
@@ -54,6 +62,50 @@ async def stored(server: RabbitServer, subject: str, count: int) -> list[Event]:
     finally:
         await source.close()
     return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_sink_passes_every_question(server: RabbitServer, tmp_path: Path) -> None:
+    """One test, so that one server is enough. The streams are made first: one that is some moments old when a lone
+    server of 3.10 is killed stays dead.
+    """
+    server.start()
+    kinds = ("upbit.kr.trade", "okx.global.ticker", "upbit.sg.orderbook")
+    brokers = {
+        f"q{number}": RabbitStreams(server, *(f"q{number}.{kind}" for kind in kinds))
+        for number in range(len(QUESTIONS))
+    }
+    for broker in brokers.values():
+        broker.make()
+    failed: dict[str, str] = {}
+    for (prefix, broker), question in zip(brokers.items(), QUESTIONS, strict=True):
+        server.start()
+        folder = tmp_path / prefix
+        folder.mkdir()
+        case = SinkCase(
+            make=RabbitStreamSink, broker=broker, empty=server.empty, folder=folder, poison=poison,
+            options={"prefix": prefix}, outage=size(1, 60), events=size(100, 1_000),
+        )  # fmt: skip
+        try:
+            QUESTIONS[question](case)
+        except (AssertionError, SinkError) as error:
+            failed[question] = str(error)
+    server.start()
+    assert failed == {}
+
+
+@pytest.mark.parametrize("other", [{"x-max-age": "1D"}, {"x-stream-max-segment-size-bytes": 1_000_000}])
+def test_a_stream_that_is_there_with_other_arguments_stays_as_it_is(
+    server: RabbitServer, other: dict[str, Any]
+) -> None:
+    server.start()
+    prefix = f"s6{len(str(other))}"
+    there = RabbitStreams(server, f"{prefix}.upbit.kr.trade")
+    there.make(**other)
+    sink = sent(RabbitStreamSink(there.address, prefix=prefix), trade(1), trade(2))
+    assert sink.figures.confirmed == 2
+    assert [event for headers, payload in there.stored() for event in unpack(headers, payload)] == [trade(1), trade(2)]
 
 
 async def test_what_is_written_is_read_by_amqp(server: RabbitServer) -> None:
@@ -154,8 +206,7 @@ async def written_unanswered(link: RabbitStreamLink, monkeypatch: pytest.MonkeyP
 
 def test_what_is_too_large_is_refused_and_the_others_go_on(server: RabbitServer, tmp_path: Path) -> None:
     sink = opened(server, prefix="s4", spool=str(tmp_path / "spool"))
-    poison = TickerEvent(venue="upbit", symbol="KRW-BTC", market_warning="x" * 1_100_000)
-    sink.write([trade(1), poison, trade(2)])
+    sink.write([trade(1), poison(), trade(2)])
     sink.flush()
     sink.close()
     assert (sink.figures.confirmed, sink.figures.refused) == (2, 1)

@@ -155,8 +155,11 @@ class RabbitStreamLink:
 
     async def _line(self, stream: str) -> _Line:
         """A stream that is first written to on this line: made if absent, and asked what it has of us."""
+        from rstream import exceptions  # noqa: PLC0415 - an optional extra
+
         producer = self._open()
-        await producer.create_stream(stream, arguments=self._streams.arguments(), exists_ok=True)
+        with contextlib.suppress(exceptions.PreconditionFailed):  # it is there with other arguments, and stays so
+            await producer.create_stream(stream, arguments=self._streams.arguments(), exists_ok=True)
         publisher: Any = await producer._get_or_create_publisher(stream, self._name)  # noqa: SLF001 - it asks
         return _Line(int(publisher.sequence.next()) - 1, self._sent[stream])
 
