@@ -1,9 +1,11 @@
 """L4, P8, S8: what a send costs at the gateway beside a bare picows relay, and what a stopped client costs the others.
 
-    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3] [--only l4|p8|s8]    (whole: 6 minutes)
+    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3] [--only l4|p8|s8] [--loop asyncio]
+                                                                                                 (whole: 6 minutes)
 
 One simulated exchange whose tickers and trades are 1,000 messages a second; each server in its own process reads it
-over one line and hands every frame to CLIENTS local clients, which live in another process and count. CPU is the
+over one line and hands every frame to CLIENTS local clients, which live in another process and count. Both servers run
+on uvloop, as ``tapewire serve`` does, or both on asyncio's own loop. CPU is the
 server's own (user and system), so that other load does not count; latency is from the exchange's time stamp (ms) to the
 client's receipt, so a part of it is the simulator's own. Memory is what clients take beyond the first, without what is
 held of the streams (it grows by the trades of each second, whoever hears them). P8: 20 clients beside one more that has
@@ -24,12 +26,13 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import picows
+import uvloop
 
 from tapewire import Gateway, GatewayOptions, WebSocketClient
 from tapewire.sim.scenario import Scenario
@@ -55,6 +58,13 @@ def exchange(pipe: Any) -> None:
     asyncio.run(run())
 
 
+def served(main: Callable[[], Coroutine[Any, Any, None]], loop: str) -> None:
+    """Run a server on the loop of this name."""
+    make = asyncio.new_event_loop if loop == "asyncio" else uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.run(main())
+
+
 def cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -70,7 +80,7 @@ async def measured(pipe: Any) -> None:
         pipe.send((cpu(), rss()))
 
 
-def bare(pipe: Any, url: str, symbols: list[str]) -> None:
+def bare(pipe: Any, url: str, symbols: list[str], loop: str) -> None:
     clients: set[Any] = set()
 
     class Local(picows.WSListener):
@@ -96,17 +106,17 @@ def bare(pipe: Any, url: str, symbols: list[str]) -> None:
         pipe.send(f"ws://127.0.0.1:{port}/")
         await measured(pipe)
 
-    asyncio.run(run())
+    served(run, loop)
 
 
-def gateway(pipe: Any, url: str, _symbols: list[str]) -> None:
+def gateway(pipe: Any, url: str, _symbols: list[str], loop: str) -> None:
     async def run() -> None:
         client = WebSocketClient("load", url=url, keep_raw=True)
         async with Gateway(client, GatewayOptions(port=0)) as server:
             pipe.send(server.url.replace("http", "ws", 1) + "/websocket/v1")
             await measured(pipe)
 
-    asyncio.run(run())
+    served(run, loop)
 
 
 def reader_of_books(url: str, symbols: list[str], *, stopped: bool) -> socket.socket:
@@ -230,22 +240,25 @@ def _end(listening: Any, serving: Any, *pipes: Any) -> None:
         process.join()
 
 
-def compare(url: str, symbols: list[str], count: int, rounds: int) -> None:
+def compare(url: str, symbols: list[str], count: int, rounds: int, loop: str) -> None:
     """L4: the gateway beside the bare relay."""
     ratios = []
     for _ in range(rounds):
-        plain = measure("picows", bare, url, symbols, count)
-        own = measure("gateway", gateway, url, symbols, count)
+        plain = measure("picows", partial(bare, loop=loop), url, symbols, count)
+        own = measure("gateway", partial(gateway, loop=loop), url, symbols, count)
         ratios.append(own["cpu_us_per_send"] / plain["cpu_us_per_send"])
-    print(f"  L4, {count} clients: CPU per send {statistics.median(ratios):.2f} times bare picows\n", flush=True)
+    ratio, least, most = statistics.median(ratios), min(ratios), max(ratios)
+    print(
+        f"  L4, {count} clients: CPU per send {ratio:.2f} times bare picows ({least:.2f} to {most:.2f})\n", flush=True
+    )
 
 
-def stop_one(url: str, symbols: list[str], rounds: int) -> None:
+def stop_one(url: str, symbols: list[str], rounds: int, loop: str) -> None:
     """P8: the others beside a client that reads, and beside one that has stopped."""
     found: dict[str, list[dict[str, float]]] = {"reading": [], "stopped": []}
     for _ in range(rounds):
         for beside, rows in found.items():
-            rows.append(measure(beside, gateway, url, symbols, 20, beside=beside))
+            rows.append(measure(beside, partial(gateway, loop=loop), url, symbols, 20, beside=beside))
     for figure in ("p50_ms", "p99_ms", "cpu_percent"):
         well, ill = (statistics.median(row[figure] for row in found[which]) for which in ("reading", "stopped"))
         print(f"  P8, 20 clients and one stopped: {figure} {well:.2f} -> {ill:.2f} ({ill / well - 1:+.1%})", flush=True)
@@ -272,12 +285,12 @@ def drip(pipe: Any, url: str) -> None:
     asyncio.run(run())
 
 
-def resist(url: str, symbols: list[str], rounds: int) -> None:
+def resist(url: str, symbols: list[str], rounds: int, loop: str) -> None:
     """S8: 20 clients beside nobody, and beside 500 connections that drip."""
     found: dict[str, list[dict[str, float]]] = {"alone": [], "dripped": []}
     for _ in range(rounds):
         for beside, rows in found.items():
-            rows.append(measure(beside, gateway, url, symbols, 20, dripped=beside == "dripped"))
+            rows.append(measure(beside, partial(gateway, loop=loop), url, symbols, 20, dripped=beside == "dripped"))
     well, ill = (statistics.median(row["p99_ms"] for row in found[which]) for which in ("alone", "dripped"))
     longest = max(row["longest_drip_s"] for row in found["dripped"])
     print(f"  S8, 20 clients and {DRIPS} that drip: p99_ms {well:.2f} -> {ill:.2f} ({ill / well:.2f} times), "
@@ -289,6 +302,7 @@ def main() -> None:
     parser.add_argument("clients", nargs="*", type=int, default=[1, 50, 200])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("l4", "p8", "s8"), help="one of its parts")
+    parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="of both servers")
     asked = parser.parse_args()
     multiprocessing.set_start_method("spawn")
     ours, theirs = multiprocessing.Pipe()
@@ -297,11 +311,11 @@ def main() -> None:
     url, symbols = ours.recv()
     try:
         for count in asked.clients if asked.only in (None, "l4") else ():
-            compare(url, symbols, count, asked.rounds)
+            compare(url, symbols, count, asked.rounds, asked.loop)
         if asked.only in (None, "p8"):
-            stop_one(url, symbols, asked.rounds)
+            stop_one(url, symbols, asked.rounds, asked.loop)
         if asked.only in (None, "s8"):
-            resist(url, symbols, asked.rounds)
+            resist(url, symbols, asked.rounds, asked.loop)
     finally:
         ours.send(False)
         market.terminate()

@@ -1,6 +1,7 @@
 """What recording costs a message, beside what any program has to pay that keeps the same bytes.
 
-    .venv/bin/python -m benchmarks.recording [--rounds 3] [--messages 200000] [--markets 100] [--out DIR] [WAY …]
+    .venv/bin/python -m benchmarks.recording [--rounds 3] [--messages 200000] [--markets 100] [--rate N]
+                                           [--out DIR] [WAY …]
 
 Each way (``recording_client.py`` lists them) is measured in a process of its own, all in turn, against one load. Of
 each: CPU a message by thread, what that is beyond receiving alone, and that in terms of the yardstick (frames kept by
@@ -30,7 +31,8 @@ Run = dict[str, Any]
 def measure(name: str, port: int, markets: int, messages: int, out: str | None) -> Run:
     """One run, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.recording_client", f"{name}-made", str(port)]
-    command += [str(messages + messages // 10), str(messages // 10)]
+    warm = messages // 2  # all files are there by then: that one is made is no message's cost
+    command += [str(messages + warm), str(warm)]
     more = {"BENCH_MARKETS": str(markets)} | ({} if out is None else {"BENCH_OUT": out})
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=False, env=os.environ | more)
     if done.returncode:
@@ -80,11 +82,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--markets", type=int, default=100)
+    parser.add_argument("--rate", type=int, help="messages a second (default: as fast as they are received)")
     parser.add_argument("--out", help="where the files go while it runs (default: the folder for temporary files)")
     given = parser.parse_args()
     ways = dict.fromkeys(("frames", "append", "receive", *given.ways))
     runs: dict[str, list[Run]] = {name: [] for name in ways}
-    with load(given.markets, 1) as (port, size):
+    with load(given.markets, 1, given.rate) as (port, size):
         for _ in range(given.rounds):
             for name in ways:
                 runs[name].append(measure(name, port, given.markets, given.messages, given.out))

@@ -12,16 +12,16 @@ from tapewire.model.events import CandleEvent, Event, OrderbookEvent, TickerEven
 from tapewire.model.subscription import Subscription
 
 
-def _wire(public: type[Event], name: str) -> type:
+def wire_class(public: type[Event], name: str) -> type:
     return msgspec.defstruct(f"Wire{public.__name__}{name}", [], bases=(public,), gc=False, kw_only=True, tag=name)
 
 
 CLASSES: dict[type, tuple[type[Event], str, str | None]] = {
-    _wire(TickerEvent, "ticker"): (TickerEvent, "ticker", None),
-    _wire(TradeEvent, "trade"): (TradeEvent, "trade", None),
-    _wire(OrderbookEvent, "orderbook"): (OrderbookEvent, "orderbook", None),
-    _wire(CandleEvent, "candle.1s"): (CandleEvent, "candle", "1s"),
-    _wire(CandleEvent, "candle.1m"): (CandleEvent, "candle", "1m"),
+    wire_class(TickerEvent, "ticker"): (TickerEvent, "ticker", None),
+    wire_class(TradeEvent, "trade"): (TradeEvent, "trade", None),
+    wire_class(OrderbookEvent, "orderbook"): (OrderbookEvent, "orderbook", None),
+    wire_class(CandleEvent, "candle.1s"): (CandleEvent, "candle", "1s"),
+    wire_class(CandleEvent, "candle.1m"): (CandleEvent, "candle", "1m"),
 }
 WIRE = {(kind, unit): wire for wire, (_, kind, unit) in CLASSES.items()}
 

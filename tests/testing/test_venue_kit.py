@@ -16,7 +16,7 @@ from tapewire.model.events import TradeEvent
 from tapewire.model.subscription import Subscription, as_detail
 from tapewire.testing.venue_kit import QUESTIONS, VenueCase, check_venue
 from tapewire.testing.venue_talk import Written
-from tapewire.venues.contract import Codec, Reading, Venue
+from tapewire.venues.contract import Codec, Reading, Skim, Venue
 from tapewire.venues.registry import get_venue
 from tests.docs.pages import ROOT
 
@@ -118,6 +118,7 @@ class Spoilt:
     def __init__(self, codec: Codec, spoil: Callable[[Reading], Reading], *, decodes: bool = False) -> None:
         self._codec, self._spoil = codec, spoil
         self.classes: Any = codec.classes
+        self.skim: Skim | None = None
         self.decode: Any = self._decode if decodes else codec.decode
 
     def read(self, payload: bytes, received_ns: int = 0) -> Reading:
@@ -158,6 +159,17 @@ def two_faced(venue: Venue) -> Venue:
     return replace(venue, codec=make)
 
 
+def inventive(venue: Venue) -> Venue:
+    """It skims, and reads another price then."""
+
+    def make(*form: Any) -> Any:
+        codec = two_faced(venue).codec(*form)
+        codec.skim = Skim(codec.classes, lambda _on: None)
+        return codec
+
+    return replace(venue, codec=make)
+
+
 def raising(reading: Reading) -> Reading:
     for item in reading.quarantined:
         raise ValueError(item.reason)
@@ -192,6 +204,9 @@ BROKEN: dict[str, tuple[Callable[[VenueCase], VenueCase], str]] = {
     ),
     "both_roads_give_the_same_events": (
         lambda case: replace(case, venue=two_faced(case.venue)), "the short road says",
+    ),
+    "what_is_left_unread_stands_in_the_frame": (
+        lambda case: replace(case, venue=inventive(case.venue)), "skimmed, trade_price of a trade is 1.0, not ",
     ),
     "cut_garbled_and_doubled_frames_raise_nothing": (
         lambda case: replace(case, venue=spoilt(case.venue, raising)), "ValueError: ",

@@ -52,6 +52,7 @@ class Handle:
         self._listeners: dict[Subscription, Listener] = {}
         self._deliver_of: Callable[[Subscription], Callable[[Any], object]] | None = None
         self._ended: Callable[[FeedError | None], None] | None = None
+        self._takes_frames = False
         self._changed = asyncio.Event()
 
     def bind(self, deliver: Callable[[Any], object], ended: Callable[[FeedError | None], None]) -> None:
@@ -59,10 +60,14 @@ class Handle:
         self.bind_each(lambda _subscription: deliver, ended)
 
     def bind_each(
-        self, deliver_of: Callable[[Subscription], Callable[[Any], object]], ended: Callable[[FeedError | None], None]
+        self,
+        deliver_of: Callable[[Subscription], Callable[[Any], object]],
+        ended: Callable[[FeedError | None], None],
+        *,
+        takes_frames: bool = False,
     ) -> None:
-        """As ``bind``, where each stream's events go a way of their own."""
-        self._deliver_of, self._ended = deliver_of, ended
+        """As ``bind``, where each stream's events go a way of their own; ``takes_frames``: as of ``Listener``."""
+        self._deliver_of, self._ended, self._takes_frames = deliver_of, ended, takes_frames
 
     @property
     def symbols(self) -> list[str]:
@@ -163,7 +168,7 @@ class Handle:
         venue, facts = self._pool.venue, self._pool.venue.facts
         account = self._credentials if venue.side(subscription) in facts.signed_sides else None
         preference = "realtime_only" if subscription.kind in facts.event_kinds else self._preference
-        return Listener(self.name, deliver, preference, account)
+        return Listener(self.name, deliver, preference, account, takes_frames=self._takes_frames)
 
     def _check_sides(self, wanted: Sequence[Subscription]) -> None:
         """Refuse at once what no request could mend: a missing key, the snapshot of what has none."""

@@ -107,7 +107,8 @@ class Iterators:
             box.close(error)
             component.ended(handle)
 
-        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended)
+        only_frames = isinstance(box, FrameBox) and beside is None and kept.kinds.isdisjoint(kinds)
+        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended, takes_frames=only_frames)
 
         async def begin() -> None:
             if handle not in self._component.handles:  # a call that was cut off may have come so far

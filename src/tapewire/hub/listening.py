@@ -29,12 +29,20 @@ class Told(Protocol):
 class Listener:
     """One subscriber's ear on one stream: with whose key it listens, and which message of the stream it came at."""
 
-    __slots__ = ("account", "callback", "finished", "joined", "name", "needs_snapshot", "preference")
+    __slots__ = ("account", "callback", "finished", "joined", "name", "needs_snapshot", "preference", "takes_frames")
 
     def __init__(
-        self, name: str, callback: Callback, preference: StreamPreference, account: Credentials | None = None
+        self,
+        name: str,
+        callback: Callback,
+        preference: StreamPreference,
+        account: Credentials | None = None,
+        *,
+        takes_frames: bool = False,
     ) -> None:
         self.account = account
+        #: Of an event it takes ``raw``, where that is one line of ASCII, and its times.
+        self.takes_frames = takes_frames
         self.name = name
         self.callback = callback
         self.preference = preference
@@ -56,14 +64,14 @@ class Stream:
     __slots__ = (
         "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "counts", "deliver", "doubled",
         "drops", "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
-        "polled", "recent_ids", "shown", "subscription",
+        "polled", "reading", "recent_ids", "shown", "subscription",
     )  # fmt: skip
 
     def __init__(self, subscription: Subscription, *, drops: bool = True, counted: bool = False) -> None:
         self.subscription, self.drops = subscription, drops
         self.listeners: dict[Listener, None] = {}
-        #: How many of them wait for a snapshot, want one after each reconnect, hear realtime.
-        self.needing = self.lasting = self.hearing = 0
+        #: How many of them wait for a snapshot, want one after each reconnect, hear realtime, want more than frames.
+        self.needing = self.lasting = self.hearing = self.reading = 0
         self.deliver: Callback = _nobody_hears
         self.changed = True  # listeners came or left since ``deliver`` was made
         self.count = 0
@@ -124,6 +132,7 @@ class Stream:
         self.needing += by * listener.needs_snapshot
         self.lasting += by * (listener.preference == "both")
         self.hearing += by * listener.wants_realtime
+        self.reading += by * (not listener.takes_frames)
         self.changed = True
 
     @property

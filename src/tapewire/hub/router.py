@@ -16,7 +16,7 @@ from tapewire.hub.listening import Conflicted, Listener, Stream
 from tapewire.hub.polled import late
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import Subscription, Wish
-from tapewire.venues.contract import Head
+from tapewire.venues.contract import Head, Skim
 
 #: Realtime messages after which an asked snapshot is no longer waited for (a gateway may know none).
 SNAPSHOT_PATIENCE = 100
@@ -41,7 +41,8 @@ class Router:
     ``classes`` stands for are never hot: what is sent a few times an hour needs no short road, and may belong to two
     streams (that of its market, and that of all markets, whose symbol is "").
 
-    ``counted``: see ``Stream``. ``wire_name`` is a stream's name at a venue whose frames name theirs: then ``heads`` is
+    ``counted``: see ``Stream``. ``skim``: of the codec, which is told when nobody wants more of its events than frames.
+    ``wire_name`` is a stream's name at a venue whose frames name theirs: then ``heads`` is
     the hot part.
     """
 
@@ -54,9 +55,11 @@ class Router:
         counted: bool = False,
         wire_name: Callable[[Subscription], str] | None = None,
         is_kept: Callable[[Subscription], bool] = _never,
+        skim: Skim | None = None,
     ) -> None:
         self.streams: dict[Subscription, Stream] = {}
-        self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
+        skimmed = {} if skim is None else skim.classes
+        self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in (*classes.items(), *skimmed.items())}
         self.retired: dict[str, int] = {}
         self._failed, self._drop_doubles, self._counted = failed, drop_doubles, counted
         self._doubled = self._conflicts = 0  # in streams given up
@@ -70,6 +73,12 @@ class Router:
         self._hot: dict[tuple[str, str | None], dict[str, Stream]] = {
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
         }
+        #: The same for events that are frames and little else: streams all of whose listeners take these.
+        self._skimmed: dict[tuple[str, str | None], dict[str, Stream]] = {
+            (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in skimmed.items()
+        }
+        self._skim = skim
+        self._read: set[Stream] = set()  # streams of these kinds that somebody wants whole
         self._index: dict[tuple[str, str | None, str, str], Stream] = {}
         #: Of a venue whose frames name their stream: the hot part.
         self.heads = Heads()
@@ -88,6 +97,7 @@ class Router:
             stream = self._open(Stream(subscription, drops=self._drop_doubles, counted=self._counted))
         stream.join(listener)
         self.chill(stream)  # what the short road calls is made when the next message settles the stream
+        self._turn_skim(stream)
         return stream
 
     def remove(self, subscription: Subscription, listener: Listener) -> bool:
@@ -97,10 +107,17 @@ class Router:
             return False
         stream.leave(listener)
         self.chill(stream)
+        self._turn_skim(stream)
         if stream.listeners:
             return False
         self._close(stream)
         return True
+
+    def _turn_skim(self, stream: Stream) -> None:
+        """Somebody came or left: read whole what is wanted whole."""
+        if self._skim is not None and _sort(stream.subscription) in self._skimmed:
+            (self._read.add if stream.reading else self._read.discard)(stream)
+            self._skim.turn(not self._read)
 
     def _open(self, stream: Stream) -> Stream:
         self.streams[stream.subscription] = stream
@@ -149,6 +166,7 @@ class Router:
         table, symbol = self._hot_table(stream.subscription), stream.subscription.symbol
         if table.get(symbol) is stream:
             del table[symbol]
+            self._skimmed.get(_sort(stream.subscription), {}).pop(symbol, None)
 
     def asked(self, stream: Stream, *, snapshot: bool) -> None:
         """The stream was asked for: its messages are careful ones until the snapshot came, if one was asked.
@@ -324,6 +342,8 @@ class Router:
                 self._refresh(stream)
             if self._wire_name is None and not self._is_kept(stream.subscription):
                 self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
+                if not stream.reading and (skimmed := self._skimmed.get(_sort(stream.subscription))) is not None:
+                    skimmed[stream.subscription.symbol] = stream
                 return
             self.warm.add(stream)
             if head is not None:
@@ -341,7 +361,7 @@ class Router:
         stream.changed = False
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:
-        return self._hot.get((subscription.kind, subscription.unit), {})
+        return self._hot.get(_sort(subscription), {})
 
 
 def _way(stream: Stream, event: Event) -> Callable[[Listener, Event, Callable[[Listener, BaseException], None]], None]:
@@ -368,6 +388,10 @@ def _take_out(table: dict[str, list[Stream]], name: str, stream: Stream) -> None
     table[name].remove(stream)
     if not table[name]:
         del table[name]
+
+
+def _sort(subscription: Subscription) -> tuple[str, str | None]:
+    return subscription.kind, subscription.unit
 
 
 def _name(subscription: Subscription) -> str:

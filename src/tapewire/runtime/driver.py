@@ -66,6 +66,7 @@ class Driver:
         self.router = membership.router if membership is not None else Router(
             codec.classes, self.callback_failed,
             drop_doubles=drop_doubles, counted=venue.counts_trades, wire_name=venue.wire_name, is_kept=venue.keeps,
+            skim=codec.skim,
         )  # fmt: skip
         self.score = None if membership is None else membership.score
         self.connects = 0

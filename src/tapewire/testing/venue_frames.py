@@ -84,6 +84,36 @@ def both_roads_give_the_same_events(case: Frames) -> None:
     must(hot > 0, "no capture takes the short road")
 
 
+def what_is_left_unread_stands_in_the_frame(case: Frames) -> None:
+    """A skimmed event has its frame, and else what the careful road reads, or nothing."""
+    codec = case.venue.codec(case.format, "float", True)
+    if codec.skim is None:
+        return
+    codec.skim.turn(True)
+    skimmed = [event for frame in case.captures for event in _skimmed(codec, frame)]
+    must(bool(skimmed), "nothing in the captures is skimmed")
+    codec.skim.turn(False)
+    must(not any(_skimmed(codec, frame) for frame in case.captures), "it goes on skimming when it is not to")
+
+
+def _skimmed(codec: Codec, frame: bytes) -> list[Event]:
+    """The frame's event, if it is skimmed, held against what the careful road reads."""
+    try:
+        event = codec.decode(frame)
+    except Exception:  # not for the short road
+        return []
+    if codec.skim is None or type(event) not in codec.skim.classes:
+        return []
+    event.__class__ = codec.skim.classes[type(event)][0]
+    [whole] = codec.read(frame).events
+    for name in event.__struct_fields__:
+        ours, full = getattr(event, name), getattr(whole, name)
+        must(
+            ours == full or (not ours and name != "raw"), f"skimmed, {name} of a {event.kind} is {ours!r}, not {full!r}"
+        )
+    return [event]
+
+
 def cut_garbled_and_doubled_frames_raise_nothing(case: Frames) -> None:
     """Whatever comes is an event, a word, or kept with a reason; the short road may raise, and reads nothing else."""
     codec, draw = _codec(case), Random(1)  # noqa: S311 - repeatable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -189,6 +189,18 @@ class Reading(Struct, frozen=True):
     head: Head | None = None
 
 
+class Skim(NamedTuple):
+    """How a codec leaves the bulk of some events unread, where all who hear them take the frame in their place.
+
+    Attributes:
+        classes: as ``Codec.classes``, of events whose bulk is in ``raw`` alone.
+        turn: whether ``Codec.decode`` is to make those from now on; at first it does not.
+    """
+
+    classes: Mapping[type, tuple[type[Event], str, str | None]]
+    turn: Callable[[bool], None]
+
+
 class Codec(Protocol):
     """Reads the frames of one connection. Made once a connection by ``Venue.codec``.
 
@@ -201,6 +213,8 @@ class Codec(Protocol):
     decode: Callable[[bytes], Any]
     #: wire class → (public event class, kind, candle unit or None); the driver sets ``event.__class__`` to the public
     classes: Mapping[type, tuple[type[Event], str, str | None]]
+    #: None: it always reads all. ``read`` does so in any case.
+    skim: Skim | None
 
     def read(self, payload: bytes, received_ns: int = 0) -> Reading:
         """Any frame, whatever its form: complete and never raising. Events are of the public classes."""

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from tapewire.config import Format, Numbers
 from tapewire.model.events import CandleEvent, Event
-from tapewire.venues.contract import Control, Quarantine, Reading
+from tapewire.venues.contract import Control, Quarantine, Reading, Skim
 from tapewire.venues.okex_v3.channels import TABLES
 from tapewire.venues.okex_v3.inflate import inflate
 from tapewire.venues.okex_v3.messages import frame_reader, row_reader, wire_classes
@@ -25,6 +25,8 @@ _ALIVE = (b"pong", b"ping")
 
 class OkexCodec:
     """``tapewire.venues.contract.Codec`` of one number type. ``event.raw`` is the inflated text."""
+
+    skim: Skim | None = None
 
     def __init__(self, _format: Format, numbers: Numbers, keep_raw: bool) -> None:  # noqa: FBT001 - the contract's call
         self._numbers: Numbers = numbers

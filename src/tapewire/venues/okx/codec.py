@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from tapewire.config import Format, Numbers
 from tapewire.model.events import Event, TickerEvent
-from tapewire.venues.contract import Control, Head, Quarantine, Reading
+from tapewire.venues.contract import Control, Head, Quarantine, Reading, Skim
 from tapewire.venues.okx.channels import meaning_of, name_of
 from tapewire.venues.okx.messages import Shape, frame_decoder, public_class
 from tapewire.venues.okx.rows import Push, read_row
@@ -34,6 +34,7 @@ class OkxCodec:
 
     #: No class is told apart by the frame alone: ``Reading.head`` leads to the short road.
     classes: Mapping[type, tuple[type[Event], str, str | None]] = MappingProxyType({})
+    skim: Skim | None = None
 
     def __init__(self, venue: str, _format: Format, numbers: Numbers, keep_raw: bool) -> None:  # noqa: FBT001
         self._venue, self._keep_raw = venue, keep_raw

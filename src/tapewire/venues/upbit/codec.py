@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from tapewire.config import Format, Numbers
 from tapewire.model.events import Event
-from tapewire.venues.contract import Control, Quarantine, Reading
+from tapewire.venues.contract import Control, Quarantine, Reading, Skim
 from tapewire.venues.upbit.fields import LIST_FIELDS, full_names
 from tapewire.venues.upbit.lax import read_event
 from tapewire.venues.upbit.listing import entry, read_list
@@ -20,6 +20,8 @@ from tapewire.venues.upbit.messages import (
     WireType,
     element_decoder,
     frame_decoder,
+    skimmed_classes,
+    skimming_decoder,
     wire_classes,
 )
 from tapewire.venues.upbit.profile import CANDLE_UNITS, PUBLIC_KINDS, Region
@@ -38,14 +40,11 @@ class UpbitCodec:
         self._venue, self._numbers, self._keep_raw = region.name, numbers, keep_raw
         form = Form(region.name, format.startswith("SIMPLE"), numbers)
         self.classes: Mapping[type, tuple[type[Event], str, str | None]] = wire_classes(form)
-        decode = frame_decoder(region.name, format, numbers)
-
-        def decode_with_raw(payload: bytes) -> Any:
-            event = decode(payload)
-            event.raw = payload
-            return event
-
-        self.decode = decode_with_raw if keep_raw else decode
+        self.decode = frame_decoder(region.name, format, numbers)
+        self.skim: Skim | None = None
+        if keep_raw:
+            skims = not format.endswith("_LIST")
+            self.decode, self.skim = _keeping_raw(self.decode, form if skims else None)
 
     def read(self, payload: bytes, received_ns: int = 0) -> Reading:
         """Any frame of any of the four formats. Never raises; one bad element of a list costs only itself."""
@@ -91,6 +90,32 @@ class UpbitCodec:
                 event.__class__ = wire.public
                 return event
         return read_event(self._venue, wire, fields, simple=simple, numbers=self._numbers)
+
+
+def _keeping_raw(whole: Callable[[bytes], Any], form: Form | None) -> tuple[Callable[[bytes], Any], Skim | None]:
+    """``whole`` with the frame in ``raw``, and how it skims where each frame is one event of this form.
+
+    Of a frame that is no ASCII all is read: damage hides there, and who takes frames takes such a one as an event.
+    """
+    decode, skimmed = whole, None  # type: tuple[Callable[[bytes], Any], type | None]
+
+    def decode_with_raw(payload: bytes) -> Any:
+        event = decode(payload)
+        if event.__class__ is skimmed and not payload.isascii():
+            event = whole(payload)
+        event.raw = payload
+        return event
+
+    if form is None:
+        return decode_with_raw, None
+    skimming, classes = skimming_decoder(form), skimmed_classes(form)
+    [book] = classes
+
+    def turn(on: bool) -> None:  # noqa: FBT001
+        nonlocal decode, skimmed
+        decode, skimmed = (skimming, book) if on else (whole, None)
+
+    return decode_with_raw, Skim(classes, turn)
 
 
 def _wire_type(fields: Mapping[str, Raw]) -> WireType:
