@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,20 @@ BOOKS = [Subscription("orderbook", code) for code in ("KRW-BTC", "KRW-ETH")]
 
 
 class Watched(JsonlSink):
-    """Files of lines, and how many units the books had that runs begin with."""
+    """Files of lines, and the books that runs begin with."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.units: list[int] = []
+        self.books: list[OrderbookEvent] = []
 
     def write(self, batch: Sequence[Any]) -> None:
         firsts = [item.first for item in batch if isinstance(item, FrameRun)]
-        self.units += [len(first.orderbook_units) for first in firsts if isinstance(first, OrderbookEvent)]
+        self.books += [first for first in firsts if isinstance(first, OrderbookEvent)]
         super().write(batch)
+
+    def skimmed(self, since_ns: int = 0) -> list[bool]:
+        """Of each book that came since: whether it has no units."""
+        return [not book.orderbook_units for book in self.books if book.received_ns > since_ns]
 
     def count(self) -> int:
         return sum(row.events for row in self.written())
@@ -45,13 +50,13 @@ async def test_books_are_recorded_whole_and_heard_whole(tmp_path: Path, redundan
         "fed", line_factory=simulator.lines(), http=simulator.http(), keep_raw=True, redundancy=redundancy
     ) as client:
         await client.add_sink(sink, BOOKS)
-        await until(lambda: sink.units.count(0) > 5 or (redundancy > 1 and len(sink.units) > 20))
-        assert redundancy == 1 or not sink.units.count(0)
+        await until(lambda: sum(sink.skimmed()) > 5 or (redundancy > 1 and len(sink.books) > 20))
+        assert any(sink.skimmed()) == (redundancy == 1)
         handle = await client.subscribe_orderbook("KRW-BTC", heard.append)
         await until(lambda: len(heard) > 50)
-        sink.units.clear()
-        await until(lambda: len(sink.units) > 10)
-        assert all(sink.units)
+        since_ns = heard[-1].received_ns
+        await until(lambda: len(sink.skimmed(since_ns)) > 10)
+        assert not any(sink.skimmed(since_ns))
         await handle.unsubscribe()
         enough = sink.count() + 200
         await until(lambda: sink.count() > enough)
@@ -61,3 +66,15 @@ async def test_books_are_recorded_whole_and_heard_whole(tmp_path: Path, redundan
         lines = (tmp_path / f"{code}_orderbook.jsonl").read_bytes().splitlines()
         assert all(event.orderbook_units for line in lines for event in codec.read(line).events)  # type: ignore[attr-defined]
         assert len(lines) > 50
+
+
+async def test_what_is_kept_is_whole_even_if_it_is_asked_for_while_the_recorder_begins(tmp_path: Path) -> None:
+    simulator = Simulator(Scenario(markets=("KRW-BTC", "KRW-ETH"), rate=300.0))
+    async with WebSocketClient("fed", line_factory=simulator.lines(), http=simulator.http(), keep_raw=True) as client:
+        beginning = asyncio.create_task(client.add_sink(Watched(tmp_path), BOOKS))
+        await asyncio.sleep(0)
+        client.keep_latest("orderbook", history=50)
+        await beginning
+        await until(lambda: len(client.get_data_history("KRW-BTC", "orderbook")) == 50)
+        kept = client.get_data_history("KRW-BTC", "orderbook")
+        assert all(isinstance(book, OrderbookEvent) and book.orderbook_units for book in kept)

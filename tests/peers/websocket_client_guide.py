@@ -20,7 +20,8 @@ CODES = ["KRW-BTC", "KRW-ETH"]
 
 
 def say(what: str, **facts: object) -> None:
-    print(json.dumps({"what": what, **facts}), flush=True)  # noqa: T201 - how it answers
+    sys.stdout.write(json.dumps({"what": what, **facts}) + "\n")  # at once: several threads tell
+    sys.stdout.flush()
 
 
 class GuideClient(threading.Thread):

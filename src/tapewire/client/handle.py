@@ -52,7 +52,7 @@ class Handle:
         self._listeners: dict[Subscription, Listener] = {}
         self._deliver_of: Callable[[Subscription], Callable[[Any], object]] | None = None
         self._ended: Callable[[FeedError | None], None] | None = None
-        self._takes_frames = False
+        self._takes_frames: Callable[[], bool] = lambda: False
         self._changed = asyncio.Event()
 
     def bind(self, deliver: Callable[[Any], object], ended: Callable[[FeedError | None], None]) -> None:
@@ -64,9 +64,12 @@ class Handle:
         deliver_of: Callable[[Subscription], Callable[[Any], object]],
         ended: Callable[[FeedError | None], None],
         *,
-        takes_frames: bool = False,
+        takes_frames: Callable[[], bool] = lambda: False,
     ) -> None:
-        """As ``bind``, where each stream's events go a way of their own; ``takes_frames``: as of ``Listener``."""
+        """As ``bind``, where each stream's events go a way of their own.
+
+        ``takes_frames``: whether a way that is made now is one for frames (see ``Listener``).
+        """
         self._deliver_of, self._ended, self._takes_frames = deliver_of, ended, takes_frames
 
     @property
@@ -168,7 +171,7 @@ class Handle:
         venue, facts = self._pool.venue, self._pool.venue.facts
         account = self._credentials if venue.side(subscription) in facts.signed_sides else None
         preference = "realtime_only" if subscription.kind in facts.event_kinds else self._preference
-        return Listener(self.name, deliver, preference, account, takes_frames=self._takes_frames)
+        return Listener(self.name, deliver, preference, account, takes_frames=self._takes_frames())
 
     def _check_sides(self, wanted: Sequence[Subscription]) -> None:
         """Refuse at once what no request could mend: a missing key, the snapshot of what has none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Any
 
 from tapewire.client.component import Component
@@ -107,8 +108,8 @@ class Iterators:
             box.close(error)
             component.ended(handle)
 
-        only_frames = isinstance(box, FrameBox) and beside is None and kept.kinds.isdisjoint(kinds)
-        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended, takes_frames=only_frames)
+        takes_frames = partial(_takes_frames, box, beside, kept, kinds)
+        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended, takes_frames=takes_frames)
 
         async def begin() -> None:
             if handle not in self._component.handles:  # a call that was cut off may have come so far
@@ -137,6 +138,11 @@ def _box_for(
     if frames is not None and options.rule == "drop_oldest" and not options.interval:
         return FrameBox(handle.name, options, frames, part=part, on_drop=lag)
     return Mailbox(handle.name, options, on_full=handle.hold, on_drop=lag)
+
+
+def _takes_frames(box: Mailbox, beside: Callable[[Event], None] | None, kept: DataPool, kinds: Collection[str]) -> bool:
+    """Whether frames are all that is wanted of these kinds now."""
+    return isinstance(box, FrameBox) and beside is None and kept.kinds.isdisjoint(kinds)
 
 
 def _ways_into(

@@ -10,7 +10,7 @@ from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.events import Event
-from tapewire.model.frame_run import FrameRun, FrameTaker, Keep, Piece
+from tapewire.model.frame_run import BRACE, LINE_END, RETURN, FrameRun, FrameTaker, Keep, Piece
 from tapewire.model.status import Lagged
 from tapewire.model.subscription import Subscription
 
@@ -22,8 +22,6 @@ FOLD_NS = 10_000_000
 FRAMES_BYTES = 48 * 1024 * 1024
 #: Frames that are given at once to who asks for one item.
 PART = 5_000
-#: As numbers: to look for a number in bytes costs a quarter of looking for bytes.
-_BRACE, _LINE_END, _RETURN = b"{\n\r"
 
 
 class FrameBox(Mailbox):
@@ -187,7 +185,8 @@ class _Road:
                     if not until:
                         return
                 frame = event.raw
-                if not (frame and frame.isascii() and frame[0] == _BRACE) or _LINE_END in frame or _RETURN in frame:
+                # ``is_line``, without the call
+                if not (frame and frame.isascii() and frame[0] == BRACE) or LINE_END in frame or RETURN in frame:
                     frame = frame_of(event)
                 if not frames:
                     fill((keep, frames))

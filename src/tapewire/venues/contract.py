@@ -192,6 +192,8 @@ class Reading(Struct, frozen=True):
 class Skim(NamedTuple):
     """How a codec leaves the bulk of some events unread, where all who hear them take the frame in their place.
 
+    Only of frames that are one event and ``model.frame_run.is_line``; who the event is, and when, is read always.
+
     Attributes:
         classes: as ``Codec.classes``, of events whose bulk is in ``raw`` alone.
         turn: whether ``Codec.decode`` is to make those from now on; at first it does not.

@@ -93,7 +93,7 @@ class RabbitServer(Server):
         self._until_it_answers(1_200)
         if self._makes_stream:
             asyncio.run(self._make_stream())
-            self._until(self._has_written_its_coordinator, 400)
+            self.wait_until(self._has_written_its_coordinator)
             self._makes_stream = False
 
     async def _make_stream(self) -> None:

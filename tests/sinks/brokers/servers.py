@@ -71,9 +71,10 @@ class Server:
         self._until_it_answers(400)
 
     def _until_it_answers(self, tries: int) -> None:
-        self._until(self._answers, tries)
+        self.wait_until(self._answers, tries)
 
-    def _until(self, is_so: Callable[[], bool], tries: int) -> None:
+    def wait_until(self, is_so: Callable[[], bool], tries: int = 400) -> None:
+        """Asks again each 0.05 s while it runs."""
         assert self._process is not None
         patience = threading.Event()
         for _ in range(tries):

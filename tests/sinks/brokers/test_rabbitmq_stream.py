@@ -13,6 +13,7 @@ import pytest
 from tapewire.errors import ConfigError, SinkError
 from tapewire.model.events import Event, OrderbookEvent, TickerEvent, TradeEvent
 from tapewire.sinks.brokers.letters import Writer, pack, unpack
+from tapewire.sinks.brokers.link import Away
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamLink, RabbitStreamSink, StreamOptions
@@ -102,10 +103,21 @@ def test_a_stream_that_is_there_with_other_arguments_stays_as_it_is(
     server.start()
     prefix = f"s6{len(str(other))}"
     there = RabbitStreams(server, f"{prefix}.upbit.kr.trade")
-    there.make(**other)
+    there.make({"x-queue-type": "stream", **other})
     sink = sent(RabbitStreamSink(there.address, prefix=prefix), trade(1), trade(2))
     assert sink.figures.confirmed == 2
     assert [event for headers, payload in there.stored() for event in unpack(headers, payload)] == [trade(1), trade(2)]
+
+
+async def test_a_queue_in_the_place_of_a_stream_is_told(server: RabbitServer) -> None:
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(RabbitStreams(server, "s7.upbit.kr.trade").make, {"x-queue-type": "classic"})
+    link = RabbitStreamSink(server.stream_address, prefix="s7")._make()
+    await link.connect()
+    message = pack([Writer("event", "s7").letter(trade(1))], batch=False)
+    with pytest.raises(Away, match=r"makes no stream s7\.upbit\.kr\.trade: a queue of another type has its name, or"):
+        await link.send([message])
+    await link.close()
 
 
 async def test_what_is_written_is_read_by_amqp(server: RabbitServer) -> None:
@@ -210,6 +222,21 @@ def test_what_is_too_large_is_refused_and_the_others_go_on(server: RabbitServer,
     sink.flush()
     sink.close()
     assert (sink.figures.confirmed, sink.figures.refused) == (2, 1)
+
+
+async def test_a_lost_line_that_rstream_forgets_is_closed_all_the_same(server: RabbitServer) -> None:
+    """Whoever asks it for a line when one was just lost makes it forget that one."""
+    await asyncio.to_thread(server.start)
+    link: Any = RabbitStreamSink(server.stream_address)._make()
+    await link.connect()
+    pool, client = link._producer._pool, link._producer._default_client
+    line, tasks = client._conn, tuple(client._tasks.values())
+    await asyncio.to_thread(server.kill)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    with pytest.raises(OSError, match="Connect call failed"):
+        await pool.get(connection_name="another")
+    await link.close()
+    assert line._writer.is_closing()
 
 
 def test_wrong_credentials_and_nobody_there_are_told_at_once(server: RabbitServer) -> None:

@@ -58,12 +58,18 @@ def test_other_kinds_are_read_whole() -> None:
 
 def test_a_frame_that_is_no_ascii_is_read_whole() -> None:
     codec = skimming()
-    frame = BOOK.replace(b'"level"', b"").replace(b'"timestamp"', '"note":"한","timestamp"'.encode())
+    frame = BOOK.replace(b'"timestamp"', '"note":"한","timestamp"'.encode())
     event, skimmed = read(codec, frame)
     assert (event, skimmed) == (codec.read(frame).events[0], False)
     damaged = frame.replace(b'"ask_size"', b'"ask_\xff"')
     with pytest.raises(ValueError, match="ask_"):
         codec.decode(damaged)
+
+
+@pytest.mark.parametrize("frame", [BOOK + b"\n", b" " + BOOK, BOOK.replace(b",", b",\r", 1)])
+def test_a_frame_that_is_no_plain_line_is_read_whole(frame: bytes) -> None:
+    codec = skimming()
+    assert read(codec, frame) == (codec.read(frame).events[0], False)
 
 
 @pytest.mark.parametrize("damaged", [BOOK[:-1], BOOK.replace(b"2.0", b"2..0"), BOOK.replace(b"[{", b"{")])

@@ -25,10 +25,13 @@ from tapewire.sinks.brokers.trust import trusting
 if TYPE_CHECKING:
     from rstream import ConfirmationStatus, Producer, RawMessage
 
+    from tapewire.sinks.brokers.rstream_pool import Pool
+
 SCHEMES = ("rabbitmq-stream", "rabbitmq-streams")
 _PORT, _PORT_TLS = 5552, 5551
 #: Bytes of a frame at most, and of what stands in it beside messages, and beside each.
 _FRAME, _HEAD, _EACH = 1024 * 1024, 64, 12
+_NO_STREAM = "a queue of another type has its name, or it does not take max_age, max_bytes or segment as they are"
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
@@ -93,6 +96,7 @@ class RabbitStreamLink:
         self._address, self._streams, self._options, self._ca = address, streams, options, ca
         self._name = streams.publisher or f"tapewire-{os.getpid()}-{os.urandom(6).hex()}"
         self._producer: Producer | None = None
+        self._pool: Pool | None = None
         self._lines: dict[str, _Line] = {}
         self._sent: dict[str, dict[str, int]] = defaultdict(dict)
         """Publishing id of each message that is not confirmed, by stream and message."""
@@ -116,7 +120,7 @@ class RabbitStreamLink:
             ssl_context=trusting(self._ca) if safe else None, frame_max=_FRAME,
             on_close_handler=self._closed, recovery_strategy=BackOffRecoveryStrategy(enable=False), heartbeat=5,
         )  # fmt: skip
-        producer._pool = Pool.in_place_of(producer._pool)  # noqa: SLF001 - its clients need mending
+        producer._pool = self._pool = Pool.in_place_of(producer._pool)  # noqa: SLF001 - its clients need mending
         self._producer = producer
         try:
             await producer.start()
@@ -149,18 +153,21 @@ class RabbitStreamLink:
 
     async def close(self) -> None:
         """Cut the line."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await _hang_up(producer)
+        pool, self._producer, self._pool = self._pool, None, None
+        if pool is not None:
+            await pool.hang_up()
 
     async def _line(self, stream: str) -> _Line:
         """A stream that is first written to on this line: made if absent, and asked what it has of us."""
         from rstream import exceptions  # noqa: PLC0415 - an optional extra
 
         producer = self._open()
-        with contextlib.suppress(exceptions.PreconditionFailed):  # it is there with other arguments, and stays so
+        with contextlib.suppress(exceptions.PreconditionFailed):  # it is there with other arguments, or nothing made it
             await producer.create_stream(stream, arguments=self._streams.arguments(), exists_ok=True)
-        publisher: Any = await producer._get_or_create_publisher(stream, self._name)  # noqa: SLF001 - it asks
+        try:
+            publisher: Any = await producer._get_or_create_publisher(stream, self._name)  # noqa: SLF001 - it asks
+        except exceptions.StreamDoesNotExist:
+            raise Away(f"the server makes no stream {stream}: {_NO_STREAM}") from None
         return _Line(int(publisher.sequence.next()) - 1, self._sent[stream])
 
     async def _write(
@@ -232,18 +239,6 @@ class _Line:
             self.newest = number = self.newest + 1
         self._last = self.sent[message] = number
         return number
-
-
-async def _hang_up(producer: Producer) -> None:
-    """End what a producer has: its own ``close`` takes 0.2 s a line, and leaves those open that are broken."""
-    pool: Any = producer._pool  # noqa: SLF001 - there is no other way to them
-    for client in [client for clients in pool._clients.values() for client in clients]:  # noqa: SLF001 - as above
-        line, client._is_not_closed = client._conn, False  # noqa: SLF001 - as above
-        with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
-            for name in tuple(client._tasks):  # noqa: SLF001 - as above
-                await client.stop_task(name)
-            await line.close()
-    pool._clients.clear()  # noqa: SLF001 - as above
 
 
 def _raw(wire: bytes, number: int) -> RawMessage:

@@ -1,7 +1,8 @@
 """rstream's clients, mended: the last answer of a line is heard, a refused one closed, and no password logged.
 
 rstream 1.1.1 throws away what it read together with the end of a line (a wrong password is then ten seconds of
-silence), leaves the socket of a refused login open, and writes logins into its log at DEBUG.
+silence), leaves the socket of a refused login open, and that of a lost line, which it forgets, and writes logins into
+its log at DEBUG.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ _CHUNK = 64 * 1024
 class Pool(ClientPool):
     """Takes the place of a producer's pool, with what that was made of."""
 
+    _made: list[_Client]
+
     @classmethod
     def in_place_of(cls, pool: ClientPool) -> Pool:
         """The same, with mended clients."""
         mended = cls.__new__(cls)
-        mended.__dict__.update(pool.__dict__)
+        mended.__dict__.update(pool.__dict__, _made=[])
         return mended
 
     async def new(self, connection_name: Any, addr: Any, *given: Any, **more: Any) -> Client:
@@ -37,13 +40,22 @@ class Pool(ClientPool):
             host=addr[0], port=addr[1], ssl_context=self.ssl_context, frame_max=self._frame_max,
             heartbeat=self._heartbeat, connection_name=connection_name, **more,
         )  # fmt: skip
+        self._made = [one for one in self._made if one.is_open()]
+        self._made.append(client)
         try:
             await client.start()
             await client.authenticate(vhost=self.vhost, username=self.username, password=self.password)
         except BaseException:
-            await client.give_up()
+            await client.hang_up()
             raise
         return client
+
+    async def hang_up(self) -> None:
+        """End every line, also those that are broken: ``close`` takes 0.2 s for each, and leaves such open."""
+        made, self._made = self._made, []
+        self._clients.clear()
+        for client in made:
+            await client.hang_up()
 
 
 class _Client(Client):
@@ -59,13 +71,20 @@ class _Client(Client):
         else:
             await super().send_frame(frame, version)
 
-    async def give_up(self) -> None:
-        """Close what was refused."""
-        line = self._conn
-        with contextlib.suppress(Exception):  # it is broken: that is why it is closed
-            await self.close()
-        if line is not None:
-            with contextlib.suppress(Exception):
+    def is_open(self) -> bool:
+        """Whether its socket is."""
+        writer = None if self._conn is None else self._conn._writer  # noqa: SLF001 - there is no other way to it
+        return writer is not None and not writer.is_closing()
+
+    async def hang_up(self) -> None:
+        """Without a word to the server. Its socket is closed at once: whoever waits for the rest may be cut off."""
+        line, self._is_not_closed = self._conn, False
+        if line is not None and self.is_open():
+            line._writer.close()  # type: ignore[union-attr]  # noqa: SLF001 - as above
+        with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
+            for name in tuple(self._tasks):
+                await self.stop_task(name)
+            if line is not None:
                 await line.close()
 
 

@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from tapewire.config import Format, Numbers
 from tapewire.model.events import Event
+from tapewire.model.frame_run import is_line
 from tapewire.venues.contract import Control, Quarantine, Reading, Skim
 from tapewire.venues.upbit.fields import LIST_FIELDS, full_names
 from tapewire.venues.upbit.lax import read_event
@@ -95,13 +96,13 @@ class UpbitCodec:
 def _keeping_raw(whole: Callable[[bytes], Any], form: Form | None) -> tuple[Callable[[bytes], Any], Skim | None]:
     """``whole`` with the frame in ``raw``, and how it skims where each frame is one event of this form.
 
-    Of a frame that is no ASCII all is read: damage hides there, and who takes frames takes such a one as an event.
+    Of a frame that is no plain line all is read: who takes frames takes such a one as an event.
     """
     decode, skimmed = whole, None  # type: tuple[Callable[[bytes], Any], type | None]
 
     def decode_with_raw(payload: bytes) -> Any:
         event = decode(payload)
-        if event.__class__ is skimmed and not payload.isascii():
+        if event.__class__ is skimmed and not is_line(payload):
             event = whole(payload)
         event.raw = payload
         return event
