@@ -172,6 +172,49 @@ def test_an_execution_missed_before_a_live_one_is_not_hidden_by_its_sum() -> Non
     assert orders.missed(order("done", "3"), []) == []
 
 
+@pytest.mark.parametrize("first", ["1", "0.5"])
+def test_an_execution_missed_before_a_live_one_is_not_hidden_by_an_answer_from_between_the_two(first: str) -> None:
+    """REST's list knows the first alone: it is no more than what the stream told, of the second."""
+    orders = knowing(order("wait"))
+    orders.lost()
+    both = str(D(first) + 1)
+    assert not orders.told(fill(2, executed=both, rest="1"))
+    listed = order("wait", first)
+    assert orders.is_news(listed)
+    assert orders.lacks_fills(listed)
+    told = fill(1, first, executed=both, rest=str(2 - D(first)))
+    assert orders.missed(order("wait", both), [fill(1, first), fill(2)]) == [told]
+    assert not orders.is_news(listed)
+    assert not orders.has_hole("a")
+
+
+def test_a_hole_that_rest_cannot_fill_yet_stays_one() -> None:
+    """Its answer is older than what the stream told: what it names is told, the rest when it knows it."""
+    orders = knowing(order("wait", volume=D(4)))
+    orders.lost()
+    assert not orders.told(fill(3, executed="3", rest="1"))
+    assert orders.missed(order("wait", "0", volume=D(4)), []) == []
+    assert orders.has_hole("a")
+    assert [one.trade_uuid for one in orders.missed(order("wait", "1", volume=D(4)), [fill(1)])] == ["f1"]
+    assert orders.has_hole("a")
+    found = orders.missed(order("wait", "3", volume=D(4)), [fill(1), fill(2), fill(3)])
+    assert [one.trade_uuid for one in found] == ["f2"]
+    assert not orders.has_hole("a")
+
+
+def test_an_order_that_ended_with_a_hole_is_asked_for_by_its_name() -> None:
+    """It was made long before the loss: no list of those made since has it."""
+    orders = knowing(order("wait"))
+    orders.lost()
+    assert not orders.told(fill(2, "2", executed="3", rest="0"))
+    assert not orders.told(order("done", "3"))
+    assert orders.vanished([]) == ["a"]
+    assert orders.heard_of("a") == OpenOrder("a", "KRW-BTC", D(2))
+    found = orders.missed(order("done", "3"), [fill(1), fill(2, "2")])
+    assert [one.trade_uuid for one in found] == ["f1"]
+    assert orders.vanished([]) == []
+
+
 def test_an_end_that_stands_for_its_last_execution_tells_it() -> None:
     """Some exchanges send one word for both (spec/upbit.md 11, 12)."""
     orders = knowing(order("wait"), fill(1, executed="1", rest="2"), order("done", "3"))

@@ -281,7 +281,8 @@ class AccountWatch:
                 self._deliver(event, reading)
         self._orders.complete = True
         ago = self._clock.wall_ns() / 1e9 - reading.since_ns / 1e9
-        return complete and ago <= self._account.unfilled_kept
+        holed = any(self._orders.has_hole(order.uuid) for order in every)
+        return complete and not holed and ago <= self._account.unfilled_kept
 
     async def _read_kept(self, kind: str, reading: Reading, *, learning: bool) -> bool:
         """As ``_read_orders``, of any other kind."""

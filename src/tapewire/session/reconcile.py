@@ -96,27 +96,33 @@ class Orders:
             self._note(order)
 
     def vanished(self, listed: Iterable[MyOrderEvent]) -> list[str]:
-        """Orders that were told as open and are not among these: how did they end?"""
+        """Orders that were told as open, or that have a hole, and are not among these: how did they end?"""
         named = {order.uuid for order in listed}
-        return [uuid for uuid in self._open if uuid not in named]
+        holed = [uuid for uuid in self._ended if self.has_hole(uuid)]
+        return [uuid for uuid in (*self._open, *holed) if uuid not in named]
 
     def heard_of(self, uuid: str) -> OpenOrder:
         """An order of ``vanished``, as far as it was told."""
-        known = self._open[uuid]
+        known = self._known(uuid) or Known()
         return OpenOrder(uuid, known.symbol, known.executed)
 
     def is_news(self, order: MyOrderEvent) -> bool:
-        """Whether REST knows more of it than was told."""
+        """Whether more is known of it than was told: by REST, or by the stream's sum at a later execution."""
         known = self._known(order.uuid)
         if known is None:
             return self._is_late(order)
-        grown = _amount(order.executed_volume) > known.executed or _amount(order.prevented_volume) > known.prevented
+        grown = self.lacks_fills(order) or _amount(order.prevented_volume) > known.prevented
         return grown or (not known.ended and order.state in self._words.ends)
 
     def lacks_fills(self, order: MyOrderEvent) -> bool:
         """Whether executions of it were missed."""
-        known = self._known(order.uuid)
-        return _amount(order.executed_volume) > (_ZERO if known is None else known.executed)
+        known = self._known(order.uuid) or Known()
+        return max(_amount(order.executed_volume), known.seen) > known.executed
+
+    def has_hole(self, uuid: str) -> bool:
+        """Whether the stream's own sums say that executions of it were missed."""
+        known = self._known(uuid)
+        return known is not None and known.seen > known.executed
 
     def missed(self, order: MyOrderEvent, fills: Sequence[MyOrderEvent]) -> list[MyOrderEvent]:
         """What to deliver of an order, in its own order: executions that were missed, then how it stands now.
@@ -129,21 +135,37 @@ class Orders:
             self._note(order)
             return []
         known = self._known(order.uuid)
-        ends = order.state in self._words.ends and not (known or Known()).ended
-        found = self._new_fills(order, fills, known or Known(), ends=ends)
-        end_told = any(event.state in self._words.ends for event in found)
-        if not found or (not end_told and (known is None or ends)):
-            found.append(order)
-        for event in (*found, order):
+        if known is not None and _amount(order.executed_volume) < known.seen:
+            found = self._missed_so_far(order, fills, known)
+        else:
+            ends = order.state in self._words.ends and not (known or Known()).ended
+            found = self._new_fills(order, fills, known or Known(), ends=ends)
+            end_told = any(event.state in self._words.ends for event in found)
+            if not found or (not end_told and (known is None or ends)):
+                found.append(order)
+            for event in (*found, order):
+                self._note(event)
+        self._remember(order.uuid, found)
+        return found
+
+    def _missed_so_far(self, order: MyOrderEvent, fills: Sequence[MyOrderEvent], known: Known) -> list[MyOrderEvent]:
+        """Of an answer that is older than what the stream told: executions it names; the hole stays until all are."""
+        before = known.executed
+        found = self._new_fills(order, fills, known, ends=False)
+        for event in found:
             self._note(event)
+        known.executed = before + sum((_amount(fill.volume) for fill in fills if fill.trade_uuid in _ids(found)), _ZERO)
+        return found
+
+    def _remember(self, uuid: str, found: Sequence[MyOrderEvent]) -> None:
+        """The stream may still bring what REST told."""
         for event in found:
             self._marks[event.uuid, self._words.mark(event)] = None
-        self._by_rest[order.uuid] = None
+        self._by_rest[uuid] = None
         while len(self._marks) > REMEMBERED:
             del self._marks[next(iter(self._marks))]
         while len(self._by_rest) > REMEMBERED:
             del self._by_rest[next(iter(self._by_rest))]
-        return found
 
     def _is_late(self, order: MyOrderEvent) -> bool:
         """Whether an order that nobody named yet is of our time.
@@ -215,7 +237,7 @@ class Orders:
 
         ``ends``: the order has ended, and that was not told.
         """
-        whole = _amount(order.executed_volume)
+        whole = max(_amount(order.executed_volume), known.seen)
         missing = whole - known.executed
         chosen: list[MyOrderEvent] = []
         for fill in sorted(fills, key=lambda one: one.trade_timestamp or 0, reverse=True):
@@ -288,6 +310,10 @@ class Balances:
         if asset.currency in self._fresh:
             return False
         return self.complete if known is None else known != asset
+
+
+def _ids(fills: Iterable[MyOrderEvent]) -> set[str | None]:
+    return {fill.trade_uuid for fill in fills}
 
 
 def _amount(value: Decimal | None) -> Decimal:
