@@ -1,11 +1,11 @@
 """L4, P8, S8: what a send costs at the gateway beside a bare picows relay, and what a stopped client costs the others.
 
-    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3] [--only l4|p8|s8] [--loop asyncio]
+    .venv/bin/python -m benchmarks.gateway_load [CLIENTS ...] [--rounds 3] [--only l4|p8|s8] [--loop uvloop]
                                                                                                  (whole: 6 minutes)
 
 One simulated exchange whose tickers and trades are 1,000 messages a second; each server in its own process reads it
 over one line and hands every frame to CLIENTS local clients, which live in another process and count. Both servers run
-on uvloop, as ``tapewire serve`` does, or both on asyncio's own loop. CPU is the
+on asyncio's own loop, or both on uvloop, as ``tapewire serve`` does where that is installed. CPU is the
 server's own (user and system), so that other load does not count; latency is from the exchange's time stamp (ms) to the
 client's receipt, so a part of it is the simulator's own. Memory is what clients take beyond the first, without what is
 held of the streams (it grows by the trades of each second, whoever hears them). P8: 20 clients beside one more that has
@@ -302,7 +302,7 @@ def main() -> None:
     parser.add_argument("clients", nargs="*", type=int, default=[1, 50, 200])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("l4", "p8", "s8"), help="one of its parts")
-    parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="of both servers")
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="of both servers")
     asked = parser.parse_args()
     multiprocessing.set_start_method("spawn")
     ours, theirs = multiprocessing.Pipe()
