@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from tapewire.model.events import TradeEvent
+from tapewire.errors import SinkError
+from tapewire.model.events import TickerEvent, TradeEvent
 from tapewire.sinks.brokers.sink import BrokerSink
 from tapewire.sinks.contract import Item
+from tapewire.testing.sink_kit import QUESTIONS, SinkCase
 from tests.sinks.brokers.rabbit_server import RabbitServer
+from tests.sinks.brokers.rabbit_streams import RabbitStreams
+from tests.sizes import size
 
 AnySink = TypeVar("AnySink", bound=BrokerSink)
 
@@ -31,6 +36,39 @@ def sent(sink: AnySink, *events: Item) -> AnySink:
     finally:
         sink.close()
     return sink
+
+
+def prefixes() -> dict[str, str]:
+    """By question of ``sink_kit``, the prefix of what it may write on a server that is asked all of them."""
+    return {question: f"q{number}" for number, question in enumerate(QUESTIONS)}
+
+
+def answers(
+    server: RabbitServer,
+    make: type[BrokerSink],
+    broker_of: Callable[[str], RabbitServer | RabbitStreams],
+    poison: Callable[[], TickerEvent],
+    folder: Path,
+) -> Mapping[str, str]:
+    """Ask one server every question of ``sink_kit``; the reasons of those that the sink failed.
+
+    Args:
+        broker_of: what a question torments and reads, by its prefix.
+    """
+    failed: dict[str, str] = {}
+    for question, prefix in prefixes().items():
+        server.start()
+        (folder / prefix).mkdir()
+        case = SinkCase(
+            make=make, broker=broker_of(prefix), empty=server.empty, folder=folder / prefix, poison=poison,
+            options={"prefix": prefix}, outage=size(1, 60), events=size(100, 1_000),
+        )  # fmt: skip
+        try:
+            QUESTIONS[question](case)
+        except (AssertionError, SinkError) as error:
+            failed[question] = str(error)
+    server.start()
+    return failed
 
 
 def rabbit_server(folders: pytest.TempPathFactory, *, keeps_streams: bool = False) -> Iterator[RabbitServer]:

@@ -13,11 +13,9 @@ from tapewire.model.events import Event, TickerEvent
 from tapewire.sinks.brokers.letters import unpack
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions
-from tapewire.testing.sink_kit import QUESTIONS, SinkCase
 from tests.sinks.brokers.rabbit_server import LARGEST, RabbitServer
 from tests.sinks.brokers.servers import PASSWORD
-from tests.sinks.brokers.stand import rabbit_server, sent, trade
-from tests.sizes import size
+from tests.sinks.brokers.stand import answers, prefixes, rabbit_server, sent, trade
 
 pytestmark = pytest.mark.timeout(200)  # the server starts slowly on a busy machine
 
@@ -43,25 +41,14 @@ def test_the_sink_passes_every_question(server: RabbitServer, tmp_path: Path) ->
 
     The queues are made first: a quorum queue that is some moments old when a lone server of 3.10 is killed stays dead.
     """
-    prefixes = {question: f"q{number}" for number, question in enumerate(QUESTIONS)}
-    for prefix in prefixes.values():
+    for prefix in prefixes().values():
         publish(server, prefix=prefix)
-    failed: dict[str, str] = {}
-    for question, prefix in prefixes.items():
-        server.start()
+
+    def with_queue(prefix: str) -> RabbitServer:
         server.queue = prefix
-        folder = tmp_path / prefix
-        folder.mkdir()
-        case = SinkCase(
-            make=RabbitSink, broker=server, empty=server.empty, folder=folder, poison=poison,
-            options={"prefix": prefix}, outage=size(1, 60), events=size(100, 1_000),
-        )  # fmt: skip
-        try:
-            QUESTIONS[question](case)
-        except (AssertionError, SinkError) as error:
-            failed[question] = str(error)
-    server.start()
-    assert failed == {}
+        return server
+
+    assert answers(server, RabbitSink, with_queue, poison, tmp_path) == {}
 
 
 def test_exchange_routing_key_and_properties(server: RabbitServer) -> None:

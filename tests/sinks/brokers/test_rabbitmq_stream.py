@@ -18,12 +18,10 @@ from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamLink, RabbitStreamSink, StreamOptions
 from tapewire.sinks.brokers.source import Begin, Received
-from tapewire.testing.sink_kit import QUESTIONS, SinkCase
 from tests.sinks.brokers.rabbit_server import RabbitServer
 from tests.sinks.brokers.rabbit_streams import RabbitStreams
 from tests.sinks.brokers.servers import PASSWORD
-from tests.sinks.brokers.stand import rabbit_server, sent, trade
-from tests.sizes import size
+from tests.sinks.brokers.stand import answers, prefixes, rabbit_server, sent, trade
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -73,27 +71,10 @@ def test_the_sink_passes_every_question(server: RabbitServer, tmp_path: Path) ->
     """
     server.start()
     kinds = ("upbit.kr.trade", "okx.global.ticker", "upbit.sg.orderbook")
-    brokers = {
-        f"q{number}": RabbitStreams(server, *(f"q{number}.{kind}" for kind in kinds))
-        for number in range(len(QUESTIONS))
-    }
+    brokers = {prefix: RabbitStreams(server, *(f"{prefix}.{kind}" for kind in kinds)) for prefix in prefixes().values()}
     for broker in brokers.values():
         broker.make()
-    failed: dict[str, str] = {}
-    for (prefix, broker), question in zip(brokers.items(), QUESTIONS, strict=True):
-        server.start()
-        folder = tmp_path / prefix
-        folder.mkdir()
-        case = SinkCase(
-            make=RabbitStreamSink, broker=broker, empty=server.empty, folder=folder, poison=poison,
-            options={"prefix": prefix}, outage=size(1, 60), events=size(100, 1_000),
-        )  # fmt: skip
-        try:
-            QUESTIONS[question](case)
-        except (AssertionError, SinkError) as error:
-            failed[question] = str(error)
-    server.start()
-    assert failed == {}
+    assert answers(server, RabbitStreamSink, brokers.__getitem__, poison, tmp_path) == {}
 
 
 @pytest.mark.parametrize("other", [{"x-max-age": "1D"}, {"x-stream-max-segment-size-bytes": 1_000_000}])
