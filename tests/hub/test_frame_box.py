@@ -92,7 +92,7 @@ async def test_frames_of_many_streams_come_as_one_run_after_a_moment() -> None:
     hear(trade(3))
     assert len(box) == 3
     run = await box.get()
-    assert (run.count, run.size, run.first.sequential_id, len(box)) == (3, 21, 1, 0)
+    assert (run.count, run.size, run.at_ns, len(box)) == (3, 21, 1, 0)
     run.deal()
     assert taker.kept == {"KRW-BTC": [b'{"n":1}', b'{"n":3}'], "KRW-ETH": [b'{"n":2}']}
     assert box.statistics().taken == 3
@@ -123,6 +123,24 @@ async def test_a_stream_of_all_markets_asks_for_each_event() -> None:
     assert taker.kept == {"KRW-XRP": [b'{"n":1}'], "KRW-ETH": [b'{"n":2}']}
 
 
+async def test_frames_that_are_not_read_stand_with_those_of_events_where_they_came() -> None:
+    taker = Taker()
+    box = box_of(taker)
+    hear, take = box.hear("upbit", stream()), box.take_frames("upbit", stream())
+    assert take is not None
+    take(b'{"n":1}', 1)
+    hear(trade(2))
+    take(b'{"n":3}', HOUR)
+    box.close()
+    take(b'{"n":4}', HOUR)
+    runs = box.take_many(9)
+    assert [(run.count, run.size, run.at_ns) for run in runs] == [(2, 14, 1), (1, 7, HOUR)]
+    assert [run.sample and run.sample.sequential_id for run in runs] == [2, None]
+    deal(runs)
+    assert taker.kept == {"KRW-BTC": [b'{"n":1}', b'{"n":2}', b'{"n":3}']}
+    assert box.take_frames("upbit", stream("")) is None
+
+
 async def test_a_run_ends_with_its_span_and_a_clock_that_goes_back_is_no_end() -> None:
     box = box_of(Taker())
     hear = box.hear("upbit", stream())
@@ -130,7 +148,7 @@ async def test_a_run_ends_with_its_span_and_a_clock_that_goes_back_is_no_end() -
         hear(trade(1, at_ns=at_ns))
     box.close()
     runs = box.take_many(9)
-    assert [(run.count, run.first.received_ns) for run in runs] == [(2, 1), (2, HOUR), (1, 2 * HOUR)]
+    assert [(run.count, run.at_ns) for run in runs] == [(2, 1), (2, HOUR), (1, 2 * HOUR)]
 
 
 async def test_beyond_its_size_the_oldest_go_and_are_counted() -> None:

@@ -401,9 +401,8 @@ class Pieces:
             assert isinstance(run, FrameRun)
             if len(self.whole) == self.fails_after:
                 raise SinkError("disk", "no more")
-            assert isinstance(run.first, TradeEvent)
             refused = self.refuses_at is not None and len(self.whole) >= self.refuses_at
-            (self.kept if refused else self.whole).append(run.first.sequential_id or 0)
+            (self.kept if refused else self.whole).append(run.at_ns)
         if self.kept:
             self.refuses_at = None
             raise SinkError("disk", "full", retryable=True)
@@ -422,7 +421,7 @@ class Pieces:
 
 
 def run_of(number: int, size: int) -> FrameRun:
-    return FrameRun([], trade(number), count=1, size=size)
+    return FrameRun([], number, count=1, size=size)
 
 
 async def runs_of(size: int, count: int, opens: threading.Event) -> AsyncIterator[FrameRun]:

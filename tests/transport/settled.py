@@ -84,6 +84,33 @@ class Ear:
         self.lost.set_result(loss)
 
 
+class TakingEar(Ear):
+    """The same where frames of the ticker may go unread: ``taken`` are these, and when they came."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        super().__init__(breaks_at)
+        self.heard.clear()
+        self.taken: list[tuple[bytes, int]] = []
+        codec = get_venue("upbit").codec("DEFAULT", "float", True)
+        router = Router(codec.classes, self._failed, skim=codec.skim)
+        self.stream = router.add(
+            Subscription("ticker", "KRW-BTC"), Listener("ear", self._hear, "realtime_only", take=self._take)
+        )
+        router.deliver(codec.read(hot(0)).events[0], lambda _listener, error: self.failures.append(str(error)))
+        careful, failed = self.dispatch.careful, self.dispatch.failed
+        self.dispatch = Dispatch(codec.decode, router.tables, careful, failed, *router.unread.road)
+
+    def _failed(self, _callback: Any, error: BaseException) -> None:
+        self.failures.append(str(error))
+
+    def _take(self, frame: bytes, received_ns: int) -> None:
+        self.taken.append((frame, received_ns))
+
+    @property
+    def account(self) -> tuple[Any, ...]:
+        return *super().account, self.stream.last_timestamp, self.taken
+
+
 class HeadedEar(Ear):
     """The same at a venue whose frames name their stream first: a settled mark price of BTC-USDT."""
 

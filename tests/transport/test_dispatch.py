@@ -12,13 +12,13 @@ from tapewire.tape.format import Header, Kind, Record
 from tapewire.tape.reader import read_tape
 from tapewire.tape.recorder import Recorder
 from tapewire.tape.taps import tapped_lines
-from tapewire.transport.contract import Line
+from tapewire.transport.contract import Line, LineFactory
 from tapewire.transport.metered_picows_line import MeteredPicowsLine
 from tapewire.transport.picows_line import PicowsLine
 
 from . import wire
 from .benches import NOW_NS, wall_ns
-from .settled import Ear, HeadedEar, headed, hot
+from .settled import Ear, HeadedEar, TakingEar, headed, hot
 
 FRAMES = [
     (wire.BINARY, hot(1, b"long")),
@@ -111,6 +111,37 @@ async def test_the_line_does_what_the_function_does() -> None:
     assert inside.called == [payload for _, payload in FRAMES[2:-1]], "the settled ones came by the short road"
     assert inside.pongs == []
     assert inside.failures == ["broken ear"]
+
+
+@pytest.mark.parametrize("make", [MeteredPicowsLine, PicowsLine])
+async def test_where_frames_go_unread_the_line_does_what_the_function_does(make: LineFactory) -> None:
+    """A line that does not know of it reads what it can, and hands the rest to the function."""
+    called, inside = TakingEar(), TakingEar()
+    frames = [
+        *FRAMES,
+        (wire.TEXT, hot(10, b"long")),
+        (wire.TEXT, hot(11, b"long") + b"\n"),
+        (wire.TEXT, hot(12, "오래".encode() * 20)),
+        (wire.TEXT, hot(13, b"long").replace(b":13,", b":'13',")),
+        (wire.BINARY, hot(14, b"long")),
+    ]
+    call(frames, called)
+    await send(frames, make(LineOptions(), wall_ns), inside)
+
+    assert [hot_at(frame) for frame, _ in called.taken] == [1, 2, 9, 10, 13, 14]
+    assert [event.timestamp for event in called.heard] == [0, 11, 12]
+    assert {at for _, at in called.taken} == {NOW_NS}
+    if make is MeteredPicowsLine:
+        assert inside.account == called.account
+    else:
+        assert [hot_at(frame) for frame, _ in inside.taken] == [13]
+        assert [event.timestamp for event in inside.heard] == [0, 1, 2, 9, 10, 11, 12, 14]
+        assert inside.careful == called.careful
+
+
+def hot_at(frame: bytes) -> int:
+    """The time stamp of what ``hot`` made."""
+    return int(frame.partition(b'"timestamp":')[2].partition(b",")[0].strip(b"'"))
 
 
 @pytest.mark.parametrize(("frames", "make"), [(FRAMES, Ear), (HEADED, HeadedEar)], ids=["by class", "by head"])

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tapewire.client.keys import check_key
 from tapewire.config import Credentials
 from tapewire.errors import ConfigError, FeedError, SubscriptionError, TimedOut, UsageError
+from tapewire.hub.calls import Take
 from tapewire.hub.listening import Listener
 from tapewire.model.status import FeedEvent, Rejected
 from tapewire.model.subscription import StreamPreference, Subscription
@@ -52,7 +53,7 @@ class Handle:
         self._listeners: dict[Subscription, Listener] = {}
         self._deliver_of: Callable[[Subscription], Callable[[Any], object]] | None = None
         self._ended: Callable[[FeedError | None], None] | None = None
-        self._takes_frames: Callable[[], bool] = lambda: False
+        self._take_of: Callable[[Subscription], Take | None] = lambda _subscription: None
         self._changed = asyncio.Event()
 
     def bind(self, deliver: Callable[[Any], object], ended: Callable[[FeedError | None], None]) -> None:
@@ -64,13 +65,13 @@ class Handle:
         deliver_of: Callable[[Subscription], Callable[[Any], object]],
         ended: Callable[[FeedError | None], None],
         *,
-        takes_frames: Callable[[], bool] = lambda: False,
+        take_of: Callable[[Subscription], Take | None] = lambda _subscription: None,
     ) -> None:
         """As ``bind``, where each stream's events go a way of their own.
 
-        ``takes_frames``: whether a way that is made now is one for frames (see ``Listener``).
+        ``take_of``: of a stream whose way is made now (see ``Listener``).
         """
-        self._deliver_of, self._ended, self._takes_frames = deliver_of, ended, takes_frames
+        self._deliver_of, self._ended, self._take_of = deliver_of, ended, take_of
 
     @property
     def symbols(self) -> list[str]:
@@ -171,7 +172,7 @@ class Handle:
         venue, facts = self._pool.venue, self._pool.venue.facts
         account = self._credentials if venue.side(subscription) in facts.signed_sides else None
         preference = "realtime_only" if subscription.kind in facts.event_kinds else self._preference
-        return Listener(self.name, deliver, preference, account, takes_frames=self._takes_frames())
+        return Listener(self.name, deliver, preference, account, take=self._take_of(subscription))
 
     def _check_sides(self, wanted: Sequence[Subscription]) -> None:
         """Refuse at once what no request could mend: a missing key, the snapshot of what has none."""

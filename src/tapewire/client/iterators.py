@@ -12,6 +12,7 @@ from tapewire.client.latest import DataPool
 from tapewire.client.open_stream import OpenStream
 from tapewire.config import MailboxOptions
 from tapewire.errors import ConfigError, FeedError
+from tapewire.hub.calls import Take
 from tapewire.hub.frame_box import PART, FrameBox
 from tapewire.hub.mailbox import Mailbox
 from tapewire.hub.stream import EventStream
@@ -99,7 +100,8 @@ class Iterators:
         lag = pool.lag_reporter()
         options = mailbox or component.options.mailbox
         box = _box_for(handle, options, lag, frames, part)
-        deliver_of, kept = _ways_into(box, self.venue.name, condensing, beside), self._kept
+        venue, kept = self.venue.name, self._kept
+        deliver_of = _ways_into(box, venue, condensing, beside)
         component.boxes[box] = None
         pool.troubles.mailboxes.add(box)
         feed = pool.feed_listeners
@@ -108,8 +110,8 @@ class Iterators:
             box.close(error)
             component.ended(handle)
 
-        takes_frames = partial(_takes_frames, box, beside, kept, kinds)
-        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended, takes_frames=takes_frames)
+        take_of = partial(_frames_into, box, venue, beside, kept, kinds)
+        handle.bind_each(lambda one: kept.keeping(deliver_of(one), kinds), ended, take_of=take_of)
 
         async def begin() -> None:
             if handle not in self._component.handles:  # a call that was cut off may have come so far
@@ -140,9 +142,18 @@ def _box_for(
     return Mailbox(handle.name, options, on_full=handle.hold, on_drop=lag)
 
 
-def _takes_frames(box: Mailbox, beside: Callable[[Event], None] | None, kept: DataPool, kinds: Collection[str]) -> bool:
-    """Whether frames are all that is wanted of these kinds now."""
-    return isinstance(box, FrameBox) and beside is None and kept.kinds.isdisjoint(kinds)
+def _frames_into(  # noqa: PLR0917 - what a way into a box depends on
+    box: Mailbox,
+    venue: str,
+    beside: Callable[[Event], None] | None,
+    kept: DataPool,
+    kinds: Collection[str],
+    subscription: Subscription,
+) -> Take | None:
+    """What takes the frames of a stream, if these are all that is wanted of it now."""
+    if not isinstance(box, FrameBox) or beside is not None or not kept.kinds.isdisjoint(kinds):
+        return None
+    return box.take_frames(venue, subscription)
 
 
 def _ways_into(

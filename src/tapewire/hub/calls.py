@@ -11,6 +11,8 @@ from tapewire.hub.bodies import Bodies
 from tapewire.model.events import Event, TradeEvent
 
 Callback = Callable[[Any], object]
+#: Takes a frame that was not read, and when it came (ns UTC).
+Take = Callable[[bytes, int], None]
 
 
 class Remembering(Protocol):
@@ -63,6 +65,18 @@ def one_call(ears: tuple[Callback, ...], failed: Callable[[Callback, BaseExcepti
                 failed(callback, error)
 
     return hear_all
+
+
+def one_take(takes: tuple[Take, ...]) -> Take:
+    """The same for what takes frames, none of which raises."""
+    if len(takes) == 1:
+        return takes[0]
+
+    def take_all(frame: bytes, received_ns: int) -> None:
+        for take in takes:
+            take(frame, received_ns)
+
+    return take_all
 
 
 def once(

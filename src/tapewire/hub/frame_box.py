@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapewire.config import MailboxOptions
 from tapewire.errors import FeedError
+from tapewire.hub.calls import Take
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.events import Event
-from tapewire.model.frame_run import BRACE, LINE_END, RETURN, FrameRun, FrameTaker, Keep, Piece
+from tapewire.model.frame_run import FrameRun, FrameTaker, Keep, Piece, is_line
 from tapewire.model.status import Lagged
 from tapewire.model.subscription import Subscription
 
 #: Seconds after its first frame a run is over.
-RUN_SECONDS = 0.05
+RUN_SECONDS = 0.02
 #: Nanoseconds of a feed after which what came becomes lines: while the processor still has it at hand.
 FOLD_NS = 10_000_000
 #: Bytes of frames that wait at most; then the oldest go, as when there are too many.
@@ -67,7 +68,12 @@ class FrameBox(Mailbox):
     def hear(self, venue: str, subscription: Subscription) -> Callable[[Event], None]:
         """What is to be called with each event of a stream."""
         keep = self._taker.keep(venue, subscription)
-        return self._road.hear_any if keep is None else self._road.hear(keep)
+        return self._road.hear_any if keep is None else self._road.ear(keep).hear
+
+    def take_frames(self, venue: str, subscription: Subscription) -> Take | None:
+        """What is to be called with each frame that is not read; None: its event is needed to say where it goes."""
+        keep = self._taker.keep(venue, subscription)
+        return None if keep is None else self._road.ear(keep).take
 
     def close(self, error: FeedError | None = None) -> None:
         """See ``Mailbox.close``."""
@@ -110,18 +116,18 @@ class FrameBox(Mailbox):
         self._bytes -= run.size
         return run
 
-    def _begin(self, event: Event) -> int:
-        """Some time or a span is over before this event; when the next is (ns UTC), 0: nothing is taken any more."""
-        if self._growing is None or event.received_ns >= self._until:
+    def _begin(self, at_ns: int) -> int:
+        """Some time or a span is over before what comes now; the end of the next (ns UTC), 0: nothing is taken."""
+        if self._growing is None or at_ns >= self._until:
             self.settle()
             if self._closed:
                 return 0
-            self._growing, self._until = FrameRun([], event), self._taker.until(event.received_ns)
+            self._growing, self._until = FrameRun([], at_ns), self._taker.until(at_ns)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(RUN_SECONDS, self._run_over)
         else:
             self._road.fold(self._growing)
-        return min(self._until, event.received_ns + FOLD_NS)
+        return min(self._until, at_ns + FOLD_NS)
 
     def _run_over(self) -> None:
         self._timer = None
@@ -132,8 +138,7 @@ class FrameBox(Mailbox):
         run, self._growing = self._growing, None
         if run is not None:
             self._road.fold(run)
-            self._road.stop()
-        if run is not None and run.count:  # what stands for an event could not be made: there is none
+            run.sample = self._road.stop()
             self._queue.append(run)
             self._runs += 1
             self._frames += run.count
@@ -162,49 +167,60 @@ def _count(item: Any) -> int:
     return item.count if type(item) is FrameRun else 1
 
 
+class _Ear(NamedTuple):
+    """What takes the frames of one place."""
+
+    hear: Callable[[Event], None]
+    take: Take
+
+
 class _Road:
     """The part of a ``FrameBox`` that each event passes: what is shared by all streams stands in cells of closures."""
 
-    def __init__(self, begin: Callable[[Event], int], taker: FrameTaker) -> None:
-        self._ears: dict[Keep, Callable[[Event], None]] = {}
+    def __init__(self, begin: Callable[[int], int], taker: FrameTaker) -> None:
+        self._ears: dict[Keep, _Ear] = {}
         self._filled: list[tuple[Keep, list[bytes]]] = []
         fill, until, frame_of = self._filled.append, 0, taker.frame_of
+        last_read: Event | None = None
         self._keep_of = taker.keep_of
 
-        def stop() -> None:
-            nonlocal until
-            until = 0
+        def stop() -> Event | None:
+            nonlocal until, last_read
+            until, sample, last_read = 0, last_read, None
+            return sample
 
-        def ear(keep: Keep) -> Callable[[Event], None]:
+        def ear(keep: Keep) -> _Ear:
             frames: list[bytes] = []
 
-            def hear_frame(event: Event) -> None:
+            def take(frame: bytes, received_ns: int) -> None:
                 nonlocal until
-                if event.received_ns >= until:
-                    until = begin(event)
+                if received_ns >= until:
+                    until = begin(received_ns)
                     if not until:
                         return
-                frame = event.raw
-                # ``is_line``, without the call
-                if not (frame and frame.isascii() and frame[0] == BRACE) or LINE_END in frame or RETURN in frame:
-                    frame = frame_of(event)
                 if not frames:
                     fill((keep, frames))
                 frames.append(frame)
 
-            return hear_frame
+            def hear(event: Event) -> None:
+                nonlocal last_read
+                frame = event.raw
+                take(frame if frame and is_line(frame) else frame_of(event), event.received_ns)
+                last_read = event
+
+            return _Ear(hear, take)
 
         self.stop, self._ear = stop, ear
 
-    def hear(self, keep: Keep) -> Callable[[Event], None]:
-        """What is to be called with each event whose frame goes there."""
+    def ear(self, keep: Keep) -> _Ear:
+        """What is to be called with what goes there."""
         if keep not in self._ears:
             self._ears[keep] = self._ear(keep)
         return self._ears[keep]
 
     def hear_any(self, event: Event) -> None:
         """An event whose stream does not say where its frame goes."""
-        self.hear(self._keep_of(event))(event)
+        self.ear(self._keep_of(event)).hear(event)
 
     def fold(self, run: FrameRun) -> None:
         """Make lines of the frames that came, and pieces of these."""

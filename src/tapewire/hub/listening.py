@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tapewire.config import Credentials
 from tapewire.hub.bodies import Bodies
-from tapewire.hub.calls import Callback
+from tapewire.hub.calls import Callback, Take
 from tapewire.hub.held import Held
 from tapewire.model.events import Event, TradeEvent
 from tapewire.model.status import TradeBody
@@ -29,7 +29,7 @@ class Told(Protocol):
 class Listener:
     """One subscriber's ear on one stream: with whose key it listens, and which message of the stream it came at."""
 
-    __slots__ = ("account", "callback", "finished", "joined", "name", "needs_snapshot", "preference", "takes_frames")
+    __slots__ = ("account", "callback", "finished", "joined", "name", "needs_snapshot", "preference", "take")
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class Listener:
         preference: StreamPreference,
         account: Credentials | None = None,
         *,
-        takes_frames: bool = False,
+        take: Take | None = None,
     ) -> None:
         self.account = account
-        #: Of an event it takes ``raw``, where that is one line of ASCII, and its times.
-        self.takes_frames = takes_frames
+        #: What takes a frame in place of its event, where that is one line of ASCII.
+        self.take = take
         self.name = name
         self.callback = callback
         self.preference = preference
@@ -64,8 +64,11 @@ class Stream:
     __slots__ = (
         "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "counts", "deliver", "doubled",
         "drops", "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
-        "polled", "reading", "recent_ids", "shown", "subscription",
+        "polled", "reading", "recent_ids", "shown", "subscription", "take", "timestamp_of", "unread",
     )  # fmt: skip
+
+    #: Reads of such a frame when it was; set before one comes.
+    timestamp_of: Callable[[bytes], int | None]
 
     def __init__(self, subscription: Subscription, *, drops: bool = True, counted: bool = False) -> None:
         self.subscription, self.drops = subscription, drops
@@ -73,11 +76,13 @@ class Stream:
         #: How many of them wait for a snapshot, want one after each reconnect, hear realtime, want more than frames.
         self.needing = self.lasting = self.hearing = self.reading = 0
         self.deliver: Callback = _nobody_hears
+        self.take: Take = _nobody_takes
         self.changed = True  # listeners came or left since ``deliver`` was made
         self.count = 0
         self.base = 0
         self.awaiting = self.patience = 0
-        self.last: int | None = None
+        self.last: int | None = None  # its ``timestamp``
+        self.unread: bytes | None = None  # the last frame that nobody read
         #: Holes that are being filled, and while there are any, the ids of all trades delivered before and since.
         self.holes = 0
         self.known: set[int] | None = None
@@ -132,8 +137,16 @@ class Stream:
         self.needing += by * listener.needs_snapshot
         self.lasting += by * (listener.preference == "both")
         self.hearing += by * listener.wants_realtime
-        self.reading += by * (not listener.takes_frames)
+        self.reading += by * (listener.take is None)
         self.changed = True
+
+    @property
+    def last_timestamp(self) -> int | None:
+        """When the last message was, by the exchange's clock."""
+        if self.unread is not None:
+            at, self.unread = self.timestamp_of(self.unread), None
+            self.last = self.last if at is None else max(at, self.last or at)
+        return self.last
 
     @property
     def last_id(self) -> int | None:
@@ -265,6 +278,10 @@ Conflicted = Callable[[Stream, TradeEvent, TradeBody], None]
 
 def _nobody_hears(_event: Event) -> None:
     """What the short road would call on a stream that was never settled."""
+
+
+def _nobody_takes(_frame: bytes, _received_ns: int) -> None:
+    """The same of frames that are not read."""
 
 
 def _ids(trade: TradeEvent) -> range:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tapewire.hub.calls import Callback, every, hand_over, once, one_call
+from tapewire.hub.calls import Callback, every, hand_over, once, one_call, one_take
 from tapewire.hub.heads import Heads
 from tapewire.hub.listening import Conflicted, Listener, Stream
 from tapewire.hub.polled import late
+from tapewire.hub.unread import Unread
 from tapewire.model.events import EVENT_CLASSES, Event, TradeEvent
 from tapewire.model.subscription import Subscription, Wish
 from tapewire.venues.contract import Head, Skim
@@ -41,9 +42,8 @@ class Router:
     ``classes`` stands for are never hot: what is sent a few times an hour needs no short road, and may belong to two
     streams (that of its market, and that of all markets, whose symbol is "").
 
-    ``counted``: see ``Stream``. ``skim``: of the codec, which is told when nobody wants more of its events than frames.
-    ``wire_name`` is a stream's name at a venue whose frames name theirs: then ``heads`` is
-    the hot part.
+    ``counted``: see ``Stream``. ``skim``: of the codec; then ``unread`` is the hottest part. ``wire_name`` is a
+    stream's name at a venue whose frames name theirs: then ``heads`` is the hot part.
     """
 
     def __init__(
@@ -58,8 +58,7 @@ class Router:
         skim: Skim | None = None,
     ) -> None:
         self.streams: dict[Subscription, Stream] = {}
-        skimmed = {} if skim is None else skim.classes
-        self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in (*classes.items(), *skimmed.items())}
+        self.tables: Tables = {wire: (public, {}) for wire, (public, _, _) in classes.items()}
         self.retired: dict[str, int] = {}
         self._failed, self._drop_doubles, self._counted = failed, drop_doubles, counted
         self._doubled = self._conflicts = 0  # in streams given up
@@ -73,12 +72,8 @@ class Router:
         self._hot: dict[tuple[str, str | None], dict[str, Stream]] = {
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
         }
-        #: The same for events that are frames and little else: streams all of whose listeners take these.
-        self._skimmed: dict[tuple[str, str | None], dict[str, Stream]] = {
-            (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in skimmed.items()
-        }
-        self._skim = skim
-        self._read: set[Stream] = set()  # streams of these kinds that somebody wants whole
+        #: The same for frames, where those take the event's place with all who hear a stream.
+        self.unread = Unread(skim)
         self._index: dict[tuple[str, str | None, str, str], Stream] = {}
         #: Of a venue whose frames name their stream: the hot part.
         self.heads = Heads()
@@ -97,7 +92,6 @@ class Router:
             stream = self._open(Stream(subscription, drops=self._drop_doubles, counted=self._counted))
         stream.join(listener)
         self.chill(stream)  # what the short road calls is made when the next message settles the stream
-        self._turn_skim(stream)
         return stream
 
     def remove(self, subscription: Subscription, listener: Listener) -> bool:
@@ -107,17 +101,10 @@ class Router:
             return False
         stream.leave(listener)
         self.chill(stream)
-        self._turn_skim(stream)
         if stream.listeners:
             return False
         self._close(stream)
         return True
-
-    def _turn_skim(self, stream: Stream) -> None:
-        """Somebody came or left: read whole what is wanted whole."""
-        if self._skim is not None and _sort(stream.subscription) in self._skimmed:
-            (self._read.add if stream.reading else self._read.discard)(stream)
-            self._skim.turn(not self._read)
 
     def _open(self, stream: Stream) -> Stream:
         self.streams[stream.subscription] = stream
@@ -162,11 +149,11 @@ class Router:
     def chill(self, stream: Stream) -> None:
         """Let the stream's next message take the careful road."""
         self.heads.close(stream)
+        self.unread.close(stream)
         self.warm.discard(stream)
         table, symbol = self._hot_table(stream.subscription), stream.subscription.symbol
         if table.get(symbol) is stream:
             del table[symbol]
-            self._skimmed.get(_sort(stream.subscription), {}).pop(symbol, None)
 
     def asked(self, stream: Stream, *, snapshot: bool) -> None:
         """The stream was asked for: its messages are careful ones until the snapshot came, if one was asked.
@@ -285,7 +272,7 @@ class Router:
             stream.last = event.timestamp
             self._hear(stream, event, failed)
         if not stream.awaiting and stream.known is None and stream.polled is None:
-            self._settle(stream, event.symbol, head)
+            self._settle(stream, event, head)
 
     def _hear(self, stream: Stream, event: Event, failed: Callable[[Listener, BaseException], None]) -> None:
         snapshot = event.stream_type == "SNAPSHOT"
@@ -336,18 +323,17 @@ class Router:
             if listener.callback is callback or (stream.deliver is callback and listener.wants_realtime)
         )
 
-    def _settle(self, stream: Stream, symbol: str, head: Head | None) -> None:
+    def _settle(self, stream: Stream, event: Event, head: Head | None) -> None:
         if self.streams.get(stream.subscription) is stream:  # a callback may have ended it
             if stream.changed:
                 self._refresh(stream)
             if self._wire_name is None and not self._is_kept(stream.subscription):
                 self._hot_table(stream.subscription)[stream.subscription.symbol] = stream
-                if not stream.reading and (skimmed := self._skimmed.get(_sort(stream.subscription))) is not None:
-                    skimmed[stream.subscription.symbol] = stream
+                self.unread.open(stream, event)
                 return
             self.warm.add(stream)
             if head is not None:
-                self.heads.open(stream, symbol, head)
+                self.heads.open(stream, event.symbol, head)
 
     def _refresh(self, stream: Stream) -> None:
         ears = tuple(listener.callback for listener in stream.listeners if listener.wants_realtime)
@@ -358,6 +344,8 @@ class Router:
                 once(stream, ids.append, stream.bodies, hear, count) if stream.drops else every(ids.append, hear, count)
             )
         stream.deliver = hear
+        takes = (listener.take for listener in stream.listeners if listener.wants_realtime)
+        stream.take = one_take(tuple(take for take in takes if take is not None))
         stream.changed = False
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:

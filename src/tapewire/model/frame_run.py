@@ -15,12 +15,14 @@ Keep = Callable[[bytes, int], None]
 
 
 #: As a number: to look for a number in bytes costs a quarter of looking for bytes.
-BRACE, LINE_END, RETURN = b"{\n\r"
+BRACE, END_BRACE, COMMA, LINE_END, RETURN = b"{},\n\r"
 
 
 def is_line(frame: bytes) -> bool:
-    """Whether a frame is a JSON object as one line of ASCII: it is written as it is, and its event not looked at."""
-    return frame.isascii() and frame[:1] == b"{" and not (LINE_END in frame or RETURN in frame)
+    """Whether a frame can be written as it is: it is an object of JSON, if it is JSON, and one line of ASCII."""
+    return (
+        frame[:1] == b"{" and frame[-1] == END_BRACE and frame.isascii() and not (LINE_END in frame or RETURN in frame)
+    )
 
 
 class Piece(Struct, gc=False):
@@ -42,15 +44,17 @@ class FrameRun(Struct, gc=False):
 
     Attributes:
         pieces: the frames, older ones first.
-        first: the event of the run's first frame; its bulk may stand in its frame alone (``Codec.skim``).
+        at_ns: when the first of them came, ns UTC.
         count: how many frames these are.
         size: bytes of the frames, line ends not counted.
+        sample: the event of the last of them that was read; None: none was.
     """
 
     pieces: list[Piece]
-    first: Event
+    at_ns: int
     count: int = 0
     size: int = 0
+    sample: Event | None = None
 
     def add(self, piece: Piece) -> None:
         """What came next."""
@@ -65,7 +69,7 @@ class FrameRun(Struct, gc=False):
 
     def split(self, most: int) -> FrameRun:
         """Take off the first ``most`` frames, fewer than there are: they are a run of their own then."""
-        run, whole = FrameRun([], self.first), 0
+        run, whole = FrameRun([], self.at_ns), 0
         while self.pieces[whole].count <= most - run.count:
             run.add(self.pieces[whole])
             whole += 1

@@ -226,7 +226,9 @@ class CursorKeeper:
             told = stream.count > 0 if subscription in lost else subscription in live
             if stream.hearing and told:
                 at = Now(now.t, lost.get(subscription, now.ns))
-                seen = Seen(stream.count, *stream.told_to_all(), stream.last, not stream.holes, tuple(stream.parts))
+                seen = Seen(
+                    stream.count, *stream.told_to_all(), stream.last_timestamp, not stream.holes, tuple(stream.parts)
+                )
                 self._cursor.note(at, (whose, subscription), seen)
         account = _account(carrier)
         if account is not None and (state := account.state()) is not None:

@@ -90,7 +90,9 @@ class Driver:
         self._sampling = Sampling(self.router)
         self.books = KeptBooks(venue, origin.connection, self.router, numbers, clock, events.fetch, self)
         self.dispatch: Dispatch | HeadDispatch = (
-            Dispatch(codec.decode, self.router.tables, self._careful_road, self.callback_failed)
+            Dispatch(
+                codec.decode, self.router.tables, self._careful_road, self.callback_failed, *self.router.unread.road
+            )
             if venue.wire_name is None
             else HeadDispatch(self.router.heads.table, self._careful_road, self.callback_failed)
         )
@@ -351,7 +353,7 @@ class Driver:
 
     def _progress(self) -> dict[Subscription, Progress]:
         return {
-            subscription: Progress(stream.count - stream.base, stream.last_id, stream.last)
+            subscription: Progress(stream.count - stream.base, stream.last_id, stream.last_timestamp)
             for subscription, stream in self.router.streams.items()
         }
 

@@ -383,7 +383,7 @@ class Group:
 
 
 def _position(stream: Stream) -> Progress:
-    return Progress(stream.count - stream.base, stream.last_id, stream.last)
+    return Progress(stream.count - stream.base, stream.last_id, stream.last_timestamp)
 
 
 def _is_wanted(front: Stream, snapshot: Event) -> bool:

@@ -138,7 +138,8 @@ class KeptBooks:
         subscriptions = [stream.subscription for stream in streams]
         if self._mending.spoilt(now.t, subscriptions, cause):
             progress = {
-                stream.subscription: Progress(stream.count - stream.base, None, stream.last) for stream in streams
+                stream.subscription: Progress(stream.count - stream.base, None, stream.last_timestamp)
+                for stream in streams
             }
             live = [stream.subscription for stream in streams if stream.wish.realtime]
             self._owner.machine.ledger.lost(now, cause, live, progress)

@@ -32,7 +32,7 @@ def missed_candles(venue: str, connection: str, now: Now, stream: Stream, event:
     """The same of candles, on a line of which some stream fell silent: windows may have ended since."""
     if not isinstance(event, CandleEvent) or event.stream_type != "SNAPSHOT":
         return None
-    if stream.count == stream.base or stream.last is None:
+    if stream.count == stream.base or stream.last_timestamp is None:
         return None
     return _silence(venue, connection, now, stream, event)
 
@@ -46,8 +46,8 @@ def _silence(venue: str, connection: str, now: Now, stream: Stream, event: Event
         subscription=stream.subscription,
         cause="stale",
         state="full_state",
-        from_ns=now.ns if stream.last is None else min(now.ns, stream.last * 1_000_000),
+        from_ns=now.ns if stream.last_timestamp is None else min(now.ns, stream.last_timestamp * 1_000_000),
         to_ns=now.ns,
-        last_timestamp=stream.last,
+        last_timestamp=stream.last_timestamp,
         first_timestamp=event.timestamp,
     )

@@ -210,8 +210,8 @@ class Standby:
     def _asks(self, stream: Stream) -> Trades | Candles | States | None:
         subscription, venue = stream.subscription, self._at.venue
         row = next((row for row in self._at.ledger.open if row.subscription == subscription), None)
-        last = Progress(last_id=stream.last_id, last_timestamp=stream.last)
-        if stream.last is None and row is not None:  # another process saw the stream last
+        last = Progress(last_id=stream.last_id, last_timestamp=stream.last_timestamp)
+        if stream.last_timestamp is None and row is not None:  # another process saw the stream last
             last = Progress(last_id=row.last_id, last_timestamp=row.last_timestamp)
         history = venue.history
         if history is not None and subscription.kind == "trade":
@@ -221,7 +221,7 @@ class Standby:
             unit = subscription.unit or ""
             window = windows_of(unit) if history.window is None else partial(history.window, unit)
             return Candles(window, last.last_timestamp, history.candles_late_ms)
-        return States(stream.last) if subscription.kind in venue.polls else None
+        return States(stream.last_timestamp) if subscription.kind in venue.polls else None
 
     def _row(self, stream: Subscription, entry: Entry, answer: Answer) -> None:
         """A callback may have ended the stream: then nothing of it is open."""

@@ -25,12 +25,12 @@ State = Literal["idle", "recording", "degraded"]
 BATCH = 1000
 #: Bytes of frames that are written before their time, and that are read ahead at most. Of a slow disk, or a thread that
 #: seldom has its turn, the batches grow until each file gets enough at once.
-FRAMES_DUE, FRAMES_MOST = 12 * 1024 * 1024, 28 * 1024 * 1024
+FRAMES_DUE, FRAMES_MOST = 8 * 1024 * 1024, 28 * 1024 * 1024
 #: A busy event loop may answer the sink's thread a fifth of a second later only. So that writes what becomes ready by
 #: itself, waits so many seconds for more after a full batch, and asks the loop after this share of the time limit.
 _MORE, _ROW_SHARE = 0.15, 0.25
 #: Seconds that a run of frames has taken when it comes (``hub.frame_box.RUN_SECONDS``); what is left to wait at least.
-_RUN, _LEAST = 0.05, 0.01
+_RUN, _LEAST = 0.02, 0.01
 #: Seconds between flushes where nobody says otherwise; the share of it for which the thread waits for more at most.
 _FLUSH_EVERY, _MORE_SHARE = 1.0, 1 / 6
 
@@ -42,7 +42,7 @@ class RunnerOptions(Struct, frozen=True, kw_only=True):
         batch: events that are written at once; as many again may wait while a batch is being written. None: as many as
             the sink wants (``Sink.batch``), or 1,000.
         max_age: seconds after which a smaller batch is written too, or half of ``flush_every``, if that is less.
-        flush_every: seconds from what came to the flush that covers it, at most (0.12 or more, where frames come in
+        flush_every: seconds from what came to the flush that covers it, at most (0.06 or more, where frames come in
             runs). None: as the sink says (``Sink.flush_every``), or 1.
         write_timeout: seconds one ``open``, ``write`` or ``flush`` may take.
         close_timeout: seconds for all that remains when the feed has ended (Ctrl-C ends within five).

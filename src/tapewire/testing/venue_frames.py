@@ -20,8 +20,6 @@ from tapewire.venues.contract import Codec, Reading, Venue
 _SINCE, _UNTIL = 1_230_768_000_000, 4_102_444_800_000
 #: Frames of which every cut is tried; others are cut at a few places.
 _CUT_WHOLE = 60
-#: Of a skimmed event, what says whose it is and when.
-_ALWAYS_READ = frozenset({"venue", "symbol", "unit", "timestamp", "stream_type", "received_ns", "raw"})
 
 
 class Frames(Protocol):
@@ -86,43 +84,23 @@ def both_roads_give_the_same_events(case: Frames) -> None:
     must(hot > 0, "no capture takes the short road")
 
 
-def what_is_left_unread_stands_in_the_frame(case: Frames) -> None:
-    """A skimmed event says whose it is and when, has its frame, and else what the careful road reads, or nothing."""
+def frames_that_begin_alike_are_of_one_stream(case: Frames) -> None:
+    """Who takes frames that are not read knows whose they are by how they begin, and when they were."""
     codec = case.venue.codec(case.format, "float", True)
     if codec.skim is None:
         return
-    codec.skim.turn(True)
-    skimmed = [event for frame in case.captures for event in _skimmed(codec, frame)]
-    must(bool(skimmed), "nothing in the captures is skimmed")
-    codec.skim.turn(False)
-    must(not any(_skimmed(codec, frame) for frame in case.captures), "it goes on skimming when it is not to")
-    codec.skim.turn(True)
-    odd = [made for frame in case.captures[:_CUT_WHOLE] for made in (frame + b"\n", b" " + frame, _with_a_note(frame))]
-    must(not any(_skimmed(codec, frame) for frame in odd), "a frame is skimmed that is no line of ASCII")
-
-
-def _with_a_note(frame: bytes) -> bytes:
-    """A field of the exchange that nobody knows yet, in its language."""
-    return frame[:-1] + ',"note":"한"}'.encode()
-
-
-def _skimmed(codec: Codec, frame: bytes) -> list[Event]:
-    """The frame's event, if it is skimmed, held against what the careful road reads."""
-    try:
-        event = codec.decode(frame)
-    except Exception:  # not for the short road
-        return []
-    if codec.skim is None or type(event) not in codec.skim.classes:
-        return []
-    event.__class__ = codec.skim.classes[type(event)][0]
-    [whole] = codec.read(frame).events
-    for name in event.__struct_fields__:
-        ours, full = getattr(event, name), getattr(whole, name)
-        must(
-            ours == full or (not ours and name not in _ALWAYS_READ),
-            f"skimmed, {name} of a {event.kind} is {ours!r}, not {full!r}",
-        )
-    return [event]
+    begin, heads = codec.skim.begin, dict[bytes, tuple[str, str]]()
+    for frame, event in ((one, event) for one in case.captures for event in codec.read(one).events):
+        head = codec.skim.head(event) if event.kind in codec.skim.kinds else None
+        if head is not None:
+            must(head == frame[: frame.find(b",", begin)], f"{head!r} is not how a frame of {event.symbol} begins")
+            must(codec.skim.timestamp(frame) == event.timestamp, f"a {event.kind} that is not read has another time")
+            heads.setdefault(head, (event.kind, event.symbol))
+    must(bool(heads), "no capture says by how it begins whose it is")
+    for frame in case.captures:
+        whose = heads.get(frame[: frame.find(b",", begin)])
+        found = [(event.kind, event.symbol) for event in codec.read(frame).events]
+        must(whose is None or found == [whose], f"frames of {whose} begin as those of {found}")
 
 
 def cut_garbled_and_doubled_frames_raise_nothing(case: Frames) -> None:

@@ -64,7 +64,7 @@ QUESTIONS: Mapping[str, Callable[[VenueCase], None]] = {
         venue_frames.every_event_is_complete_and_exact,
         venue_frames.the_same_bytes_give_the_same_events,
         venue_frames.both_roads_give_the_same_events,
-        venue_frames.what_is_left_unread_stands_in_the_frame,
+        venue_frames.frames_that_begin_alike_are_of_one_stream,
         venue_frames.cut_garbled_and_doubled_frames_raise_nothing,
         venue_frames.holes_are_seen,
         venue_talk.requests_are_as_written,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from tapewire.model.frame_run import COMMA, is_line
 
 
 class Dispatch(NamedTuple):
@@ -14,12 +17,16 @@ class Dispatch(NamedTuple):
         tables: the event's class → (its public class, its symbol → the stream: ``last``, ``count``, ``deliver``).
         careful: the other road, for whatever is not plain data of a settled stream.
         failed: told of a ``deliver`` that raised.
+        unread: what stands in a frame before its first comma from byte ``begin`` on → the stream (``count``,
+            ``unread``, ``take``), where its frames are taken without being read. A line may do without, and read all.
     """
 
     decode: Callable[[bytes], Any]
     tables: Mapping[type, tuple[type, Mapping[str, Any]]]
     careful: Callable[[bytes, int], None]
     failed: Callable[[Callable[[Any], object], Exception], None]
+    unread: Mapping[bytes, Any] = MappingProxyType({})
+    begin: int = 0
 
     def on_message(self) -> Callable[[bytes, bool, int], None]:
         """The four steps as one function, for ``LineListener.on_message``.
@@ -27,9 +34,18 @@ class Dispatch(NamedTuple):
         ``PicowsLine.on_ws_frame`` has the same lines a second time: one call less is 2.4 % of all that a message
         costs (docs/benchmarks.md). A test holds the two against each other.
         """
-        decode, tables, careful, failed = self
+        decode, tables, careful, failed, unread, begin = self
 
         def on_message(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
+            if (
+                unread
+                and (stream := unread.get(payload[: payload.find(COMMA, begin)])) is not None
+                and is_line(payload)
+            ):
+                stream.unread = payload
+                stream.count += 1
+                stream.take(payload, received_ns)
+                return
             try:
                 event = decode(payload)
                 public, streams = tables[type(event)]

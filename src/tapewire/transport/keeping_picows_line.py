@@ -53,7 +53,7 @@ class KeepingPicowsLine(_Keeping):
     def _take_dispatch(self, listener: LineListener) -> None:
         dispatch, keeper = getattr(listener, "dispatch", None), getattr(listener, "keeper", None)
         if isinstance(dispatch, Dispatch) and isinstance(keeper, Keeper):
-            self._decode, self._tables, _, self._failed = dispatch
+            self._decode, self._tables, _, self._failed, *_ = dispatch
             self._take_keeper(keeper)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:

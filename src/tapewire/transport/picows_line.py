@@ -111,7 +111,7 @@ class PicowsLine(WSListener):
         """The short road, if it is of this line's form; else every message takes the listener's ``on_message``."""
         dispatch = getattr(listener, "dispatch", None)
         if isinstance(dispatch, Dispatch) and getattr(listener, "keeper", None) is None:
-            self._decode, self._tables, _, self._failed = dispatch
+            self._decode, self._tables, _, self._failed, *_ = dispatch
             self._has_dispatch = True
 
     async def _connect(self, url: str, extra: list[tuple[str, str]], context: ssl.SSLContext) -> None:

@@ -190,17 +190,21 @@ class Reading(Struct, frozen=True):
 
 
 class Skim(NamedTuple):
-    """How a codec leaves the bulk of some events unread, where all who hear them take the frame in their place.
+    """How a frame says whose it is without being read, where all who hear that stream take the frame itself.
 
-    Only of frames that are one event and ``model.frame_run.is_line``; who the event is, and when, is read always.
+    A frame's *head* is what stands before its first comma from byte ``begin`` on.
 
     Attributes:
-        classes: as ``Codec.classes``, of events whose bulk is in ``raw`` alone.
-        turn: whether ``Codec.decode`` is to make those from now on; at first it does not.
+        kinds: whose frames may stay unread.
+        head: of an event that has its frame in ``raw`` → the frame's head, if each frame with that head is one event of
+            that stream; None otherwise.
+        timestamp: of a frame that was not read → ``timestamp`` of its event, None: it has none, or cannot be read.
     """
 
-    classes: Mapping[type, tuple[type[Event], str, str | None]]
-    turn: Callable[[bool], None]
+    kinds: frozenset[str]
+    begin: int
+    head: Callable[[Event], bytes | None]
+    timestamp: Callable[[bytes], int | None]
 
 
 class Codec(Protocol):
@@ -215,7 +219,7 @@ class Codec(Protocol):
     decode: Callable[[bytes], Any]
     #: wire class → (public event class, kind, candle unit or None); the driver sets ``event.__class__`` to the public
     classes: Mapping[type, tuple[type[Event], str, str | None]]
-    #: None: it always reads all. ``read`` does so in any case.
+    #: None: every frame is read.
     skim: Skim | None
 
     def read(self, payload: bytes, received_ns: int = 0) -> Reading:

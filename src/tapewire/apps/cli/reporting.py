@@ -91,11 +91,10 @@ class LineReporter:
     def hear(self, item: Item | FrameRun) -> None:
         """Count it; print it when it is a step of the feed (gaps that come together in few lines)."""
         self.tally.add(item)
-        if isinstance(item, FrameRun):
-            item = item.first
         if not self._as_json:
-            self._print_lines(self._news.hear(item, self._now()))
-        elif not isinstance(item, Event):
+            news, now = self._news, self._now()
+            self._print_lines(news.late(now) if isinstance(item, FrameRun) else news.hear(item, now))
+        elif not isinstance(item, Event | FrameRun):
             _write(json_line(item))
 
     def note(self, style: str, text: str) -> None:  # noqa: ARG002 - lines have no colour

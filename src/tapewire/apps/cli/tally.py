@@ -65,9 +65,10 @@ class Tally:
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else None
 
     def add(self, item: Item | FrameRun) -> None:
-        """Count one event; of frames only the first one's latency is taken."""
+        """Count one event; of frames only the latency of one is taken."""
         if isinstance(item, FrameRun):
-            self._time(item.first)
+            if item.sample is not None:
+                self._time(item.sample)
         elif isinstance(item, Event):
             self._heard[kind_of(item)] += 1
             self._time(item)

@@ -185,7 +185,7 @@ def _nothing(_name: str) -> None:
 def _time_of(item: Item | Condensed | FrameRun) -> int:
     """When it came, ns UTC; of an event that nobody received, the venue's own time."""
     if isinstance(item, FrameRun):
-        item = item.first
+        return item.at_ns
     if isinstance(item, Condensed):
         return item.received_ns
     if not isinstance(item, Event):

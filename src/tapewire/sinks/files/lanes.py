@@ -78,7 +78,7 @@ class Lanes:
         """
         current: Slot | None = None
         for run in runs:
-            found = slot(run.first.received_ns)
+            found = slot(run.at_ns)
             if current is not None and found != current:
                 self._empty(current, take)
             run.deal()

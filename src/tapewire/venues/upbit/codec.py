@@ -10,7 +10,6 @@ from msgspec import Raw
 
 from tapewire.config import Format, Numbers
 from tapewire.model.events import Event
-from tapewire.model.frame_run import is_line
 from tapewire.venues.contract import Control, Quarantine, Reading, Skim
 from tapewire.venues.upbit.fields import LIST_FIELDS, full_names
 from tapewire.venues.upbit.lax import read_event
@@ -21,8 +20,6 @@ from tapewire.venues.upbit.messages import (
     WireType,
     element_decoder,
     frame_decoder,
-    skimmed_classes,
-    skimming_decoder,
     wire_classes,
 )
 from tapewire.venues.upbit.profile import CANDLE_UNITS, PUBLIC_KINDS, Region
@@ -32,6 +29,10 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError
 _LIST = msgspec.json.Decoder(list[Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _NULL = b"null"
+#: Kinds of which a recorder needs no field: no gap of theirs is filled, and none comes twice. They are most of a feed.
+_SKIMMED = frozenset({"ticker", "orderbook"})
+#: A byte between the comma behind the type of such a frame, of either form, and the comma behind its code.
+_NAMED = 20
 
 
 class UpbitCodec:
@@ -44,8 +45,9 @@ class UpbitCodec:
         self.decode = frame_decoder(region.name, format, numbers)
         self.skim: Skim | None = None
         if keep_raw:
-            skims = not format.endswith("_LIST")
-            self.decode, self.skim = _keeping_raw(self.decode, form if skims else None)
+            self.decode = _keeping_raw(self.decode)
+            if not format.endswith("_LIST"):
+                self.skim = Skim(_SKIMMED, _NAMED, _head_of, self._timestamp)
 
     def read(self, payload: bytes, received_ns: int = 0) -> Reading:
         """Any frame of any of the four formats. Never raises; one bad element of a list costs only itself."""
@@ -62,6 +64,10 @@ class UpbitCodec:
             tuple(one for one in said if isinstance(one, Control)),
             tuple(one for one in said if isinstance(one, Quarantine)),
         )
+
+    def _timestamp(self, frame: bytes) -> int | None:
+        events = self.read(frame).events
+        return events[0].timestamp if events else None
 
     def _element(self, element: Raw) -> Event | Control | Quarantine:
         """Told apart in the order of spec/upbit.md 4.10; a null is as good as nothing (4.0)."""
@@ -93,30 +99,22 @@ class UpbitCodec:
         return read_event(self._venue, wire, fields, simple=simple, numbers=self._numbers)
 
 
-def _keeping_raw(whole: Callable[[bytes], Any], form: Form | None) -> tuple[Callable[[bytes], Any], Skim | None]:
-    """``whole`` with the frame in ``raw``, and how it skims where each frame is one event of this form.
-
-    Of a frame that is no plain line all is read: who takes frames takes such a one as an event.
-    """
-    decode, skimmed = whole, None  # type: tuple[Callable[[bytes], Any], type | None]
-
+def _keeping_raw(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def decode_with_raw(payload: bytes) -> Any:
         event = decode(payload)
-        if event.__class__ is skimmed and not is_line(payload):
-            event = whole(payload)
         event.raw = payload
         return event
 
-    if form is None:
-        return decode_with_raw, None
-    skimming, classes = skimming_decoder(form), skimmed_classes(form)
-    [book] = classes
+    return decode_with_raw
 
-    def turn(on: bool) -> None:  # noqa: FBT001
-        nonlocal decode, skimmed
-        decode, skimmed = (skimming, book) if on else (whole, None)
 
-    return decode_with_raw, Skim(classes, turn)
+def _head_of(event: Event) -> bytes | None:
+    """See ``Skim.head``: Upbit says the type first, and then the code."""
+    frame, kind, code = event.raw or b"", event.kind.encode(), event.symbol.encode()
+    head = frame[: frame.find(b",", _NAMED)]
+    return (
+        head if head in {b'{"type":"%s","code":"%s"' % (kind, code), b'{"ty":"%s","cd":"%s"' % (kind, code)} else None
+    )
 
 
 def _wire_type(fields: Mapping[str, Raw]) -> WireType:

@@ -64,24 +64,9 @@ def wire_classes(form: Form) -> dict[type, WireType]:
 
 
 @cache
-def skimmed_classes(form: Form) -> dict[type, WireType]:
-    """Wire classes of order books whose units stay unread: these are half of what decoding a feed costs."""
-    name = "orderbook"
-    return {_wire_class(form, name, WIRE_TYPES[name], unread="orderbook_units"): WIRE_TYPES[name]}
-
-
-@cache
 def element_decoder(form: Form) -> Callable[[Any], Any]:
     """JSON object of ``form`` → wire class instance; raises on anything that is not exactly that."""
     return _settled(msgspec.json.Decoder(reduce(or_, wire_classes(form))).decode, form)
-
-
-@cache
-def skimming_decoder(form: Form) -> Callable[[Any], Any]:
-    """As ``element_decoder``; order books are of ``skimmed_classes``."""
-    skimmed = skimmed_classes(form)
-    others = [one for one, wire in wire_classes(form).items() if wire not in skimmed.values()]
-    return _settled(msgspec.json.Decoder(reduce(or_, [*others, *skimmed])).decode, form)
 
 
 @cache
@@ -102,13 +87,10 @@ def frame_decoder(venue: str, format: Format, numbers: Numbers) -> Callable[[byt
     return _settled(only, form)
 
 
-def _wire_class(form: Form, name: str, wire: WireType, *, unread: str = "") -> type:
-    """Every field of the public class is declared anew: under its wire name, or, as ``unread``, out of the wire's
-    reach.
-    """
+def _wire_class(form: Form, name: str, wire: WireType) -> type:
+    """Every field of the public class is declared anew: under its wire name, or out of the wire's reach."""
     own = {name: name for name in ("recovered", "polled", "final")}  # words of our recordings
     names = attribute_names(wire.kind, simple=form.simple) | own
-    names.pop(unread, None)
     fixed = {"venue": form.venue, "unit": wire.unit}
     fields = [
         (info.name, _wire_type(info.type, form), _wire_field(info, names.get(info.name, f"({info.name})"), fixed))
