@@ -116,7 +116,7 @@ async def test_the_line_does_what_the_function_does() -> None:
 @pytest.mark.parametrize("make", [MeteredPicowsLine, PicowsLine])
 async def test_where_frames_go_unread_the_line_does_what_the_function_does(make: LineFactory) -> None:
     """A line that does not know of it reads what it can, and hands the rest to the function."""
-    called, inside = TakingEar(), TakingEar()
+    called, inside = TakingEar(breaks_at=2), TakingEar(breaks_at=2)
     frames = [
         *FRAMES,
         (wire.TEXT, hot(10, b"long")),
@@ -130,6 +130,7 @@ async def test_where_frames_go_unread_the_line_does_what_the_function_does(make:
 
     assert [hot_at(frame) for frame, _ in called.taken] == [1, 2, 9, 10, 13, 14]
     assert [event.timestamp for event in called.heard] == [0, 11, 12]
+    assert called.failures == ["broken ear"]
     assert {at for _, at in called.taken} == {NOW_NS}
     if make is MeteredPicowsLine:
         assert inside.account == called.account

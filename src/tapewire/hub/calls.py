@@ -67,18 +67,6 @@ def one_call(ears: tuple[Callback, ...], failed: Callable[[Callback, BaseExcepti
     return hear_all
 
 
-def one_take(takes: tuple[Take, ...]) -> Take:
-    """The same for what takes frames, none of which raises."""
-    if len(takes) == 1:
-        return takes[0]
-
-    def take_all(frame: bytes, received_ns: int) -> None:
-        for take in takes:
-            take(frame, received_ns)
-
-    return take_all
-
-
 def once(
     stream: Remembering,
     remember: Callable[[int | None], None],

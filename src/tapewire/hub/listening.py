@@ -41,7 +41,7 @@ class Listener:
         take: Take | None = None,
     ) -> None:
         self.account = account
-        #: What takes a frame in place of its event, where that is one line of ASCII.
+        #: Takes a frame in place of its event, where that is one line of ASCII.
         self.take = take
         self.name = name
         self.callback = callback
@@ -64,19 +64,19 @@ class Stream:
     __slots__ = (
         "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "counts", "deliver", "doubled",
         "drops", "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
-        "polled", "reading", "recent_ids", "shown", "subscription", "take", "timestamp_of", "unread",
+        "polled", "recent_ids", "shown", "subscription", "take", "timestamp_of", "unread",
     )  # fmt: skip
 
-    #: Reads of such a frame when it was; set before one comes.
+    #: Takes such a frame, and reads of it when it was; set before one comes.
+    take: Take
     timestamp_of: Callable[[bytes], int | None]
 
     def __init__(self, subscription: Subscription, *, drops: bool = True, counted: bool = False) -> None:
         self.subscription, self.drops = subscription, drops
         self.listeners: dict[Listener, None] = {}
-        #: How many of them wait for a snapshot, want one after each reconnect, hear realtime, want more than frames.
-        self.needing = self.lasting = self.hearing = self.reading = 0
+        #: How many of them wait for a snapshot, want one after each reconnect, hear realtime.
+        self.needing = self.lasting = self.hearing = 0
         self.deliver: Callback = _nobody_hears
-        self.take: Take = _nobody_takes
         self.changed = True  # listeners came or left since ``deliver`` was made
         self.count = 0
         self.base = 0
@@ -137,8 +137,13 @@ class Stream:
         self.needing += by * listener.needs_snapshot
         self.lasting += by * (listener.preference == "both")
         self.hearing += by * listener.wants_realtime
-        self.reading += by * (listener.take is None)
         self.changed = True
+
+    @property
+    def taker(self) -> Take | None:
+        """What takes its frames in place of events: that of its only listener, if that does; else all are read."""
+        first, *others = self.listeners
+        return first.take if not others and first.wants_realtime else None
 
     @property
     def last_timestamp(self) -> int | None:
@@ -278,10 +283,6 @@ Conflicted = Callable[[Stream, TradeEvent, TradeBody], None]
 
 def _nobody_hears(_event: Event) -> None:
     """What the short road would call on a stream that was never settled."""
-
-
-def _nobody_takes(_frame: bytes, _received_ns: int) -> None:
-    """The same of frames that are not read."""
 
 
 def _ids(trade: TradeEvent) -> range:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tapewire.hub.calls import Callback, every, hand_over, once, one_call, one_take
+from tapewire.hub.calls import Callback, every, hand_over, once, one_call
 from tapewire.hub.heads import Heads
 from tapewire.hub.listening import Conflicted, Listener, Stream
 from tapewire.hub.polled import late
@@ -344,8 +344,6 @@ class Router:
                 once(stream, ids.append, stream.bodies, hear, count) if stream.drops else every(ids.append, hear, count)
             )
         stream.deliver = hear
-        takes = (listener.take for listener in stream.listeners if listener.wants_realtime)
-        stream.take = one_take(tuple(take for take in takes if take is not None))
         stream.changed = False
 
     def _hot_table(self, subscription: Subscription) -> dict[str, Stream]:

@@ -10,7 +10,7 @@ from tapewire.venues.contract import Skim
 
 
 class Unread:
-    """Of settled streams all of whose listeners take frames. Where a codec cannot skim, there are none.
+    """Of settled streams whose only listener takes frames. Where a codec cannot skim, there are none.
 
     Attributes:
         road: for the short road, which looks in here at every frame: head → stream, and ``Skim.begin``; 0: it need not.
@@ -24,11 +24,11 @@ class Unread:
 
     def open(self, stream: Stream, event: Event) -> None:
         """The stream is settled: what comes after ``event`` and begins as its frame is not read, if nobody wants it."""
-        if self._skim is None or stream.reading or event.kind not in self._skim.kinds:
+        if self._skim is None or event.kind not in self._skim.kinds or (take := stream.taker) is None:
             return
         head = self._skim.head(event)
         if head is not None:
-            stream.timestamp_of = self._skim.timestamp
+            stream.take, stream.timestamp_of = take, self._skim.timestamp
             self._streams[head], self._heads[stream] = stream, head
 
     def close(self, stream: Stream) -> None:

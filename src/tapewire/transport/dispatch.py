@@ -34,17 +34,11 @@ class Dispatch(NamedTuple):
         ``PicowsLine.on_ws_frame`` has the same lines a second time: one call less is 2.4 % of all that a message
         costs (docs/benchmarks.md). A test holds the two against each other.
         """
-        decode, tables, careful, failed, unread, begin = self
+        decode, tables, careful, failed, unread, _ = self
+        taken = self.taken
 
         def on_message(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
-            if (
-                unread
-                and (stream := unread.get(payload[: payload.find(COMMA, begin)])) is not None
-                and is_line(payload)
-            ):
-                stream.unread = payload
-                stream.count += 1
-                stream.take(payload, received_ns)
+            if unread and taken(payload, received_ns):
                 return
             try:
                 event = decode(payload)
@@ -65,6 +59,19 @@ class Dispatch(NamedTuple):
                 failed(stream.deliver, error)
 
         return on_message
+
+    def taken(self, payload: bytes, received_ns: int) -> bool:
+        """Hand the message on as it is, if it is for somebody who takes frames without reading them; whether it was."""
+        stream = self.unread.get(payload[: payload.find(COMMA, self.begin)])
+        if stream is None or not is_line(payload):
+            return False
+        stream.unread = payload
+        stream.count += 1
+        try:
+            stream.take(payload, received_ns)
+        except Exception as error:  # as of a ``deliver``
+            self.failed(stream.deliver, error)
+        return True
 
 
 class HeadDispatch(NamedTuple):

@@ -27,6 +27,26 @@ class SkimmingPicowsLine(PicowsLine):
         if isinstance(dispatch, Dispatch):
             self._unread, self._begin = dispatch.unread, dispatch.begin
 
+    def _taken(self, payload: bytes) -> bool:
+        """As ``Dispatch.taken``."""
+        stream = self._unread.get(payload[: payload.find(COMMA, self._begin)])
+        if (
+            stream is None
+            # ``is_line``, without the call; how it begins is known
+            or payload[-1] != END_BRACE
+            or not payload.isascii()
+            or LINE_END in payload
+            or RETURN in payload
+        ):
+            return False
+        stream.unread = payload
+        stream.count += 1
+        try:
+            stream.take(payload, self._received_ns)
+        except Exception as error:  # as of a ``deliver``
+            self._failed(stream.deliver, error)
+        return True
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """As ``PicowsLine.on_ws_frame``."""
         if not self._stamped:
@@ -36,17 +56,7 @@ class SkimmingPicowsLine(PicowsLine):
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             payload = frame.get_payload_as_bytes()
             if len(payload) > CONTROL_MAX:
-                if (
-                    self._unread
-                    and (stream := self._unread.get(payload[: payload.find(COMMA, self._begin)])) is not None
-                    # ``is_line``, without the call; how it begins is known
-                    and payload[-1] == END_BRACE
-                    and payload.isascii()
-                    and not (LINE_END in payload or RETURN in payload)
-                ):
-                    stream.unread = payload
-                    stream.count += 1
-                    stream.take(payload, self._received_ns)
+                if self._unread and self._taken(payload):
                     return
                 try:  # as Dispatch.on_message
                     event = self._decode(payload)
