@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from tapewire import Subscription, WebSocketClient
+from tapewire import Subscription, TapeOptions, WebSocketClient
 from tapewire.model.events import OrderbookEvent
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.sim.scenario import Scenario
@@ -18,17 +19,16 @@ from tests.client.test_sinks import until
 
 CODES = ("KRW-BTC", "KRW-ETH")
 STREAMS = [Subscription(kind, code) for kind in ("orderbook", "ticker") for code in CODES]
+#: Longer than a control frame may be, as all data are.
+DAMAGED = b'{"type":"%s","code":"%s","x":#%d,"timestamp":1,"note":"' + b"." * 80 + b'"}'
 
 
 class Recorder:
     """A client that records a simulator; whether it reads a stream shows by where a damaged frame goes."""
 
-    def __init__(self, folder: Path, redundancy: int = 1) -> None:
-        self.simulator = Simulator(Scenario(markets=CODES, rate=1_500.0))
-        self.folder, self.sink = folder, JsonlSink(folder)
-        self.client = WebSocketClient(
-            "fed", line_factory=self.simulator.lines(), http=self.simulator.http(), keep_raw=True, redundancy=redundancy
-        )
+    def __init__(self, simulator: Simulator, folder: Path, **options: Any) -> None:
+        self.simulator, self.folder, self.sink = simulator, folder, JsonlSink(folder)
+        self.client = WebSocketClient("fed", url=simulator.url, keep_raw=True, **options)
         self._number = 0
 
     def count(self) -> int:
@@ -42,7 +42,7 @@ class Recorder:
         """Whether frames of the stream are read."""
         await self.more()
         self._number += 1
-        damaged = b'{"type":"%s","code":"%s","x":#%d,"timestamp":1}' % (kind.encode(), code.encode(), self._number)
+        damaged = DAMAGED % (kind.encode(), code.encode(), self._number)
         self.simulator.inject(damaged)
         line = b"#%d," % self._number
         await until(lambda: bool(_with(line, self.folder)))
@@ -54,11 +54,12 @@ def _with(text: bytes, folder: Path) -> list[str]:
 
 
 @asynccontextmanager
-async def recording(folder: Path, redundancy: int = 1) -> AsyncIterator[Recorder]:
-    recorder = Recorder(folder, redundancy)
-    async with recorder.client:
-        await recorder.client.add_sink(recorder.sink, STREAMS)
-        yield recorder
+async def recording(folder: Path, **options: Any) -> AsyncIterator[Recorder]:
+    async with Simulator(Scenario(markets=CODES, rate=1_500.0)) as simulator:
+        recorder = Recorder(simulator, folder, **options)
+        async with recorder.client:
+            await recorder.client.add_sink(recorder.sink, STREAMS)
+            yield recorder
 
 
 async def test_what_is_only_recorded_is_not_read_and_who_wants_it_gets_it(tmp_path: Path) -> None:
@@ -94,16 +95,22 @@ async def test_with_several_lines_for_each_stream_all_is_read(tmp_path: Path) ->
         assert await recorder.reads("orderbook", "KRW-BTC")
 
 
+async def test_with_a_tape_beside_all_is_read(tmp_path: Path) -> None:
+    async with recording(tmp_path, tape=TapeOptions(folder=str(tmp_path / "tape"))) as recorder:
+        assert await recorder.reads("orderbook", "KRW-BTC")
+
+
 async def test_what_is_kept_is_whole_even_if_it_is_asked_for_while_the_recorder_begins(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
-    async with recorder.client as client:
-        beginning = asyncio.create_task(client.add_sink(recorder.sink, STREAMS))
-        await asyncio.sleep(0)
-        client.keep_latest("orderbook", history=50)
-        await beginning
-        await until(lambda: len(client.get_data_history("KRW-BTC", "orderbook")) == 50)
-        kept = client.get_data_history("KRW-BTC", "orderbook")
-        assert all(isinstance(book, OrderbookEvent) and book.orderbook_units for book in kept)
+    async with Simulator(Scenario(markets=CODES, rate=1_500.0)) as simulator:
+        recorder = Recorder(simulator, tmp_path)
+        async with recorder.client as client:
+            beginning = asyncio.create_task(client.add_sink(recorder.sink, STREAMS))
+            await asyncio.sleep(0)
+            client.keep_latest("orderbook", history=50)
+            await beginning
+            await until(lambda: len(client.get_data_history("KRW-BTC", "orderbook")) == 50)
+            kept = client.get_data_history("KRW-BTC", "orderbook")
+            assert all(isinstance(book, OrderbookEvent) and book.orderbook_units for book in kept)
 
 
 async def test_a_gap_says_when_the_last_message_was_that_nobody_read(tmp_path: Path) -> None:

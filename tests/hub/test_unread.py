@@ -24,6 +24,11 @@ def head_of(event: Event) -> bytes | None:
     return None if event.timestamp == 13 else (event.raw or b"").partition(b",")[0]
 
 
+def other_frame_of(subscription: Subscription, number: int) -> bytes:
+    """The same in a form that only the careful road reads."""
+    return frame_of(subscription, number).replace(b'{"', b'{"the ')
+
+
 class Desk:
     """A router behind the function of the short road; what was read, heard and taken, as numbers."""
 
@@ -35,7 +40,7 @@ class Desk:
         self.router = Router(CLASSES, no_raise, skim=skim)
         self._streams: dict[bytes, Subscription] = {}
         dispatch = Dispatch(self._decode, self.router.tables, self._careful, no_raise, *self.router.unread.road)
-        self._on_message = dispatch.on_message()
+        self._on_message, self._taken = dispatch.on_message(), dispatch.taken()
 
     def listen(self, subscription: Subscription, *, takes_frames: bool) -> Listener:
         take = self._take if takes_frames else None
@@ -51,7 +56,8 @@ class Desk:
 
     def send(self, frame: bytes) -> str:
         before = len(self.read), len(self.taken)
-        self._on_message(frame, False, 5)
+        if not self._taken(frame, 5):
+            self._on_message(frame, False, 5)
         if len(self.taken) > before[1]:
             return "unread"
         return {0: "?", 1: "short", 2: "careful"}[len(self.read) - before[0]]
@@ -59,7 +65,15 @@ class Desk:
     def _take(self, frame: bytes, _received_ns: int) -> None:
         self.taken.append(frame)
 
+    def say_otherwise(self, subscription: Subscription, number: int) -> str:
+        frame = other_frame_of(subscription, number)
+        self._streams[frame] = subscription
+        return self.send(frame)
+
     def _decode(self, frame: bytes) -> Event:
+        if frame.startswith(b'{"the '):
+            self.read.append(0)
+            raise ValueError("another form")
         event: Event = wire_event(self._streams[frame], self._time_of(frame))
         event.raw = frame
         self.read.append(event.timestamp or 0)
@@ -154,6 +168,34 @@ def test_the_time_of_the_last_message_is_the_latest_that_was_read_or_not() -> No
     desk._streams[odd] = BOOK
     assert desk.send(odd) == "short"
     assert stream.last_timestamp == 3
+
+
+def test_a_stream_whose_frames_begin_otherwise_now_is_not_taken_for_what_it_was() -> None:
+    desk = Desk()
+    listener = desk.listen(BOOK, takes_frames=True)
+    assert [desk.say(BOOK, number) for number in (1, 2)] == ["careful", "unread"]
+    assert [desk.say_otherwise(BOOK, number) for number in (3, 4)] == ["careful", "unread"]
+    assert [desk.say(BOOK, number) for number in (5, 6)] == ["short", "short"], "read, until it is settled anew"
+    reader = desk.listen(BOOK, takes_frames=False)
+    assert [desk.say(BOOK, 7), desk.say_otherwise(BOOK, 8)] == ["careful", "careful"]
+    desk.router.remove(BOOK, reader)
+    desk.router.remove(BOOK, listener)
+    assert desk.router.unread.road[0] == {}
+
+
+def test_of_two_streams_whose_frames_begin_alike_the_later_has_the_table() -> None:
+    """A venue keeps such streams on lines of their own; here nothing breaks."""
+    desk = Desk()
+    deeper = Subscription("orderbook", "KRW-BTC", depth=5)
+    first, second = desk.listen(BOOK, takes_frames=True), desk.listen(deeper, takes_frames=True)
+    event = replace(public_event(BOOK, 1), raw=frame_of(BOOK, 1))
+    for stream in desk.router.streams.values():
+        desk.router.unread.open(stream, event)
+    desk.router.remove(BOOK, first)
+    [owner] = desk.router.unread.road[0].values()
+    assert owner.subscription == deeper
+    desk.router.remove(deeper, second)
+    assert desk.router.unread.road[0] == {}
 
 
 def test_who_leaves_last_takes_the_table_with_it() -> None:

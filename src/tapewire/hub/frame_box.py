@@ -11,7 +11,7 @@ from tapewire.errors import FeedError
 from tapewire.hub.calls import Take
 from tapewire.hub.mailbox import Mailbox
 from tapewire.model.events import Event
-from tapewire.model.frame_run import FrameRun, FrameTaker, Keep, Piece, is_line
+from tapewire.model.frame_run import BRACE, LINE_END, RETURN, FrameRun, FrameTaker, Keep, Piece
 from tapewire.model.status import Lagged
 from tapewire.model.subscription import Subscription
 
@@ -139,6 +139,7 @@ class FrameBox(Mailbox):
         if run is not None:
             self._road.fold(run)
             run.sample = self._road.stop()
+        if run is not None and run.count:  # what stands for an event could not be made: there is none
             self._queue.append(run)
             self._runs += 1
             self._frames += run.count
@@ -203,10 +204,18 @@ class _Road:
                 frames.append(frame)
 
             def hear(event: Event) -> None:
-                nonlocal last_read
-                frame = event.raw
-                take(frame if frame and is_line(frame) else frame_of(event), event.received_ns)
-                last_read = event
+                nonlocal until, last_read
+                # as ``take``, without the call
+                if event.received_ns >= until:
+                    until = begin(event.received_ns)
+                    if not until:
+                        return
+                last_read, frame = event, event.raw
+                if not (frame and frame.isascii() and frame[0] == BRACE) or LINE_END in frame or RETURN in frame:
+                    frame = frame_of(event)
+                if not frames:
+                    fill((keep, frames))
+                frames.append(frame)
 
             return _Ear(hear, take)
 

@@ -24,6 +24,7 @@ class Unread:
 
     def open(self, stream: Stream, event: Event) -> None:
         """The stream is settled: what comes after ``event`` and begins as its frame is not read, if nobody wants it."""
+        self.close(stream)  # its frames may have begun otherwise before
         if self._skim is None or event.kind not in self._skim.kinds or (take := stream.taker) is None:
             return
         head = self._skim.head(event)
@@ -34,5 +35,5 @@ class Unread:
     def close(self, stream: Stream) -> None:
         """Its next message is read."""
         head = self._heads.pop(stream, None)
-        if head is not None:
+        if head is not None and self._streams.get(head) is stream:
             del self._streams[head]

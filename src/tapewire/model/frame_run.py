@@ -14,15 +14,9 @@ from tapewire.model.subscription import Subscription
 Keep = Callable[[bytes, int], None]
 
 
-#: As a number: to look for a number in bytes costs a quarter of looking for bytes.
+#: What shows whether a frame is an object of JSON as one line of ASCII, which is written as it is. They are numbers: to
+#: look for a number in bytes costs a quarter of looking for bytes.
 BRACE, END_BRACE, COMMA, LINE_END, RETURN = b"{},\n\r"
-
-
-def is_line(frame: bytes) -> bool:
-    """Whether a frame can be written as it is: it is an object of JSON, if it is JSON, and one line of ASCII."""
-    return (
-        frame[:1] == b"{" and frame[-1] == END_BRACE and frame.isascii() and not (LINE_END in frame or RETURN in frame)
-    )
 
 
 class Piece(Struct, gc=False):
@@ -86,7 +80,7 @@ class FrameTaker(Protocol):
     """What takes frames in place of events: called on the feed's thread, all but ``Keep`` itself."""
 
     def keep(self, venue: str, subscription: Subscription) -> Keep | None:
-        """Where frames of this stream go; None: that is to be asked for each event (``keep_of``)."""
+        """Where frames of this stream go, whoever asks the same; None: that is to be asked of each (``keep_of``)."""
         ...
 
     def keep_of(self, event: Event) -> Keep:
@@ -94,7 +88,7 @@ class FrameTaker(Protocol):
         ...
 
     def frame_of(self, event: Event) -> bytes:
-        """What stands for an event that has no frame, or one that is not ``is_line``; such an event is whole."""
+        """What stands for an event that has no frame, or one that is not an object of JSON as one line of ASCII."""
         ...
 
     def until(self, at_ns: int) -> int:

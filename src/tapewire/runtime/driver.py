@@ -347,7 +347,8 @@ class Driver:
 
     def _tick(self) -> None:
         self._timer = None
-        self.tell(self.machine.tick, self._progress())
+        counts = {one: Progress(stream.count - stream.base) for one, stream in self.router.streams.items()}
+        self.tell(self.machine.tick, counts)
         self.notes.look(total_of(self.router))
         self._sampling.turn()
 

@@ -208,7 +208,7 @@ def missed_by_old(old: Stream, tap: Tap) -> Sequence[Event]:
     if tap.listener.preference == "realtime_only":
         told = [_plain(event) for event in tap.on_old]
         return [event for event in tap.on_new if _plain(event) not in told]
-    newer = [event for event in tap.on_new if (event.timestamp or 0) > (old.last or 0)]
+    newer = [event for event in tap.on_new if (event.timestamp or 0) > (old.last_timestamp or 0)]
     return (newer if old.subscription.kind in ACCOUNT else newer[-1:]) or ()
 
 

@@ -238,7 +238,7 @@ class Machine:
         return [*told, *self._pursue(now)]
 
     def tick(self, now: Now, progress: Mapping[Subscription, Progress]) -> list[Action]:
-        """It is now ``now``; to be called at ``deadline``."""
+        """It is now ``now``; to be called at ``deadline``. Of ``progress`` the counts matter."""
         if self.state != "open" or self._closing:
             return self._dial(now)
         if cut := self._life.overdue(now.t):

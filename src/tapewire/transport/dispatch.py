@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tapewire.model.frame_run import COMMA, is_line
+from tapewire.model.frame_run import COMMA, END_BRACE, LINE_END, RETURN
 
 
 class Dispatch(NamedTuple):
@@ -34,12 +34,9 @@ class Dispatch(NamedTuple):
         ``PicowsLine.on_ws_frame`` has the same lines a second time: one call less is 2.4 % of all that a message
         costs (docs/benchmarks.md). A test holds the two against each other.
         """
-        decode, tables, careful, failed, unread, _ = self
-        taken = self.taken
+        decode, tables, careful, failed, *_ = self
 
         def on_message(payload: bytes, is_text: bool, received_ns: int) -> None:  # noqa: ARG001, FBT001
-            if unread and taken(payload, received_ns):
-                return
             try:
                 event = decode(payload)
                 public, streams = tables[type(event)]
@@ -60,18 +57,29 @@ class Dispatch(NamedTuple):
 
         return on_message
 
-    def taken(self, payload: bytes, received_ns: int) -> bool:
-        """Hand the message on as it is, if it is for somebody who takes frames without reading them; whether it was."""
-        stream = self.unread.get(payload[: payload.find(COMMA, self.begin)])
-        if stream is None or not is_line(payload):
-            return False
-        stream.unread = payload
-        stream.count += 1
-        try:
-            stream.take(payload, received_ns)
-        except Exception as error:  # as of a ``deliver``
-            self.failed(stream.deliver, error)
-        return True
+    def taken(self) -> Callable[[bytes, int], bool]:
+        """What hands a message on as it is, if it is for somebody who takes frames without reading them.
+
+        It is called with the message and when it came (ns UTC), and says whether that is all there is to do.
+        """
+        unread, begin, failed = self.unread, self.begin, self.failed
+
+        def taken(payload: bytes, received_ns: int) -> bool:
+            stream = unread.get(payload[: payload.find(COMMA, begin)])
+            # how it begins is known: one line of ASCII that ends as an object does
+            if stream is None or payload[-1] != END_BRACE or not payload.isascii():
+                return False
+            if LINE_END in payload or RETURN in payload:
+                return False
+            stream.unread = payload
+            stream.count += 1
+            try:
+                stream.take(payload, received_ns)
+            except Exception as error:  # as of a ``deliver``
+                failed(stream.deliver, error)
+            return True
+
+        return taken
 
 
 class HeadDispatch(NamedTuple):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from picows import WSFrame, WSTransport
 
-from tapewire.model.frame_run import COMMA, END_BRACE, LINE_END, RETURN
 from tapewire.transport.contract import LineListener
 from tapewire.transport.dispatch import Dispatch
 from tapewire.transport.picows_line import CONTROL_MAX, PicowsLine
@@ -16,36 +15,16 @@ from tapewire.transport.picows_line import CONTROL_MAX, PicowsLine
 class SkimmingPicowsLine(PicowsLine):
     """A ``PicowsLine`` that looks how a frame begins before it decodes it. That would cost all others some percent."""
 
-    __slots__ = ("_begin", "_unread")
+    __slots__ = ("_taken", "_unread")
 
     _unread: Mapping[bytes, Any]
-    _begin: int
+    _taken: Callable[[bytes, int], bool]
 
     def _take_dispatch(self, listener: LineListener) -> None:
         super()._take_dispatch(listener)
         dispatch = getattr(listener, "dispatch", None)
         if isinstance(dispatch, Dispatch):
-            self._unread, self._begin = dispatch.unread, dispatch.begin
-
-    def _taken(self, payload: bytes) -> bool:
-        """As ``Dispatch.taken``."""
-        stream = self._unread.get(payload[: payload.find(COMMA, self._begin)])
-        if (
-            stream is None
-            # ``is_line``, without the call; how it begins is known
-            or payload[-1] != END_BRACE
-            or not payload.isascii()
-            or LINE_END in payload
-            or RETURN in payload
-        ):
-            return False
-        stream.unread = payload
-        stream.count += 1
-        try:
-            stream.take(payload, self._received_ns)
-        except Exception as error:  # as of a ``deliver``
-            self._failed(stream.deliver, error)
-        return True
+            self._unread, self._taken = dispatch.unread, dispatch.taken()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """As ``PicowsLine.on_ws_frame``."""
@@ -56,7 +35,7 @@ class SkimmingPicowsLine(PicowsLine):
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             payload = frame.get_payload_as_bytes()
             if len(payload) > CONTROL_MAX:
-                if self._unread and self._taken(payload):
+                if self._unread and self._taken(payload, self._received_ns):
                     return
                 try:  # as Dispatch.on_message
                     event = self._decode(payload)
