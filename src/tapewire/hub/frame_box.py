@@ -168,6 +168,10 @@ def _count(item: Any) -> int:
     return item.count if type(item) is FrameRun else 1
 
 
+#: Of a run that is yet to begin.
+_NOTHING_READ: Event | None = None
+
+
 class _Ear(NamedTuple):
     """What takes the frames of one place."""
 
@@ -181,13 +185,12 @@ class _Road:
     def __init__(self, begin: Callable[[int], int], taker: FrameTaker) -> None:
         self._ears: dict[Keep, _Ear] = {}
         self._filled: list[tuple[Keep, list[bytes]]] = []
-        fill, until, frame_of = self._filled.append, 0, taker.frame_of
-        last_read: Event | None = None
-        self._keep_of = taker.keep_of
+        self._keep_of, frame_of = taker.keep_of, taker.frame_of
+        fill, until, last_read = self._filled.append, 0, _NOTHING_READ
 
         def stop() -> Event | None:
             nonlocal until, last_read
-            until, sample, last_read = 0, last_read, None
+            until, sample, last_read = 0, last_read, _NOTHING_READ
             return sample
 
         def ear(keep: Keep) -> _Ear:
