@@ -67,7 +67,7 @@ class Stream:
         "polled", "recent_ids", "shown", "subscription", "take", "timestamp_of", "unread",
     )  # fmt: skip
 
-    #: Takes such a frame, and reads of it when it was; set before one comes.
+    #: Takes a frame that is not read, and reads of one when it was; set before one comes.
     take: Take
     timestamp_of: Callable[[bytes], int | None]
 

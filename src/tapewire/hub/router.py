@@ -72,7 +72,7 @@ class Router:
         self._hot: dict[tuple[str, str | None], dict[str, Stream]] = {
             (kind, unit): self.tables[wire][1] for wire, (_, kind, unit) in classes.items()
         }
-        #: The same for frames, where those take the event's place with all who hear a stream.
+        #: The same for frames, where those take the event's place with the only one who hears a stream.
         self.unread = Unread(skim)
         self._index: dict[tuple[str, str | None, str, str], Stream] = {}
         #: Of a venue whose frames name their stream: the hot part.

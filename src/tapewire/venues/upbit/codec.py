@@ -66,8 +66,12 @@ class UpbitCodec:
         )
 
     def _timestamp(self, frame: bytes) -> int | None:
-        events = self.read(frame).events
-        return events[0].timestamp if events else None
+        """See ``Skim.timestamp``."""
+        try:
+            event = self.decode(frame)
+        except _UNREADABLE:  # not in the form that was asked for
+            event = next(iter(self.read(frame).events), None)
+        return None if event is None else event.timestamp
 
     def _element(self, element: Raw) -> Event | Control | Quarantine:
         """Told apart in the order of spec/upbit.md 4.10; a null is as good as nothing (4.0)."""
