@@ -10,6 +10,7 @@ from typing import Any
 
 from tapewire import Subscription, TapeOptions, WebSocketClient
 from tapewire.model.events import OrderbookEvent
+from tapewire.model.line import Loss
 from tapewire.model.status import FeedEvent, Gap
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
@@ -111,6 +112,22 @@ async def test_what_is_kept_is_whole_even_if_it_is_asked_for_while_the_recorder_
             await until(lambda: len(client.get_data_history("KRW-BTC", "orderbook")) == 50)
             kept = client.get_data_history("KRW-BTC", "orderbook")
             assert all(isinstance(book, OrderbookEvent) and book.orderbook_units for book in kept)
+
+
+async def test_a_tick_reads_no_frame_and_a_lost_line_the_last_of_each_stream(tmp_path: Path) -> None:
+    async with recording(tmp_path) as recorder:
+        await recorder.more()
+        [driver] = recorder.client._component.pool.drivers
+        streams = driver.router.streams.values()
+        await until(lambda: all(stream.unread for stream in streams))
+        unread = [stream.unread for stream in streams]
+        driver._tick()
+        assert [stream.unread for stream in streams] == unread
+        driver.line_lost(Loss("reset"))
+        assert [stream.unread for stream in streams] == [None] * len(STREAMS)
+        codec = get_venue("upbit").codec("DEFAULT", "float", False)
+        told = [event.timestamp for frame in unread for event in codec.read(frame or b"").events]
+        assert [stream.last for stream in streams] == told
 
 
 async def test_a_gap_says_when_the_last_message_was_that_nobody_read(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from tapewire.tape.format import Header, Kind, Record
 from tapewire.tape.reader import read_tape
 from tapewire.tape.recorder import Recorder
 from tapewire.tape.taps import tapped_lines
-from tapewire.transport.contract import Line, LineFactory
+from tapewire.transport import turns
+from tapewire.transport.contract import Line
 from tapewire.transport.dispatch import Dispatch
 from tapewire.transport.metered_picows_line import MeteredPicowsLine
 from tapewire.transport.picows_line import PicowsLine
@@ -116,32 +117,39 @@ async def test_the_line_does_what_the_function_does() -> None:
     assert inside.failures == ["broken ear"]
 
 
-@pytest.mark.parametrize("make", [MeteredPicowsLine, PicowsLine])
-async def test_where_frames_go_unread_the_line_does_what_the_function_does(make: LineFactory) -> None:
-    """A line that does not know of it reads everything."""
+TAKEN = [
+    *FRAMES,
+    (wire.TEXT, hot(10, b"long")),
+    (wire.TEXT, hot(11, b"long") + b"\n"),
+    (wire.TEXT, hot(12, "오래".encode() * 20)),
+    (wire.TEXT, hot(13, b"long").replace(b":13,", b":'13',")),
+    (wire.BINARY, hot(14, b"long")),
+]
+
+
+async def test_where_frames_go_unread_the_line_does_what_the_function_does() -> None:
     called, inside = TakingEar(breaks_at=2), TakingEar(breaks_at=2)
-    frames = [
-        *FRAMES,
-        (wire.TEXT, hot(10, b"long")),
-        (wire.TEXT, hot(11, b"long") + b"\n"),
-        (wire.TEXT, hot(12, "오래".encode() * 20)),
-        (wire.TEXT, hot(13, b"long").replace(b":13,", b":'13',")),
-        (wire.BINARY, hot(14, b"long")),
-    ]
-    call(frames, called)
-    await send(frames, make(LineOptions(), wall_ns), inside)
-    heard, careful = [event.timestamp for event in inside.heard], [payload for payload, _ in inside.careful]
-    damaged = frames[-2][1]
-    if make is not MeteredPicowsLine:
-        assert (inside.taken, heard) == ([], [0, 1, 2, 9, 10, 11, 12, 14])
-        assert careful == [*(payload for payload, _ in called.careful), damaged]
-        return
+    call(TAKEN, called)
+    await send(TAKEN, MeteredPicowsLine(LineOptions(), wall_ns), inside)
 
     assert [hot_at(frame) for frame, _ in called.taken] == [1, 2, 9, 10, 13, 14]
     assert [event.timestamp for event in called.heard] == [0, 11, 12]
     assert called.failures == ["broken ear"]
     assert {at for _, at in called.taken} == {NOW_NS}
     assert inside.account == called.account
+
+
+@pytest.mark.parametrize("kind", ["of a gateway", "of a tape"])
+async def test_other_lines_read_everything_and_hide_nothing_that_cannot_be_read(kind: str, tmp_path: Path) -> None:
+    inside = TakingEar(breaks_at=2)
+    if kind == "of a tape":
+        assert await kept(TAKEN, inside, tmp_path) == on_tape(TAKEN)
+    else:
+        turns.listen(asyncio.get_running_loop(), list)
+        await send(TAKEN, MeteredPicowsLine(LineOptions(), wall_ns), inside)
+    assert inside.taken == []
+    assert [event.timestamp for event in inside.heard] == [0, 1, 2, 9, 10, 11, 12, 14]
+    assert [payload for payload, _ in inside.careful] == [*(payload for _, payload in FRAMES[2:-1]), TAKEN[-2][1]]
 
 
 def hot_at(frame: bytes) -> int:

@@ -53,10 +53,10 @@ class Sharing(Sourced):
     async def _adjust(self, followed: dict[str, Subscription]) -> None:
         self._followed, changed = followed, self._changed.is_set()
         await super()._adjust(followed)
-        if self._unwanted:  # also what came after the change that left its subject, which nobody would ever look at
-            ready = [message for message in self._unwanted if changed or message.subject not in followed]
-            self._unwanted = [message for message in self._unwanted if message not in ready]
-            self._shared.release(ready)
+        if self._unwanted:  # also what came after the change that left its subject: no other change may ever come
+            unwanted, still = self._unwanted, set() if changed else followed.keys()
+            self._unwanted = [message for message in unwanted if message.subject in still]
+            self._shared.release([message for message in unwanted if message.subject not in still])
 
     async def _connect(self) -> None:
         self._undone.clear()  # it comes again

@@ -18,7 +18,7 @@ class Dispatch(NamedTuple):
         careful: the other road, for whatever is not plain data of a settled stream.
         failed: told of a ``deliver`` that raised.
         unread: what stands in a frame before its first comma from byte ``begin`` on → the stream (``count``,
-            ``unread``, ``take``), where its frames are taken without being read. A line may do without, and read all.
+            ``unread``, ``take``), where its frames are taken unread. Only ``PicowsLine`` looks there: others read all.
     """
 
     decode: Callable[[bytes], Any]

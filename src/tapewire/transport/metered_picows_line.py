@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from tapewire.config import LineOptions
 from tapewire.model.line import Handshake, Loss
 from tapewire.transport.contract import LineListener
-from tapewire.transport.dispatch import Dispatch, HeadDispatch
+from tapewire.transport.dispatch import HeadDispatch
 from tapewire.transport.headed_picows_line import HeadedPicowsLine
 from tapewire.transport.keeping_picows_line import KeepingHeadedPicowsLine, KeepingPicowsLine
 from tapewire.transport.picows_line import PicowsLine
-from tapewire.transport.skimming_picows_line import SkimmingPicowsLine
 from tapewire.transport.traffic import Socket, Traffic, traffic_of
 from tapewire.transport.turning_picows_line import TurningHeadedPicowsLine, TurningPicowsLine
 from tapewire.transport.turns import heard_in
@@ -65,13 +64,10 @@ class MeteredPicowsLine:
 
 def _line(listener: LineListener, options: LineOptions, wall_ns: Callable[[], int]) -> PicowsLine:
     """The line whose short road is that of the listener."""
-    dispatch = getattr(listener, "dispatch", None)
-    headed = isinstance(dispatch, HeadDispatch)
+    headed = isinstance(getattr(listener, "dispatch", None), HeadDispatch)
     if getattr(listener, "keeper", None) is not None:
         return (KeepingHeadedPicowsLine if headed else KeepingPicowsLine)(options, wall_ns)
     turns = heard_in(asyncio.get_running_loop())
-    if turns is None and isinstance(dispatch, Dispatch) and dispatch.begin:
-        return SkimmingPicowsLine(options, wall_ns)
     if turns is None:
         return (HeadedPicowsLine if headed else PicowsLine)(options, wall_ns)
     line = (TurningHeadedPicowsLine if headed else TurningPicowsLine)(options, wall_ns)

@@ -54,7 +54,7 @@ class PicowsLine(WSListener):
     __slots__ = (
         "_accepted", "_close_sent", "_closing", "_compression", "_decode", "_dial", "_failed", "_has_dispatch",
         "_layer", "_limit", "_listener", "_loop", "_loss", "_options", "_plain", "_received_ns", "_stamped",
-        "_tables", "_telling", "_timer", "_transport", "_wall_ns",
+        "_tables", "_taken", "_telling", "_timer", "_transport", "_unread", "_wall_ns",
     )  # fmt: skip
 
     def __init__(self, options: LineOptions, wall_ns: Callable[[], int]) -> None:
@@ -69,6 +69,8 @@ class PicowsLine(WSListener):
         self._decode: Callable[[bytes], Any]
         self._tables: Mapping[type, tuple[type, Mapping[str, Any]]]
         self._failed: Callable[[Callable[[Any], object], Exception], None]
+        self._unread: Mapping[bytes, Any]
+        self._taken: Callable[[bytes, int], bool]
         self._transport: WSTransport | None = None
         self._telling: Telling
         self._plain = False  # a dispatch, started, no fragment pending, not lost: what most frames need to know
@@ -111,7 +113,8 @@ class PicowsLine(WSListener):
         """The short road, if it is of this line's form; else every message takes the listener's ``on_message``."""
         dispatch = getattr(listener, "dispatch", None)
         if isinstance(dispatch, Dispatch) and getattr(listener, "keeper", None) is None:
-            self._decode, self._tables, _, self._failed, *_ = dispatch
+            self._decode, self._tables, _, self._failed, self._unread, _ = dispatch
+            self._taken = dispatch.taken()
             self._has_dispatch = True
 
     async def _connect(self, url: str, extra: list[tuple[str, str]], context: ssl.SSLContext) -> None:
@@ -193,6 +196,8 @@ class PicowsLine(WSListener):
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             payload = frame.get_payload_as_bytes()
             if len(payload) > CONTROL_MAX:  # data; frame.msg_type would say more, for 4 % of all that a message costs
+                if self._unread and self._taken(payload, self._received_ns):
+                    return
                 try:  # as Dispatch.on_message
                     event = self._decode(payload)
                     public, streams = self._tables[type(event)]
