@@ -146,7 +146,7 @@ def test_a_tape_has_a_table_of_its_own_in_the_settings(tmp_path: Path) -> None:
         (("--rotate-size", "much"), "'much' is none; write 256MB or 1GiB."),
         (("--rotate-size", "0"), "'0' is none; write 256MB or 1GiB."),
         (("--rotate-every", "1w"), "'1w' is none; write 30m, 1h or 1d."),
-        (("--fsync", "often"), "'often' is none; write 1000 (milliseconds), 2s."),
+        (("--fsync", "often"), "'often' is none; write 1000 (milliseconds), 2s, each or none."),
         (("--layout", "dated", "--rotate-every", "2h"), "3600 or less in the dated layout"),
         (("--files", "parquet", "--form", "raw"), 'it must be "event", for Parquet'),
         (("--keep-days", "0"), "0.0 is not in the range x>0"),

@@ -41,7 +41,7 @@ class Measured(_Numbers):
 
 _SIZE = Measured("size", dict(_SIZES), "", "256MB or 1GiB")
 _SPAN = Measured("span", _SPANS, "s", "30m, 1h or 1d")
-_POLICY_SPAN = Measured("span", _SPANS, "ms", "1000 (milliseconds), 2s")
+_POLICY_SPAN = Measured("span", _SPANS, "ms", "1000 (milliseconds), 2s, each or none")
 
 
 class Policy(_Numbers):
