@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.hub.listening import REMEMBERED_TRADES, Listener
+from tapewire.hub.listening import REMEMBERED_TRADES, Listener, Stream
 from tapewire.hub.router import Router
 from tapewire.model.events import TradeEvent
 from tapewire.model.subscription import StreamPreference
@@ -83,6 +84,47 @@ def test_the_window_is_bounded(router: Router) -> None:
     hand_over(router, TRADE, 1)
     assert ear.ids[-2:] == [REMEMBERED_TRADES + 1, 1], "the oldest was forgotten, the next was not"
     assert len(router.streams[TRADE].recent_ids or ()) == REMEMBERED_TRADES
+
+
+IDS = st.integers(1, 30)
+
+
+def trade_of(number: int) -> TradeEvent:
+    return TradeEvent(venue="upbit", symbol="KRW-BTC", sequential_id=number, stream_type="REALTIME")
+
+
+@given(st.lists(IDS | st.lists(IDS, max_size=4).map(tuple), max_size=80))
+def test_an_id_is_found_wherever_it_stands_among_those_that_rise_and_those_that_came_late(
+    story: list[int | tuple[int, ...]],
+) -> None:
+    stream = Stream(TRADE)
+    stream.recent_ids = deque(maxlen=8)
+    for step in story:
+        if isinstance(step, tuple):
+            stream.resume(step)
+        elif not stream.doubles(trade_of(step)):
+            stream.remember(trade_of(step))
+        told = stream.doubled
+        ids = set(stream.recent_ids)
+        for number in range(32):
+            assert stream.doubles(trade_of(number)) == (number in ids)
+        stream.doubled = told
+
+
+def test_one_wild_id_makes_all_others_late_and_none_of_them_lost_or_doubled(router: Router) -> None:
+    ear = Ear(router)
+    rising = range(1, 200)
+    for number in (10**18, *rising, *rising, 10**18, 200):
+        hand_over(router, TRADE, number)
+    assert ear.ids == [10**18, *rising, 200]
+
+
+def test_what_came_late_is_forgotten_with_the_rest() -> None:
+    stream = Stream(TRADE)
+    stream.resume(range(5 * REMEMBERED_TRADES, 0, -1))
+    assert set(stream.recent_ids or ()) == set(range(1, REMEMBERED_TRADES + 1))
+    assert len(stream.late) <= 2 * REMEMBERED_TRADES
+    assert stream.late.issuperset(range(1, REMEMBERED_TRADES + 1))
 
 
 @pytest.mark.parametrize("chilled", [False, True])

@@ -90,4 +90,7 @@ def test_what_the_old_line_brought_comes_twice_if_the_new_one_is_behind() -> Non
     remember_ids(old, new)
     assert (new.doubles(trade(1_999)), new.doubles(trade(2_000)), new.last_id) == (True, False, 1_998)
     assert len(new.recent_ids or ()) == 1024
+    old, new = heard(1, 5, 3, 9), heard(4, 8)
+    remember_ids(old, new)
+    assert [number for number in range(1, 11) if new.doubles(trade(number))] == [1, 3, 4, 5, 8, 9]
     remember_ids(Stream(TICKER), Stream(TICKER))

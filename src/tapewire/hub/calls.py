@@ -80,16 +80,16 @@ def once(
     again can be held against the first costs 0.04. ``count`` is told how many matches each stands for, where that
     can be several.
     """
-    keep_price, keep_volume, keep_side = (bodies or Bodies()).keepers
+    keep = (bodies or Bodies()).keeper
 
     def hear_trade(event: TradeEvent) -> None:
         number = event.sequential_id
         if number and number > stream.highest:
             stream.highest = number
             remember(number)
-            keep_price(event.trade_price)
-            keep_volume(event.trade_volume)
-            keep_side(event.ask_bid)
+            keep(event.trade_price)
+            keep(event.trade_volume)
+            keep(event.ask_bid)
         elif stream.repeats(event):
             return
         hear(event)
@@ -100,9 +100,9 @@ def once(
             stream.highest = number
             remember(number)
             count(event.count)  # type: ignore[misc]
-            keep_price(event.trade_price)
-            keep_volume(event.trade_volume)
-            keep_side(event.ask_bid)
+            keep(event.trade_price)
+            keep(event.trade_volume)
+            keep(event.ask_bid)
         elif stream.repeats(event):
             return
         hear(event)

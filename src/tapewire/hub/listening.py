@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from tapewire.config import Credentials
@@ -16,6 +17,8 @@ from tapewire.model.subscription import StreamPreference, Subscription, Wish
 
 #: Trade ids remembered per stream: so many that of a busy market those of the last seconds are among them.
 REMEMBERED_TRADES = 1024
+#: So many of the last are looked at in Python, all others in C: of those that are late few are later.
+_LATE_BY = 32
 
 
 class Told(Protocol):
@@ -63,8 +66,8 @@ class Stream:
 
     __slots__ = (
         "awaiting", "base", "bodies", "changed", "conflicted", "conflicts", "count", "counts", "deliver", "doubled",
-        "drops", "hearing", "held", "highest", "holes", "known", "last", "lasting", "listeners", "needing", "patience",
-        "polled", "recent_ids", "shown", "subscription", "take", "timestamp_of", "unread",
+        "drops", "hearing", "held", "highest", "holes", "known", "last", "lasting", "late", "listeners", "needing",
+        "patience", "polled", "recent_ids", "shown", "subscription", "take", "timestamp_of", "unread",
     )  # fmt: skip
 
     #: Takes a frame that is not read, and reads of one when it was; set before one comes.
@@ -102,6 +105,8 @@ class Stream:
         self.conflicted: Conflicted | None = None
         #: The highest trade id so far: what is above it is new without a search. Ids do not only rise.
         self.highest = 0
+        #: Those that came behind a higher one; all others that are remembered rise.
+        self.late: set[int] = set()
         #: The trade that only a snapshot showed last, and how many trades came twice.
         self.shown: int | None = None
         self.doubled = 0
@@ -167,7 +172,7 @@ class Stream:
         if number is None or event.stream_type == "SNAPSHOT":
             return False
         if self.known is None:
-            found = self.drops and number <= self.highest and number in (self.recent_ids or ())
+            found = self.drops and number <= self.highest and self._came(number)
         else:
             found = number in self.known or number == self.shown
             self.known.update((number,) if found else _ids(event))  # of one that is dropped its parts did not come
@@ -175,6 +180,16 @@ class Stream:
         if found and self.bodies is not None and not event.recovered:
             self._compare(event, self.bodies)
         return found
+
+    def _came(self, number: int) -> bool:
+        """Whether this id is remembered. What is late is so by a few trades, mostly: then a few ids are looked at."""
+        ids = self.recent_ids or ()
+        for known in islice(reversed(ids), _LATE_BY):
+            if known == number:
+                return True
+            if known is not None and known < number and known not in self.late:
+                return False
+        return number in ids
 
     def _compare(self, event: TradeEvent, bodies: Bodies) -> None:
         before = bodies.other_than(event, self.recent_ids or ())
@@ -185,13 +200,20 @@ class Stream:
 
     def remember(self, event: TradeEvent) -> None:
         """Keep a trade's id, so that it is not delivered twice."""
-        number = event.sequential_id
-        self.recent_ids.append(number)  # type: ignore[union-attr]
-        self.highest = max(self.highest, number or 0)
+        self._append(event.sequential_id)
         if self.bodies is not None:
             self.bodies.keep(event)
         if self.counts is not None:
             self.counts.append(event.count)
+
+    def _append(self, number: int | None) -> None:
+        self.recent_ids.append(number)  # type: ignore[union-attr]
+        if number is not None and number > self.highest:
+            self.highest = number
+        elif number is not None:
+            self.late.add(number)
+            if len(self.late) > 2 * REMEMBERED_TRADES:
+                self.late.intersection_update(self.recent_ids or ())
 
     @property
     def parts(self) -> list[int]:
@@ -245,8 +267,7 @@ class Stream:
     def resume(self, ids: Iterable[int]) -> None:
         """Another process delivered these trades: none of them is delivered again."""
         for number in ids:
-            self.recent_ids.append(number)  # type: ignore[union-attr]
-            self.highest = max(self.highest, number)
+            self._append(number)
             if self.counts is not None:
                 self.counts.append(None)
             if self.bodies is not None:

@@ -226,6 +226,7 @@ def remember_ids(old: Stream, new: Stream) -> None:
     """Trades that the old line brought come twice if the new one is behind."""
     if old.recent_ids is None or new.recent_ids is None:
         return
+    new.late |= old.late.union(number for number in new.recent_ids if number is not None)
     for mine, theirs in ((new.recent_ids, old.recent_ids), (new.counts, old.counts)):
         if mine is not None and theirs is not None:
             both = (*theirs, *mine)

@@ -81,10 +81,11 @@ class Pump:
             frames = outlet.frames
             if frames and not outlet.closed:
                 outlet.frames = []
-                outlet.sink.write(frames[0] if len(frames) == 1 else b"".join(frames))
+                write, unsent = outlet.sink.write, outlet.sink.unsent
+                write(frames[0] if len(frames) == 1 else b"".join(frames))
                 outlet.sent += len(frames)
                 self.sent += len(frames)
-                if outlet.clear and outlet.sink.unsent() > ROOM:
+                if outlet.clear and unsent() > ROOM:
                     outlet.clear = False
                     self.wait(outlet)
 

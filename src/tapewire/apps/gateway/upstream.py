@@ -126,7 +126,8 @@ class Channel:
     def hear(self, event: Event) -> None:
         """An event of the exchange."""
         self.count += 1
-        self.heard_at = self._now()
+        now = self._now
+        self.heard_at = now()
         kept: _Kept = event
         if self._restore is not None and event.raw is not None and not (event.recovered or event.polled):
             kept = event.raw, event.received_ns
