@@ -50,8 +50,9 @@ class Dispatch(NamedTuple):
             event.received_ns = received_ns
             stream.last = event.timestamp
             stream.count += 1
+            deliver = stream.deliver
             try:
-                stream.deliver(event)
+                deliver(event)
             except Exception as error:  # a user's callback may raise anything; the feed goes on
                 failed(stream.deliver, error)
 
@@ -114,8 +115,9 @@ class HeadDispatch(NamedTuple):
             event.received_ns = received_ns
             stream.last = event.timestamp
             stream.count += 1
+            deliver = stream.deliver
             try:
-                stream.deliver(event)
+                deliver(event)
             except Exception as error:  # a user's callback may raise anything; the feed goes on
                 failed(stream.deliver, error)
 

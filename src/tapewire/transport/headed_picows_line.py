@@ -45,8 +45,9 @@ class HeadedPicowsLine(PicowsLine):
                     event.received_ns = self._received_ns
                     stream.last = event.timestamp
                     stream.count += 1
+                    deliver = stream.deliver
                     try:
-                        stream.deliver(event)
+                        deliver(event)
                     except Exception as error:  # a user's callback may raise anything; the feed goes on
                         self._failed(stream.deliver, error)
                     return

@@ -65,8 +65,9 @@ class KeepingPicowsLine(_Keeping):
         if self._plain and frame.fin and not (frame.rsv1 or frame.rsv2 or frame.rsv3):
             payload = frame.get_payload_as_bytes()
             if len(payload) > CONTROL_MAX:
+                decode = self._decode
                 try:  # as Dispatch.on_message
-                    event = self._decode(payload)
+                    event = decode(payload)
                     public, streams = self._tables[type(event)]
                     stream = streams[event.symbol]
                 except Exception:  # whatever is not plain data of a settled stream
@@ -76,13 +77,15 @@ class KeepingPicowsLine(_Keeping):
                     run = self._run
                     if run is None or run is not self._runs.growing or kind is not self._kind or len(run) > RUN_MOST:
                         self._begin_run(kind)
-                    self._keep(payload)
+                    keep = self._keep
+                    keep(payload)
                     event.__class__ = public
                     event.received_ns = self._received_ns
                     stream.last = event.timestamp
                     stream.count += 1
+                    deliver = stream.deliver
                     try:
-                        stream.deliver(event)
+                        deliver(event)
                     except Exception as error:  # a user's callback may raise anything; the feed goes on
                         self._failed(stream.deliver, error)
                     return
@@ -121,14 +124,16 @@ class KeepingHeadedPicowsLine(_Keeping):
                     run = self._run
                     if run is None or run is not self._runs.growing or kind is not self._kind or len(run) > RUN_MOST:
                         self._begin_run(kind)
-                    self._keep(payload)
+                    keep = self._keep
+                    keep(payload)
                     event.__class__ = public
                     event.symbol = symbol
                     event.received_ns = self._received_ns
                     stream.last = event.timestamp
                     stream.count += 1
+                    deliver = stream.deliver
                     try:
-                        stream.deliver(event)
+                        deliver(event)
                     except Exception as error:  # a user's callback may raise anything; the feed goes on
                         self._failed(stream.deliver, error)
                     return
