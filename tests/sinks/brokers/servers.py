@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -126,16 +127,16 @@ async def nats_client(*addresses: str) -> AsyncIterator[Any]:
         await hang_up(client)
 
 
-async def _asked(js: Any, stream: str) -> Any:
-    """What is known of a stream. A server that has just come back may lose a question without an answer."""
+async def _answered(ask: Callable[[], Awaitable[Any]], about: str) -> Any:
+    """An answer of NATS. A server that has just come back may lose a question without an answer."""
     import nats  # noqa: PLC0415 - an optional extra
 
     for _ in range(5):
         try:
-            return await js.stream_info(stream)
+            return await ask()
         except nats.errors.TimeoutError:
             continue
-    raise AssertionError(f"nobody knows the stream {stream}")
+    raise AssertionError(f"nobody answers: {about}")
 
 
 class NatsServer(Server):
@@ -155,9 +156,10 @@ class NatsServer(Server):
     async def _stored(self, stream: str) -> list[Stored]:
         async with nats_client(self.address) as client:
             js = client.jetstream(timeout=10)
-            count = (await _asked(js, stream)).state.messages
+            count = (await _answered(partial(js.stream_info, stream), stream)).state.messages
             found: list[Stored] = []
-            fetched = await js.subscribe(">", ordered_consumer=True, stream=stream) if count else None
+            begin = partial(js.subscribe, ">", ordered_consumer=True, stream=stream)
+            fetched = await _answered(begin, f"a reader of {stream}") if count else None
             while fetched is not None and len(found) < count:
                 message = await fetched.next_msg(20)
                 found.append((message.headers or {}, message.data))
@@ -218,7 +220,8 @@ class NatsCluster:
 
     async def _leader(self, stream: str) -> str:
         async with nats_client(*(server.address for server in self.servers)) as client:
-            found = await _asked(client.jetstream(timeout=10), stream)
+            js = client.jetstream(timeout=10)
+            found = await _answered(partial(js.stream_info, stream), stream)
             assert found.cluster is not None
             return str(found.cluster.leader)
 
