@@ -24,9 +24,10 @@ from tapewire.sim.server import Simulator
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.nats_line import SCHEMES
 from tapewire.venues.contract import Window
+from tests.ports import free_port
 from tests.runtime.test_host_limits import PROCESSES, together
 from tests.session.test_gate import ideal
-from tests.sinks.brokers.servers import PASSWORD, NatsServer, free_port, nats_client
+from tests.sinks.brokers.servers import PASSWORD, NatsServer, nats_client
 from tests.sizes import figure, size
 
 WINDOWS = (Window(4, 1.0), Window(6, 5.0))

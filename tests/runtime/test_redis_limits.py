@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from tapewire.session.gate import Gate, Grant
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
 from tapewire.venues.contract import Window
+from tests.ports import free_port
 from tests.runtime.test_host_limits import PROCESSES, together
 from tests.session.test_gate import ideal
 from tests.sizes import figure, size
@@ -171,12 +171,6 @@ def test_what_is_awaited_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     (gate,) = gates(State(), 1)
     assert [gate.take(t / 10) for t in range(4)] == [True] * 4
     assert len(gate._sent) == 2
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tapewire.model.status import Connected, FeedEvent
 from tapewire.runtime.manager import WebSocketManager
 from tapewire.sim.scenario import Scenario
 from tapewire.sim.server import Simulator
-from tests.sinks.brokers.servers import free_port
+from tests.ports import free_port
 from tests.sizes import NIGHTLY, figure, size
 
 #: Seconds of the plan, and those after which a test on a busy machine gives up.

@@ -13,7 +13,8 @@ from pathlib import Path
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
-from tests.sinks.brokers.servers import PASSWORD, USER, Server, Stored, free_port
+from tests.ports import free_port
+from tests.sinks.brokers.servers import PASSWORD, USER, Server, Stored
 
 #: Debian's wrapper in /usr/sbin runs it as another user, in a folder of the system.
 _PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"

@@ -16,17 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from tapewire.sinks.brokers.nats_line import hang_up
+from tests.ports import free_port
 
 USER, PASSWORD = "collector", "CanaryPassword0123456789"
 #: What was stored: headers, payload.
 Stored = tuple[Mapping[str, str], bytes]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 class Server:

@@ -16,8 +16,9 @@ from tapewire.model.events import TradeEvent
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_stream import RabbitStreamSink
 from tapewire.sinks.brokers.sink import BrokerSink
+from tests.ports import free_port
 from tests.sinks.brokers.rabbit_server import RabbitServer
-from tests.sinks.brokers.servers import PASSWORD, USER, free_port
+from tests.sinks.brokers.servers import PASSWORD, USER
 from tests.transport.certificates import Authority
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
