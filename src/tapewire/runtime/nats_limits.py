@@ -73,6 +73,7 @@ class _Line:
     def __init__(self, address: Address, trust: dict[str, str], replicas: int, wait: float) -> None:
         self._address, self._trust, self._replicas, self._wait = address, trust, replicas, wait
         self._client: Client | None = None
+        self._lost: asyncio.Future[str]
         self._opening: asyncio.Task[Client] | None = None
         self._offset, self._seen_at = 0.0, float("-inf")
         self._name = os.urandom(8).hex()
@@ -134,9 +135,9 @@ class _Line:
         if self._client is not None:
             await hang_up(self._client)
         self._seen_at = float("-inf")
+        self._lost = self.loop.create_future()
         self._client = client = await connect(
-            self._address, asyncio.get_running_loop().create_future(),
-            credentials=self._trust.get("credentials"), ca=self._trust.get("ca"),
+            self._address, self._lost, credentials=self._trust.get("credentials"), ca=self._trust.get("ca")
         )  # fmt: skip
         try:
             await self._make(client)
@@ -178,8 +179,16 @@ class _Line:
     async def _asked(
         self, client: Client, subject: str, payload: bytes, headers: dict[str, str] | None = None
     ) -> _Told:
-        answer = await client.request(subject, payload, timeout=self._wait, headers=headers)
-        return _decode(answer.data)
+        """What it answers; a line that is lost answers nothing any more, and nats-py would wait all the same."""
+        request = client.request(subject, payload, timeout=self._wait, headers=headers)
+        asked = asyncio.create_task(request, name=f"asking NATS {subject}")
+        try:
+            await asyncio.wait((asked, self._lost), return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise Away(self._lost.result())
+            return _decode(asked.result().data)
+        finally:
+            asked.cancel()
 
 
 class Desk:
