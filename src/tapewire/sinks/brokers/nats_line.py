@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SCHEMES = ("nats", "tls")
 #: Seconds for each step of closing a line.
 _LET_GO = 0.5
+#: Seconds after which a task is cancelled once more.
+_AGAIN = 0.1
 #: Words of the server that no trying again mends, in lower case.
 _NOT_LET_IN = ("authorization violation", "permissions violation", "authentication", "nkey", "user credentials")
 
@@ -101,6 +103,38 @@ async def hang_up(client: Client) -> None:
         with contextlib.suppress(Exception):  # as above
             async with asyncio.timeout(_LET_GO):
                 await line.wait_closed()
+
+
+async def in_step(client: Client, within: float) -> None:
+    """Wait until the server has done what it was asked before, and what it sent before has come.
+
+    Not by ``client.flush``: when that is given up, and the answer comes yet, nats-py reads no more. It also sends its
+    question before what still waits to be sent.
+
+    Args:
+        client: whose line it is.
+        within: seconds.
+
+    Raises:
+        Away: it does not answer.
+    """
+    answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    await client._flush_pending(force_flush=True)  # noqa: SLF001 - as above
+    await client._send_ping(answered)  # noqa: SLF001 - as above
+    await asyncio.wait({answered}, timeout=within)
+    if not answered.done():
+        raise Away("no answer to a ping")
+
+
+async def ended(task: asyncio.Future[Any]) -> None:
+    """Cancel a task that asks NATS until it ends.
+
+    nats-py waits for answers by ``asyncio.wait_for``: that of Python 3.11 forgets that it was cancelled when the answer
+    comes at the same moment.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_AGAIN)
 
 
 def _is_no(words: str) -> bool:

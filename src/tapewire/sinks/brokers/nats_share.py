@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, json
 
+from tapewire.sinks.brokers.link import Away
+from tapewire.sinks.brokers.nats_line import in_step
 from tapewire.sinks.brokers.source import Missed, Received
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ ACK_WAIT = 30.0
 _ALIVE = 10.0
 #: Messages of one question, messages of one subject that a member may have undone, and seconds of one question.
 _AT_ONCE, _UNDONE, _EXPIRES = 20, 1_000, 30.0
+#: Seconds that taking leave may take.
+_END_WITHIN = 1.0
 
 
 class _Part(Struct):
@@ -91,6 +96,15 @@ class Share:
             part = self._parts.pop(subject, None)
             if part is not None:
                 await part.subscription.unsubscribe()
+
+    async def end(self) -> None:
+        """Take part no more, before the line is closed: what comes from here on goes to other members at once."""
+        from nats import errors  # noqa: PLC0415 - an optional extra
+
+        with contextlib.suppress(errors.Error, Away, TimeoutError):  # a line that is gone has ended it, too
+            async with asyncio.timeout(_END_WITHIN):
+                await self.leave(tuple(self._parts))
+                await in_step(self._client, _END_WITHIN)
 
     async def done(self, messages: Sequence[Received]) -> None:
         """Nobody gets them again. Raises errors of nats-py."""

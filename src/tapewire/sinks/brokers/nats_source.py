@@ -13,7 +13,7 @@ from msgspec import Struct
 from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.nats_holes import Ledger
-from tapewire.sinks.brokers.nats_line import SCHEMES, connect, hang_up, words_of
+from tapewire.sinks.brokers.nats_line import SCHEMES, connect, ended, hang_up, in_step, words_of
 from tapewire.sinks.brokers.nats_share import Share
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 
@@ -183,11 +183,15 @@ class NatsSource:
         """Cut the line."""
         client, self._client, self._js = self._client, None, None
         watching, self._watching = self._watching, None
-        if watching is not None:
-            watching.cancel()
-            await asyncio.wait({watching})
-        if client is not None:
-            await hang_up(client)
+        share, self._share = self._share, None
+        try:
+            if watching is not None:
+                await ended(watching)
+            if share is not None:
+                await share.end()
+        finally:  # whoever closes may be cancelled
+            if client is not None:
+                await hang_up(client)
 
     async def _until_heard(self, lost: asyncio.Future[str]) -> None:
         """Wait for a message, which stays where it is: whoever waits may be cancelled."""
@@ -260,7 +264,7 @@ class NatsSource:
 
     async def _check(self, client: Client, js: JetStreamContext) -> None:
         state = (await js.stream_info(self._stream)).state
-        await client.flush(5)  # what was sent before has arrived
+        await in_step(client, 5)
         old = []
         for subject, one in tuple(self._followed.items()):
             if one.subscription is None:
