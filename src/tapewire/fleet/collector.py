@@ -24,7 +24,6 @@ from tapewire.model.reached import Reached
 from tapewire.model.status import Gap
 from tapewire.model.subscription import Subscription
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.nats_line import ended
 from tapewire.sinks.brokers.sink import BrokerSink
 from tapewire.sinks.contract import Item
 from tapewire.sinks.runner import RunnerOptions, SinkRunner
@@ -122,7 +121,8 @@ class Collector:
             await asyncio.gather(*feeding)
         finally:
             for task in (living, *feeding):
-                await ended(task)
+                task.cancel()
+            await asyncio.wait({living, *feeding})
             await self._membership.leave()
 
     @property
@@ -179,7 +179,8 @@ class Collector:
                 await asyncio.wait({acting} if stopping.done() else {stopping}, timeout=_LOOK)
         finally:
             for task in (stopping, acting):
-                await ended(task)
+                task.cancel()
+            await asyncio.wait({stopping, acting})
 
     async def _act(self, t: float) -> None:
         """Take what is ours, give up what others carry: only while it is known who the others are."""

@@ -116,8 +116,10 @@ async def in_step(client: Client, within: float) -> None:
         within: seconds.
 
     Raises:
-        Away: it does not answer.
+        Away: it does not answer, or its line is gone.
     """
+    if not client.is_connected:
+        raise Away("the line is lost")
     answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     await client._flush_pending(force_flush=True)  # noqa: SLF001 - as above
     await client._send_ping(answered)  # noqa: SLF001 - as above
@@ -126,8 +128,8 @@ async def in_step(client: Client, within: float) -> None:
         raise Away("no answer to a ping")
 
 
-async def ended(task: asyncio.Future[Any]) -> None:
-    """Cancel a task that asks NATS until it ends.
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task that asks NATS, and has nothing to put away, until it ends.
 
     nats-py waits for answers by ``asyncio.wait_for``: that of Python 3.11 forgets that it was cancelled when the answer
     comes at the same moment.

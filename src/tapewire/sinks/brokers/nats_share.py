@@ -94,7 +94,7 @@ class Share:
         """Take part in these no more. Raises errors of nats-py."""
         for subject in subjects:
             part = self._parts.pop(subject, None)
-            if part is not None:
+            if part is not None and part.subscription is not None:  # who joined may have been cancelled before it was
                 await part.subscription.unsubscribe()
 
     async def end(self) -> None:
