@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,15 +51,40 @@ async def test_it_ends_while_answers_come(server: NatsServer, monkeypatch: pytes
 
 
 async def test_who_closes_may_be_cancelled(server: NatsServer) -> None:
+    asked = True
+    for number in range(2_000):
+        source = await opened(server)
+        await source.share({SUBJECT: Begin()}, "workers")
+        client = source._client
+        closing = asyncio.create_task(source.close())
+        for _ in range(number):
+            await turn()
+        asked = closing.cancel()
+        await asyncio.wait({closing})
+        assert closing.cancelled() == asked, "nobody forgets it"
+        assert client is not None
+        assert client.is_closed == (number > 0), "what has not begun leaves it"
+        await source.close()
+        assert client.is_closed
+        if not asked:
+            break
+    assert not asked, "it was cancelled at each step"
+
+
+async def test_a_server_that_reads_nothing_holds_nobody_up(server: NatsServer) -> None:
     source = await opened(server)
-    client = source._client
-    closing = asyncio.create_task(source.close())
-    await turn()
-    closing.cancel()
-    await asyncio.wait({closing})
-    assert closing.cancelled()
-    assert client is not None
+    await source.share({f"{SUBJECT}{number}": Begin() for number in range(1_100)}, "workers")
+    client: Any = source._client
+    server.pause()
+    transport = client._transport._io_writer.transport
+    while transport.get_write_buffer_size() < 4_000_000:
+        transport.write(b"PING\r\n" * 10_000)
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(30):
+        await source.close()
+    assert asyncio.get_running_loop().time() - began < 15
     assert client.is_closed
+    server.resume()
 
 
 async def test_what_is_published_after_a_member_left_goes_to_another(server: NatsServer) -> None:

@@ -92,6 +92,7 @@ async def hang_up(client: Client) -> None:
         line: Any = client._transport  # noqa: SLF001 - there is no other way to it
         if line is not None:
             line.close()
+            _drop_unsent(line)
     if (
         patience.expired()
     ):  # TLS was refused, and what nats-py waited for never comes; the socket is closed in the loop's next turns
@@ -105,11 +106,18 @@ async def hang_up(client: Client) -> None:
                 await line.wait_closed()
 
 
+def _drop_unsent(line: Any) -> None:
+    """What a server that reads nothing has not taken would keep a closed line open."""
+    writer = getattr(line, "_io_writer", None)  # nats-py's WebSockets have none
+    if writer is not None and writer.transport.get_write_buffer_size():
+        writer.transport.abort()
+
+
 async def in_step(client: Client, within: float) -> None:
     """Wait until the server has done what it was asked before, and what it sent before has come.
 
     Not by ``client.flush``: when that is given up, and the answer comes yet, nats-py reads no more. It also sends its
-    question before what still waits to be sent.
+    question before what still waits to be sent, and to wait for that (``force_flush``) forgets cancellations.
 
     Args:
         client: whose line it is.
@@ -121,8 +129,9 @@ async def in_step(client: Client, within: float) -> None:
     if not client.is_connected:
         raise Away("the line is lost")
     answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    await client._flush_pending(force_flush=True)  # noqa: SLF001 - as above
-    await client._send_ping(answered)  # noqa: SLF001 - as above
+    client._pongs.append(answered)  # noqa: SLF001 - as above
+    await client._send_command(b"PING\r\n")  # noqa: SLF001 - as above
+    await client._flush_pending()  # noqa: SLF001 - as above
     await asyncio.wait({answered}, timeout=within)
     if not answered.done():
         raise Away("no answer to a ping")

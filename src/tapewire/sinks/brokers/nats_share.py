@@ -62,6 +62,7 @@ class Share:
         self._parts: dict[str, _Part] = {}
         self._undone: dict[tuple[str, str], str] = {}
         self._alive = 0.0
+        self._leaving: asyncio.Task[None]
 
     async def join(self, subject: str, config: Any, first: int, *, again: bool) -> bool:
         """Take part in one more.
@@ -99,12 +100,18 @@ class Share:
 
     async def end(self) -> None:
         """Take part no more, before the line is closed: what comes from here on goes to other members at once."""
+        self._leaving = asyncio.create_task(self._leave(), name=f"leaving the group {self._group}")
+        try:  # not ``asyncio.timeout``: nats-py forgets cancellations while it waits for a server that reads nothing
+            await asyncio.wait({self._leaving}, timeout=_END_WITHIN)
+        finally:
+            self._leaving.cancel()
+
+    async def _leave(self) -> None:
         from nats import errors  # noqa: PLC0415 - an optional extra
 
-        with contextlib.suppress(errors.Error, Away, TimeoutError):  # a line that is gone has ended it, too
-            async with asyncio.timeout(_END_WITHIN):
-                await self.leave(tuple(self._parts))
-                await in_step(self._client, _END_WITHIN)
+        with contextlib.suppress(errors.Error, Away):  # a line that is gone has ended it, too
+            await self.leave(tuple(self._parts))
+            await in_step(self._client, _END_WITHIN)
 
     async def done(self, messages: Sequence[Received]) -> None:
         """Nobody gets them again. Raises errors of nats-py."""
