@@ -108,7 +108,7 @@ async def hang_up(client: Client) -> None:
 
 def _drop_unsent(line: Any) -> None:
     """What a server that reads nothing has not taken would keep a closed line open."""
-    writer = getattr(line, "_io_writer", None)  # nats-py's WebSockets have none
+    writer = getattr(line, "_bare_io_writer", None)  # below TLS; nats-py's WebSockets have none
     if writer is not None and writer.transport.get_write_buffer_size():
         writer.transport.abort()
 
