@@ -57,7 +57,7 @@ def test_gates_of_one_nats_share_what_is_left_and_its_keys_tell_none(server: Nat
     assert [one.take(5.0), two.take(5.1), one.take(5.2), two.take(5.3), one.take(5.4)] == [True] * 4 + [False]
     one.arrived(5.0, 5.3)
     assert [left for _, left in two.left(5.4)] == [0, 2]
-    assert 80 < one.next_at(5.4) - 5.4 < 130
+    assert 90 < one.next_at(5.4) - 5.4 < 130
 
     async def keys() -> list[str]:
         async with nats_client(server.address) as client:
@@ -121,7 +121,8 @@ def test_a_nats_that_is_killed_and_comes_back(
     server.kill()
     assert [gate.take(later) for _ in range(3)] == [True, True, False], "half of four"
     server.start()
-    assert [left for _, left in gate.left(later + RETRY)] == [1, 3], "what it knows, and what was taken alone"
+    left = list(zip(LONG_WINDOWS, (1, 3), strict=True))
+    assert gate.left(later + RETRY) == left, "what it knows, and what was taken alone"
     assert [record.__dict__["event"] for record in caplog.records if record.levelno >= logging.WARNING] == [
         "limits_alone", "limits_shared",
     ]  # fmt: skip
@@ -135,7 +136,7 @@ def test_a_question_that_is_on_its_way_ends_with_the_line(server: NatsServer) ->
     server.pause()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(store.read)
-        server.wait_until(lambda: unread(server.port) > 0)
+        server.wait_until(lambda: unread(server.port) > 50)  # more than nats-py's own pings
         server.kill()
         began = time.monotonic()
         with pytest.raises(Gone, match="does not answer"):
