@@ -31,6 +31,7 @@ from tapewire.errors import (
 from tapewire.model.line import Loss
 from tapewire.testing.background import BackgroundSimulator
 from tapewire.venues.exchange import SimKey
+from tests.open_files import files_allowed
 from tests.transport.certificates import Authority
 from tests.transport.proxies import ProxyServer
 from tests.transport.wire import listening
@@ -270,14 +271,23 @@ async def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None
 
 
 async def test_few_open_files_are_told_with_the_command() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-    try:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with files_allowed(200):
         findings = await told("ws://127.0.0.1:1/")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (findings["files"].state, findings["files"].advice) == ("warning", "raise it: ulimit -n 4096")
     assert local.file_limit().allowed == (None if soft == resource.RLIM_INFINITY else soft)
+
+
+def test_more_files_are_allowed_as_far_as_the_system_lets() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with files_allowed(200):
+        local.allow_files(300)
+        assert local.file_limit().allowed == 300
+        local.allow_files(250)
+        assert local.file_limit().allowed == 300, "never fewer"
+        if hard != resource.RLIM_INFINITY:
+            local.allow_files(hard + 1)
+            assert local.file_limit().allowed == hard
 
 
 async def test_wrong_options_are_refused_at_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -50,3 +51,17 @@ def file_limit() -> FileLimit:
         return FileLimit(None, 0)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return FileLimit(None if soft == resource.RLIM_INFINITY else soft, process.num_fds())
+
+
+def allow_files(count: int) -> None:
+    """Let this process open ``count`` files and sockets, as far as the system lets it: some start it with 256."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    with suppress(OSError, ValueError):  # a system may allow less than it says: then it stays as it was
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tapewire.apps.cli.main import cli
+from tapewire.client.local import file_limit
 from tapewire.testing.background import BackgroundSimulator
+from tests.open_files import files_allowed
 
 
 def run(*words: str) -> tuple[int, str]:
@@ -23,6 +26,13 @@ def test_it_says_where_it_is_and_ends_after_its_time(exchange: BackgroundSimulat
     assert "Serving upbit" in output
     assert "/v1/stream" in output
     assert "Served at most 0 clients" in output
+
+
+def test_it_lets_itself_open_files_for_all_its_clients(exchange: BackgroundSimulator) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with files_allowed(500):
+        code, _ = run("--listen", "127.0.0.1:0", "--url", exchange.url, "--seconds", "0.2")
+        assert (code, file_limit().allowed) == (0, 4096 if hard == resource.RLIM_INFINITY else min(4096, hard))
 
 
 def test_json_names_the_addresses_of_several_venues(exchange: BackgroundSimulator) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tapewire.apps.gateway.gateway import Gateway
 
 _LISTEN = "127.0.0.1:8765"
+#: Of all clients, of those that have not asked yet, and of the gateway itself.
+_FILES = 4096
 
 
 @click.command(short_help="Serve one upstream to many local programs, and the live page.")
@@ -70,8 +72,10 @@ def serve(
     tapewire serve --listen 0.0.0.0:8765 --tokens tokens.toml --tls gateway.pem
     """  # noqa: D301 - click wants the character
     from tapewire.apps.gateway.settings import GatewayOptions  # noqa: PLC0415 - heavy, loaded when used
+    from tapewire.client.local import allow_files  # noqa: PLC0415
 
     log_to_stderr(verbose=verbose)
+    allow_files(_FILES)
     host, port = _place(listen)
     shared = {"use_profile": profile, "feed": None if redundancy is None else {"redundancy": redundancy}}
     options = GatewayOptions(host=host, port=port, private=private, names=names, origins=origins)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from typing import Any
 import aiofastnet
 from aiohttp import web
 
+from tapewire.apps.gateway.acceptor import Acceptor
 from tapewire.apps.gateway.access import COOKIE, Access, Scope, is_loopback
 from tapewire.apps.gateway.frames import body_of
 from tapewire.apps.gateway.problems import OTHER_SCOPE, Problem
 from tapewire.apps.gateway.settings import GatewayOptions
 from tapewire.apps.gateway.turnstile import Turnstile
+from tapewire.client.local import file_limit
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +40,10 @@ _SCOPE_OF: Mapping[str, Scope] = {"/metrics": "admin"}
 #: What the token of a request allows.
 SCOPES_KEY = web.RequestKey("scopes", frozenset)
 _KEEP_ALIVE = 15.0
-#: Connections without a request, as a multiple of all clients, beyond which the newest are cut at once.
+#: Connections that are no client's, as a multiple of all clients: with more than these, the newest are cut at once.
 _FRESH = 4
+#: Open files that are kept for the gateway itself: at least so many, and a quarter of what the system allows.
+_OWN_FILES, _OWN_PART = 32, 4
 #: Seconds that a WebSocket waits for its turn: less than clients wait for an answer.
 _MOST_WAIT = 8.0
 _LARGEST_BODY = 64 * 1024
@@ -72,7 +77,8 @@ class Port:
             app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=_KEEP_ALIVE,
             lingering_time=1.0, max_field_size=8190, max_line_size=8190,
         )  # fmt: skip
-        self._server: Any = None  # asyncio.Server, or what stands for it
+        self._acceptor: Acceptor | None = None
+        self._room = 0  # connections
         self._turnstile = Turnstile(options.connects, _MOST_WAIT)
         self._fresh: set[Any] = set()  # connections that have asked for nothing yet
         self._port = 0
@@ -83,41 +89,71 @@ class Port:
         """Listen; the port that was got. Raises OSError."""
         await self._runner.setup()
         try:
-            self._server = await self._open(asyncio.get_running_loop())
+            listeners = await self._bind(asyncio.get_running_loop())
         except BaseException:
             await self._runner.cleanup()
             raise
-        self._port = int(self._server.sockets[0].getsockname()[1])
+        self._room = self._connections_allowed()
+        self._acceptor = Acceptor(listeners, self._is_full, self._connect)
+        self._port = int(listeners[0].getsockname()[1])
         return self._port
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractServer:
+    async def _bind(self, loop: asyncio.AbstractEventLoop) -> list[socket.socket]:
+        """What listens, on every address of the host."""
+        host, port, most = self._options.host, self._options.port, self._options.most_clients
+        bound = await aiofastnet.create_server(loop, asyncio.Protocol, host, port, start_serving=False)
+        listeners = [one.dup() for one in bound.sockets]
+        bound.close()
+        for one in listeners:
+            one.setblocking(False)
+            one.listen(most)
+        return listeners
+
+    def _connections_allowed(self) -> int:
+        most, allowed = self._options.most_clients, file_limit().allowed
+        if allowed is None:
+            return most * (1 + _FRESH)
+        room = max(1, allowed - max(_OWN_FILES, allowed // _OWN_PART))
+        if room < most:
+            _log.warning(
+                "gateway: %d open files allow %d connections, not %d clients: raise them (ulimit -n %d)",
+                allowed, room, most, 2 * (most + _OWN_FILES),
+            )  # fmt: skip
+        return min(room, most * (1 + _FRESH))
+
+    def _is_full(self) -> bool:
+        full = len(self._served().connections) >= self._room
+        self.refused += full
+        return full
+
+    async def _connect(self, newcomer: socket.socket) -> None:
         """Over the transports of the exchange's lines: what they write costs less, and their code is at hand already.
 
         Not with TLS: there aiofastnet 1.2 reports a broken handshake as something that no handler can log.
         """
-        host, port, most = self._options.host, self._options.port, self._options.most_clients
+        loop = asyncio.get_running_loop()
         if self._tls is None:
-            return await aiofastnet.create_server(loop, self._accept, host, port, backlog=most)
+            await aiofastnet.connect_accepted_socket(loop, self._protocol, newcomer)
+            return
         patience = self._options.header_seconds
-        return await loop.create_server(
-            self._accept, host, port, ssl=self._tls, ssl_handshake_timeout=patience, backlog=most
-        )
+        await loop.connect_accepted_socket(self._protocol, newcomer, ssl=self._tls, ssl_handshake_timeout=patience)
 
     async def close(self) -> None:
         """Listen no more, and end what is open."""
-        if self._server is not None:
-            self._server.close()
+        if self._acceptor is not None:
+            await self._acceptor.close()
         await self._runner.cleanup()
 
-    def _accept(self) -> asyncio.Protocol:
-        """A TCP connection: one whose first request is not complete in time is cut."""
+    def _served(self) -> web.Server:
         server = self._runner.server
         assert server is not None  # noqa: S101 - setup() has run
-        protocol: Any = server()
-        crowded = len(self._fresh) >= _FRESH * self._options.most_clients
+        return server
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Of a connection: one whose first request is not complete in time is cut."""
+        protocol: Any = self._served()()
         self._fresh.add(protocol)
-        wait = 0.0 if crowded else self._options.header_seconds
-        asyncio.get_running_loop().call_later(wait, self._expire, protocol)
+        asyncio.get_running_loop().call_later(self._options.header_seconds, self._expire, protocol)
         return protocol  # type: ignore[no-any-return]
 
     def _expire(self, protocol: Any) -> None:
