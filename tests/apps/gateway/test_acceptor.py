@@ -41,7 +41,7 @@ class Reception:
         if len(self.sockets) == self._expected:
             self.complete.set()
 
-    def is_full(self) -> bool:
+    def is_full(self, arriving: int) -> bool:
         return self.complete.is_set()
 
 

@@ -43,3 +43,17 @@ def test_what_is_no_tls_is_cut_and_nothing_is_said_of_it(
     with caplog.at_level(logging.WARNING), asyncio.Runner(loop_factory=make) as runner:  # type: ignore[arg-type]
         runner.run(_visits(Authority(tmp_path)))
     assert caplog.records == []
+
+
+async def test_handshakes_under_way_count_as_connections(tmp_path: Path) -> None:
+    """Whoever only connects and says nothing holds a file, too."""
+    upstream = WebSocketClient("tls", url="ws://127.0.0.1:1/")
+    options = GatewayOptions(port=0, header_seconds=PATIENCE, most_clients=1)
+    async with Gateway(upstream, options, tls=Authority(tmp_path).server("gateway")) as gateway:
+        port = int(gateway.url.rpartition(":")[2])
+        crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
+        async with asyncio.timeout(PATIENCE / 2):
+            assert await crowd[5][0].read() == b""
+        assert not any(reader.at_eof() for reader, _ in crowd[:5])
+        for _, writer in crowd:
+            writer.close()

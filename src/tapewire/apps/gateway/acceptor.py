@@ -18,22 +18,23 @@ class Acceptor:
 
     Args:
         listeners: that wait for them; closed with it.
-        is_full: there are as many as may be: whoever comes is cut at once.
+        is_full: with so many that are being taken in, there are as many as may be: whoever comes is cut at once.
         connect: makes a connection of a socket, which is its own from then on; raises OSError if that is none.
     """
 
     def __init__(
         self,
         listeners: list[socket.socket],
-        is_full: Callable[[], bool],
+        is_full: Callable[[int], bool],
         connect: Callable[[socket.socket], Awaitable[object]],
     ) -> None:
         self._listeners, self._is_full, self._connect = listeners, is_full, connect
-        self._tasks = {asyncio.create_task(self._accept(one)) for one in listeners}
+        self._listening = [asyncio.create_task(self._accept(one)) for one in listeners]
+        self._arriving: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Take in no more; who was being taken in is cut."""
-        ending = list(self._tasks)
+        ending = [*self._listening, *self._arriving]
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
@@ -58,13 +59,13 @@ class Acceptor:
             await asyncio.sleep(0)
 
     def _take(self, newcomer: socket.socket) -> None:
-        if self._is_full():
+        if self._is_full(len(self._arriving)):
             newcomer.close()
             return
         newcomer.setblocking(False)
         task = asyncio.create_task(self._connected(newcomer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
     async def _connected(self, newcomer: socket.socket) -> None:
         try:

@@ -121,8 +121,8 @@ class Port:
             )  # fmt: skip
         return min(room, most * (1 + _FRESH))
 
-    def _is_full(self) -> bool:
-        full = len(self._served().connections) >= self._room
+    def _is_full(self, arriving: int) -> bool:
+        full = len(self._served().connections) + arriving >= self._room
         self.refused += full
         return full
 
