@@ -42,7 +42,6 @@ class Sharing(Sourced):
         self._shared, self._group, self._mailboxes = source, group, mailboxes
         self._undone: dict[tuple[str, str], _Undone] = {}
         self._unwanted: list[Received] = []
-        self._followed: Mapping[str, Subscription] = {}
 
     async def _follow(self, new: Iterable[str]) -> frozenset[str]:
         return await self._shared.share(dict.fromkeys(new, self._heard.first), self._group)
@@ -51,7 +50,7 @@ class Sharing(Sourced):
         """No snapshots: what is stored is somebody's work already."""
 
     async def _adjust(self, followed: dict[str, Subscription]) -> None:
-        self._followed, changed = followed, self._changed.is_set()
+        changed = self._changed.is_set()
         await super()._adjust(followed)
         if self._unwanted:  # also what came after the change that left its subject: no other change may ever come
             unwanted, still = self._unwanted, set() if changed else followed.keys()
@@ -71,7 +70,7 @@ class Sharing(Sourced):
             self._unwanted.append(message)  # until its subject is left: Kafka confirms what is given back before
             return
         before = {box: box.put_count for box in self._mailboxes()}
-        super()._take(message)
+        self._read(message)
         if message.subject not in self._heard.told():
             after = [(box, box.put_count) for box in self._mailboxes()]
             due = tuple(one for one in after if one[1] != before.get(one[0], 0))

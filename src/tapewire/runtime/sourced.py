@@ -73,6 +73,7 @@ class Sourced:
         self._free = asyncio.Event()
         self._free.set()
         self._joined: set[Subscription] = set()
+        self._followed: dict[str, Subscription] = {}
         self._untold = False  # that tellings of gaps were thrown away while nothing was heard
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -179,7 +180,8 @@ class Sourced:
 
     async def _hear(self) -> None:
         """Follow what is wanted, and hand on what comes, until the line is lost."""
-        followed: dict[str, Subscription] = {}
+        self._followed = {}
+        followed = self._followed
         while not self.stopping:
             await self._adjust(followed)
             await self._free.wait()
@@ -218,15 +220,16 @@ class Sourced:
         if not self._changed.is_set() and followed:
             return
         self._changed.clear()
-        joined, self._joined = self._joined, set()
+        joined = frozenset(self._joined)
         wanted = {self._heard.name(one): one for one in self.router.streams}
         gone = [name for name in followed if name not in wanted]
         new = {name: one for name, one in wanted.items() if name not in followed}
-        await self._source.leave(gone)
         for name in gone:
             del followed[name]
             self._heard.forget(name)
+        await self._source.leave(gone)
         await self._look({name: one for name, one in wanted.items() if one in joined}, new)
+        self._joined -= joined  # not before: when the line is lost meanwhile, they wait on the next
         missing = await self._follow(new) if new else frozenset()
         followed |= new
         for name in new:
@@ -249,8 +252,8 @@ class Sourced:
         begins = {name for name in new if self._heard.begins_at_once(name)}
         for message in await self._source.latest(tuple(dict.fromkeys([*joined, *begins]))):
             items = self._newest(message, begins=message.subject in begins)
-            for item in items[-1:] if message.subject in joined else ():
-                if isinstance(item, Event):
+            for item in items[-1:]:
+                if isinstance(item, Event) and any(stream.awaits_snapshot for stream in self.router.find(item)):
                     self._deliver(replace(item, stream_type="SNAPSHOT"))
 
     def _newest(self, message: Received, *, begins: bool) -> Sequence[Event | FeedEvent]:
@@ -263,6 +266,11 @@ class Sourced:
     # Data.
 
     def _take(self, message: Received) -> None:
+        """A message that came; one that was on its way when its subject was left is nobody's, and no place to go on."""
+        if message.subject in self._followed or message.subject in self._heard.told():
+            self._read(message)
+
+    def _read(self, message: Received) -> None:
         try:
             items = self._heard.read(message)
         except DecodeError as error:

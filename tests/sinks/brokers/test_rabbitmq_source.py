@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from tapewire.model.events import Event, TradeEvent
+from tapewire.model.events import CandleEvent, Event, TradeEvent
+from tapewire.sinks.brokers import rabbitmq_line, rabbitmq_source
 from tapewire.sinks.brokers.letters import unpack
-from tapewire.sinks.brokers.link import NotLetIn
+from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 from tests.sinks.brokers.rabbit_server import RabbitServer
+from tests.sinks.brokers.servers import PASSWORD, USER
 from tests.sinks.brokers.stand import rabbit_server, sent, trade
 
 pytestmark = pytest.mark.timeout(200)
@@ -52,6 +55,15 @@ def numbers(messages: Sequence[Received | Missed]) -> list[tuple[str, int | None
     received = [one for one in messages if isinstance(one, Received)]
     events = [event for one in received for event in unpack(one.headers, one.payload)]
     return [(event.symbol, event.sequential_id) for event in events if isinstance(event, TradeEvent)]
+
+
+def candle(unit: str) -> CandleEvent:
+    return CandleEvent(venue="upbit", symbol="KRW-BTC", unit=unit, timestamp=1)
+
+
+async def turn() -> None:
+    """One turn of the loop."""
+    await asyncio.sleep(0)
 
 
 async def test_one_consumer_reads_for_all_and_nobody_hears_anything_twice(server: RabbitServer) -> None:
@@ -105,6 +117,69 @@ async def test_what_the_server_threw_away_is_told(server: RabbitServer) -> None:
         [(_, oldest)] = numbers(await until(reader, 2))[:1]
     assert oldest is not None
     assert oldest > 1
+
+
+async def test_streams_that_appear_are_read_though_whoever_receives_is_cancelled(
+    server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question to RabbitMQ that is given up closes its channel, and with it all that is read there."""
+    monkeypatch.setattr(rabbitmq_source, "_MISSING", 1e9)
+    units = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m")
+    subjects = [f"e.upbit.kr.candle-{unit}.KRW-BTC" for unit in units]
+    async with source(server) as reader:
+        await reader.follow(dict.fromkeys(subjects, Begin()))
+        await publish(server, *map(candle, units), prefix="e")
+        monkeypatch.setattr(rabbitmq_source, "_MISSING", 0.0)
+        channel: Any = reader._channel
+        receiving = asyncio.create_task(reader.receive())
+        async with asyncio.timeout(60):
+            while not channel.consumers:  # the first is being asked for
+                await turn()
+        receiving.cancel()
+        await asyncio.wait({receiving})
+        assert receiving.cancelled()
+        found = await until(reader, len(units))
+    assert sorted(one.subject for one in found) == sorted(subjects)
+
+
+async def test_a_channel_that_the_server_closes_ends_the_line(server: RabbitServer) -> None:
+    await publish(server, trade(1), prefix="h")
+    async with source(server) as reader:
+        await reader.follow({"h.upbit.kr.trade.KRW-BTC": Begin()})
+        await until(reader, 1)
+        await reader._channel.basic_ack(999, wait=False)  # what was never delivered
+        with pytest.raises(Away, match="closed the channel"):
+            await until(reader, 1)
+
+
+async def test_a_server_that_says_nothing_is_away_and_the_next_is_asked(
+    server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rabbitmq_source, "ANSWER_WITHIN", 0.5)
+    lines: list[asyncio.StreamWriter] = []
+    async with await asyncio.start_server(lambda _, writer: lines.append(writer), "127.0.0.1", 0) as silent:
+        there = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        with pytest.raises(Away, match=re.escape("no answer within 0.5 s")):
+            await RabbitSource(f"amqp://{USER}:{PASSWORD}@{there}", "md").connect()
+        reader = RabbitSource(f"amqp://{USER}:{PASSWORD}@{there},{USER}:{PASSWORD}@127.0.0.1:{server.port}", "md")
+        await reader.connect()
+        assert await reader.latest(["f.upbit.kr.trade.KRW-BTC"]) == []
+        await reader.close()
+        for line in lines:
+            line.close()
+
+
+async def test_a_question_that_is_not_answered_ends_the_line(
+    server: RabbitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with source(server) as reader:
+        monkeypatch.setattr(rabbitmq_line, "ANSWER_WITHIN", 0.5)
+        server.pause()
+        try:
+            with pytest.raises(Away, match=re.escape("no answer within 0.5 s")):
+                await reader.latest(["g.upbit.kr.trade.KRW-BTC"])
+        finally:
+            server.resume()
 
 
 async def test_wrong_credentials_are_no_loss(server: RabbitServer) -> None:

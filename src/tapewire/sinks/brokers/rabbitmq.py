@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.letters import Message
-from tapewire.sinks.brokers.link import Away, NotLetIn, Refused, Unconfirmed, Verdict
+from tapewire.sinks.brokers.link import Away, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
-from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
+from tapewire.sinks.brokers.rabbitmq_line import (
+    SCHEMES,
+    connect,
+    hang_up,
+    is_there,
+    lost,
+    no_of,
+    open_channel,
+    words_of,
+)
 from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions, plain_name
 from tapewire.sinks.brokers.sink import BrokerSink
 
@@ -54,8 +63,6 @@ class RabbitLink:
 
     async def connect(self) -> None:
         """Connect, and make exchange and queue if they are absent."""
-        from aiormq import exceptions  # noqa: PLC0415 - an optional extra
-
         self._known = set()
         self._connection = await connect(self._address, self._ca)
         try:
@@ -63,10 +70,8 @@ class RabbitLink:
             await channel.exchange_declare(self._exchange, exchange_type="topic", durable=True)
             if self._queues.queue in {"quorum", "classic"}:
                 await self._make(self._exchange, f"{self._options.prefix}.#")
-        except (exceptions.ChannelAccessRefused, exceptions.ChannelPreconditionFailed) as error:
-            raise NotLetIn(words_of(error)) from None
         except lost() as error:
-            raise Away(words_of(error)) from None
+            raise no_of(error) from None
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
         """Publish all, and wait until each was confirmed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
@@ -17,11 +18,18 @@ SCHEMES = ("amqp", "amqps")
 #: Seconds between signs of life; after three without one the line is lost.
 _HEARTBEAT = 5
 #: Seconds to let go of a line; then it is cut.
-_CLOSE = 0.3
+CLOSE_WITHIN = 0.3
+#: Seconds for an answer of the server to whoever reads. (Who writes has limits of his own: ``BrokerOptions``.)
+ANSWER_WITHIN = 10.0
 
 
-async def connect(address: Address, ca: str | None = None) -> AbstractConnection:
+async def connect(address: Address, ca: str | None = None, within: float | None = None) -> AbstractConnection:
     """A line to the first server that takes us; it does not come back by itself.
+
+    Args:
+        address: of the servers.
+        ca: file with the certificates to trust.
+        within: seconds for each server; None: who calls has a limit.
 
     Raises:
         Away, NotLetIn.
@@ -39,11 +47,14 @@ async def connect(address: Address, ca: str | None = None) -> AbstractConnection
         url = url.update_query({"heartbeat": _HEARTBEAT, **({} if ca is None else {"cafile": ca}), **url.query})
         connection = aiormq.Connection(url)
         try:
-            await connection.connect()
+            async with asyncio.timeout(within):
+                await connection.connect()
         except aiormq.exceptions.AMQPError as error:
             if isinstance(error, _not_let_in()):
                 raise NotLetIn(words_of(error)) from None
             last = Away(words_of(error))
+        except TimeoutError:
+            last = Away(_no_answer(within))
         except (OSError, ValueError) as error:
             last = Away(words_of(error))
         else:
@@ -54,7 +65,7 @@ async def connect(address: Address, ca: str | None = None) -> AbstractConnection
 async def hang_up(connection: AbstractConnection) -> None:
     """Close a line, whatever state it is in."""
     with contextlib.suppress(Exception):  # it may be broken: that is why it is closed
-        async with asyncio.timeout(_CLOSE):
+        async with asyncio.timeout(CLOSE_WITHIN):
             await connection.close()
 
 
@@ -84,8 +95,28 @@ async def open_channel(connection: AbstractConnection, **options: Any) -> Abstra
 async def close_channel(channel: AbstractChannel) -> None:
     """Let go of a channel, whatever state it is in."""
     with contextlib.suppress(Exception):  # as in ``hang_up``
-        async with asyncio.timeout(_CLOSE):
+        async with asyncio.timeout(CLOSE_WITHIN):
             await channel.close()
+
+
+@contextlib.asynccontextmanager
+async def answering(*, refusing: bool = False) -> AsyncIterator[None]:
+    """The server is asked.
+
+    Args:
+        refusing: it may say that it never will.
+
+    Raises:
+        Away: the line is lost, or there is no answer in time.
+        NotLetIn: rights are missing, or what is there has other properties.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN) as patience:
+            yield
+    except lost() as error:
+        if patience.expired():
+            raise Away(_no_answer(ANSWER_WITHIN)) from None
+        raise no_of(error) if refusing else Away(words_of(error)) from None
 
 
 def lost() -> tuple[type[Exception], ...]:
@@ -95,10 +126,22 @@ def lost() -> tuple[type[Exception], ...]:
     return exceptions.AMQPError, exceptions.ChannelInvalidStateError, OSError, RuntimeError, TimeoutError
 
 
+def no_of(error: Exception) -> Away | NotLetIn:
+    """What one of these is to who asked for something that may be refused for ever."""
+    from aiormq import exceptions  # noqa: PLC0415 - an optional extra
+
+    never = exceptions.ChannelAccessRefused, exceptions.ChannelPreconditionFailed
+    return NotLetIn(words_of(error)) if isinstance(error, never) else Away(words_of(error))
+
+
 def words_of(error: BaseException) -> str:
     """An error of the client for people."""
     words = " ".join(str(one) for one in error.args if isinstance(one, str) and one)
     return words or type(error).__name__
+
+
+def _no_answer(within: float | None) -> str:
+    return f"no answer within {within:g} s" if within is not None else "no answer"
 
 
 def _not_let_in() -> tuple[type[Exception], ...]:

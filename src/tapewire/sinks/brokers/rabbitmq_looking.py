@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.rabbitmq_line import lost, words_of
+from tapewire.sinks.brokers.rabbitmq_line import answering, lost, words_of
 from tapewire.sinks.brokers.shared_log import look_back
 from tapewire.sinks.brokers.source import Received
 
@@ -76,10 +76,15 @@ class Looking:
     async def _last(self, stream: str) -> list[DeliveredMessage]:
         """The last chunk, and what comes while it is read; the protocol does not say where it ends."""
         found: list[DeliveredMessage] = []
+        now = asyncio.get_running_loop().time
+        until: float | None = None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST), aclosing(self._read(stream, "last")) as messages:
+            async with aclosing(self._read(stream, "last")) as messages:
                 async for message in messages:
-                    found.append(message)  # noqa: PERF401 - what came before the end of patience counts
+                    found.append(message)
+                    until = now() + _LAST if until is None else until
+                    if now() >= until:
+                        break
         return found
 
     async def _read(self, stream: str, offset: Any, end: int | None = None) -> AsyncGenerator[DeliveredMessage, None]:
@@ -87,7 +92,8 @@ class Looking:
         came: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
         tag = f"look-{next(self._numbers)}"
         try:
-            await consume(self._channel, stream, offset, tag, came.put_nowait)
+            async with answering():
+                await consume(self._channel, stream, offset, tag, came.put_nowait)
             patience = _BEGIN if end is None else _ANSWER_WITHIN
             while True:
                 async with asyncio.timeout(patience):
@@ -104,8 +110,9 @@ class Looking:
         except lost() as error:
             raise Away(words_of(error)) from None
         finally:
-            with contextlib.suppress(*lost()):  # the line may be gone
-                await self._channel.basic_cancel(tag)
+            with contextlib.suppress(Away):  # the line may be gone
+                async with answering():
+                    await self._channel.basic_cancel(tag)
 
 
 async def consume(

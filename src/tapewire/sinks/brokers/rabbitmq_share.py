@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.link import Away, NotLetIn
-from tapewire.sinks.brokers.rabbitmq_line import is_there, lost, words_of
+from tapewire.sinks.brokers.rabbitmq_line import answering, is_there
 from tapewire.sinks.brokers.rabbitmq_looking import tag_of
 from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions, plain_name
 from tapewire.sinks.brokers.source import Missed, Received
@@ -58,7 +58,7 @@ class Share:
 
     async def listen(self, subjects: Iterable[str]) -> None:
         """Hear these beside the group, from now on; of what came while nobody listened nothing is known."""
-        try:
+        async with answering(refusing=True):
             bounds: dict[str, Any] = {"x-max-length": _TOLD}
             made: Any = await self._channel.queue_declare("", exclusive=True, auto_delete=True, arguments=bounds)
             name = str(made.queue)
@@ -69,15 +69,13 @@ class Share:
                 self._hear(message.routing_key or "", _NOWHERE, message)
 
             await self._channel.basic_consume(name, hear, no_ack=True)
-        except lost() as error:
-            raise _gone(error) from None
 
     async def join(self, subject: str) -> None:
         """Take part in one more. Raises Away, NotLetIn."""
         name = _queue(self._group, subject)
         if len(_marks(name).encode()) > NAME_MOST:
             raise NotLetIn(f"the name of the queue {_marks(name)} has more than {NAME_MOST} bytes")
-        try:
+        async with answering(refusing=True):
             await self._make(_marks(name), {"x-queue-type": "classic", "x-max-length": 1})
             marked = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": _marks(name)}
             await self._make(name, self._queues.arguments() | marked)
@@ -91,29 +89,23 @@ class Share:
 
             self._checked[subject] = float("-inf")
             await self._channel.basic_consume(name, hear, consumer_tag=subject)
-        except lost() as error:
-            raise _gone(error) from None
 
     async def leave(self, subjects: Iterable[str]) -> None:
         """Take part in these no more. Raises Away."""
         for subject in subjects:
             if self._checked.pop(subject, None) is None:
                 continue
-            try:
+            async with answering(refusing=True):
                 await self._channel.basic_cancel(subject)
-            except lost() as error:
-                raise _gone(error) from None
             left = [one for one in self._came if one.subject == subject]
             self._came = deque(one for one in self._came if one.subject != subject)
             self.release(one for one in left if isinstance(one, Received))
 
     async def done(self, messages: Sequence[Received]) -> None:
         """Nobody gets them again; waits until that was written. Raises Away."""
-        try:
+        async with answering(refusing=True):
             for left, message in zip(range(len(messages) - 1, -1, -1), messages, strict=True):
                 await self._channel.basic_ack(int(message.position), wait=not left)
-        except lost() as error:
-            raise _gone(error) from None
 
     def release(self, messages: Iterable[Received]) -> None:
         """They go back to their queues."""
@@ -125,18 +117,15 @@ class Share:
             raise Away(
                 "the server closed the channel: a message was undone for longer than its consumer_timeout allows"
             )
-        try:
+        async with answering(refusing=True):
             while self._released:
-                await self._channel.basic_nack(self._released[-1], wait=False)
-                self._released.pop()
+                await self._channel.basic_nack(self._released.pop(), wait=False)
             now = asyncio.get_running_loop().time()
             due = [subject for subject, asked in self._checked.items() if now - asked >= _CHECK][:_AT_ONCE]
             for subject in due:
                 del self._checked[subject]
                 self._checked[subject] = now
             await asyncio.gather(*map(self._ask, due))
-        except lost() as error:
-            raise _gone(error) from None
 
     def take(self) -> Sequence[Received | Missed]:
         """What came since."""
@@ -170,10 +159,3 @@ def _queue(group: str, subject: str) -> str:
 
 def _marks(queue: str) -> str:
     return f"{queue}:dropped"
-
-
-def _gone(error: Exception) -> Away | NotLetIn:
-    from aiormq import exceptions  # noqa: PLC0415 - an optional extra
-
-    kind = exceptions.ChannelAccessRefused, exceptions.ChannelPreconditionFailed
-    return NotLetIn(words_of(error)) if isinstance(error, kind) else Away(words_of(error))

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 from tapewire.errors import ConfigError
 from tapewire.sinks.brokers.address import Address, without_options
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, connect, hang_up, is_there, lost, open_channel, words_of
+from tapewire.sinks.brokers.rabbitmq_line import (
+    ANSWER_WITHIN,
+    CLOSE_WITHIN,
+    SCHEMES,
+    answering,
+    connect,
+    hang_up,
+    is_there,
+    lost,
+    open_channel,
+    words_of,
+)
 from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
 from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions, stream_of
 from tapewire.sinks.brokers.rabbitmq_share import Share
@@ -55,11 +66,12 @@ class RabbitSource:
         self._share: Share | None = None
         self._number = 0
         self._cancelled = asyncio.Event()
+        self._asking: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Connect, with one channel to read and one to look something up."""
         self._forget()
-        self._connection = connection = await connect(self._address, self._ca)
+        self._connection = connection = await connect(self._address, self._ca, ANSWER_WITHIN)
         try:
             self._channel = await self._reading(connection)
             self._looking = Looking(await self._reading(connection))
@@ -70,18 +82,20 @@ class RabbitSource:
 
     async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
         """The newest of each, as far back as is looked for it."""
+        await self._asked()
         found: list[Received] = []
         for stream, names in _by_stream(subjects).items():
-            if await is_there(self._open(), stream):
+            if await self._has(stream):
                 found += (await self._looking.newest(stream, names)).values()
         return found
 
     async def follow(self, begins: Mapping[str, Begin]) -> frozenset[str]:
         """Read these, too."""
+        await self._asked()
         gone: set[str] = set()
         for stream, names in _by_stream(begins).items():
             wanted = {name: begins[name] for name in names}
-            if await is_there(self._open(), stream):
+            if await self._has(stream):
                 gone |= await self._join(stream, wanted)
             else:  # nothing was published there yet: what comes first is its beginning
                 logger.info("%s has no stream %s yet (a sink makes it with queue=stream)", self.shown, stream)
@@ -90,6 +104,7 @@ class RabbitSource:
 
     async def share(self, begins: Mapping[str, Begin], group: str) -> frozenset[str]:
         """Take part in what the queues of this group hold; what is gone is told by ``receive``."""
+        await self._asked()
         connection = self._open()
         if self._share is None:
             channel = await self._reading(connection)
@@ -112,6 +127,7 @@ class RabbitSource:
 
     async def leave(self, subjects: Iterable[str]) -> None:
         """Read these no more."""
+        await self._asked()
         names = tuple(subjects)
         if self._share is not None:
             await self._share.leave(names)
@@ -126,9 +142,7 @@ class RabbitSource:
 
     async def receive(self) -> Sequence[Received | Missed]:
         """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
-        await self._look_around()
-        if self._share is not None:
-            await self._share.look()
+        await self._ask()
         if not self._came and not (self._share is not None and self._share.waits):
             await self._until_something_came(self._open())
         last = self._take()
@@ -143,17 +157,25 @@ class RabbitSource:
     async def close(self) -> None:
         """Cut the line."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            await hang_up(connection)
+        asking, self._asking = self._asking, None
+        try:
+            if connection is not None:
+                await hang_up(connection)
+        finally:  # whoever closes may be cancelled
+            if asking is not None:
+                asking.cancel()
+                await asyncio.wait({asking}, timeout=CLOSE_WITHIN)
 
     async def _reading(self, connection: AbstractConnection) -> AbstractChannel:
-        channel = await open_channel(connection, publisher_confirms=False)
-        channel.on_consumer_cancel_callbacks.add(lambda _frame: self._cancelled.set())
-        try:
+        async with answering():
+            channel = await open_channel(connection, publisher_confirms=False)
+            channel.on_consumer_cancel_callbacks.add(lambda _frame: self._cancelled.set())
             await channel.basic_qos(prefetch_count=PREFETCH)
-        except lost() as error:
-            raise Away(words_of(error)) from None
         return channel
+
+    async def _has(self, stream: str) -> bool:
+        async with answering():
+            return await is_there(self._open(), stream)
 
     async def _join(self, stream: str, begins: Mapping[str, Begin]) -> set[str]:
         firsts = {subject: await self._first(stream, begin) for subject, begin in begins.items()}
@@ -180,20 +202,16 @@ class RabbitSource:
         self._number += 1
         tag = self._tags[stream] = f"{stream}-{self._number}"
         self._streams[tag] = stream
-        try:
+        async with answering():
             await consume(self._channel, stream, offset, tag, self._hear)
-        except lost() as error:
-            raise Away(words_of(error)) from None
 
     async def _stop(self, stream: str) -> None:
         """What it was sent already is for those who are there, not for who joins now."""
         tag = self._tags.pop(stream, None)
         if tag is None:
             return
-        try:
+        async with answering():
             await self._channel.basic_cancel(tag)
-        except lost() as error:
-            raise Away(words_of(error)) from None
         self._take()
         del self._streams[tag]
 
@@ -219,14 +237,34 @@ class RabbitSource:
                 self._kept.append(received(message))
         return last
 
-    async def _look_around(self) -> None:
-        """Whether streams came that were not there."""
-        now = asyncio.get_running_loop().time()
-        if self._absent and now - self._looked >= _MISSING:
-            self._looked = now
-            for stream, names in _by_stream(self._absent).items():
-                if await is_there(self._open(), stream):
-                    await self._join(stream, {name: self._absent.pop(name) for name in names})
+    async def _ask(self) -> None:
+        """What is asked from time to time, to its end: whoever receives may be cancelled, and a question that is given
+        up closes its channel.
+        """
+        if self._asking is None:
+            now = asyncio.get_running_loop().time()
+            looks = bool(self._absent) and now - self._looked >= _MISSING
+            if not looks and self._share is None:
+                return
+            self._looked = now if looks else self._looked
+            self._asking = asyncio.create_task(self._look_around(looks=looks), name=f"{self.shown} ask")
+            self._asking.add_done_callback(lambda one: one.cancelled() or one.exception())  # close asks nothing
+        await asyncio.wait({self._asking})
+        asking, self._asking = self._asking, None
+        asking.result()
+
+    async def _asked(self) -> None:
+        """Nothing is being asked any more; ``receive`` says what came of it."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+
+    async def _look_around(self, *, looks: bool) -> None:
+        """Whether streams came that were not there; what the share has to ask."""
+        for stream, names in _by_stream(self._absent if looks else ()).items():
+            if await self._has(stream):
+                await self._join(stream, {name: self._absent.pop(name) for name in names})
+        if self._share is not None:
+            await self._share.look()
 
     async def _until_something_came(self, connection: AbstractConnection) -> None:
         """Wait for a message, which stays where it is: whoever waits may be cancelled."""
@@ -246,6 +284,8 @@ class RabbitSource:
             raise Away("the line is lost")
         if self._cancelled.is_set():
             raise Away("the server ended a consumer: its stream has moved, or is gone")
+        if self._channel.is_closed:
+            raise Away("the server closed the channel that reads")
         return self._connection
 
 
