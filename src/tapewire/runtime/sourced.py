@@ -204,12 +204,12 @@ class Sourced:
         changed = asyncio.ensure_future(self._changed.wait())
         try:
             await asyncio.wait({receiving, changed}, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED)
-            return receiving.result() if receiving.done() else ()
         finally:
             changed.cancel()
             if not receiving.done():
                 receiving.cancel()
                 await asyncio.wait([receiving])
+        return () if receiving.cancelled() else receiving.result()  # a client may forget that it was cancelled
 
     def _patience(self) -> float | None:
         """Seconds to wait for what comes next; None: for as long as it takes."""

@@ -15,6 +15,7 @@ from tapewire.sinks.brokers import rabbitmq_line, rabbitmq_source
 from tapewire.sinks.brokers.letters import unpack
 from tapewire.sinks.brokers.link import Away, NotLetIn
 from tapewire.sinks.brokers.rabbitmq import RabbitSink
+from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH
 from tapewire.sinks.brokers.rabbitmq_source import RabbitSource
 from tapewire.sinks.brokers.source import Begin, Missed, Received
 from tests.sinks.brokers.rabbit_server import RabbitServer
@@ -117,6 +118,49 @@ async def test_what_the_server_threw_away_is_told(server: RabbitServer) -> None:
         [(_, oldest)] = numbers(await until(reader, 2))[:1]
     assert oldest is not None
     assert oldest > 1
+
+
+async def test_what_was_sent_when_a_stream_was_left_is_acknowledged_too(server: RabbitServer) -> None:
+    """The server sends 500 messages of a stream before it wants to hear that any was read."""
+    btc, other = "k.upbit.kr.trade.KRW-BTC", "k.upbit.kr.candle-1s.KRW-BTC"
+    await publish(server, candle("1s"), *map(trade, range(1_200)), prefix="k")
+    async with source(server) as reader:
+        await reader.follow({other: Begin()})
+        found = await until(reader, 1)
+        await reader.follow({btc: Begin()})
+        async with asyncio.timeout(60):
+            while len(reader._came) < PREFETCH:
+                await turn()
+        await reader.leave([other])
+        found += await until(reader, 1_200)
+    assert [number for _, number in numbers(found)] == list(range(1_200))
+
+
+async def test_what_the_server_writes_into_a_stream_itself_is_no_loss(server: RabbitServer) -> None:
+    """Each file of a stream may begin with a record of the server's own, which has an offset, too."""
+    btc = "i.upbit.kr.trade.KRW-BTC"
+    async with source(server) as reader:
+        await publish(server, *(trade(number, size=5_000) for number in range(60)), prefix="i", segment=50_000)
+        await reader.follow({btc: Begin()})
+        found = await until(reader, 60)
+        await publish(server, trade(60), prefix="i")
+        found += await until(reader, 1)
+    assert [number for _, number in numbers(found)] == list(range(61))
+    assert len(found) == 61, "no Missed"
+    assert [int(one.position) for one in found if isinstance(one, Received)][-1] > 60, "the server wrote something"
+
+
+async def test_what_the_server_threw_away_is_told_on_a_line_that_lives(server: RabbitServer) -> None:
+    btc = "j.upbit.kr.trade.KRW-BTC"
+    options: dict[str, Any] = {"prefix": "j", "max_bytes": 200_000, "segment": 50_000}
+    await publish(server, trade(0), **options)
+    async with source(server) as reader:
+        await reader.follow({btc: Begin()})
+        await publish(server, *(trade(number, size=1_000) for number in range(1, 2_000)), **options)
+        found: list[Received | Missed] = []
+        while ("KRW-BTC", 1_999) not in numbers(found) or Missed(btc) not in found:
+            found += await until(reader, 1)
+    assert len(numbers(found)) < 2_000
 
 
 async def test_streams_that_appear_are_read_though_whoever_receives_is_cancelled(

@@ -58,6 +58,11 @@ class Looking:
         """The first offset that is kept; 0: the stream is empty."""
         return await self._one(stream, "first") or 0
 
+    async def reaches(self, stream: str, offset: int) -> bool:
+        """Whether a stream that has messages still has all from an offset on; not, when nothing is known."""
+        oldest = await self._one(stream, "first")
+        return oldest is not None and oldest <= offset
+
     async def at(self, stream: str, nanoseconds: int) -> int:
         """Where the messages of a time (ns UTC) begin, or a little before; if there are none: behind the last."""
         found = await self._one(stream, datetime.fromtimestamp(nanoseconds / 1e9, UTC))

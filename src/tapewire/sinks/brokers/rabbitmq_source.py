@@ -62,7 +62,9 @@ class RabbitSource:
         self._absent: dict[str, Begin] = {}
         self._came: deque[DeliveredMessage] = deque()  # PREFETCH of each stream at most
         self._arrived = asyncio.Event()
+        self._taken = 0  # the last that was taken of what came, by its number on the channel; 0: all is acknowledged
         self._kept: list[Received | Missed] = []
+        self._passed: dict[str, int] = {}  # of each stream the first offset at which no message came
         self._share: Share | None = None
         self._number = 0
         self._cancelled = asyncio.Event()
@@ -143,14 +145,15 @@ class RabbitSource:
     async def receive(self) -> Sequence[Received | Missed]:
         """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
         await self._ask()
-        if not self._came and not (self._share is not None and self._share.waits):
+        if not self._came and not self._kept and not (self._share is not None and self._share.waits):
             await self._until_something_came(self._open())
-        last = self._take()
-        if last:
+        self._take()
+        if self._taken:
             try:
-                await self._channel.basic_ack(last, multiple=True, wait=False)
+                await self._channel.basic_ack(self._taken, multiple=True, wait=False)
             except lost() as error:
                 raise Away(words_of(error)) from None
+            self._taken = 0
         kept, self._kept = self._kept, []
         return kept if self._share is None else [*kept, *self._share.take()]
 
@@ -219,23 +222,21 @@ class RabbitSource:
         self._came.append(message)
         self._arrived.set()
 
-    def _take(self) -> int:
-        """Keep of what came what is wanted. Returns the number of its last message on the channel; 0: nothing came."""
-        last = 0
+    def _take(self) -> None:
+        """Keep of what came what is wanted; all of it is to be acknowledged, or the server sends no more some day."""
         while self._came:
             message = self._came.popleft()
-            last = tag_of(message)
+            self._taken = tag_of(message)
             stream, offset = self._streams.get(_consumer(message), ""), offset_of(message)
             log = self._logs.get(stream)
             if log is None:
                 continue
             if log.jump(offset) < 0:
                 raise Away(f"stream {stream} began anew")
-            if log.jump(offset):  # the offsets of a stream have no holes
-                self._kept += map(Missed, log.subjects)
+            if log.position is not None and log.jump(offset):
+                self._passed.setdefault(stream, log.position)
             if log.take(message.routing_key or "", offset):
                 self._kept.append(received(message))
-        return last
 
     async def _ask(self) -> None:
         """What is asked from time to time, to its end: whoever receives may be cancelled, and a question that is given
@@ -244,7 +245,7 @@ class RabbitSource:
         if self._asking is None:
             now = asyncio.get_running_loop().time()
             looks = bool(self._absent) and now - self._looked >= _MISSING
-            if not looks and self._share is None:
+            if not looks and not self._passed and self._share is None:
                 return
             self._looked = now if looks else self._looked
             self._asking = asyncio.create_task(self._look_around(looks=looks), name=f"{self.shown} ask")
@@ -259,10 +260,14 @@ class RabbitSource:
             await asyncio.wait({self._asking})
 
     async def _look_around(self, *, looks: bool) -> None:
-        """Whether streams came that were not there; what the share has to ask."""
+        """Whether streams came that were not there, whether what was passed over is gone; what the share has to ask."""
         for stream, names in _by_stream(self._absent if looks else ()).items():
             if await self._has(stream):
                 await self._join(stream, {name: self._absent.pop(name) for name in names})
+        passed, self._passed = self._passed, {}
+        for stream, offset in passed.items():  # RabbitMQ's own records have offsets, too
+            if not await self._looking.reaches(stream, offset) and stream in self._logs:
+                self._kept += map(Missed, self._logs[stream].subjects)
         if self._share is not None:
             await self._share.look()
 
