@@ -36,8 +36,12 @@ def test_it_goes_on_behind_the_last_message() -> None:
     assert (one.is_new(NAME), one.begins_at_once(NAME), one.begin(NAME)) == (True, True, Begin())
     assert one.read(message(7, 1)) == [trade(1)]
     assert (one.is_new(NAME), one.begins_at_once(NAME), one.begin(NAME)) == (False, False, Begin(after="7"))
-    one.forget(NAME)
+    one.follow(feed := one.told()[0])
+    one.keep([NAME])
+    assert one.begin(NAME) == Begin(after="7")
+    one.keep([])
     assert one.begin(NAME) == Begin()
+    assert not one.is_new(feed)
 
 
 def test_the_newest_is_looked_at_or_begun_with() -> None:

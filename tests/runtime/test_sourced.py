@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ from tests.runtime.test_heard import NAME, heard, message
 
 TRADES = Subscription("trade", "KRW-BTC")
 TICKER = Subscription("ticker", "KRW-BTC")
+#: In place of a message: the line is lost.
+CUT = Missed("cut")
 
 
 class Broker:
@@ -39,9 +41,12 @@ class Broker:
         self.coming: asyncio.Queue[Received | Missed] = asyncio.Queue()
         self.begun: list[Begin] = []
         self.left = self.lines = 0
+        self.at_second_line: Callable[[], None] = lambda: None
 
     async def connect(self) -> None:
         self.lines += 1
+        if self.lines == 2:
+            self.at_second_line()
 
     async def latest(self, subjects: Sequence[str]) -> Sequence[Received]:
         if NAME in subjects:
@@ -62,7 +67,10 @@ class Broker:
                 self.coming.put_nowait(one)
 
     async def receive(self) -> Sequence[Received | Missed]:
-        return [await self.coming.get()]
+        one = await self.coming.get()
+        if one == CUT:
+            raise Away("lost")
+        return [one]
 
     async def close(self) -> None: ...
 
@@ -184,6 +192,22 @@ async def test_a_stream_that_was_left_when_the_line_was_lost_begins_anew() -> No
         listener = one.join(TRADES)
         await until(lambda: one.told)
         one.leave(TRADES, listener)
+        await until(lambda: broker.lines == 2 and one.line.live == {TICKER})
+        one.join(TRADES)
+        await until(lambda: len(one.told) > 1)
+    assert one.told == [("SNAPSHOT", 1), ("SNAPSHOT", 5)]
+    assert broker.begun == [Begin(after="1"), Begin(after="5")]
+
+
+async def test_a_stream_that_was_left_while_there_was_no_line_begins_anew() -> None:
+    broker = Broker(stored=[message(1, 1)])
+    async with stage(broker) as one:
+        one.join(TICKER)
+        listener = one.join(TRADES)
+        await until(lambda: one.told)
+        broker.stored.append(message(5, 5))
+        broker.at_second_line = lambda: one.leave(TRADES, listener)
+        broker.coming.put_nowait(CUT)
         await until(lambda: broker.lines == 2 and one.line.live == {TICKER})
         one.join(TRADES)
         await until(lambda: len(one.told) > 1)

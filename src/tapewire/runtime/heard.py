@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 
 from tapewire.model.events import Event
 from tapewire.model.status import FeedEvent
@@ -79,9 +80,10 @@ class Heard:
         """It is heard from here on: what comes is missed when the line is lost, the very first message too."""
         self._subjects.setdefault(name, _Subject())
 
-    def forget(self, name: str) -> None:
-        """Nobody wants it any more."""
-        self._subjects.pop(name, None)
+    def keep(self, names: Container[str]) -> None:
+        """Nobody wants any others any more, but the feed's own."""
+        told = self.told()
+        self._subjects = {name: one for name, one in self._subjects.items() if name in names or name in told}
 
     def begins_at_once(self, name: str) -> bool:
         """A stream that was never heard, of which no history is wanted."""

@@ -220,16 +220,19 @@ class Sourced:
         if not self._changed.is_set() and followed:
             return
         self._changed.clear()
-        joined = frozenset(self._joined)
+        joined, self._joined = self._joined, set()
         wanted = {self._heard.name(one): one for one in self.router.streams}
         gone = [name for name in followed if name not in wanted]
         new = {name: one for name, one in wanted.items() if name not in followed}
         for name in gone:
             del followed[name]
-            self._heard.forget(name)
-        await self._source.leave(gone)
-        await self._look({name: one for name, one in wanted.items() if one in joined}, new)
-        self._joined -= joined  # not before: when the line is lost meanwhile, they wait on the next
+        self._heard.keep(wanted)
+        try:
+            await self._source.leave(gone)
+            await self._look({name: one for name, one in wanted.items() if one in joined}, new)
+        except (Away, NotLetIn):  # they wait on the next line
+            self._joined |= joined
+            raise
         missing = await self._follow(new) if new else frozenset()
         followed |= new
         for name in new:

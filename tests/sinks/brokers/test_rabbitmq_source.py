@@ -226,6 +226,38 @@ async def test_a_question_that_is_not_answered_ends_the_line(
             server.resume()
 
 
+async def test_a_question_that_the_client_gives_up_ends_the_line_and_not_who_asked(server: RabbitServer) -> None:
+    """When the server gives no sign of life, aiormq cancels who waits for an answer."""
+    async with source(server) as reader:
+        client: Any = reader._connection
+        server.pause()
+        try:
+            asking = asyncio.create_task(reader.latest(["l.upbit.kr.trade.KRW-BTC"]))
+            for _ in range(20):
+                await turn()
+            client._reader_task.cancel()
+            with pytest.raises(Away, match="no sign of life"):
+                await asking
+        finally:
+            server.resume()
+
+
+async def test_what_was_read_of_a_stream_that_is_left_is_not_told_when_it_is_followed_again(
+    server: RabbitServer,
+) -> None:
+    btc = "m.upbit.kr.trade.KRW-BTC"
+    await publish(server, *map(trade, range(3)), prefix="m")
+    async with source(server) as reader:
+        await reader.follow({btc: Begin()})
+        async with asyncio.timeout(60):
+            while len(reader._came) < 3:
+                await turn()
+        reader._take()  # whoever received was cancelled
+        await reader.leave([btc])
+        await reader.follow({btc: Begin(sequence=2)})
+        assert numbers(await until(reader, 1)) == [("KRW-BTC", 2)]
+
+
 async def test_wrong_credentials_are_no_loss(server: RabbitServer) -> None:
     reader = RabbitSource(server.refused_address, "md")
     with pytest.raises(NotLetIn, match="ACCESS_REFUSED"):

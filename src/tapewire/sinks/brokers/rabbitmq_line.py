@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
@@ -111,12 +111,25 @@ async def answering(*, refusing: bool = False) -> AsyncIterator[None]:
         NotLetIn: rights are missing, or what is there has other properties.
     """
     try:
-        async with asyncio.timeout(ANSWER_WITHIN) as patience:
-            yield
+        with cancelled_by_its_client():
+            async with asyncio.timeout(ANSWER_WITHIN) as patience:
+                yield
     except lost() as error:
         if patience.expired():
             raise Away(_no_answer(ANSWER_WITHIN)) from None
         raise no_of(error) if refusing else Away(words_of(error)) from None
+
+
+@contextlib.contextmanager
+def cancelled_by_its_client() -> Iterator[None]:
+    """The client cancels who waits for an answer when the server gives no sign of life. Raises Away then."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Away("the line is lost: no sign of life") from None
 
 
 def lost() -> tuple[type[Exception], ...]:

@@ -23,7 +23,7 @@ PREFETCH = 500
 #: Seconds without a message after which the last chunk of a stream is over; until its first; for its end.
 _QUIET, _BEGIN, _LAST = 0.25, 1.0, 2.0
 #: Seconds without a message that must be there.
-_ANSWER_WITHIN = 5.0
+_MESSAGE_WITHIN = 5.0
 
 
 class Looking:
@@ -99,7 +99,7 @@ class Looking:
         try:
             async with answering():
                 await consume(self._channel, stream, offset, tag, came.put_nowait)
-            patience = _BEGIN if end is None else _ANSWER_WITHIN
+            patience = _BEGIN if end is None else _MESSAGE_WITHIN
             while True:
                 async with asyncio.timeout(patience):
                     message = await came.get()
@@ -107,11 +107,11 @@ class Looking:
                 await self._channel.basic_ack(tag_of(message), wait=False)
                 if end is not None and offset_of(message) + 1 >= end:
                     return
-                patience = _QUIET if end is None else _ANSWER_WITHIN
+                patience = _QUIET if end is None else _MESSAGE_WITHIN
         except TimeoutError:
             if end is None:
                 raise
-            raise Away(f"stream {stream}: nothing was read within {_ANSWER_WITHIN:g} s") from None
+            raise Away(f"stream {stream}: nothing was read within {_MESSAGE_WITHIN:g} s") from None
         except lost() as error:
             raise Away(words_of(error)) from None
         finally:

@@ -120,12 +120,12 @@ class Share:
         async with answering(refusing=True):
             while self._released:
                 await self._channel.basic_nack(self._released.pop(), wait=False)
-            now = asyncio.get_running_loop().time()
-            due = [subject for subject, asked in self._checked.items() if now - asked >= _CHECK][:_AT_ONCE]
-            for subject in due:
-                del self._checked[subject]
-                self._checked[subject] = now
-            await asyncio.gather(*map(self._ask, due))
+        now = asyncio.get_running_loop().time()
+        due = [subject for subject, asked in self._checked.items() if now - asked >= _CHECK][:_AT_ONCE]
+        for subject in due:
+            del self._checked[subject]
+            self._checked[subject] = now
+            await self._ask(subject)  # a channel asks one after the other
 
     def take(self) -> Sequence[Received | Missed]:
         """What came since."""
@@ -133,7 +133,8 @@ class Share:
         return list(came)
 
     async def _ask(self, subject: str) -> None:
-        mark = await self._channel.basic_get(_marks(_queue(self._group, subject)), no_ack=True)
+        async with answering(refusing=True):
+            mark = await self._channel.basic_get(_marks(_queue(self._group, subject)), no_ack=True)
         if mark.delivery_tag:
             self._came.append(Missed(subject))
 

@@ -133,6 +133,7 @@ class RabbitSource:
         names = tuple(subjects)
         if self._share is not None:
             await self._share.leave(names)
+        self._kept = [one for one in self._kept if one.subject not in names]
         for subject in names:
             self._absent.pop(subject, None)
             stream = stream_of(subject)
@@ -252,6 +253,8 @@ class RabbitSource:
             self._asking.add_done_callback(lambda one: one.cancelled() or one.exception())  # close asks nothing
         await asyncio.wait({self._asking})
         asking, self._asking = self._asking, None
+        if asking.cancelled():
+            raise Away("the line is lost")
         asking.result()
 
     async def _asked(self) -> None:
