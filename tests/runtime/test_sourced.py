@@ -153,7 +153,7 @@ async def test_a_snapshot_is_answered_though_the_line_is_lost_meanwhile(
         one.join(TRADES, preference)
         await until(lambda: broker.begun)
         broker.coming.put_nowait(message(6, 6))
-        await until(lambda: broker.coming.empty() and len(one.told) >= len(told))
+        await until(lambda: one.line._heard.begin(NAME) == Begin(after="6"))
     assert one.told == told
     assert (broker.lines, broker.begun) == (2, [Begin(after="5")])
 

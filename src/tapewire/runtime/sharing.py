@@ -49,11 +49,11 @@ class Sharing(Sourced):
     async def _look(self, joined: Mapping[str, Subscription], new: Mapping[str, Subscription]) -> None:
         """No snapshots: what is stored is somebody's work already."""
 
-    async def _adjust(self, followed: dict[str, Subscription]) -> None:
+    async def _adjust(self) -> None:
         changed = self._changed.is_set()
-        await super()._adjust(followed)
+        await super()._adjust()
         if self._unwanted:  # also what came after the change that left its subject: no other change may ever come
-            unwanted, still = self._unwanted, set() if changed else followed.keys()
+            unwanted, still = self._unwanted, set() if changed else self._followed.keys()
             self._unwanted = [message for message in unwanted if message.subject in still]
             self._shared.release([message for message in unwanted if message.subject not in still])
 

@@ -181,14 +181,13 @@ class Sourced:
     async def _hear(self) -> None:
         """Follow what is wanted, and hand on what comes, until the line is lost."""
         self._followed = {}
-        followed = self._followed
         while not self.stopping:
-            await self._adjust(followed)
+            await self._adjust()
             await self._free.wait()
             messages = await self._until_changed()
             for message in messages:
                 if isinstance(message, Missed):
-                    self._missed(message, followed)
+                    self._missed(message)
                 else:
                     self._take(message)
             if messages:
@@ -215,8 +214,9 @@ class Sourced:
         """Seconds to wait for what comes next; None: for as long as it takes."""
         return None
 
-    async def _adjust(self, followed: dict[str, Subscription]) -> None:
+    async def _adjust(self) -> None:
         """Leave what nobody wants, join what somebody does, fetch the snapshots that are waited for."""
+        followed = self._followed
         if not self._changed.is_set() and followed:
             return
         self._changed.clear()
@@ -238,10 +238,10 @@ class Sourced:
         for name in new:
             self._heard.follow(name)
         for name in missing:
-            self._missed(Missed(name), followed)
+            self._missed(Missed(name))
         if self._untold:
             self._untold = False
-            self._missed(Missed(self._heard.losses[0]), followed)
+            self._missed(Missed(self._heard.losses[0]))
         self.live = frozenset(followed.values())
         if new:
             self._tell(Subscribed, subscriptions=tuple(new.values()))
@@ -324,11 +324,11 @@ class Sourced:
         await self._clock.until(self._clock.now().t + delay)
         self._changed.set()
 
-    def _missed(self, missed: Missed, followed: Mapping[str, Subscription]) -> None:
+    def _missed(self, missed: Missed) -> None:
         """The broker has thrown away what came next; of what a collector lost, nobody knows of which stream it was."""
         now = self._clock.wall_ns()
-        mine = followed.get(missed.subject)
-        streams = followed.values() if missed.subject in self._heard.losses else () if mine is None else (mine,)
+        mine = self._followed.get(missed.subject)
+        streams = self._followed.values() if missed.subject in self._heard.losses else () if mine is None else (mine,)
         begun = now if missed.from_ns is None else missed.from_ns
         until = max(begun, now if missed.to_ns is None else missed.to_ns)
         for stream in streams:

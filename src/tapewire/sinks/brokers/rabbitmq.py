@@ -11,17 +11,7 @@ from tapewire.sinks.brokers.address import Address
 from tapewire.sinks.brokers.letters import Message
 from tapewire.sinks.brokers.link import Away, Refused, Unconfirmed, Verdict
 from tapewire.sinks.brokers.options import BrokerOptions, read_options
-from tapewire.sinks.brokers.rabbitmq_line import (
-    SCHEMES,
-    cancelled_by_its_client,
-    connect,
-    hang_up,
-    is_there,
-    lost,
-    no_of,
-    open_channel,
-    words_of,
-)
+from tapewire.sinks.brokers.rabbitmq_line import SCHEMES, answering, connect, hang_up, is_there, open_channel, words_of
 from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions, plain_name
 from tapewire.sinks.brokers.sink import BrokerSink
 
@@ -66,26 +56,23 @@ class RabbitLink:
         """Connect, and make exchange and queue if they are absent."""
         self._known = set()
         self._connection = await connect(self._address, self._ca)
-        try:
-            with cancelled_by_its_client():
-                self._channel = channel = await open_channel(self._connection)
-                await channel.exchange_declare(self._exchange, exchange_type="topic", durable=True)
-                if self._queues.queue in {"quorum", "classic"}:
-                    await self._make(self._exchange, f"{self._options.prefix}.#")
-        except lost() as error:
-            raise no_of(error) from None
+        async with answering(refusing=True):
+            self._channel = channel = await open_channel(self._connection)
+            await channel.exchange_declare(self._exchange, exchange_type="topic", durable=True)
+            if self._queues.queue in {"quorum", "classic"}:
+                await self._make(self._exchange, f"{self._options.prefix}.#")
 
     async def send(self, group: Sequence[Message]) -> Sequence[Verdict]:
         """Publish all, and wait until each was confirmed."""
-        try:
-            with cancelled_by_its_client():
-                await self._make_streams(group)
-                channel = await self._open()
+        async with answering():
+            if self._queues.queue == "stream":
+                for topic in {message.subject.rpartition(".")[0] for message in group} - self._known:
+                    await self._make(plain_name(topic), f"{topic}.*")
+                    self._known.add(topic)
+            channel = await self._open()
             answers = await asyncio.gather(
                 *(self._publish(channel, message) for message in group), return_exceptions=True
             )
-        except lost() as error:
-            raise Away(words_of(error)) from None
         return [_verdict(message, answer, answers) for message, answer in zip(group, answers, strict=True)]
 
     async def close(self) -> None:
@@ -116,12 +103,6 @@ class RabbitLink:
                 message.payload, exchange=self._exchange, routing_key=message.subject, properties=properties,
                 mandatory=self._queues.queue != "none", wait=False,
             )  # fmt: skip
-
-    async def _make_streams(self, group: Sequence[Message]) -> None:
-        if self._queues.queue == "stream":
-            for topic in {message.subject.rpartition(".")[0] for message in group} - self._known:
-                await self._make(plain_name(topic), f"{topic}.*")
-                self._known.add(topic)
 
     async def _make(self, queue: str, key: str) -> None:
         if self._connection is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.address import Address
@@ -74,22 +74,19 @@ async def is_there(connection: AbstractConnection, queue: str) -> bool:
     from aiormq import exceptions  # noqa: PLC0415 - an optional extra
 
     channel = await open_channel(connection)
-    try:
-        await channel.queue_declare(queue, passive=True)
-    except exceptions.ChannelNotFoundEntity:  # which closes the channel
-        return False
-    except lost() as error:
-        raise Away(words_of(error)) from None
+    async with answering():
+        try:
+            await channel.queue_declare(queue, passive=True)
+        except exceptions.ChannelNotFoundEntity:  # which closes the channel
+            return False
     await close_channel(channel)
     return True
 
 
 async def open_channel(connection: AbstractConnection, **options: Any) -> AbstractChannel:
     """One more channel. Raises Away."""
-    try:
+    async with answering():
         return await connection.channel(**options)
-    except lost() as error:
-        raise Away(words_of(error)) from None
 
 
 async def close_channel(channel: AbstractChannel) -> None:
@@ -100,10 +97,11 @@ async def close_channel(channel: AbstractChannel) -> None:
 
 
 @contextlib.asynccontextmanager
-async def answering(*, refusing: bool = False) -> AsyncIterator[None]:
+async def answering(within: float | None = None, *, refusing: bool = False) -> AsyncIterator[None]:
     """The server is asked.
 
     Args:
+        within: seconds for its answer; None: who calls has a limit.
         refusing: it may say that it never will.
 
     Raises:
@@ -111,25 +109,17 @@ async def answering(*, refusing: bool = False) -> AsyncIterator[None]:
         NotLetIn: rights are missing, or what is there has other properties.
     """
     try:
-        with cancelled_by_its_client():
-            async with asyncio.timeout(ANSWER_WITHIN) as patience:
-                yield
-    except lost() as error:
-        if patience.expired():
-            raise Away(_no_answer(ANSWER_WITHIN)) from None
-        raise no_of(error) if refusing else Away(words_of(error)) from None
-
-
-@contextlib.contextmanager
-def cancelled_by_its_client() -> Iterator[None]:
-    """The client cancels who waits for an answer when the server gives no sign of life. Raises Away then."""
-    try:
-        yield
+        async with asyncio.timeout(within) as patience:
+            yield
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise Away("the line is lost: no sign of life") from None
+        raise Away("the line is lost: no sign of life") from None  # aiormq cancels who asks, not the line alone
+    except lost() as error:
+        if patience.expired():
+            raise Away(_no_answer(within)) from None
+        raise _refused(error) if refusing else Away(words_of(error)) from None
 
 
 def lost() -> tuple[type[Exception], ...]:
@@ -137,14 +127,6 @@ def lost() -> tuple[type[Exception], ...]:
     from aiormq import exceptions  # noqa: PLC0415 - an optional extra
 
     return exceptions.AMQPError, exceptions.ChannelInvalidStateError, OSError, RuntimeError, TimeoutError
-
-
-def no_of(error: Exception) -> Away | NotLetIn:
-    """What one of these is to who asked for something that may be refused for ever."""
-    from aiormq import exceptions  # noqa: PLC0415 - an optional extra
-
-    never = exceptions.ChannelAccessRefused, exceptions.ChannelPreconditionFailed
-    return NotLetIn(words_of(error)) if isinstance(error, never) else Away(words_of(error))
 
 
 def words_of(error: BaseException) -> str:
@@ -155,6 +137,13 @@ def words_of(error: BaseException) -> str:
 
 def _no_answer(within: float | None) -> str:
     return f"no answer within {within:g} s" if within is not None else "no answer"
+
+
+def _refused(error: Exception) -> Away | NotLetIn:
+    from aiormq import exceptions  # noqa: PLC0415 - an optional extra
+
+    never = exceptions.ChannelAccessRefused, exceptions.ChannelPreconditionFailed
+    return NotLetIn(words_of(error)) if isinstance(error, never) else Away(words_of(error))
 
 
 def _not_let_in() -> tuple[type[Exception], ...]:

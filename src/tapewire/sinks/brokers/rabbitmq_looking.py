@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.link import Away
-from tapewire.sinks.brokers.rabbitmq_line import answering, lost, words_of
+from tapewire.sinks.brokers.rabbitmq_line import ANSWER_WITHIN, answering, lost, words_of
 from tapewire.sinks.brokers.shared_log import look_back
 from tapewire.sinks.brokers.source import Received
 
@@ -97,7 +97,7 @@ class Looking:
         came: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
         tag = f"look-{next(self._numbers)}"
         try:
-            async with answering():
+            async with answering(ANSWER_WITHIN):
                 await consume(self._channel, stream, offset, tag, came.put_nowait)
             patience = _BEGIN if end is None else _MESSAGE_WITHIN
             while True:
@@ -116,7 +116,7 @@ class Looking:
             raise Away(words_of(error)) from None
         finally:
             with contextlib.suppress(Away):  # the line may be gone
-                async with answering():
+                async with answering(ANSWER_WITHIN):
                     await self._channel.basic_cancel(tag)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapewire.sinks.brokers.link import Away, NotLetIn
-from tapewire.sinks.brokers.rabbitmq_line import answering, is_there
+from tapewire.sinks.brokers.rabbitmq_line import ANSWER_WITHIN, answering, is_there
 from tapewire.sinks.brokers.rabbitmq_looking import tag_of
 from tapewire.sinks.brokers.rabbitmq_queues import NAME_MOST, QueueOptions, plain_name
 from tapewire.sinks.brokers.source import Missed, Received
@@ -58,7 +58,7 @@ class Share:
 
     async def listen(self, subjects: Iterable[str]) -> None:
         """Hear these beside the group, from now on; of what came while nobody listened nothing is known."""
-        async with answering(refusing=True):
+        async with answering(ANSWER_WITHIN, refusing=True):
             bounds: dict[str, Any] = {"x-max-length": _TOLD}
             made: Any = await self._channel.queue_declare("", exclusive=True, auto_delete=True, arguments=bounds)
             name = str(made.queue)
@@ -75,7 +75,7 @@ class Share:
         name = _queue(self._group, subject)
         if len(_marks(name).encode()) > NAME_MOST:
             raise NotLetIn(f"the name of the queue {_marks(name)} has more than {NAME_MOST} bytes")
-        async with answering(refusing=True):
+        async with answering(ANSWER_WITHIN, refusing=True):
             await self._make(_marks(name), {"x-queue-type": "classic", "x-max-length": 1})
             marked = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": _marks(name)}
             await self._make(name, self._queues.arguments() | marked)
@@ -95,7 +95,7 @@ class Share:
         for subject in subjects:
             if self._checked.pop(subject, None) is None:
                 continue
-            async with answering(refusing=True):
+            async with answering(ANSWER_WITHIN, refusing=True):
                 await self._channel.basic_cancel(subject)
             left = [one for one in self._came if one.subject == subject]
             self._came = deque(one for one in self._came if one.subject != subject)
@@ -103,7 +103,7 @@ class Share:
 
     async def done(self, messages: Sequence[Received]) -> None:
         """Nobody gets them again; waits until that was written. Raises Away."""
-        async with answering(refusing=True):
+        async with answering(ANSWER_WITHIN, refusing=True):
             for left, message in zip(range(len(messages) - 1, -1, -1), messages, strict=True):
                 await self._channel.basic_ack(int(message.position), wait=not left)
 
@@ -117,7 +117,7 @@ class Share:
             raise Away(
                 "the server closed the channel: a message was undone for longer than its consumer_timeout allows"
             )
-        async with answering(refusing=True):
+        async with answering(ANSWER_WITHIN, refusing=True):
             while self._released:
                 await self._channel.basic_nack(self._released.pop(), wait=False)
         now = asyncio.get_running_loop().time()
@@ -133,7 +133,7 @@ class Share:
         return list(came)
 
     async def _ask(self, subject: str) -> None:
-        async with answering(refusing=True):
+        async with answering(ANSWER_WITHIN, refusing=True):
             mark = await self._channel.basic_get(_marks(_queue(self._group, subject)), no_ack=True)
         if mark.delivery_tag:
             self._came.append(Missed(subject))

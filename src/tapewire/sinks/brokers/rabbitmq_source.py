@@ -19,9 +19,7 @@ from tapewire.sinks.brokers.rabbitmq_line import (
     connect,
     hang_up,
     is_there,
-    lost,
     open_channel,
-    words_of,
 )
 from tapewire.sinks.brokers.rabbitmq_looking import PREFETCH, Looking, consume, offset_of, received, tag_of
 from tapewire.sinks.brokers.rabbitmq_queues import QueueOptions, stream_of
@@ -142,6 +140,7 @@ class RabbitSource:
                 if not self._logs[stream]:
                     await self._stop(stream)
                     del self._logs[stream]
+                    self._passed.pop(stream, None)
 
     async def receive(self) -> Sequence[Received | Missed]:
         """What is new; nothing when a while brought nothing. What was read when nobody waited any more comes next."""
@@ -149,11 +148,11 @@ class RabbitSource:
         if not self._came and not self._kept and not (self._share is not None and self._share.waits):
             await self._until_something_came(self._open())
         self._take()
+        if self._passed:  # before what came behind it is handed on: the next line goes on from there
+            await self._ask()
         if self._taken:
-            try:
+            async with answering(ANSWER_WITHIN):
                 await self._channel.basic_ack(self._taken, multiple=True, wait=False)
-            except lost() as error:
-                raise Away(words_of(error)) from None
             self._taken = 0
         kept, self._kept = self._kept, []
         return kept if self._share is None else [*kept, *self._share.take()]
@@ -171,14 +170,14 @@ class RabbitSource:
                 await asyncio.wait({asking}, timeout=CLOSE_WITHIN)
 
     async def _reading(self, connection: AbstractConnection) -> AbstractChannel:
-        async with answering():
+        async with answering(ANSWER_WITHIN):
             channel = await open_channel(connection, publisher_confirms=False)
             channel.on_consumer_cancel_callbacks.add(lambda _frame: self._cancelled.set())
             await channel.basic_qos(prefetch_count=PREFETCH)
         return channel
 
     async def _has(self, stream: str) -> bool:
-        async with answering():
+        async with answering(ANSWER_WITHIN):
             return await is_there(self._open(), stream)
 
     async def _join(self, stream: str, begins: Mapping[str, Begin]) -> set[str]:
@@ -206,7 +205,7 @@ class RabbitSource:
         self._number += 1
         tag = self._tags[stream] = f"{stream}-{self._number}"
         self._streams[tag] = stream
-        async with answering():
+        async with answering(ANSWER_WITHIN):
             await consume(self._channel, stream, offset, tag, self._hear)
 
     async def _stop(self, stream: str) -> None:
@@ -214,7 +213,7 @@ class RabbitSource:
         tag = self._tags.pop(stream, None)
         if tag is None:
             return
-        async with answering():
+        async with answering(ANSWER_WITHIN):
             await self._channel.basic_cancel(tag)
         self._take()
         del self._streams[tag]
@@ -253,8 +252,6 @@ class RabbitSource:
             self._asking.add_done_callback(lambda one: one.cancelled() or one.exception())  # close asks nothing
         await asyncio.wait({self._asking})
         asking, self._asking = self._asking, None
-        if asking.cancelled():
-            raise Away("the line is lost")
         asking.result()
 
     async def _asked(self) -> None:
@@ -269,7 +266,7 @@ class RabbitSource:
                 await self._join(stream, {name: self._absent.pop(name) for name in names})
         passed, self._passed = self._passed, {}
         for stream, offset in passed.items():  # RabbitMQ's own records have offsets, too
-            if not await self._looking.reaches(stream, offset) and stream in self._logs:
+            if not await self._looking.reaches(stream, offset):
                 self._kept += map(Missed, self._logs[stream].subjects)
         if self._share is not None:
             await self._share.look()
